@@ -1,0 +1,141 @@
+package chain
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// ResourceType is the one type of custom resource that this provider serves.
+const ResourceType = "Custom::SecurityGroupChain"
+
+// Identity is what cannot change in a group. EC2 fixes VPC, name and
+// description when it creates a group ("You can't change the name and
+// description of a security group after it is created", VPC user guide). The
+// tier is ours. Two groups of one chain with the same identity cannot exist,
+// because names are unique in a VPC.
+type Identity struct {
+	VPCID string
+	Tier  string
+	// GroupName is the name that the author gave; empty where it is generated.
+	GroupName   string
+	Description string
+}
+
+// CompareIdentities orders identities by tier, then name, description and VPC.
+func CompareIdentities(a, b Identity) int {
+	return cmp.Or(
+		strings.Compare(a.Tier, b.Tier),
+		strings.Compare(a.GroupName, b.GroupName),
+		strings.Compare(a.Description, b.Description),
+		strings.Compare(a.VPCID, b.VPCID),
+	)
+}
+
+// String names the group shortly and so that two groups of one tier differ:
+// "Alb(ALB-SG)" where the author named it, "Alb~1f0c9a" where the name is
+// generated.
+func (i Identity) String() string {
+	switch {
+	case i == Identity{}:
+		return ""
+	case i.GroupName != "":
+		return i.Tier + "(" + i.GroupName + ")"
+	default:
+		return i.Tier + "~" + digest("sgchain label", i.fields()...)[:6]
+	}
+}
+
+func (i Identity) fields() []string {
+	return []string{i.VPCID, i.Tier, i.GroupName, i.Description}
+}
+
+// Resource is the place of a chain: the custom resource in its stack.
+type Resource struct {
+	StackID   string // the stack's ARN
+	LogicalID string
+}
+
+const (
+	physicalIDPrefix = "sgchain-"
+	physicalIDHex    = 40
+)
+
+var physicalIDPattern = regexp.MustCompile(`^sgchain-[0-9a-f]{40}$`)
+
+// PhysicalID is the physical resource ID of a chain: a pure function of its
+// place and the set of its identities. It is frozen: another algorithm would
+// make every existing chain look replaced.
+func PhysicalID(resource Resource, identities []Identity) string {
+	set := slices.Compact(slices.SortedFunc(slices.Values(identities), CompareIdentities))
+	fields := []string{resource.StackID, resource.LogicalID}
+	for _, identity := range set {
+		fields = append(fields, identity.fields()...)
+	}
+	return physicalIDPrefix + digest("sgchain physical id 1", fields...)[:physicalIDHex]
+}
+
+// IsPhysicalID says whether an ID has the form of [PhysicalID]. CloudFormation
+// invents IDs of another form, "<stack>-<logical ID>-<suffix>", for a Create
+// that never answered (aws-cdk CustomResource README, "CREATE cancelled").
+func IsPhysicalID(id string) bool { return physicalIDPattern.MatchString(id) }
+
+// GeneratedName is the name of a group whose author gave none. The hash keeps
+// two chains, and two generations of one tier, apart; the words before it are
+// for people. It never begins with "sg-", which EC2 refuses, and stays under
+// EC2's 255 characters. It is frozen, like [PhysicalID].
+func GeneratedName(resource Resource, identity Identity) string {
+	fields := append([]string{resource.StackID, resource.LogicalID}, identity.fields()...)
+	words := []string{"sgchain"}
+	if name := stackName(resource.StackID); name != "" {
+		words = append(words, name)
+	}
+	words = append(words, identity.Tier, digest("sgchain group name 1", fields...)[:16])
+	return strings.Join(words, "-")
+}
+
+// stackName is the name in a stack's ARN, arn:aws:cloudformation:R:A:stack/NAME/UUID.
+func stackName(stackID string) string {
+	_, rest, found := strings.Cut(stackID, ":stack/")
+	if !found {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
+// EC2Name is the name that a group of this identity has in EC2.
+func (i Identity) EC2Name(resource Resource) string {
+	if i.GroupName != "" {
+		return i.GroupName
+	}
+	return GeneratedName(resource, i)
+}
+
+// ObservedIdentity is the identity of a group as EC2 shows it: its name counts
+// as the author's unless it is the one that would have been generated.
+func ObservedIdentity(resource Resource, vpcID, tier, ec2Name, description string) Identity {
+	generated := Identity{VPCID: vpcID, Tier: tier, Description: description}
+	if GeneratedName(resource, generated) == ec2Name {
+		return generated
+	}
+	generated.GroupName = ec2Name
+	return generated
+}
+
+// digest hashes fields so that no two lists of fields share an encoding: each
+// is written with its length before it.
+func digest(purpose string, fields ...string) string {
+	hash := sha256.New()
+	for _, field := range append([]string{purpose}, fields...) {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(field)))
+		hash.Write(length[:])
+		hash.Write([]byte(field))
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}

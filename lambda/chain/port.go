@@ -1,0 +1,129 @@
+package chain
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// traffic is a protocol and its ports: one entry of a Ports list.
+type traffic struct {
+	protocol Protocol
+	ports    PortRange
+}
+
+const (
+	maxPort     = 65535
+	maxICMP     = 255
+	maxProtocol = 255
+)
+
+const portForms = `write 443, "8000-8010", tcp/443, udp/53, icmp, icmp/3/4, icmpv6, proto/50, all, or a name such as https`
+
+// services are the port names, with their registered numbers (IANA Service
+// Name and Transport Protocol Port Number Registry); all of them are tcp.
+func services() map[string]int32 {
+	return map[string]int32{
+		"ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "http": 80, "imap": 143, "ldap": 389, "https": 443,
+		"smb": 445, "ldaps": 636, "mssql": 1433, "oracle": 1521, "nfs": 2049, "mysql": 3306, "rdp": 3389,
+		"postgres": 5432, "postgresql": 5432, "amqp": 5672, "redis": 6379, "kafka": 9092, "memcached": 11211,
+		"mongodb": 27017,
+	}
+}
+
+// traffic reads one entry of a Ports list.
+func (r *reader) traffic(path string, value any) (traffic, bool) {
+	text, ok := r.scalar(path, value)
+	if !ok {
+		return traffic{}, false
+	}
+	word := strings.ToLower(text)
+	if port, found := services()[word]; found {
+		return traffic{TCP, PortRange{port, port}}, true
+	}
+	head, tail, slash := strings.Cut(word, "/")
+	switch {
+	case word == "all":
+		return traffic{All, AllPorts}, true
+	case head == "icmp" || head == "icmpv6":
+		return r.icmp(path, text, Protocol(head), tail, slash)
+	case head == "proto" && slash:
+		return r.protocol(path, tail)
+	case (head == "tcp" || head == "udp") && slash:
+		ports, ok := r.portRange(path, text, tail)
+		return traffic{Protocol(head), ports}, ok
+	case head == "tcp" || head == "udp":
+		r.problem(path, "%s has no ports; write %s/443, or %s/0-65535 for all of them", head, head, head)
+		return traffic{}, false
+	default:
+		ports, ok := r.portRange(path, text, word)
+		return traffic{TCP, ports}, ok
+	}
+}
+
+func (r *reader) portRange(path, text, ports string) (PortRange, bool) {
+	low, high, dash := strings.Cut(ports, "-")
+	if !dash {
+		high = low
+	}
+	from, errFrom := strconv.Atoi(strings.TrimSpace(low))
+	to, errTo := strconv.Atoi(strings.TrimSpace(high))
+	switch {
+	case errFrom != nil || errTo != nil:
+		r.problem(path, "%q is not a port; %s", text, portForms)
+	case from < 0 || from > maxPort || to < 0 || to > maxPort:
+		r.problem(path, "port %s is out of range; ports go from 0 to %d", ports, maxPort)
+	case from > to:
+		r.problem(path, "port range %s runs backwards; write %d-%d", ports, to, from)
+	default:
+		return PortRange{int32(from), int32(to)}, true
+	}
+	return PortRange{}, false
+}
+
+// icmp reads "icmp", "icmp/TYPE" and "icmp/TYPE/CODE". Any type goes with any
+// code only: "if you specify all ICMP types, you must specify all codes" (API
+// reference, IpPermission).
+func (r *reader) icmp(path, text string, protocol Protocol, tail string, slash bool) (traffic, bool) {
+	if !slash {
+		return traffic{protocol, AllPorts}, true
+	}
+	typeText, codeText, hasCode := strings.Cut(tail, "/")
+	kind, errType := strconv.Atoi(typeText)
+	code, errCode := -1, error(nil)
+	if hasCode {
+		code, errCode = strconv.Atoi(codeText)
+	}
+	if errType != nil || errCode != nil || kind < 0 || kind > maxICMP || code < -1 || code > maxICMP || (hasCode && code < 0) {
+		r.problem(path, "%q is not an ICMP type and code; write %s, %s/8 or %s/3/4, each number from 0 to %d", text, protocol, protocol, protocol, maxICMP)
+		return traffic{}, false
+	}
+	return traffic{protocol, PortRange{int32(kind), int32(code)}}, true
+}
+
+// protocol reads the number of "proto/50". Numbers of protocols that have ports
+// are refused, because EC2 would turn them into the name and want ports.
+func (r *reader) protocol(path, text string) (traffic, bool) {
+	number, err := strconv.Atoi(text)
+	named := map[int]string{1: "icmp", 6: "tcp/443", 17: "udp/53", 58: "icmpv6"}
+	switch {
+	case err != nil || number < 0 || number > maxProtocol:
+		r.problem(path, "%q is not an IP protocol number; write proto/50, with a number from 0 to %d", text, maxProtocol)
+	case named[number] != "":
+		r.problem(path, "protocol %d has a form of its own; write %s", number, named[number])
+	default:
+		return traffic{Protocol(strconv.Itoa(number)), AllPorts}, true
+	}
+	return traffic{}, false
+}
+
+// traffics reads a Ports list.
+func (r *reader) traffics(path string, value any) []traffic {
+	var all []traffic
+	for i, entry := range r.list(path, value) {
+		if one, ok := r.traffic(index(path, i), entry); ok && !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}

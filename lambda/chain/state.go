@@ -1,0 +1,93 @@
+package chain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Group is one security group of a chain, as wanted or as read.
+type Group struct {
+	Identity
+
+	// Tag is the value of the ownership tag sgchain:chain, which says to which
+	// physical ID the group belongs. Desired groups have none: [plan.Goal]
+	// gives it to them.
+	Tag   Tag
+	Rules []Rule
+}
+
+// State is the groups of a chain and their rules, either desired or current.
+type State struct{ Groups []Group }
+
+// Normalize returns the state with every group's rules sorted and each rule
+// once. Two states that mean the same then differ at most in the groups' order,
+// which is the author's in a desired state and the identities' in a current one.
+func (s State) Normalize() State {
+	groups := slices.Clone(s.Groups)
+	for i := range groups {
+		rules := slices.SortedFunc(slices.Values(groups[i].Rules), CompareRules)
+		groups[i].Rules = slices.CompactFunc(rules, func(a, b Rule) bool { return a.Key() == b.Key() })
+	}
+	return State{Groups: groups}
+}
+
+// Find returns the group of an identity.
+func (s State) Find(identity Identity) (Group, bool) {
+	for _, group := range s.Groups {
+		if group.Identity == identity {
+			return group, true
+		}
+	}
+	return Group{}, false
+}
+
+// Has says whether the state has a group of the identity.
+func (s State) Has(identity Identity) bool {
+	_, found := s.Find(identity)
+	return found
+}
+
+// HasTier says whether the state has a group of the tier.
+func (s State) HasTier(tier string) bool {
+	return slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Tier == tier })
+}
+
+// Identities lists the groups' identities in the state's order.
+func (s State) Identities() []Identity {
+	identities := make([]Identity, 0, len(s.Groups))
+	for _, group := range s.Groups {
+		identities = append(identities, group.Identity)
+	}
+	return identities
+}
+
+// RuleCount is the number of rules in all groups.
+func (s State) RuleCount() int {
+	count := 0
+	for _, group := range s.Groups {
+		count += len(group.Rules)
+	}
+	return count
+}
+
+// String prints the state, a line for each group and each rule, for goldens and
+// for people.
+func (s State) String() string {
+	var text strings.Builder
+	for _, group := range s.Groups {
+		fmt.Fprintf(&text, "%s %q", group.Identity, group.Description)
+		if group.Tag != (Tag{}) {
+			fmt.Fprintf(&text, " %s", group.Tag)
+		}
+		text.WriteByte('\n')
+		for _, rule := range group.Rules {
+			fmt.Fprintf(&text, "  %s", rule)
+			if rule.Description != "" {
+				fmt.Fprintf(&text, " %q", rule.Description)
+			}
+			text.WriteByte('\n')
+		}
+	}
+	return text.String()
+}

@@ -1,0 +1,171 @@
+package plan
+
+import (
+	"slices"
+
+	"sgchain/lambda/chain"
+)
+
+// Chains are the two desired states of a run: what the properties ask for now,
+// and what they asked for before. Old is empty on Create.
+type Chains struct{ New, Old chain.State }
+
+// Standing says what a group is to the run.
+type Standing int
+
+const (
+	// Orphan is an owned group in neither chain: a run died, or a cleanup was
+	// skipped.
+	Orphan Standing = iota
+	// Live is a group of the new chain.
+	Live
+	// Retired is a group of the old chain that the new one lacks. It stays until
+	// CloudFormation sends the Delete of its physical ID.
+	Retired
+)
+
+// Standing is the standing of an identity.
+func (c Chains) Standing(identity chain.Identity) Standing {
+	switch {
+	case c.New.Has(identity):
+		return Live
+	case c.Old.Has(identity):
+		return Retired
+	default:
+		return Orphan
+	}
+}
+
+// Orphans lists the current groups that are in neither chain.
+func (c Chains) Orphans(current chain.State) []chain.Identity {
+	return slices.DeleteFunc(current.Identities(), func(identity chain.Identity) bool {
+		return c.Standing(identity) != Orphan
+	})
+}
+
+// Goal is the state that must hold after a run, and stays right until the
+// cleanup. Tag is what the live groups carry.
+//
+//	group    carries
+//	live     the new chain's doors; and its old doors to a tier that left the chain
+//	retired  the old chain's doors
+//	orphan   what it has, until somebody removes it
+//
+// In the first two a peer tier means every group of that tier that is there,
+// live or retired: consumers move one by one, so any member may be in either
+// group of its tier while the other end is in either group of its own. Rules
+// that name an orphan stay as long as the orphan does: something may be using
+// it.
+func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
+	expand := expander{present: present(chains, current)}
+	var goal chain.State
+	for _, wanted := range chains.New.Groups {
+		was, exists := current.Find(wanted.Identity)
+		rules := expand.rules(wanted.Rules)
+		rules = append(rules, expand.rules(doorsToLeftTiers(chains, wanted.Tier))...)
+		rules = append(rules, namingOrphans(chains, was.Rules)...)
+		goal.Groups = append(goal.Groups, chain.Group{
+			Identity: wanted.Identity, Tag: tag, Rules: acceptDefaultEgress(rules, was.Rules, exists),
+		})
+	}
+	for _, was := range sorted(current).Groups {
+		switch chains.Standing(was.Identity) {
+		case Live:
+		case Retired:
+			old, _ := chains.Old.Find(was.Identity)
+			rules := append(expand.rules(old.Rules), namingOrphans(chains, was.Rules)...)
+			goal.Groups = append(goal.Groups, chain.Group{
+				Identity: was.Identity, Tag: was.Tag, Rules: acceptDefaultEgress(rules, was.Rules, true),
+			})
+		case Orphan:
+			goal.Groups = append(goal.Groups, was)
+		}
+	}
+	return goal.Normalize()
+}
+
+func sorted(state chain.State) chain.State {
+	return chain.State{Groups: slices.SortedFunc(slices.Values(state.Groups), func(a, b chain.Group) int {
+		return chain.CompareIdentities(a.Identity, b.Identity)
+	})}
+}
+
+// present lists the groups that a peer tier stands for: the new chain's, which
+// are there or about to be, and the retired ones that are still there.
+func present(chains Chains, current chain.State) []chain.Identity {
+	members := chains.New.Identities()
+	for _, group := range sorted(current).Groups {
+		if chains.Standing(group.Identity) == Retired {
+			members = append(members, group.Identity)
+		}
+	}
+	return members
+}
+
+type expander struct{ present []chain.Identity }
+
+// rules replaces every peer tier by its groups.
+func (e expander) rules(rules []chain.Rule) []chain.Rule {
+	var expanded []chain.Rule
+	for _, rule := range rules {
+		if rule.Peer.Kind != chain.PeerTier {
+			expanded = append(expanded, rule)
+			continue
+		}
+		tier := rule.Peer.Tier
+		for _, member := range e.present {
+			if member.Tier == tier {
+				rule.Peer = chain.MemberPeer(member)
+				expanded = append(expanded, rule)
+			}
+		}
+	}
+	return expanded
+}
+
+// doorsToLeftTiers is what a tier had, in the old chain, with tiers that the new
+// chain lacks: their members go on working until they are gone.
+func doorsToLeftTiers(chains Chains, tier string) []chain.Rule {
+	var doors []chain.Rule
+	for _, group := range chains.Old.Groups {
+		if group.Tier != tier {
+			continue
+		}
+		for _, rule := range group.Rules {
+			if rule.Peer.Kind == chain.PeerTier && !chains.New.HasTier(rule.Peer.Tier) {
+				doors = append(doors, rule)
+			}
+		}
+	}
+	return doors
+}
+
+func namingOrphans(chains Chains, rules []chain.Rule) []chain.Rule {
+	var naming []chain.Rule
+	for _, rule := range rules {
+		if rule.Peer.Kind == chain.PeerMember && chains.Standing(rule.Peer.Member) == Orphan {
+			naming = append(naming, rule)
+		}
+	}
+	return naming
+}
+
+// acceptDefaultEgress fits a group that may send anything to what EC2 makes by
+// itself: a fresh group's rule has no description, and in a VPC with an IPv6
+// range it has a twin for ::/0.
+func acceptDefaultEgress(rules, was []chain.Rule, exists bool) []chain.Rule {
+	isV4 := func(rule chain.Rule) bool { return rule.Key() == chain.AllTrafficV4() }
+	place := slices.IndexFunc(rules, isV4)
+	if place < 0 {
+		return rules
+	}
+	if !exists || slices.Contains(was, chain.AllTrafficV4()) {
+		rules[place].Description = ""
+	}
+	for _, rule := range was {
+		if rule.Key() == chain.AllTrafficV6() {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
