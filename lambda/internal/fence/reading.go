@@ -1,0 +1,110 @@
+package fence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/guard"
+)
+
+// Reading is what CloudFormation shows of a stack and one of its resources at a
+// moment.
+type Reading struct {
+	// At is when the reading began: it is no younger than this.
+	At time.Time
+	// Stack is the stack's status; empty where the stack is gone.
+	Stack string
+	// Updated is when the stack's last update began; zero where there was none.
+	Updated time.Time
+	// Resource is the resource's status; empty where the stack has no such
+	// resource.
+	Resource string
+	// ResourceType and PhysicalID are what is recorded of it.
+	ResourceType, PhysicalID string
+	// Changed is when the resource's status last changed.
+	Changed time.Time
+}
+
+// String prints the reading for messages.
+func (r Reading) String() string {
+	stack, resource := "the stack is gone", "it has no such resource"
+	if r.Stack != "" {
+		stack = "the stack is " + r.Stack
+	}
+	if r.Resource != "" {
+		resource = fmt.Sprintf("the resource is %s as %s", r.Resource, r.PhysicalID)
+	}
+	return stack + ", " + resource
+}
+
+// Reader reads the state of one resource.
+type Reader struct {
+	API      API
+	Resource chain.Resource
+}
+
+// Read asks for stack and resource at the same time.
+func (r Reader) Read(ctx context.Context) (Reading, error) {
+	reading := Reading{At: time.Now()}
+	done := make(chan error, 1)
+	go func() { done <- guard.Run(func() error { return r.readResource(ctx, &reading) }) }()
+	stack, updated, err := r.readStack(ctx)
+	if err := errors.Join(err, <-done); err != nil {
+		return Reading{}, err
+	}
+	reading.Stack, reading.Updated = stack, updated
+	return reading, nil
+}
+
+func (r Reader) readStack(ctx context.Context) (status string, updated time.Time, err error) {
+	output, err := r.API.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(r.Resource.StackID)})
+	switch {
+	case isAbsent(err):
+		return "", time.Time{}, nil
+	case err != nil:
+		return "", time.Time{}, fmt.Errorf("describing stack (%s): %w", r.Resource.StackID, err)
+	case len(output.Stacks) != 1:
+		return "", time.Time{}, fmt.Errorf("describing stack (%s): CloudFormation answered with %d stacks", r.Resource.StackID, len(output.Stacks))
+	}
+	stack := output.Stacks[0]
+	return string(stack.StackStatus), aws.ToTime(stack.LastUpdatedTime), nil
+}
+
+func (r Reader) readResource(ctx context.Context, reading *Reading) error {
+	output, err := r.API.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{
+		StackName: aws.String(r.Resource.StackID), LogicalResourceId: aws.String(r.Resource.LogicalID),
+	})
+	switch {
+	case isAbsent(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("describing stack resource (%s): %w", r.Resource.LogicalID, err)
+	case output.StackResourceDetail == nil:
+		return fmt.Errorf("describing stack resource (%s): CloudFormation answered without it", r.Resource.LogicalID)
+	}
+	detail := output.StackResourceDetail
+	reading.Resource = string(detail.ResourceStatus)
+	reading.ResourceType = aws.ToString(detail.ResourceType)
+	reading.PhysicalID = aws.ToString(detail.PhysicalResourceId)
+	reading.Changed = aws.ToTime(detail.LastUpdatedTimestamp)
+	return nil
+}
+
+// isAbsent says whether CloudFormation knows no such stack or resource. It has
+// one code for that and for other mistakes ("ValidationError"), so the text has
+// to decide: "Stack with id X does not exist", "Resource Y does not exist for
+// stack X".
+func isAbsent(err error) bool {
+	var api interface {
+		ErrorCode() string
+		ErrorMessage() string
+	}
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
+}

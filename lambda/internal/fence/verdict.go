@@ -1,0 +1,187 @@
+package fence
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sgchain/lambda/chain"
+)
+
+// RequestType is the kind of a request.
+type RequestType string
+
+// The three requests of CloudFormation.
+const (
+	Create RequestType = "Create"
+	Update RequestType = "Update"
+	Delete RequestType = "Delete"
+)
+
+// Request is what the fence has to know of an event.
+type Request struct {
+	Type RequestType
+	// PhysicalID is the event's; empty on Create.
+	PhysicalID string
+	// Date is when CloudFormation made the request; zero where that is not known.
+	Date time.Time
+}
+
+// lateBy is how much older than the resource's last change a request must be to
+// count as late: clocks differ, and CloudFormation dates a request before it
+// changes the status.
+const lateBy = time.Minute
+
+// OverError is a request that CloudFormation does not wait for any more.
+type OverError struct {
+	Request Request
+	Reading Reading
+	Reason  string
+}
+
+func (e *OverError) Error() string {
+	return fmt.Sprintf("the %s request is over: %s (%s)", e.Request.Type, e.Reason, e.Reading)
+}
+
+// Remedy is one sentence of what to do.
+func (e *OverError) Remedy() string {
+	return "Nothing is to be done where CloudFormation moved on; if the stack waits for this request, cancel the operation and start it again."
+}
+
+// Over decides whether a Create or an Update is over; nil where it is not. First
+// is the reading with which the run began. A request is over when that is
+// positively seen.
+func Over(request Request, first, now Reading) error {
+	reason := late(request, now)
+	switch {
+	case reason != "":
+	case request.Type == Create:
+		reason = createOver(now)
+	case request.Type == Update:
+		reason = updateOver(request, first, now)
+	}
+	if reason == "" {
+		return nil
+	}
+	return &OverError{Request: request, Reading: now, Reason: reason}
+}
+
+// late finds a duplicate that arrives inside a newer operation.
+func late(request Request, now Reading) string {
+	if request.Date.IsZero() || now.Changed.IsZero() || !request.Date.Add(lateBy).Before(now.Changed) {
+		return ""
+	}
+	return fmt.Sprintf("it was made at %s and the resource changed at %s", request.Date.UTC().Format(time.RFC3339), now.Changed.UTC().Format(time.RFC3339))
+}
+
+func createOver(now Reading) string {
+	switch {
+	case now.Stack == "":
+		return "the stack is gone"
+	case isDelete(now.Stack), isBackward(now.Stack), isCleanup(now.Stack), isEnded(now.Stack):
+		return "the stack does not go forward"
+	case now.Resource != "" && now.Resource != "CREATE_IN_PROGRESS":
+		return "the resource is not being created"
+	default:
+		return ""
+	}
+}
+
+func updateOver(request Request, first, now Reading) string {
+	switch {
+	case now.Stack == "":
+		return "the stack is gone"
+	case isDelete(now.Stack), isCleanup(now.Stack), isEnded(now.Stack):
+		return "the stack is not being updated"
+	case now.Resource != "" && !strings.HasSuffix(now.Resource, inProgress):
+		// A duplicate that starts after its own answer finds the resource so.
+		return "the resource is at rest"
+	case isDelete(now.Resource):
+		return "the resource is being deleted"
+	case !isBackward(now.Stack) && now.PhysicalID != "" && now.PhysicalID != request.PhysicalID:
+		return "the resource has another physical ID by now"
+	case now.Stack != first.Stack || !now.Updated.Equal(first.Updated):
+		return "another operation has begun"
+	default:
+		return ""
+	}
+}
+
+// Scope is what a Delete has to remove.
+type Scope int
+
+const (
+	// Cleanup removes the groups that carry the request's physical ID.
+	Cleanup Scope = iota + 1
+	// ForGood removes every group of the resource.
+	ForGood
+)
+
+// String names the scope for the log.
+func (s Scope) String() string {
+	if s == ForGood {
+		return "for good"
+	}
+	return "cleanup"
+}
+
+// Judge decides what a Delete means, by what CloudFormation shows and by the
+// newest tag among the resource's groups. The verdicts are tried in this order:
+//
+//   - for good: the stack is being deleted, its creation undone, or gone; or it
+//     cleans up, the resource is being deleted or absent, and the ID is either
+//     none of ours or the newest one and the recorded one, if any is recorded;
+//   - over: the stack does none of that, unless the resource itself is being
+//     deleted; or the ID is the newest while the resource lives (a Delete that was
+//     sent again after X -> Y -> X would remove the live chain);
+//   - cleanup otherwise.
+func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
+	over := func(reason string) (Scope, error) {
+		return 0, &OverError{Request: request, Reading: now, Reason: reason}
+	}
+	if reason := late(request, now); reason != "" {
+		return over(reason)
+	}
+	isNewest := newest.PhysicalID != "" && newest.PhysicalID == request.PhysicalID
+	lives := now.Resource != "" && !isDelete(now.Resource)
+	switch {
+	case now.Stack == "" || isDelete(now.Stack) || strings.HasPrefix(now.Stack, "ROLLBACK_"):
+		return ForGood, nil
+	case isCleanup(now.Stack) && !lives && !chain.IsPhysicalID(request.PhysicalID):
+		return ForGood, nil
+	case isCleanup(now.Stack) && !lives && isNewest && (now.PhysicalID == "" || now.PhysicalID == request.PhysicalID):
+		return ForGood, nil
+	case !isCleanup(now.Stack) && !isDelete(now.Resource):
+		return over("the stack neither deletes nor cleans up")
+	case isNewest && lives:
+		return over("its groups are the live ones")
+	default:
+		return Cleanup, nil
+	}
+}
+
+// JudgeOnEmulator is Judge for an engine that does not keep statuses (MiniStack):
+// the newest ID counts as for good, another one as cleanup.
+func JudgeOnEmulator(request Request, newest chain.Tag) Scope {
+	if newest.PhysicalID == request.PhysicalID {
+		return ForGood
+	}
+	return Cleanup
+}
+
+// OlderMayRun says whether an older run of the same resource may still be alive
+// when this one starts: CloudFormation turned round while something was going
+// on, or made up an ID for a Create that never answered.
+func OlderMayRun(request Request, now Reading) bool {
+	invented := request.Type == Delete && !chain.IsPhysicalID(request.PhysicalID)
+	return invented || strings.Contains(now.Stack, "ROLLBACK") || isCleanup(now.Stack)
+}
+
+const inProgress = "_IN_PROGRESS"
+
+func isDelete(status string) bool   { return strings.HasPrefix(status, "DELETE_") }
+func isBackward(status string) bool { return strings.Contains(status, "ROLLBACK") }
+func isCleanup(status string) bool  { return strings.HasSuffix(status, "_CLEANUP"+inProgress) }
+func isEnded(status string) bool {
+	return strings.HasSuffix(status, "_COMPLETE") || strings.HasSuffix(status, "_FAILED")
+}

@@ -1,0 +1,119 @@
+// Package protocol is CloudFormation's side of the custom resource: it reads
+// requests, and answers each of them once, in time, within 4,096 bytes, to nobody
+// but CloudFormation.
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"sgchain/lambda/chain"
+)
+
+// Event is a request of CloudFormation. It holds the pre-signed ResponseURL, a
+// credential: never log it.
+type Event = cfn.Event
+
+// Decode reads a request. Where it is not a complete request, what could be read
+// comes with the error, so that it can be answered if there is anywhere to answer
+// to.
+func Decode(raw json.RawMessage) (Event, error) {
+	var event Event
+	if err := json.Unmarshal(raw, &event); err != nil {
+		return lenient(raw), errors.New("decoding event: it is not a request of CloudFormation")
+	}
+	missing := []string{}
+	for _, field := range []struct{ name, value string }{
+		{"ResponseURL", event.ResponseURL}, {"StackId", event.StackID},
+		{"RequestId", event.RequestID}, {"LogicalResourceId", event.LogicalResourceID},
+	} {
+		if field.value == "" {
+			missing = append(missing, field.name)
+		}
+	}
+	if event.PhysicalResourceID == "" && (event.RequestType == cfn.RequestUpdate || event.RequestType == cfn.RequestDelete) {
+		missing = append(missing, "PhysicalResourceId")
+	}
+	if len(missing) > 0 {
+		return event, fmt.Errorf("decoding event: it has no %s", strings.Join(missing, ", "))
+	}
+	switch event.RequestType {
+	case cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete:
+		return event, nil
+	default:
+		return event, fmt.Errorf("decoding event: unknown RequestType %.40q", event.RequestType)
+	}
+}
+
+// lenient takes the texts that an answer needs out of an event that is malformed
+// elsewhere.
+func lenient(raw json.RawMessage) Event {
+	var fields map[string]any
+	if json.Unmarshal(raw, &fields) != nil {
+		return Event{}
+	}
+	text := func(key string) string {
+		value, _ := fields[key].(string)
+		return value
+	}
+	return Event{
+		RequestType: cfn.RequestType(text("RequestType")), ResponseURL: text("ResponseURL"), StackID: text("StackId"),
+		RequestID: text("RequestId"), LogicalResourceID: text("LogicalResourceId"), PhysicalResourceID: text("PhysicalResourceId"),
+	}
+}
+
+// Resource is the place of the event's chain.
+func Resource(event Event) chain.Resource {
+	return chain.Resource{StackID: event.StackID, LogicalID: event.LogicalResourceID}
+}
+
+// Made is when CloudFormation made the request: the date in the signature of its
+// ResponseURL (seen in real events and not documented: sst pull request 3539);
+// zero where there is none.
+func Made(event Event) time.Time {
+	address, err := url.Parse(event.ResponseURL)
+	if err != nil {
+		return time.Time{}
+	}
+	made, err := time.Parse("20060102T150405Z", address.Query().Get("X-Amz-Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return made
+}
+
+// ServiceTimeout is how long CloudFormation waits for the answer, as the
+// template says; zero where it does not.
+func ServiceTimeout(event Event) time.Duration {
+	seconds, err := strconv.Atoi(fmt.Sprint(event.ResourceProperties["ServiceTimeout"]))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// CheckOrigin compares the event's stack with the function that got it: a
+// provider serves its own account and Region. Who may invoke the function may
+// forge events.
+func CheckOrigin(event Event, functionARN string) error {
+	stack, function := strings.SplitN(event.StackID, ":", 6), strings.SplitN(functionARN, ":", 6)
+	const partition, service, region, account = 1, 2, 3, 4
+	switch {
+	case len(stack) != 6 || stack[0] != "arn" || stack[service] != "cloudformation" || !strings.HasPrefix(stack[5], "stack/"):
+		return errors.New("checking event: StackId is not the ARN of a stack")
+	case len(function) != 6:
+		return errors.New("checking event: the function's own ARN is not known")
+	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:
+		return fmt.Errorf("checking event: the stack is in account %s, Region %s, and this function serves account %s, Region %s",
+			stack[account], stack[region], function[account], function[region])
+	default:
+		return nil
+	}
+}

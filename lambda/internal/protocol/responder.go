@@ -1,0 +1,142 @@
+package protocol
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+)
+
+const (
+	// attemptTimeout bounds one try to deliver an answer; a connection that hangs
+	// must not use up the time of the others.
+	attemptTimeout = 4 * time.Second
+	firstPause     = 200 * time.Millisecond
+	lastPause      = 2 * time.Second
+)
+
+// Responder delivers answers to CloudFormation's bucket and nowhere else.
+type Responder struct {
+	// Region is the function's own, in which CloudFormation's bucket is.
+	Region string
+	// Emulator is an origin ("http://127.0.0.1:4566") that is admitted besides;
+	// empty outside of tests.
+	Emulator string
+	Client   *http.Client
+	Log      *slog.Logger
+}
+
+// NewClient is an HTTP client that goes where it is told to: no redirects, no
+// proxy from the environment.
+func NewClient() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{ForceAttemptHTTP2: true, TLSHandshakeTimeout: attemptTimeout},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// ErrForeignURL is a ResponseURL that is not CloudFormation's. The error does not
+// show it.
+var ErrForeignURL = errors.New("checking ResponseURL: it does not lead to CloudFormation's bucket in this Region; nothing was done and nothing is answered")
+
+// Check says whether a ResponseURL leads to CloudFormation: by https to its
+// bucket in this Region, in one of the forms that S3 gives to host names. Any
+// other bucket may be anybody's.
+func (r Responder) Check(responseURL string) error {
+	address, err := url.Parse(responseURL)
+	if err != nil || address.User != nil {
+		return ErrForeignURL
+	}
+	if r.Emulator != "" && address.Scheme+"://"+address.Host == r.Emulator {
+		return nil
+	}
+	if address.Scheme != "https" || r.Region == "" || !slices.Contains(bucketHosts(r.Region), address.Host) {
+		return ErrForeignURL
+	}
+	return nil
+}
+
+// bucketHosts lists the host names of CloudFormation's bucket (user guide,
+// "Setting up VPC endpoints for CloudFormation", names the bucket; the forms were
+// seen in public code).
+func bucketHosts(region string) []string {
+	bucket := "cloudformation-custom-resource-response-" + strings.ReplaceAll(region, "-", "")
+	var hosts []string
+	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn"} {
+		for _, s3 := range []string{".s3", ".s3-" + region, ".s3." + region} {
+			hosts = append(hosts, bucket+s3+suffix)
+		}
+	}
+	return hosts
+}
+
+// Send delivers an answer. It tries again until the context ends, unless S3 says
+// that it never will; its errors do not show the URL.
+func (r Responder) Send(ctx context.Context, responseURL string, response cfn.Response) error {
+	if err := r.Check(responseURL); err != nil {
+		return err
+	}
+	body := Encode(response)
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		final, err := r.put(ctx, responseURL, body)
+		if err == nil {
+			return nil
+		}
+		r.Log.Warn("delivering the answer failed", slog.Int("attempt", attempt), slog.String("error", err.Error()))
+		if final {
+			return fmt.Errorf("delivering answer (attempt %d): %w", attempt, err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("delivering answer (attempt %d): %w", attempt, err)
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// put tries once. Final says that another try would end the same.
+func (r Responder) put(ctx context.Context, responseURL string, body []byte) (final bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, responseURL, bytes.NewReader(body))
+	if err != nil {
+		return true, ErrForeignURL // its text would show the URL
+	}
+	// The signature covers an empty Content-Type, so none is sent; the length is
+	// that of the reader, so the body is not chunked.
+	reply, err := r.Client.Do(request)
+	if err != nil {
+		return false, withoutURL(err)
+	}
+	defer reply.Body.Close() //nolint:errcheck // nothing depends on it
+	_, _ = io.Copy(io.Discard, io.LimitReader(reply.Body, 1<<16))
+	switch {
+	case reply.StatusCode == http.StatusOK:
+		return false, nil
+	case reply.StatusCode >= http.StatusInternalServerError, reply.StatusCode == http.StatusTooManyRequests:
+		return false, fmt.Errorf("S3 answered %d", reply.StatusCode)
+	default:
+		return true, fmt.Errorf("S3 answered %d", reply.StatusCode)
+	}
+}
+
+// withoutURL takes the URL, a credential, out of an error of net/http.
+func withoutURL(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
+}

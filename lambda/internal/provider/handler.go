@@ -1,0 +1,200 @@
+// Package provider is the custom resource: it takes a request of CloudFormation
+// through to its answer. Everything else is a step on that way.
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/fence"
+	"sgchain/lambda/internal/guard"
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/sg"
+)
+
+const (
+	// reserve is what is kept of the time for the answer.
+	reserve = 15 * time.Second
+	// grace is how long work may take to stop once its time is over.
+	grace = 5 * time.Second
+	// sendUntil is how long before the function is ended the last try to answer
+	// ends.
+	sendUntil = 500 * time.Millisecond
+)
+
+// Handler serves the requests of one provider. One Handler may serve many
+// requests, one after the other or at once.
+type Handler struct {
+	EC2            sg.API
+	CloudFormation fence.API
+	Responder      protocol.Responder
+	// Provider is the value of the ownership tag sgchain:provider.
+	Provider string
+	// FenceOnlyLogs is for MiniStack, which does not keep the statuses that the
+	// fence reads: a request that looks over goes on.
+	FenceOnlyLogs bool
+	Limiter       *sg.Limiter
+	Log           *slog.Logger
+	// Misconfigured is why the function cannot work; every request is then
+	// answered with it.
+	Misconfigured error
+	// LogPlace says where the log is, for the end of messages; may be empty.
+	LogPlace string
+}
+
+// outcome is what a request came to.
+type outcome struct {
+	physicalID string
+	attributes map[string]string
+	err        error
+}
+
+// Handle answers a request. Its error is for Lambda, which then delivers the
+// event again: only where no answer could be delivered. FunctionARN is the ARN
+// by which the function was invoked.
+func (h *Handler) Handle(ctx context.Context, functionARN string, raw json.RawMessage) error {
+	event, decodeErr := protocol.Decode(raw)
+	if err := h.Responder.Check(event.ResponseURL); err != nil {
+		return errors.Join(decodeErr, err)
+	}
+	log := h.Log.With(slog.String("request", event.RequestID), slog.String("type", string(event.RequestType)),
+		slog.String("stack", event.StackID), slog.String("resource", event.LogicalResourceID), slog.String("physicalId", event.PhysicalResourceID))
+	started := time.Now()
+	log.Info("request")
+
+	result := outcome{physicalID: event.PhysicalResourceID, err: decodeErr}
+	if decodeErr == nil {
+		result = h.inTime(ctx, log, functionARN, event)
+	}
+	response := protocol.Succeeded(event, result.physicalID, result.attributes)
+	if result.err != nil {
+		response = protocol.Failed(event, result.physicalID, h.reason(result.err))
+		log.Error("failed", slog.String("error", result.err.Error()))
+		if panicked, ok := errors.AsType[*guard.PanicError](result.err); ok {
+			log.Error("panic", slog.String("stackTrace", panicked.Stack))
+		}
+	}
+	until, cancel := lastMoment(ctx)
+	defer cancel()
+	err := h.Responder.Send(until, event.ResponseURL, response)
+	log.Info("answered", slog.String("status", string(response.Status)), slog.String("answeredId", response.PhysicalResourceID),
+		slog.Bool("delivered", err == nil), slog.Int64("milliseconds", time.Since(started).Milliseconds()))
+	return err
+}
+
+// lastMoment is the context for the answer: nearly all that is left.
+func lastMoment(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-sendUntil))
+	}
+	return context.WithTimeout(ctx, reserve)
+}
+
+// timeIsUpError is the cause with which a request's time ends.
+type timeIsUpError struct{}
+
+func (timeIsUpError) Error() string { return "the time for this request is up" }
+
+func (timeIsUpError) Remedy() string {
+	return "Update the stack again: the chain goes on from where it is."
+}
+
+// inTime does the work and comes back before the function is ended, whatever the
+// work does.
+func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
+	deadline := h.deadline(ctx, event)
+	work := context.WithoutCancel(ctx)
+	work, cancel := context.WithDeadlineCause(work, deadline, timeIsUpError{})
+	defer cancel()
+	done := make(chan outcome, 1)
+	go func() {
+		result := outcome{physicalID: fallbackID(event)}
+		if err := guard.Run(func() error {
+			result = h.serve(work, log, functionARN, event)
+			return nil
+		}); err != nil {
+			result.err = err
+		}
+		if result.err != nil && work.Err() != nil {
+			result.err = fmt.Errorf("%w (%w)", result.err, timeIsUpError{})
+		}
+		done <- result
+	}()
+	late := time.NewTimer(time.Until(deadline) + grace)
+	defer late.Stop()
+	select {
+	case result := <-done:
+		return result
+	case <-late.C:
+		return outcome{physicalID: fallbackID(event), err: timeIsUpError{}}
+	}
+}
+
+// deadline is when the work has to end: before the function is ended, and before
+// CloudFormation stops waiting.
+func (h *Handler) deadline(ctx context.Context, event protocol.Event) time.Time {
+	now := time.Now()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = now.Add(10 * time.Minute)
+	}
+	if patience := protocol.ServiceTimeout(event); patience > 0 {
+		made := protocol.Made(event)
+		if made.IsZero() {
+			made = now
+		}
+		if end := made.Add(patience); end.Before(deadline) {
+			deadline = end
+		}
+	}
+	return deadline.Add(-reserve)
+}
+
+// fallbackID is the physical ID of an answer when the work did not come to one:
+// the incoming one, and for a Create the one that the chain would have had, so
+// that the Delete that follows finds what was made.
+func fallbackID(event protocol.Event) string {
+	if event.RequestType != cfn.RequestCreate {
+		return event.PhysicalResourceID
+	}
+	spec, err := chain.Parse(event.ResourceProperties, anyAnswerBytes)
+	if err != nil {
+		return chain.PhysicalID(protocol.Resource(event), nil)
+	}
+	return chain.PhysicalID(protocol.Resource(event), spec.Identities())
+}
+
+// reason makes an error readable for a stack owner: on one line, with the first
+// remedy that any error in it knows.
+func (h *Handler) reason(err error) protocol.Reason {
+	reason := protocol.Reason{Cause: strings.Join(strings.Split(strings.TrimSpace(err.Error()), "\n"), "; "), Remedy: remedy(err)}
+	if h.LogPlace != "" {
+		reason.Log = "Log: " + h.LogPlace + "."
+	}
+	return reason
+}
+
+func remedy(err error) string {
+	if known, ok := err.(interface{ Remedy() string }); ok && known.Remedy() != "" { //nolint:errorlint // the tree is walked here
+		return known.Remedy()
+	}
+	switch err := err.(type) { //nolint:errorlint // the tree is walked here
+	case interface{ Unwrap() error }:
+		return remedy(err.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range err.Unwrap() {
+			if text := remedy(one); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
+}

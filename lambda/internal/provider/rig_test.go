@@ -1,0 +1,293 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/provider"
+	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/internal/world"
+)
+
+const (
+	stackID     = "arn:aws:cloudformation:us-east-1:123456789012:stack/Shop/6b1e1c10-0000-11ee-8c99-0242ac120002"
+	functionARN = "arn:aws:lambda:us-east-1:123456789012:function:Provider"
+	vpcID       = "vpc-0123456789abcdef0"
+	signature   = "5ecre7"
+	latency     = 100 * time.Millisecond
+)
+
+// stack is CloudFormation's record of one stack with one chain, as the fence
+// reads it.
+type stack struct {
+	mu         sync.Mutex
+	status     string
+	updated    time.Time
+	resource   string // status; empty where the stack has no such resource
+	kind       string
+	physicalID string
+	changed    time.Time
+	err        error
+	reads      int
+	script     []func(*stack) // changes before the following reads
+}
+
+func (s *stack) set(status, resource, physicalID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status, s.resource, s.physicalID = status, resource, physicalID
+	s.changed = time.Now()
+}
+
+// notFound is CloudFormation's answer for what it does not know.
+func notFound(what string) error {
+	return world.NewError("ValidationError", what+" does not exist")
+}
+
+func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if len(s.script) > 0 {
+		s.script[0](s)
+		s.script = s.script[1:]
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case s.err != nil:
+		return nil, s.err
+	case s.status == "":
+		return nil, notFound("Stack with id " + aws.ToString(in.StackName))
+	}
+	one := types.Stack{StackStatus: types.StackStatus(s.status)}
+	if !s.updated.IsZero() {
+		one.LastUpdatedTime = aws.Time(s.updated)
+	}
+	return &cloudformation.DescribeStacksOutput{Stacks: []types.Stack{one}}, nil
+}
+
+func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.DescribeStackResourceInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case s.resource == "":
+		return nil, notFound("Resource " + aws.ToString(in.LogicalResourceId))
+	}
+	return &cloudformation.DescribeStackResourceOutput{StackResourceDetail: &types.StackResourceDetail{
+		ResourceStatus: types.ResourceStatus(s.resource), ResourceType: aws.String(s.kind),
+		PhysicalResourceId: aws.String(s.physicalID), LastUpdatedTimestamp: aws.Time(s.changed),
+	}}, nil
+}
+
+// mailbox is CloudFormation's bucket.
+type mailbox struct {
+	mu      sync.Mutex
+	answers []cfn.Response
+	bodies  [][]byte
+	refuse  error
+	status  int
+}
+
+func (m *mailbox) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.refuse != nil {
+		return nil, m.refuse
+	}
+	status := m.status
+	if status == 0 {
+		status = http.StatusOK
+		var answer cfn.Response
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return nil, err
+		}
+		m.answers, m.bodies = append(m.answers, answer), append(m.bodies, body)
+	}
+	return &http.Response{StatusCode: status, Body: http.NoBody, Request: request}, nil
+}
+
+// rig is a handler between a world, a stack and a mailbox.
+type rig struct {
+	t       testing.TB
+	world   *world.World
+	stack   *stack
+	mail    *mailbox
+	log     strings.Builder
+	logMu   sync.Mutex
+	handler *provider.Handler
+	serial  int
+}
+
+func (r *rig) Write(p []byte) (int, error) {
+	r.logMu.Lock()
+	defer r.logMu.Unlock()
+	return r.log.Write(p)
+}
+
+func (r *rig) logged() string {
+	r.logMu.Lock()
+	defer r.logMu.Unlock()
+	return r.log.String()
+}
+
+// newRig makes a rig. Under a virtual clock every EC2 call takes the same time,
+// so that elapsed time counts dependent rounds.
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	r := &rig{t: t, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}}
+	r.world.AddVPC(vpcID)
+	log := slog.New(slog.NewJSONHandler(r, nil))
+	r.handler = &provider.Handler{
+		EC2: r.world, CloudFormation: r.stack, Provider: "arn:provider", Limiter: &sg.Limiter{}, Log: log,
+		Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: r.mail}, Log: log},
+		LogPlace:  "CloudWatch log group /aws/lambda/Provider, stream 1",
+	}
+	return r
+}
+
+type properties = map[string]any
+
+// props are the properties of a chain in the usual VPC.
+func props(tiers ...any) properties {
+	p := properties{"VpcId": vpcID, "ServiceToken": functionARN, "ServiceTimeout": "1020"}
+	if len(tiers) > 0 {
+		p["Tiers"] = tiers
+	}
+	return p
+}
+
+func (r *rig) event(kind cfn.RequestType, physicalID string, now, old properties) protocol.Event {
+	r.serial++
+	return protocol.Event{
+		RequestType: kind, RequestID: fmt.Sprintf("request-%d", r.serial), ResourceType: chain.ResourceType,
+		ResponseURL: "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com/answer?X-Amz-Date=" +
+			time.Now().UTC().Format("20060102T150405Z") + "&X-Amz-Signature=" + signature,
+		PhysicalResourceID: physicalID, LogicalResourceID: "Chain", StackID: stackID, ResourceProperties: now, OldResourceProperties: old,
+	}
+}
+
+// deliver gives an event to the handler, as Lambda does, and returns its answer;
+// without one it is empty.
+func (r *rig) deliver(event protocol.Event) cfn.Response {
+	answer, err := r.deliverIn(10*time.Minute, event)
+	if err != nil {
+		r.t.Logf("handler: %v", err)
+	}
+	return answer
+}
+
+func (r *rig) deliverIn(limit time.Duration, event protocol.Event) (cfn.Response, error) {
+	raw, err := json.Marshal(event)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	r.mail.mu.Lock()
+	before := len(r.mail.answers)
+	r.mail.mu.Unlock()
+	err = r.handler.Handle(ctx, functionARN, raw)
+	r.mail.mu.Lock()
+	defer r.mail.mu.Unlock()
+	if len(r.mail.answers) == before {
+		return cfn.Response{}, err
+	}
+	return r.mail.answers[len(r.mail.answers)-1], err
+}
+
+// create plays rows 1 and 2: a Create, and its end.
+func (r *rig) create(now properties) cfn.Response {
+	r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+	answer := r.deliver(r.event(cfn.RequestCreate, "", now, nil))
+	if answer.Status == cfn.StatusSuccess {
+		r.stack.set("CREATE_COMPLETE", "CREATE_COMPLETE", answer.PhysicalResourceID)
+	}
+	return answer
+}
+
+// update plays an Update up to its answer.
+func (r *rig) update(physicalID string, now, old properties) cfn.Response {
+	r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", physicalID)
+	r.stack.updated = time.Now()
+	answer := r.deliver(r.event(cfn.RequestUpdate, physicalID, now, old))
+	if answer.Status == cfn.StatusSuccess {
+		r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+	}
+	return answer
+}
+
+// rollback plays the Update that undoes another one.
+func (r *rig) rollback(physicalID string, now, old properties) cfn.Response {
+	r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", physicalID)
+	answer := r.deliver(r.event(cfn.RequestUpdate, physicalID, now, old))
+	if answer.Status == cfn.StatusSuccess {
+		r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+	}
+	return answer
+}
+
+// cleanup plays the Delete of a replaced physical ID.
+func (r *rig) cleanup(status, physicalID, recorded string, now properties) cfn.Response {
+	r.stack.set(status, "UPDATE_COMPLETE", recorded)
+	return r.deliver(r.event(cfn.RequestDelete, physicalID, now, nil))
+}
+
+// destroy plays the Delete of a stack.
+func (r *rig) destroy(physicalID string, now properties) cfn.Response {
+	r.stack.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", physicalID)
+	return r.deliver(r.event(cfn.RequestDelete, physicalID, now, nil))
+}
+
+func (r *rig) succeeds(answer cfn.Response) cfn.Response {
+	r.t.Helper()
+	if answer.Status != cfn.StatusSuccess {
+		r.t.Fatalf("answered %s: %s\n%s", answer.Status, answer.Reason, r.logged())
+	}
+	return answer
+}
+
+func (r *rig) fails(answer cfn.Response, words ...string) cfn.Response {
+	r.t.Helper()
+	if answer.Status != cfn.StatusFailed {
+		r.t.Fatalf("answered %q, want FAILED", answer.Status)
+	}
+	for _, word := range words {
+		if !strings.Contains(answer.Reason, word) {
+			r.t.Errorf("reason %q does not say %q", answer.Reason, word)
+		}
+	}
+	return answer
+}
+
+// writes counts the calls that change something.
+func (r *rig) writes() int {
+	count := 0
+	for _, call := range r.world.Calls() {
+		if call.Write {
+			count++
+		}
+	}
+	return count
+}

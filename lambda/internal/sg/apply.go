@@ -1,0 +1,313 @@
+package sg
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// freshGroupPatience is how long a group that was just created may be unknown to
+// other calls ("Eventual consistency in the Amazon EC2 API", EC2 developer guide,
+// which names this very example).
+const freshGroupPatience = 30 * time.Second
+
+// errStaleView says that EC2 is not as the plan took it to be: observe again and
+// plan anew.
+var errStaleView = errors.New("security groups changed while the plan was applied")
+
+// application is one run's view of EC2 while it applies plans.
+type application struct {
+	*Edge
+
+	mu       sync.Mutex
+	groupIDs map[chain.Identity]string
+	// created is the groups that this run made, or may have made: an answer that
+	// was lost counts.
+	created []chain.Identity
+	// applied is what this run changed with success; a read that does not show
+	// it lags.
+	applied map[change]bool
+}
+
+// change is one line of a plan, as a key.
+type change struct {
+	action plan.Action
+	group  chain.Identity
+	rule   chain.Rule
+	tag    chain.Tag
+}
+
+func changes(step plan.Step) []change {
+	if len(step.Rules) == 0 {
+		return []change{{action: step.Action, group: step.Group, tag: step.Tag}}
+	}
+	all := make([]change, 0, len(step.Rules))
+	for _, rule := range step.Rules {
+		all = append(all, change{action: step.Action, group: step.Group, rule: rule})
+	}
+	return all
+}
+
+func newApplication(edge *Edge, observed Observed) *application {
+	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}}
+}
+
+// apply takes the plan's steps, phase by phase, those of a phase in parallel. It
+// returns errStaleView where EC2 turned out to be different.
+func (a *application) apply(ctx context.Context, steps plan.Plan) error {
+	for _, phase := range steps.Phases() {
+		started := time.Now()
+		tasks := a.tasks(ctx, phase)
+		err := parallel(tasks)
+		a.Log.Info("phase done", slog.String("phase", string(phase[0].Action)), slog.Int("calls", len(tasks)),
+			slog.Int64("milliseconds", time.Since(started).Milliseconds()), slog.Bool("ok", err == nil))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tasks is the calls of a phase: one a step, but one for all groups that get the
+// same tag, because CreateTags takes a list of resources.
+func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() error {
+	var tasks []func() error
+	if phase[0].Phase != plan.Retag {
+		for _, step := range phase {
+			tasks = append(tasks, func() error { return a.done(a.step(ctx, step), step) })
+		}
+		return tasks
+	}
+	byTag := map[chain.Tag][]plan.Step{}
+	for _, step := range phase {
+		byTag[step.Tag] = append(byTag[step.Tag], step)
+	}
+	for tag, steps := range byTag {
+		tasks = append(tasks, func() error { return a.done(a.retag(ctx, tag, steps), steps...) })
+	}
+	return tasks
+}
+
+func (a *application) step(ctx context.Context, step plan.Step) error {
+	if step.Action == plan.CreateGroup {
+		return a.createGroup(ctx, step)
+	}
+	return a.rules(ctx, step)
+}
+
+// done keeps in mind what has been changed.
+func (a *application) done(err error, steps ...plan.Step) error {
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, step := range steps {
+		for _, change := range changes(step) {
+			a.applied[change] = true
+		}
+	}
+	return nil
+}
+
+func (a *application) groupID(identity chain.Identity) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.groupIDs[identity]
+}
+
+// createGroup makes a group with its ownership tags in one call, so that no
+// group of ours is ever without them. CreateSecurityGroup has no client token:
+// when an answer is lost and the SDK asks again, EC2 calls our own group a
+// duplicate. So a duplicate is looked up, and taken if it bears exactly our tags.
+func (a *application) createGroup(ctx context.Context, step plan.Step) error {
+	name := step.Group.EC2Name(a.Owner.Resource)
+	var id string
+	err := a.write(ctx, opCreateSecurityGroup, func(ctx context.Context) error {
+		output, err := a.API.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+			GroupName: aws.String(name), Description: aws.String(step.Group.Description), VpcId: aws.String(step.Group.VPCID),
+			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag)),
+		})
+		if err == nil {
+			id = aws.ToString(output.GroupId)
+		}
+		return err
+	})
+	duplicate := hasCode(err, codeGroupDuplicate)
+	if duplicate {
+		id, err = a.findDuplicate(ctx, step.Group, name)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !duplicate {
+		a.created = append(a.created, step.Group)
+	}
+	if err != nil {
+		if _, named := errors.AsType[*NameTakenError](err); named {
+			return err
+		}
+		if isLapsed(err) {
+			return errStaleView
+		}
+		return &CallError{Doing: "creating security group (" + name + ")", Err: err}
+	}
+	a.groupIDs[step.Group] = id
+	return nil
+}
+
+// findDuplicate looks up who holds a name that EC2 says is taken.
+func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, name string) (string, error) {
+	wait := backoff{next: 300 * time.Millisecond, last: 5 * time.Second}
+	patience, cancel := context.WithTimeoutCause(ctx, freshGroupPatience, &NameTakenError{Name: name, VPCID: wanted.VPCID})
+	defer cancel()
+	for {
+		holders, err := a.describe(ctx, filter("vpc-id", wanted.VPCID), filter("group-name", name))
+		if err != nil {
+			return "", err
+		}
+		for _, holder := range holders {
+			if aws.ToString(holder.VpcId) != wanted.VPCID || !strings.EqualFold(aws.ToString(holder.GroupName), name) {
+				continue
+			}
+			if a.Owner.owns(holder) && tagMap(holder.Tags)[tagTier] == wanted.Tier &&
+				aws.ToString(holder.GroupName) == name && aws.ToString(holder.Description) == wanted.Description {
+				return aws.ToString(holder.GroupId), nil
+			}
+			return "", nameTaken(holder)
+		}
+		// EC2 knows the name and does not show the group yet, or the name
+		// differs in case from the filter's.
+		if err := wait.wait(patience); err != nil {
+			return "", err
+		}
+	}
+}
+
+// retag gives groups their new ownership tag: the moment from which they belong
+// to another physical ID.
+func (a *application) retag(ctx context.Context, chainTag chain.Tag, steps []plan.Step) error {
+	resources := make([]string, 0, len(steps))
+	for _, step := range steps {
+		resources = append(resources, a.groupID(step.Group))
+	}
+	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
+		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: []types.Tag{tag(tagChain, chainTag.String())}})
+		return err
+	})
+	if isLapsed(err) {
+		return errStaleView
+	}
+	if err != nil {
+		return &CallError{Doing: "tagging security groups (" + strings.Join(resources, ", ") + ")", Err: err}
+	}
+	return nil
+}
+
+// rules makes one call for the rules of one group and direction.
+func (a *application) rules(ctx context.Context, step plan.Step) error {
+	id := a.groupID(step.Group)
+	a.mu.Lock()
+	permissions := permissionsOf(step.Rules, a.groupIDs)
+	a.mu.Unlock()
+	operation, call := a.ruleCall(step, id, permissions)
+	wait := backoff{next: 300 * time.Millisecond, last: 5 * time.Second}
+	patience, cancel := context.WithTimeout(ctx, freshGroupPatience)
+	defer cancel()
+	for {
+		err := a.write(ctx, operation, call)
+		switch {
+		case err == nil:
+			return nil
+		case isStaleView(err):
+			return errStaleView
+		case IsGroupNotFound(err) && a.createdAny() && wait.wait(patience) == nil:
+			continue
+		default:
+			return &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		}
+	}
+}
+
+func ruleVerb(action plan.Action) string {
+	switch action {
+	case plan.AuthorizeRules:
+		return "authorizing"
+	case plan.RevokeRules:
+		return "revoking"
+	default:
+		return "describing"
+	}
+}
+
+func (a *application) createdAny() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.created) > 0
+}
+
+// ruleCall picks the operation for an action and a direction.
+func (a *application) ruleCall(step plan.Step, id string, permissions []types.IpPermission) (string, func(context.Context) error) {
+	group := aws.String(id)
+	tags := specification(types.ResourceTypeSecurityGroupRule, a.Owner.ruleTags())
+	ingress := step.Direction == chain.Ingress
+	switch {
+	case step.Action == plan.AuthorizeRules && ingress:
+		return opAuthorizeIngress, func(ctx context.Context) error {
+			_, err := a.API.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: permissions, TagSpecifications: tags})
+			return err
+		}
+	case step.Action == plan.AuthorizeRules:
+		return opAuthorizeEgress, func(ctx context.Context) error {
+			_, err := a.API.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: group, IpPermissions: permissions, TagSpecifications: tags})
+			return err
+		}
+	case step.Action == plan.RevokeRules && ingress:
+		return opRevokeIngress, func(ctx context.Context) error {
+			output, err := a.API.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: permissions})
+			return revoked(output != nil && len(output.UnknownIpPermissions) > 0, err)
+		}
+	case step.Action == plan.RevokeRules:
+		return opRevokeEgress, func(ctx context.Context) error {
+			output, err := a.API.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: permissions})
+			return revoked(output != nil && len(output.UnknownIpPermissions) > 0, err)
+		}
+	case ingress:
+		return opDescribeIngress, func(ctx context.Context) error {
+			_, err := a.API.UpdateSecurityGroupRuleDescriptionsIngress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: group, IpPermissions: permissions})
+			return err
+		}
+	default:
+		return opDescribeEgress, func(ctx context.Context) error {
+			_, err := a.API.UpdateSecurityGroupRuleDescriptionsEgress(ctx, &ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{GroupId: group, IpPermissions: permissions})
+			return err
+		}
+	}
+}
+
+// revoked reads the two ways in which EC2 says that a rule is not there: an
+// error in most VPCs, and a list beside success in the default VPC (API
+// reference, RevokeSecurityGroupIngress).
+func revoked(unknown bool, err error) error {
+	if err == nil && unknown {
+		return errUnknownPermissions
+	}
+	return err
+}
+
+// permissionsError is that list, as the error that other VPCs give.
+type permissionsError struct{}
+
+var errUnknownPermissions error = permissionsError{}
+
+func (permissionsError) Error() string     { return "rules to revoke are not there" }
+func (permissionsError) ErrorCode() string { return codePermissionNotFound }

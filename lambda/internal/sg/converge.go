@@ -1,0 +1,203 @@
+package sg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+const (
+	// readPatience is how long a read may lag behind what this run has written
+	// before that is written again.
+	readPatience = 20 * time.Second
+	// undoPatience is how long a failed run tries to remove what it created. What
+	// is left is found by its tags when CloudFormation rolls back.
+	undoPatience = 30 * time.Second
+	// maxRounds is how often a chain is planned anew while others change it.
+	maxRounds = 8
+)
+
+// DriftError is a chain that did not become what it should be: the plan is what
+// is still to be done.
+type DriftError struct {
+	LogicalID string
+	Rest      plan.Plan
+}
+
+func (e *DriftError) Error() string {
+	lines := strings.Split(strings.TrimSpace(e.Rest.String()), "\n")
+	return "verifying chain (" + e.LogicalID + "): still to do: " + strings.Join(lines, "; ")
+}
+
+// Remedy is one sentence of what to do.
+func (e *DriftError) Remedy() string {
+	return "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and update the stack again."
+}
+
+// NameTakenError is a group that cannot be created because of its name.
+type NameTakenError struct{ Name, VPCID, Holder string }
+
+func (e *NameTakenError) Error() string {
+	text := "creating security group (" + e.Name + "): the name is taken in VPC " + e.VPCID
+	if e.Holder != "" {
+		text += " by " + e.Holder
+	}
+	return text
+}
+
+// Remedy is one sentence of what to do.
+func (e *NameTakenError) Remedy() string {
+	return "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."
+}
+
+func nameTaken(holder types.SecurityGroup) error {
+	id, tags := aws.ToString(holder.GroupId), tagMap(holder.Tags)
+	whose := id
+	switch stack := tags["aws:cloudformation:stack-id"]; {
+	case tags[tagStackID] != "":
+		whose += fmt.Sprintf(" of the chain %s, tier %s, in stack %s", tags[tagLogicalID], tags[tagTier], tags[tagStackID])
+	case stack != "":
+		whose += " of stack " + stack
+	}
+	return &NameTakenError{Name: aws.ToString(holder.GroupName), VPCID: aws.ToString(holder.VpcId), Holder: whose}
+}
+
+// RenameError is a change of a group that EC2 cannot make while the group's name
+// stays the same.
+type RenameError struct{ plan.NameConflict }
+
+func (e *RenameError) Error() string {
+	what := "Description"
+	if e.Wanted.Tier != e.Holder.Tier {
+		what = "tier name"
+	} else if e.Wanted.Description == e.Holder.Description {
+		what = "letter case of the GroupName"
+	}
+	return fmt.Sprintf("replacing security group (%s): its %s changed from tier %s %q to tier %s %q, which needs a new group, and the GroupName %s cannot be had twice in VPC %s",
+		e.Holder.GroupName, what, e.Holder.Tier, e.Holder.Description, e.Wanted.Tier, e.Wanted.Description, e.Wanted.GroupName, e.Wanted.VPCID)
+}
+
+// Remedy is one sentence of what to do.
+func (e *RenameError) Remedy() string {
+	return "Change the GroupName as well, leave it out to have one generated, or take the other change back."
+}
+
+// Result is a chain that has become what it should be.
+type Result struct {
+	Observed Observed
+	// Wrote says whether anything had to be changed.
+	Wrote bool
+}
+
+// Converge brings the chain to the goal and verifies it by observing again, until
+// nothing differs. When it fails, it first removes the groups that it created
+// itself, unless the gate is shut.
+func (e *Edge) Converge(ctx context.Context, chains plan.Chains, wanted chain.Tag, observed Observed) (Result, error) {
+	run := newApplication(e, observed)
+	result, err := run.converge(ctx, chains, wanted, observed)
+	if err == nil {
+		return result, nil
+	}
+	if undo := run.undo(ctx); undo != nil {
+		e.Log.Warn("undo failed; the groups are found by their tags later", slog.String("error", undo.Error()))
+	}
+	return Result{}, err
+}
+
+func (a *application) converge(ctx context.Context, chains plan.Chains, wanted chain.Tag, observed Observed) (Result, error) {
+	lag := lagging{}
+	wrote := false
+	for round := 0; ; {
+		todo := plan.Diff(observed.State, plan.Goal(chains, observed.State, wanted))
+		if todo.Empty() {
+			return Result{Observed: observed, Wrote: wrote}, nil
+		}
+		if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
+			return Result{}, &RenameError{NameConflict: conflicts[0]}
+		}
+		if a.repeats(todo) && lag.patient() {
+			if err := lag.wait(ctx); err != nil {
+				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
+			}
+		} else {
+			if round++; round > maxRounds {
+				return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
+			}
+			lag = lagging{}
+			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
+			wrote = true
+			if err := a.apply(ctx, todo); err != nil && !errors.Is(err, errStaleView) {
+				return Result{}, err
+			}
+		}
+		var err error
+		if observed, err = a.Observe(ctx); err != nil {
+			return Result{}, err
+		}
+		a.learn(observed)
+	}
+}
+
+// learn adds what a read shows to what this run knows. A group that it does not
+// show may only lag.
+func (a *application) learn(observed Observed) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.Copy(a.groupIDs, observed.GroupIDs)
+}
+
+// repeats says whether the plan has a change that this run has made already: the
+// read behind it lags, or somebody else changed it back.
+func (a *application) repeats(todo plan.Plan) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(todo.Steps, func(step plan.Step) bool {
+		return slices.ContainsFunc(changes(step), func(change change) bool { return a.applied[change] })
+	})
+}
+
+// undo removes the groups that this run created and nothing else: a failed
+// Update leaves the groups that were there before.
+func (a *application) undo(ctx context.Context) error {
+	if len(a.created) == 0 {
+		return nil
+	}
+	mine := func(state chain.State) [][]chain.Identity {
+		return [][]chain.Identity{slices.DeleteFunc(slices.Clone(a.created), func(identity chain.Identity) bool { return !state.Has(identity) })}
+	}
+	observed, err := a.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	a.Log.Info("undo", slog.Int("groups", len(a.created)))
+	bounded, cancel := context.WithTimeout(ctx, undoPatience)
+	defer cancel()
+	return a.Remove(bounded, observed, mine, nil)
+}
+
+// lagging waits for reads to catch up, longer each time.
+type lagging struct {
+	since time.Time
+	backoff
+}
+
+func (l *lagging) patient() bool {
+	if l.since.IsZero() {
+		l.since = time.Now()
+		l.backoff = backoff{next: 200 * time.Millisecond, last: 5 * time.Second}
+	}
+	return time.Since(l.since) < readPatience
+}
+
+func (l *lagging) wait(ctx context.Context) error { return l.backoff.wait(ctx) }

@@ -1,0 +1,151 @@
+package sg
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+)
+
+// protocolAll is how EC2 writes all protocols.
+const protocolAll = "-1"
+
+// rulesOf spreads what EC2 groups: DescribeSecurityGroups lists one permission
+// for a protocol and port range with all its peers, a rule has one peer. Members
+// maps the IDs of owned groups to their identities.
+func rulesOf(group types.SecurityGroup, members map[string]chain.Identity) []chain.Rule {
+	owner := aws.ToString(group.OwnerId)
+	var rules []chain.Rule
+	for _, permission := range group.IpPermissions {
+		rules = append(rules, spread(chain.Ingress, permission, owner, members)...)
+	}
+	for _, permission := range group.IpPermissionsEgress {
+		rules = append(rules, spread(chain.Egress, permission, owner, members)...)
+	}
+	return rules
+}
+
+func spread(direction chain.Direction, permission types.IpPermission, owner string, members map[string]chain.Identity) []chain.Rule {
+	var rules []chain.Rule
+	add := func(peer chain.Peer, description *string) {
+		protocol := protocolOf(aws.ToString(permission.IpProtocol))
+		rules = append(rules, chain.Rule{
+			Direction: direction, Protocol: protocol, Ports: portsOf(protocol, permission), Peer: peer,
+			Description: aws.ToString(description),
+		})
+	}
+	for _, r := range permission.IpRanges {
+		add(cidrPeer(aws.ToString(r.CidrIp)), r.Description)
+	}
+	for _, r := range permission.Ipv6Ranges {
+		add(cidrPeer(aws.ToString(r.CidrIpv6)), r.Description)
+	}
+	for _, list := range permission.PrefixListIds {
+		add(chain.Peer{Kind: chain.PeerPrefixList, ID: aws.ToString(list.PrefixListId)}, list.Description)
+	}
+	for _, pair := range permission.UserIdGroupPairs {
+		add(groupPeer(pair, owner, members), pair.Description)
+	}
+	return rules
+}
+
+// cidrPeer reads a range that EC2 reports. One that netip cannot read is kept as
+// text, so that it shows up as a difference and is not overlooked.
+func cidrPeer(text string) chain.Peer {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return chain.Peer{Kind: chain.PeerCIDR, ID: text}
+	}
+	return chain.CIDRPeer(prefix)
+}
+
+func groupPeer(pair types.UserIdGroupPair, owner string, members map[string]chain.Identity) chain.Peer {
+	id := aws.ToString(pair.GroupId)
+	if identity, ok := members[id]; ok {
+		return chain.MemberPeer(identity)
+	}
+	if account := aws.ToString(pair.UserId); account != "" && account != owner {
+		id = account + "/" + id
+	}
+	return chain.Peer{Kind: chain.PeerGroup, ID: id}
+}
+
+// protocolOf turns EC2's protocol into ours. EC2 stores the four protocols with
+// names by name; numbers are mapped all the same, since engines differ in that.
+func protocolOf(text string) chain.Protocol {
+	switch text {
+	case protocolAll:
+		return chain.All
+	case "1":
+		return chain.ICMP
+	case "6":
+		return chain.TCP
+	case "17":
+		return chain.UDP
+	case "58":
+		return chain.ICMPv6
+	default:
+		return chain.Protocol(text)
+	}
+}
+
+// portsOf leaves out ports where EC2 gives them no meaning.
+func portsOf(protocol chain.Protocol, permission types.IpPermission) chain.PortRange {
+	if !protocol.HasPorts() || permission.FromPort == nil || permission.ToPort == nil {
+		return chain.AllPorts
+	}
+	return chain.PortRange{From: *permission.FromPort, To: *permission.ToPort}
+}
+
+// permissionsOf spells rules for EC2, one permission each. The description goes
+// along even where a rule is revoked: EC2 ignores it there, an emulator
+// (MiniStack) finds the rule only by it.
+func permissionsOf(rules []chain.Rule, groupIDs map[chain.Identity]string) []types.IpPermission {
+	permissions := make([]types.IpPermission, 0, len(rules))
+	for _, rule := range rules {
+		permissions = append(permissions, permissionOf(rule, groupIDs))
+	}
+	return permissions
+}
+
+func permissionOf(rule chain.Rule, groupIDs map[chain.Identity]string) types.IpPermission {
+	permission := types.IpPermission{IpProtocol: aws.String(string(rule.Protocol))}
+	if rule.Protocol == chain.All {
+		permission.IpProtocol = aws.String(protocolAll)
+	}
+	if rule.Protocol.HasPorts() {
+		permission.FromPort, permission.ToPort = aws.Int32(rule.Ports.From), aws.Int32(rule.Ports.To)
+	}
+	var description *string
+	if rule.Description != "" {
+		description = aws.String(rule.Description)
+	}
+	switch peer := rule.Peer; peer.Kind {
+	case chain.PeerCIDR:
+		text := peer.ID
+		if peer.CIDR.IsValid() {
+			text = peer.CIDR.String()
+		}
+		if strings.Contains(text, ":") {
+			permission.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String(text), Description: description}}
+		} else {
+			permission.IpRanges = []types.IpRange{{CidrIp: aws.String(text), Description: description}}
+		}
+	case chain.PeerPrefixList:
+		permission.PrefixListIds = []types.PrefixListId{{PrefixListId: aws.String(peer.ID), Description: description}}
+	case chain.PeerGroup:
+		pair := types.UserIdGroupPair{GroupId: aws.String(peer.ID), Description: description}
+		if account, id, found := strings.Cut(peer.ID, "/"); found {
+			pair.UserId, pair.GroupId = aws.String(account), aws.String(id)
+		}
+		permission.UserIdGroupPairs = []types.UserIdGroupPair{pair}
+	case chain.PeerMember:
+		permission.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(groupIDs[peer.Member]), Description: description}}
+	case chain.PeerTier:
+		panic("a rule with a tier as its peer reached EC2: " + rule.String()) // Goal expands them all
+	}
+	return permission
+}

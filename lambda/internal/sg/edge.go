@@ -1,0 +1,91 @@
+package sg
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sgchain/lambda/internal/guard"
+)
+
+// The operations that change something, as the limiter and the gate know them.
+const (
+	opCreateSecurityGroup = "CreateSecurityGroup"
+	opCreateTags          = "CreateTags"
+	opAuthorizeIngress    = "AuthorizeSecurityGroupIngress"
+	opAuthorizeEgress     = "AuthorizeSecurityGroupEgress"
+	opRevokeIngress       = "RevokeSecurityGroupIngress"
+	opRevokeEgress        = "RevokeSecurityGroupEgress"
+	opDescribeIngress     = "UpdateSecurityGroupRuleDescriptionsIngress"
+	opDescribeEgress      = "UpdateSecurityGroupRuleDescriptionsEgress"
+	opDeleteSecurityGroup = "DeleteSecurityGroup"
+)
+
+// MaxConnections bounds the calls in flight, and with it the connections to EC2.
+const MaxConnections = 10
+
+// Gate admits the calls that change something: it runs the call while the
+// request that wants it is known to be still wanted, and ends the call's context
+// when that is not known any more. See package fence.
+type Gate interface {
+	Write(ctx context.Context, call func(context.Context) error) error
+}
+
+// Edge is EC2 as seen from one chain.
+type Edge struct {
+	API     API
+	Owner   Owner
+	Gate    Gate
+	Limiter *Limiter
+	Log     *slog.Logger
+}
+
+// write makes one call that changes something. The token comes first: waiting
+// for it must not use up the gate's time.
+func (e *Edge) write(ctx context.Context, operation string, call func(context.Context) error) error {
+	if err := e.Limiter.take(ctx, operation); err != nil {
+		return err
+	}
+	return e.Gate.Write(ctx, call)
+}
+
+// parallel runs every task, at most MaxConnections at a time, and waits for all
+// of them even when one fails: a call that is cut off leaves EC2 in a state that
+// nobody knows.
+func parallel(tasks []func() error) error {
+	errs := make([]error, len(tasks))
+	slots := make(chan struct{}, MaxConnections)
+	var group sync.WaitGroup
+	for i, task := range tasks {
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			errs[i] = guard.Run(task)
+		})
+	}
+	group.Wait()
+	return firstCause(errs)
+}
+
+// firstCause prefers an error that stands for itself to one that only says that
+// the view is stale.
+func firstCause(errs []error) error {
+	var first error
+	for _, err := range errs {
+		if err != nil && (first == nil || errors.Is(first, errStaleView)) {
+			first = err
+		}
+	}
+	return first
+}
+
+// backoff waits longer and longer, from the first wait to the last.
+type backoff struct{ next, last time.Duration }
+
+func (b *backoff) wait(ctx context.Context) error {
+	wait := b.next
+	b.next = min(2*b.next, b.last)
+	return sleep(ctx, wait)
+}

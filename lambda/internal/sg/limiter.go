@@ -1,0 +1,70 @@
+package sg
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// EC2 throttles each operation by a bucket of tokens for the account and Region
+// ("Request throttling for the Amazon EC2 API", EC2 developer guide). Staying
+// below it costs nothing and leaves no call to be refused.
+const (
+	mutatingBurst, mutatingPerSecond = 50, 5
+	taggingBurst, taggingPerSecond   = 100, 10
+)
+
+// Limiter paces the mutating calls of one process, an EC2-shaped bucket for each
+// operation. The zero value is ready.
+type Limiter struct {
+	mu      sync.Mutex
+	buckets map[string]*bucket
+}
+
+type bucket struct {
+	burst, perSecond float64
+	tokens           float64
+	at               time.Time
+}
+
+// take waits for a token of the operation.
+func (l *Limiter) take(ctx context.Context, operation string) error {
+	return sleep(ctx, l.reserve(operation, time.Now()))
+}
+
+// reserve takes a token, in debt if need be, and returns how long the debt lasts.
+func (l *Limiter) reserve(operation string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.buckets == nil {
+		l.buckets = map[string]*bucket{}
+	}
+	b, ok := l.buckets[operation]
+	if !ok {
+		b = &bucket{burst: mutatingBurst, perSecond: mutatingPerSecond, at: now}
+		if operation == opCreateTags {
+			b.burst, b.perSecond = taggingBurst, taggingPerSecond
+		}
+		b.tokens = b.burst
+		l.buckets[operation] = b
+	}
+	b.tokens = min(b.burst, b.tokens+now.Sub(b.at).Seconds()*b.perSecond)
+	b.at = now
+	b.tokens--
+	return time.Duration(max(0, -b.tokens/b.perSecond) * float64(time.Second))
+}
+
+// sleep waits unless the context ends first; then its cause is the error.
+func sleep(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,248 @@
+package sg
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// maxNamedBlockers is how many blockers a failed Delete names; an answer to
+// CloudFormation has little room.
+const maxNamedBlockers = 6
+
+// BlockedError is groups that cannot be deleted, and what is in the way.
+type BlockedError struct {
+	GroupIDs []string
+	Blockers []string
+	Cause    error
+}
+
+func (e *BlockedError) Error() string {
+	text := "deleting security groups (" + strings.Join(e.GroupIDs, ", ") + "): "
+	switch {
+	case len(e.Blockers) > maxNamedBlockers:
+		text += fmt.Sprintf("used by %s and %d more", strings.Join(e.Blockers[:maxNamedBlockers], "; "), len(e.Blockers)-maxNamedBlockers)
+	case len(e.Blockers) > 0:
+		text += "used by " + strings.Join(e.Blockers, "; ")
+	default:
+		text += Cause(e.Cause)
+	}
+	return text
+}
+
+func (e *BlockedError) Unwrap() error { return e.Cause }
+
+// Remedy is one sentence of what to do.
+func (e *BlockedError) Remedy() string {
+	return "Remove these uses, or wait for those that AWS removes by itself (load balancers, tasks and functions that were just deleted), then delete again."
+}
+
+// Remove deletes the groups that doomed picks, and waits while something uses
+// them, until the context ends; then it says what does. It begins with the given
+// observation. While a group is in use nothing is revoked: a delete that fails
+// must not have cut anybody off. TierOrder, outermost first, only saves calls.
+func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.State) [][]chain.Identity, tierOrder []string) error {
+	wait := backoff{next: 2 * time.Second, last: 10 * time.Second}
+	for {
+		batches := doomed(observed.State)
+		all := slices.Concat(batches...)
+		if len(all) == 0 {
+			return nil
+		}
+		blockers, err := e.interfaces(ctx, observed, all)
+		if err != nil {
+			return err
+		}
+		if len(blockers) == 0 {
+			for _, batch := range batches {
+				if err = e.removeOnce(ctx, observed, batch, tierOrder); err != nil {
+					break
+				}
+				observed = observed.without(batch)
+			}
+			if err == nil {
+				return nil
+			}
+			if !IsDependencyViolation(err) && !errors.Is(err, errStaleView) {
+				return err
+			}
+		}
+		e.Log.Info("waiting to delete", slog.Int("groups", len(all)), slog.String("blockers", strings.Join(blockers, "; ")))
+		if ended := wait.wait(ctx); ended != nil {
+			return e.blocked(context.WithoutCancel(ctx), observed, all, blockers, errors.Join(ended, err))
+		}
+		if observed, err = e.Observe(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// without is the observation once groups are gone.
+func (o Observed) without(gone []chain.Identity) Observed {
+	o = o.clone()
+	o.State.Groups = slices.DeleteFunc(slices.Clone(o.State.Groups), func(group chain.Group) bool { return slices.Contains(gone, group.Identity) })
+	for _, identity := range gone {
+		delete(o.GroupIDs, identity)
+	}
+	return o
+}
+
+// removeOnce deletes groups in two waves, the tiers by the parity of their place
+// from the end, so that nearly half of the rules between them go with their
+// group. A rule that names a group is revoked first where its own group is not
+// gone by then. EC2 lets a group go that is named only by itself.
+func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string) error {
+	run := newApplication(e, observed)
+	wave := waves(doomed, tierOrder)
+	var revoke plan.Plan
+	for _, group := range observed.State.Groups {
+		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
+			var rules []chain.Rule
+			for _, rule := range group.Rules {
+				target, isDoomed := wave[rule.Peer.Member]
+				holder, goes := wave[group.Identity]
+				inTime := goes && holder < target
+				if rule.Direction == direction && rule.Peer.Kind == chain.PeerMember && isDoomed && rule.Peer.Member != group.Identity && !inTime {
+					rules = append(rules, rule)
+				}
+			}
+			if len(rules) > 0 {
+				revoke.Steps = append(revoke.Steps, plan.Step{Phase: plan.Revoke, Action: plan.RevokeRules, Group: group.Identity, Direction: direction, Rules: rules})
+			}
+		}
+	}
+	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.String("plan", revoke.String()))
+	if err := run.apply(ctx, revoke); err != nil {
+		return err
+	}
+	for _, turn := range []int{0, 1} {
+		var tasks []func() error
+		for _, identity := range doomed {
+			if wave[identity] == turn {
+				tasks = append(tasks, func() error { return e.deleteGroup(ctx, observed.GroupIDs[identity]) })
+			}
+		}
+		if err := parallel(tasks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waves says for each group to delete whether it goes first (0) or second (1).
+func waves(doomed []chain.Identity, tierOrder []string) map[chain.Identity]int {
+	sorted := slices.SortedFunc(slices.Values(doomed), func(a, b chain.Identity) int {
+		return cmp.Or(cmp.Compare(place(tierOrder, b), place(tierOrder, a)), chain.CompareIdentities(b, a))
+	})
+	wave := make(map[chain.Identity]int, len(sorted))
+	turn := 1
+	for i, identity := range sorted {
+		if i == 0 || sorted[i-1].Tier != identity.Tier {
+			turn = 1 - turn
+		}
+		wave[identity] = turn
+	}
+	return wave
+}
+
+func place(tierOrder []string, identity chain.Identity) int {
+	return slices.Index(tierOrder, identity.Tier)
+}
+
+func (e *Edge) deleteGroup(ctx context.Context, id string) error {
+	err := e.write(ctx, opDeleteSecurityGroup, func(ctx context.Context) error {
+		_, err := e.API.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
+		return err
+	})
+	if isLapsed(err) {
+		return errStaleView
+	}
+	if err != nil && !IsGroupNotFound(err) {
+		return &CallError{Doing: "deleting security group (" + id + ")", Err: err}
+	}
+	return nil
+}
+
+// interfaces names the network interfaces that use groups.
+func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) ([]string, error) {
+	ids := observed.idsOf(identities)
+	var blockers []string
+	pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{
+		Filters: []types.Filter{filter("group-id", ids...)}, MaxResults: aws.Int32(pageSize),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, &CallError{Doing: "describing network interfaces of security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+		}
+		for _, one := range page.NetworkInterfaces {
+			for _, group := range one.Groups {
+				if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
+					blockers = append(blockers, interfaceText(one)+" on "+id)
+				}
+			}
+		}
+	}
+	slices.Sort(blockers)
+	return blockers, nil
+}
+
+func interfaceText(one types.NetworkInterface) string {
+	text := "network interface " + aws.ToString(one.NetworkInterfaceId) + " (" + string(one.InterfaceType)
+	if description := aws.ToString(one.Description); description != "" {
+		text += ", " + description
+	}
+	if one.Attachment != nil && aws.ToString(one.Attachment.InstanceId) != "" {
+		text += ", instance " + aws.ToString(one.Attachment.InstanceId)
+	}
+	return text + ")"
+}
+
+func (o Observed) idsOf(identities []chain.Identity) []string {
+	ids := make([]string, 0, len(identities))
+	for _, identity := range identities {
+		if id := o.GroupIDs[identity]; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// blocked gathers what is in the way of a delete whose time is over. The context
+// is not that time's any more; it is bounded here.
+func (e *Edge) blocked(ctx context.Context, observed Observed, doomed []chain.Identity, blockers []string, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	ids := observed.idsOf(doomed)
+	failed := &BlockedError{GroupIDs: ids, Blockers: blockers, Cause: cause}
+	for _, name := range []string{"ip-permission.group-id", "egress.ip-permission.group-id"} {
+		groups, err := e.describe(ctx, filter(name, ids...))
+		if err != nil {
+			e.Log.Warn("looking for groups that name the ones to delete failed", slog.String("error", Cause(err)))
+			continue
+		}
+		for _, group := range groups {
+			id := aws.ToString(group.GroupId)
+			for _, rule := range rulesOf(group, nil) {
+				text := fmt.Sprintf("security group %s (%s), rule %s", id, aws.ToString(group.GroupName), rule)
+				if rule.Peer.Kind == chain.PeerGroup && slices.Contains(ids, rule.Peer.ID) && !slices.Contains(ids, id) && !slices.Contains(failed.Blockers, text) {
+					failed.Blockers = append(failed.Blockers, text)
+				}
+			}
+		}
+	}
+	return failed
+}

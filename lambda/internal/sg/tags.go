@@ -1,0 +1,78 @@
+package sg
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+)
+
+// The ownership tags. Nothing that lacks them is ever touched. They are set by
+// the call that creates the group, so no group of ours is ever without them.
+const (
+	// tagProvider names the provider (its stack ID); the role of the function
+	// may write to groups with its own value only.
+	tagProvider = "sgchain:provider"
+	// tagStackID and tagLogicalID are the place of the chain: the resource that
+	// CloudFormation knows.
+	tagStackID   = "sgchain:stack-id"
+	tagLogicalID = "sgchain:logical-id"
+	// tagTier is the tier that the group stands for.
+	tagTier = "sgchain:tier"
+	// tagChain is a chain.Tag: which physical ID the group belongs to. It is the
+	// only one that is ever rewritten.
+	tagChain = "sgchain:chain"
+	// tagName is what the console shows.
+	tagName = "Name"
+)
+
+// Owner is whose groups these are.
+type Owner struct {
+	Provider string
+	Resource chain.Resource
+}
+
+func (o Owner) ruleTags() []types.Tag {
+	return []types.Tag{tag(tagProvider, o.Provider), tag(tagStackID, o.Resource.StackID), tag(tagLogicalID, o.Resource.LogicalID)}
+}
+
+func (o Owner) groupTags(identity chain.Identity, chainTag chain.Tag) []types.Tag {
+	return append(o.ruleTags(),
+		tag(tagTier, identity.Tier), tag(tagChain, chainTag.String()), tag(tagName, identity.EC2Name(o.Resource)))
+}
+
+// filters asks EC2 for the owner's groups. Owns asks again, because what a
+// filter lets through is not proof: emulators ignore filters they do not know.
+func (o Owner) filters() []types.Filter {
+	filters := make([]types.Filter, 0, len(o.ruleTags()))
+	for _, tag := range o.ruleTags() {
+		filters = append(filters, filter("tag:"+aws.ToString(tag.Key), aws.ToString(tag.Value)))
+	}
+	return filters
+}
+
+func (o Owner) owns(group types.SecurityGroup) bool {
+	tags := tagMap(group.Tags)
+	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&
+		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != ""
+}
+
+func tag(key, value string) types.Tag {
+	return types.Tag{Key: aws.String(key), Value: aws.String(value)}
+}
+
+func filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
+}
+
+func tagMap(tags []types.Tag) map[string]string {
+	values := make(map[string]string, len(tags))
+	for _, tag := range tags {
+		values[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return values
+}
+
+func specification(resource types.ResourceType, tags []types.Tag) []types.TagSpecification {
+	return []types.TagSpecification{{ResourceType: resource, Tags: tags}}
+}

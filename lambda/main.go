@@ -1,0 +1,62 @@
+// Command lambda is the bootstrap binary of the function that serves
+// Custom::SecurityGroupChain. It only wires: what it does is in package provider.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"sgchain/lambda/internal/clients"
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/provider"
+	"sgchain/lambda/internal/sg"
+)
+
+func main() {
+	handler := newHandler(os.Getenv, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
+		arn := ""
+		if invocation, ok := lambdacontext.FromContext(ctx); ok {
+			arn = invocation.InvokedFunctionArn
+		}
+		return handler.Handle(ctx, arn, event)
+	})
+}
+
+// newHandler reads the environment, the only place that does. A function that
+// cannot work still answers, with the reason: silence would hang the stack.
+func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler {
+	handler := &provider.Handler{Provider: getenv("SGCHAIN_PROVIDER"), Limiter: &sg.Limiter{}, Log: log}
+	built, err := clients.New(getenv, nil)
+	if err == nil {
+		handler.EC2, handler.CloudFormation = built.EC2, built.CloudFormation
+	}
+	if handler.Provider == "" {
+		err = errors.Join(err, errors.New("reading environment (SGCHAIN_PROVIDER): it is not set"))
+	}
+	handler.Misconfigured = err
+	handler.Responder = protocol.Responder{
+		Region: getenv("AWS_REGION"), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,
+	}
+	handler.FenceOnlyLogs = getenv("SGCHAIN_EMULATOR_FENCE") == "log"
+	if handler.Responder.Emulator != "" {
+		log.Warn("SGCHAIN_EMULATOR_ENDPOINT is set: answers may go to an emulator", slog.String("endpoint", handler.Responder.Emulator))
+	}
+	if handler.FenceOnlyLogs {
+		log.Warn("SGCHAIN_EMULATOR_FENCE=log is set: requests that are over are served; never use this in AWS")
+	}
+	if stream := getenv("AWS_LAMBDA_LOG_STREAM_NAME"); stream != "" {
+		group := getenv("AWS_LAMBDA_LOG_GROUP_NAME")
+		if group == "" {
+			group = "/aws/lambda/" + getenv("AWS_LAMBDA_FUNCTION_NAME")
+		}
+		handler.LogPlace = "CloudWatch log group " + group + ", stream " + stream
+	}
+	return handler
+}
