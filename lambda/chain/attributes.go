@@ -90,7 +90,7 @@ func Summary(spec Spec) string {
 			line.WriteString(name)
 			fallthrough
 		case i > 0 && len(doors) > 0:
-			fmt.Fprintf(&line, " -%s-> %s", trafficList(doors), tier.Name)
+			fmt.Fprintf(&line, " -%s-> %s", TrafficList(doors), tier.Name)
 		case i == 0:
 			line.WriteString(tier.Name)
 		default:
@@ -103,8 +103,8 @@ func Summary(spec Spec) string {
 	return line.String()
 }
 
-// trafficList prints "tcp 80,443, udp 53".
-func trafficList(rules []Rule) string {
+// TrafficList prints what rules let through, ports of one protocol together: "tcp 80,443, udp 53".
+func TrafficList(rules []Rule) string {
 	var words []string
 	var last Protocol
 	for _, rule := range rules {

@@ -31,8 +31,10 @@ func Decode(raw json.RawMessage) (Event, error) {
 	}
 	missing := []string{}
 	for _, field := range []struct{ name, value string }{
-		{"ResponseURL", event.ResponseURL}, {"StackId", event.StackID},
-		{"RequestId", event.RequestID}, {"LogicalResourceId", event.LogicalResourceID},
+		{"ResponseURL", event.ResponseURL},
+		{"StackId", event.StackID},
+		{"RequestId", event.RequestID},
+		{"LogicalResourceId", event.LogicalResourceID},
 	} {
 		if field.value == "" {
 			missing = append(missing, field.name)

@@ -234,6 +234,23 @@ func TestCancelledCreate(t *testing.T) {
 	})
 }
 
+// A write of the cancelled Create is on its way when the Delete comes, and takes
+// effect seconds later: the Delete must not have looked by then.
+func TestCancelledCreateWithLateWrite(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+		r.world.FailAt(2, world.Fault{Late: 6 * time.Second})
+		creating := r.event(cfn.RequestCreate, "", props(), nil)
+		answers := make(chan cfn.Response, 1)
+		go func() { answers <- r.deliver(creating) }()
+		<-time.After(time.Second)
+		r.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", "Shop-Chain-1A2B3C4D5E6F")
+		r.succeeds(r.deliver(r.event(cfn.RequestDelete, "Shop-Chain-1A2B3C4D5E6F", props(), nil)))
+		r.fails(<-answers, "the Create request is over")
+		r.shows("")
+	})
+}
+
 func TestDeleteWaitsForInterfaces(t *testing.T) {
 	life(t, func(t *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
@@ -306,6 +323,8 @@ func TestDuplicates(t *testing.T) {
 		r.world.Forget()
 		r.fails(r.deliver(creating), "the Create request is over")
 		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "the Update request is over")
+		r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", x) // the rest of the stack is still being updated
+		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "the resource is at rest")
 		if r.writes() != 0 {
 			r.t.Errorf("a duplicate wrote: %v", r.world.Calls())
 		}

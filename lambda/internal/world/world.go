@@ -8,6 +8,7 @@ package world
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,6 +22,9 @@ type Fault struct {
 	Err error
 	// Lost lets the call take effect and loses only its answer.
 	Lost bool
+	// Late lets the call take effect that much later, whether anybody still waits
+	// for its answer or not.
+	Late time.Duration
 }
 
 // Call is one call that was made.
@@ -160,6 +164,12 @@ func (w *World) call(ctx context.Context, operation string, write bool, effect f
 func (w *World) take(ctx context.Context, n int, operation string, fault Fault, fails bool, effect func() error) error {
 	if w.Before != nil {
 		w.Before(n, operation)
+	}
+	if fault.Late > 0 {
+		<-time.After(fault.Late)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return errors.Join(effect(), ctx.Err())
 	}
 	if w.Latency > 0 {
 		timer := time.NewTimer(w.Latency)

@@ -1,0 +1,201 @@
+package main_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is this module's path, and root where it is from here.
+const (
+	module = "sgchain"
+	root   = ".."
+)
+
+// homes says where each import from outside may stand: one home for each, so
+// that replacing it touches one place.
+func homes() map[string][]string {
+	return map[string][]string{
+		"github.com/aws/aws-lambda-go/lambda":                 {"lambda"},
+		"github.com/aws/aws-lambda-go/lambdacontext":          {"lambda"},
+		"github.com/aws/aws-lambda-go/cfn":                    {"lambda/internal/protocol", "lambda/internal/provider"},
+		"github.com/aws/aws-sdk-go-v2/service/ec2":            {"lambda/internal/sg", "lambda/internal/clients", "lambda/internal/world", "lambda/internal/stand"},
+		"github.com/aws/aws-sdk-go-v2/service/cloudformation": {"lambda/internal/fence", "lambda/internal/clients", "lambda/internal/stand"},
+		"github.com/aws/aws-sdk-go-v2/aws":                    {"lambda/internal/sg", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/world", "lambda/internal/stand"},
+		"github.com/aws/smithy-go":                            {"lambda/internal/stand"},
+		"github.com/aws/aws-cdk-go/awscdk":                    {"cdk"},
+		"github.com/aws/constructs-go/constructs":             {"cdk"},
+		"github.com/aws/jsii-runtime-go":                      {"cdk"},
+	}
+}
+
+// walls says what a package may import of this module; what is not listed may
+// import nothing of it. Imports go downhill only.
+func walls() map[string][]string {
+	return map[string][]string{
+		"lambda":                     {"lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
+		"lambda/plan":                {"lambda/chain"},
+		"lambda/internal/sg":         {"lambda/chain", "lambda/plan", "lambda/internal/guard"},
+		"lambda/internal/fence":      {"lambda/chain", "lambda/internal/guard"},
+		"lambda/internal/protocol":   {"lambda/chain"},
+		"lambda/internal/provider":   {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/guard"},
+		"lambda/internal/clients":    {"lambda/internal/sg"},
+		"lambda/internal/stand":      {"lambda/chain", "lambda/plan", "cdk/internal"},
+		"lambda/internal/stand/demo": {"lambda/chain", "lambda/plan", "lambda/internal/stand", "cdk/internal"},
+		"cdk":                        {"lambda/chain", "lambda/plan", "cdk"},
+	}
+}
+
+// pure packages take values and give values: no clock, no environment, no
+// network, no chance, no log.
+func pure() []string { return []string{"lambda/chain", "lambda/plan"} }
+
+func impure() []string {
+	return []string{"context", "time", "os", "log", "log/slog", "net/http", "math/rand", "math/rand/v2", "text/template", "html/template"}
+}
+
+type goPackage struct {
+	dir     string
+	imports []string
+	docs    int
+}
+
+// packages reads every package of the module, its tests left out.
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	found := map[string]*goPackage{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && file != root && (strings.HasPrefix(name, ".") || slices.Contains([]string{"build", "testdata", "node_modules", "cdk.out"}, name)) {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		dir = filepath.ToSlash(dir)
+		if found[dir] == nil {
+			found[dir] = &goPackage{dir: dir}
+		}
+		for _, one := range parsed.Imports {
+			found[dir].imports = append(found[dir].imports, strings.Trim(one.Path.Value, `"`))
+		}
+		if parsed.Doc != nil {
+			found[dir].docs++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []goPackage
+	for _, one := range found {
+		all = append(all, *one)
+	}
+	if len(all) < 8 {
+		t.Fatalf("found only %d packages", len(all))
+	}
+	return all
+}
+
+// under says whether a folder is one of others or inside one of them.
+func under(dir string, others []string) bool {
+	return slices.ContainsFunc(others, func(other string) bool { return dir == other || strings.HasPrefix(dir, other+"/") })
+}
+
+func TestEveryImportHasOneHome(t *testing.T) {
+	t.Parallel()
+	for _, one := range packages(t) {
+		for _, imported := range one.imports {
+			if !strings.Contains(strings.Split(imported, "/")[0], ".") {
+				continue // the standard library or this module
+			}
+			home, known := homeOf(imported)
+			switch {
+			case !known:
+				t.Errorf("%s imports %s, which has no home in homes()", one.dir, imported)
+			case !under(one.dir, home):
+				t.Errorf("%s imports %s, whose home is %s", one.dir, imported, strings.Join(home, ", "))
+			}
+		}
+	}
+}
+
+// homeOf finds the home of an import, the longest entry that begins its path.
+func homeOf(imported string) (home []string, known bool) {
+	longest := ""
+	for prefix, dirs := range homes() {
+		if under(imported, []string{prefix}) && len(prefix) > len(longest) {
+			longest, home, known = prefix, dirs, true
+		}
+	}
+	return home, known
+}
+
+func TestImportsGoDownhill(t *testing.T) {
+	t.Parallel()
+	for _, one := range packages(t) {
+		allowed := walls()[one.dir]
+		if top := strings.Split(one.dir, "/")[0]; top == "cdk" {
+			allowed = walls()["cdk"]
+		}
+		for _, imported := range one.imports {
+			if inside, isOurs := strings.CutPrefix(imported, module+"/"); isOurs && !under(inside, allowed) {
+				t.Errorf("%s may not import %s; it may import %s", one.dir, inside, strings.Join(allowed, ", "))
+			}
+		}
+	}
+}
+
+func TestPurePackages(t *testing.T) {
+	t.Parallel()
+	for _, one := range packages(t) {
+		for _, imported := range one.imports {
+			if slices.Contains(pure(), one.dir) && slices.Contains(impure(), imported) {
+				t.Errorf("%s is pure and imports %s", one.dir, imported)
+			}
+			if path.Base(imported) == "template" && strings.HasPrefix(one.dir, "lambda") {
+				t.Errorf("%s imports %s, which makes the linker keep every operation of the SDK", one.dir, imported)
+			}
+		}
+	}
+}
+
+func TestOnePackageComment(t *testing.T) {
+	t.Parallel()
+	for _, one := range packages(t) {
+		if one.docs != 1 {
+			t.Errorf("%s has %d package comments, want 1", one.dir, one.docs)
+		}
+	}
+}
+
+// Only main packages read the environment: what a function depends on is then
+// seen in one place.
+func TestEnvironmentIsReadInMain(t *testing.T) {
+	t.Parallel()
+	for _, one := range packages(t) {
+		if slices.Contains(one.imports, "os") && under(one.dir, []string{"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/clients", "lambda/internal/guard"}) {
+			t.Errorf("%s imports os", one.dir)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+}

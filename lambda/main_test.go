@@ -1,0 +1,66 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func environment(pairs ...string) func(string) string {
+	values := map[string]string{
+		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "SGCHAIN_PROVIDER": "arn:provider",
+		"AWS_LAMBDA_LOG_STREAM_NAME": "stream", "AWS_LAMBDA_FUNCTION_NAME": "Provider",
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		values[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return values[name] }
+}
+
+func TestNewHandler(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	handler := newHandler(environment(), slog.New(slog.NewJSONHandler(&log, nil)))
+	if handler.Misconfigured != nil || handler.EC2 == nil || handler.CloudFormation == nil {
+		t.Errorf("a complete environment gave %v", handler.Misconfigured)
+	}
+	if handler.Provider != "arn:provider" || handler.Responder.Region != "eu-west-1" || handler.FenceOnlyLogs || handler.Responder.Emulator != "" {
+		t.Errorf("the handler is %+v", handler)
+	}
+	if want := "CloudWatch log group /aws/lambda/Provider, stream stream"; handler.LogPlace != want {
+		t.Errorf("the log is at %q, want %q", handler.LogPlace, want)
+	}
+	if log.Len() != 0 {
+		t.Errorf("a start in AWS logs %s", log.String())
+	}
+}
+
+// A function that cannot work still answers: every variable that is missing is
+// named at once.
+func TestMisconfigured(t *testing.T) {
+	t.Parallel()
+	handler := newHandler(environment("SGCHAIN_PROVIDER", "", "AWS_ACCESS_KEY_ID", "", "AWS_MAX_ATTEMPTS", "many"), slog.New(slog.DiscardHandler))
+	if handler.Misconfigured == nil {
+		t.Fatal("an incomplete environment was accepted")
+	}
+	for _, name := range []string{"SGCHAIN_PROVIDER", "AWS_ACCESS_KEY_ID", "AWS_MAX_ATTEMPTS"} {
+		if !strings.Contains(handler.Misconfigured.Error(), name) {
+			t.Errorf("%q does not name %s", handler.Misconfigured, name)
+		}
+	}
+}
+
+// The switches for emulators are off unless they are set, and loud where they are.
+func TestEmulatorSwitchesAreLoud(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	handler := newHandler(environment("SGCHAIN_EMULATOR_ENDPOINT", "http://127.0.0.1:4566", "SGCHAIN_EMULATOR_FENCE", "log"), slog.New(slog.NewJSONHandler(&log, nil)))
+	if !handler.FenceOnlyLogs || handler.Responder.Emulator != "http://127.0.0.1:4566" {
+		t.Errorf("the handler is %+v", handler)
+	}
+	for _, word := range []string{"SGCHAIN_EMULATOR_ENDPOINT is set", "SGCHAIN_EMULATOR_FENCE=log is set", `"level":"WARN"`} {
+		if !strings.Contains(log.String(), word) {
+			t.Errorf("the log does not say %s: %s", word, log.String())
+		}
+	}
+}
