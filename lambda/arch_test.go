@@ -123,7 +123,7 @@ func TestEveryImportHasOneHome(t *testing.T) {
 	t.Parallel()
 	for _, one := range packages(t) {
 		for _, imported := range one.imports {
-			if !strings.Contains(strings.Split(imported, "/")[0], ".") {
+			if host, _, _ := strings.Cut(imported, "/"); !strings.Contains(host, ".") {
 				continue // the standard library or this module
 			}
 			home, known := homeOf(imported)
@@ -152,7 +152,7 @@ func TestImportsGoDownhill(t *testing.T) {
 	t.Parallel()
 	for _, one := range packages(t) {
 		allowed := walls()[one.dir]
-		if top := strings.Split(one.dir, "/")[0]; top == "cdk" {
+		if under(one.dir, []string{"cdk"}) {
 			allowed = walls()["cdk"]
 		}
 		for _, imported := range one.imports {

@@ -9,7 +9,7 @@ import (
 func environment(pairs ...string) func(string) string {
 	values := map[string]string{
 		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "SGCHAIN_PROVIDER": "arn:provider",
-		"AWS_LAMBDA_LOG_STREAM_NAME": "stream", "AWS_LAMBDA_FUNCTION_NAME": "Provider",
+		"AWS_LAMBDA_LOG_STREAM_NAME": "one", "AWS_LAMBDA_FUNCTION_NAME": "Provider",
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		values[pairs[i]] = pairs[i+1]
@@ -27,7 +27,7 @@ func TestNewHandler(t *testing.T) {
 	if handler.Provider != "arn:provider" || handler.Responder.Region != "eu-west-1" || handler.FenceOnlyLogs || handler.Responder.Emulator != "" {
 		t.Errorf("the handler is %+v", handler)
 	}
-	if want := "CloudWatch log group /aws/lambda/Provider, stream stream"; handler.LogPlace != want {
+	if want := "CloudWatch log group /aws/lambda/Provider, stream one"; handler.LogPlace != want {
 		t.Errorf("the log is at %q, want %q", handler.LogPlace, want)
 	}
 	if log.Len() != 0 {

@@ -40,7 +40,7 @@ type Lease struct {
 	log   *slog.Logger
 
 	mu       sync.Mutex
-	term     context.Context // ends when the reading lapses
+	term     context.Context //nolint:containedctx // it is the term: it ends when the reading lapses
 	end      context.CancelCauseFunc
 	lapse    *time.Timer
 	shut     error         // why no write is admitted ever again

@@ -10,15 +10,17 @@ import (
 )
 
 // line is a chain of n tiers, each open to the one before it on several ports.
-func line(n int, egress string, ports ...any) []any {
-	if len(ports) == 0 {
-		ports = []any{"6060", "6061", "6062"}
-	}
+// The second one's ports may be others.
+func line(n int, egress string, second ...any) properties {
 	var tiers []any
 	for i := range n {
-		tiers = append(tiers, map[string]any{"Name": fmt.Sprintf("Tier%02d", i), "Ports": ports, "Egress": egress})
+		ports := []any{"6060", "6061", "6062"}
+		if i == 1 && len(second) > 0 {
+			ports = second
+		}
+		tiers = append(tiers, tier(fmt.Sprintf("Tier%02d", i), "Ports", ports, "Egress", egress))
 	}
-	return tiers
+	return props(tiers...)
 }
 
 // TestCounts holds every operation against its figure: EC2 calls and dependent
@@ -34,6 +36,7 @@ func TestCounts(t *testing.T) {
 }
 
 func countLife(t *testing.T, n int, egress string) {
+	t.Helper()
 	r := newRig(t)
 	r.world.Latency = latency
 	strict := egress == "chain"
@@ -63,20 +66,19 @@ func countLife(t *testing.T, n int, egress string) {
 		}
 		return answer
 	}
-	base := props(line(n, egress)...)
+	base := line(n, egress)
 	id := measure("create", pick(2*n+2, 4*n+1), 4, func() cfn.Response { return r.create(base) }).PhysicalResourceID
 	measure("update without difference", 1, 1, func() cfn.Response { return r.update(id, base, base) })
 	if n > 1 {
-		more, replaced := line(n, egress), line(n, egress)
-		more[1].(map[string]any)["Ports"] = []any{"6060", "6061", "6062", "6063"}
-		replaced[1].(map[string]any)["Ports"] = []any{"6060", "6061", "7070"}
-		measure("rule added", pick(3, 4), 3, func() cfn.Response { return r.update(id, props(more...), base) })
-		measure("rule removed", pick(3, 4), 3, func() cfn.Response { return r.update(id, base, props(more...)) })
-		measure("rule replaced", pick(4, 6), 4, func() cfn.Response { return r.update(id, props(replaced...), base) })
-		measure("rule replaced back", pick(4, 6), 4, func() cfn.Response { return r.update(id, base, props(replaced...)) })
+		more := line(n, egress, "6060", "6061", "6062", "6063")
+		replaced := line(n, egress, "6060", "6061", "7070")
+		measure("rule added", pick(3, 4), 3, func() cfn.Response { return r.update(id, more, base) })
+		measure("rule removed", pick(3, 4), 3, func() cfn.Response { return r.update(id, base, more) })
+		measure("rule replaced", pick(4, 6), 4, func() cfn.Response { return r.update(id, replaced, base) })
+		measure("rule replaced back", pick(4, 6), 4, func() cfn.Response { return r.update(id, base, replaced) })
 	}
 	if n < 35 {
-		longer := props(line(n+1, egress)...)
+		longer := line(n+1, egress)
 		wider := measure("last tier added", pick(5, 7), 5, func() cfn.Response { return r.update(id, longer, base) }).PhysicalResourceID
 		id = measure("last tier removed", 3, 3, func() cfn.Response { return r.update(wider, base, longer) }).PhysicalResourceID
 		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", wider, id, longer))

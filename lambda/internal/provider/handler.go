@@ -183,7 +183,7 @@ func (h *Handler) reason(err error) protocol.Reason {
 }
 
 func remedy(err error) string {
-	if known, ok := err.(interface{ Remedy() string }); ok && known.Remedy() != "" { //nolint:errorlint // the tree is walked here
+	if known, ok := err.(interface{ Remedy() string }); ok && known.Remedy() != "" {
 		return known.Remedy()
 	}
 	switch err := err.(type) { //nolint:errorlint // the tree is walked here

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,12 +23,18 @@ Fargate-SG "Security group for Fargate containers" in vpc-0123456789abcdef0
   ingress tcp 6060-6060 ALB-SG "Alb to Fargate: tcp 6060"
 `
 
+// tier is a tier's properties: its name, then keys and values in turn.
 func tier(name string, fields ...any) map[string]any {
 	one := map[string]any{"Name": name}
 	for i := 0; i < len(fields); i += 2 {
-		one[fields[i].(string)] = fields[i+1]
+		one[fmt.Sprint(fields[i])] = fields[i+1]
 	}
 	return one
+}
+
+// attribute is the group ID of a tier in an answer.
+func attribute(answer cfn.Response, tier string) string {
+	return fmt.Sprint(answer.Data[tier+"SecurityGroupId"])
 }
 
 // life runs a test of one chain's life under a virtual clock.
@@ -129,8 +136,8 @@ func TestReplacement(t *testing.T) {
 		if second.PhysicalResourceID == first.PhysicalResourceID {
 			t.Fatal("a replacement kept the physical ID")
 		}
-		before, after := first.Data["AppSecurityGroupId"].(string), second.Data["AppSecurityGroupId"].(string)
-		web, db := second.Data["WebSecurityGroupId"].(string), second.Data["DbSecurityGroupId"].(string)
+		before, after := attribute(first, "App"), attribute(second, "App")
+		web, db := attribute(second, "Web"), attribute(second, "Db")
 		for _, app := range []string{before, after} {
 			if !r.world.Allows(web, app, "tcp", 6060) || !r.world.Allows(app, db, "tcp", 5432) {
 				t.Errorf("group %s of tier App misses a door:\n%s", app, r.world)
@@ -215,7 +222,7 @@ func TestFailedCreate(t *testing.T) {
 
 // Row 4: a Create that was cancelled, and the Delete with an invented ID.
 func TestCancelledCreate(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	life(t, func(_ *testing.T, r *rig) {
 		r.world.Latency = latency
 		r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 		creating := r.event(cfn.RequestCreate, "", props(), nil)
@@ -237,7 +244,7 @@ func TestCancelledCreate(t *testing.T) {
 // A write of the cancelled Create is on its way when the Delete comes, and takes
 // effect seconds later: the Delete must not have looked by then.
 func TestCancelledCreateWithLateWrite(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	life(t, func(_ *testing.T, r *rig) {
 		r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 		r.world.FailAt(2, world.Fault{Late: 6 * time.Second})
 		creating := r.event(cfn.RequestCreate, "", props(), nil)
@@ -511,6 +518,63 @@ func TestUpdateIsCancelled(t *testing.T) {
 			if call.Operation == "DeleteSecurityGroup" {
 				t.Error("a run that is over undid something")
 			}
+		}
+	})
+}
+
+// In a VPC with an IPv6 range EC2 gives a fresh group a second rule of its own: it
+// stays where everything may go out, and goes where not.
+func TestIPv6VPC(t *testing.T) {
+	life(t, func(_ *testing.T, r *rig) {
+		r.world.AddVPC(vpcID, world.IPv6)
+		id := r.succeeds(r.create(props(
+			tier("Web", "GroupName", "web", "Ports", 443, "Egress", "chain"), tier("App", "GroupName", "app", "Ports", 6060)))).PhysicalResourceID
+		r.shows(`app "Security group of tier App" in vpc-0123456789abcdef0
+  egress -1 0.0.0.0/0
+  egress -1 ::/0
+  ingress tcp 6060-6060 web "Web to App: tcp 6060"
+web "Security group of tier Web" in vpc-0123456789abcdef0
+  egress tcp 6060-6060 app "Web to App: tcp 6060"
+  ingress tcp 443-443 0.0.0.0/0 "internet to Web: tcp 443"
+`)
+		r.succeeds(r.destroy(id, props()))
+		r.shows("")
+	})
+}
+
+// In the default VPC, revoking what is not there is no error but a list.
+func TestDefaultVPC(t *testing.T) {
+	life(t, func(_ *testing.T, r *rig) {
+		r.world.AddVPC(vpcID, world.Default)
+		old, now := props(tier("Web", "GroupName", "web", "Ports", []any{80, 443})), props(tier("Web", "GroupName", "web", "Ports", 443))
+		id := r.succeeds(r.create(old)).PhysicalResourceID
+		r.world.Forget()
+		r.world.Before = func(n int, _ string) {
+			if n == 2 { // a stranger revokes the rule first
+				r.world.Before = nil
+				r.world.Revoke("web", "tcp", 80)
+			}
+		}
+		r.succeeds(r.update(id, now, old))
+		r.shows(`web "Security group of tier Web" in vpc-0123456789abcdef0
+  egress -1 0.0.0.0/0
+  ingress tcp 443-443 0.0.0.0/0 "internet to Web: tcp 443"
+`)
+	})
+}
+
+// A description is changed in place, in a call of its own, and no rule is revoked
+// for it.
+func TestDescriptionChanges(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		door := func(text string) properties {
+			return props(tier("Web", "GroupName", "web", "Ingress", []any{map[string]any{"Ports": 443, "Sources": "internet", "Description": text}}))
+		}
+		id := r.succeeds(r.create(door("first"))).PhysicalResourceID
+		r.world.Forget()
+		r.succeeds(r.update(id, door("second"), door("first")))
+		if !strings.Contains(r.world.String(), `ingress tcp 443-443 0.0.0.0/0 "second"`) || r.writes() != 1 {
+			t.Errorf("the calls were %v and the world is\n%s", r.world.Calls(), r.world)
 		}
 	})
 }

@@ -154,9 +154,9 @@ func (r *rig) logged() string {
 
 // newRig makes a rig. Under a virtual clock every EC2 call takes the same time,
 // so that elapsed time counts dependent rounds.
-func newRig(t testing.TB) *rig {
-	t.Helper()
-	r := &rig{t: t, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}}
+func newRig(tb testing.TB) *rig {
+	tb.Helper()
+	r := &rig{t: tb, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}}
 	r.world.AddVPC(vpcID)
 	log := slog.New(slog.NewJSONHandler(r, nil))
 	r.handler = &provider.Handler{
@@ -203,7 +203,7 @@ func (r *rig) deliverIn(limit time.Duration, event protocol.Event) (cfn.Response
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), limit)
 	defer cancel()
 	r.mail.mu.Lock()
 	before := len(r.mail.answers)

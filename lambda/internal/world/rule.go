@@ -51,7 +51,8 @@ func (w *World) rulesOf(egress bool, permissions []types.IpPermission, tags map[
 	var rules []rule
 	for _, permission := range permissions {
 		base := rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: tags}
-		if err := base.setPorts(permission); err != nil {
+		base, err := base.withPorts(permission)
+		if err != nil {
 			return nil, err
 		}
 		add := func(peer string, description *string) {
@@ -110,26 +111,26 @@ func storedProtocol(text string) string {
 	}
 }
 
-func (r *rule) setPorts(permission types.IpPermission) error {
+func (r rule) withPorts(permission types.IpPermission) (rule, error) {
 	switch r.protocol {
 	case "tcp", "udp":
 		if permission.FromPort == nil || permission.ToPort == nil || *permission.FromPort < 0 || *permission.ToPort > 65535 || *permission.FromPort > *permission.ToPort {
-			return fail("InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
+			return r, fail("InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
 		}
 		r.from, r.to = *permission.FromPort, *permission.ToPort
 	case "icmp", "icmpv6":
 		if permission.FromPort != nil && permission.ToPort != nil {
 			r.from, r.to = *permission.FromPort, *permission.ToPort
 		} else if r.protocol == "icmp" {
-			return fail("InvalidParameterValue", "Invalid value for ICMP type and code")
+			return r, fail("InvalidParameterValue", "Invalid value for ICMP type and code")
 		}
 	case "-1":
 	default:
 		if number, err := strconv.Atoi(r.protocol); err != nil || number < 0 || number > 255 {
-			return fail("InvalidParameterValue", "Invalid value '%s' for IP protocol. Unknown protocol.", r.protocol)
+			return r, fail("InvalidParameterValue", "Invalid value '%s' for IP protocol. Unknown protocol.", r.protocol)
 		}
 	}
-	return nil
+	return r, nil
 }
 
 func storedCIDR(text string, ipv6 bool) (string, error) {

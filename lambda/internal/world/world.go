@@ -300,3 +300,16 @@ func (w *World) Meddle(hand int) {
 		target.rules[which%len(target.rules)].description = "edited by hand"
 	}
 }
+
+// Revoke is a stranger who removes the rules of a group that let a port in.
+func (w *World) Revoke(name, protocol string, port int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, group := range w.groups {
+		if group.name == name {
+			group.rules = slices.DeleteFunc(group.rules, func(r rule) bool {
+				return !r.egress && r.protocol == protocol && r.from <= port && port <= r.to
+			})
+		}
+	}
+}
