@@ -1,0 +1,205 @@
+package fence_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/fence"
+)
+
+const (
+	x = "sgchain-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	y = "sgchain-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	// invented is what CloudFormation makes up for a Create that never answered.
+	invented = "Shop-Chain-1A2B3C4D5E6F"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// reading is a reading of a stack and a resource; an empty status is absence.
+func reading(stack, resource, physicalID string) fence.Reading {
+	return fence.Reading{At: noon, Stack: stack, Updated: noon, Resource: resource, ResourceType: chain.ResourceType, PhysicalID: physicalID, Changed: noon}
+}
+
+func isOver(t *testing.T, err error, words string) {
+	t.Helper()
+	switch {
+	case words == "" && err != nil:
+		t.Errorf("is over: %v", err)
+	case words != "" && (err == nil || !strings.Contains(err.Error(), words)):
+		t.Errorf("got %v, want an error that says %q", err, words)
+	}
+}
+
+func TestCreateOver(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, stack, resource, over string }{
+		{"stack is being created", "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
+		{"CloudFormation does not show the resource yet", "CREATE_IN_PROGRESS", "", ""},
+		{"resource is added by an update", "UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
+		{"resource is imported beside it", "IMPORT_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
+		{"duplicate after its own answer", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "not being created"},
+		{"failed and kept (DisableRollback)", "CREATE_IN_PROGRESS", "CREATE_FAILED", "not being created"},
+		{"cancelled", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "does not go forward"},
+		{"cancelled in an update", "UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "does not go forward"},
+		{"its stack cleans up", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "does not go forward"},
+		{"stack is complete", "CREATE_COMPLETE", "", "does not go forward"},
+		{"stack failed", "CREATE_FAILED", "", "does not go forward"},
+		{"stack is being deleted", "DELETE_IN_PROGRESS", "", "does not go forward"},
+		{"stack is gone", "", "", "the stack is gone"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			now := reading(test.stack, test.resource, "")
+			isOver(t, fence.Over(fence.Request{Type: fence.Create}, now, now), test.over)
+		})
+	}
+}
+
+func TestUpdateOver(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, stack, resource, recorded, over string }{
+		{"stack is being updated", "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, ""},
+		{"stack is being rolled back", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, ""},
+		{"rollback records the new ID", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", y, ""},
+		{"stack goes forward with another recorded ID", "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", y, "another physical ID"},
+		{"duplicate after its own answer", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", x, "at rest"},
+		{"resource failed and the rollback has not reached it", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_FAILED", x, "at rest"},
+		{"resource is being deleted", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, "being deleted"},
+		{"cleanup has begun", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, "not being updated"},
+		{"stack is complete", "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, "not being updated"},
+		{"rollback failed", "UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", x, "not being updated"},
+		{"stack is being deleted", "DELETE_IN_PROGRESS", "UPDATE_COMPLETE", x, "not being updated"},
+		{"stack is gone", "", "", "", "the stack is gone"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			now := reading(test.stack, test.resource, test.recorded)
+			isOver(t, fence.Over(fence.Request{Type: fence.Update, PhysicalID: x}, now, now), test.over)
+		})
+	}
+}
+
+// An operation that began after this run makes this run's request over.
+func TestUpdateOverByAnotherOperation(t *testing.T) {
+	t.Parallel()
+	request := fence.Request{Type: fence.Update, PhysicalID: x}
+	first := reading("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x)
+	turned := reading("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x)
+	isOver(t, fence.Over(request, first, turned), "another operation has begun")
+	next := first
+	next.Updated = noon.Add(time.Hour)
+	isOver(t, fence.Over(request, first, next), "another operation has begun")
+	later := first
+	later.At = noon.Add(time.Second)
+	isOver(t, fence.Over(request, first, later), "")
+}
+
+// A request that is older than the resource's last change by more than a minute
+// is a late duplicate.
+func TestLateRequests(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []fence.RequestType{fence.Create, fence.Update, fence.Delete} {
+		stack := map[fence.RequestType]string{fence.Create: "CREATE_IN_PROGRESS", fence.Update: "UPDATE_IN_PROGRESS", fence.Delete: "DELETE_IN_PROGRESS"}[kind]
+		for _, test := range []struct {
+			name string
+			made time.Time
+			over string
+		}{
+			{"made as the status changed", noon, ""},
+			{"made within a minute", noon.Add(-time.Minute), ""},
+			{"made before", noon.Add(-time.Minute - time.Second), "the resource changed at 2026-11-23T12:00:00Z"},
+			{"date not known", time.Time{}, ""},
+		} {
+			t.Run(string(kind)+" "+test.name, func(t *testing.T) {
+				t.Parallel()
+				now := reading(stack, stack, x)
+				request := fence.Request{Type: kind, PhysicalID: x, Date: test.made}
+				var err error
+				if kind == fence.Delete {
+					_, err = fence.Judge(request, now, chain.Tag{})
+				} else {
+					err = fence.Over(request, now, now)
+				}
+				isOver(t, err, test.over)
+			})
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	newestX, newestY, tie := chain.Tag{Generation: 3, PhysicalID: x}, chain.Tag{Generation: 2, PhysicalID: y}, chain.Tag{Generation: 2}
+	for _, test := range []struct {
+		name                      string
+		id                        string
+		stack, resource, recorded string
+		newest                    chain.Tag
+		scope                     fence.Scope
+		over                      string
+	}{
+		{"row 13: stack is being deleted", x, "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.ForGood, ""},
+		{"stack is being deleted, for an old ID", x, "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", y, newestY, fence.ForGood, ""},
+		{"row 2: a failed Create is undone", x, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.ForGood, ""},
+		{"row 15: undone for a second time", x, "ROLLBACK_FAILED", "DELETE_IN_PROGRESS", x, newestX, fence.ForGood, ""},
+		{"row 4: undone under an invented ID", invented, "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
+		{"stack is gone", x, "", "", "", newestX, fence.ForGood, ""},
+		{"row 6: cleanup of a replaced ID", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", y, newestY, fence.Cleanup, ""},
+		{"row 6, the resource shown as being deleted", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestY, fence.Cleanup, ""},
+		{"row 10: cleanup after a rollback", y, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, fence.Cleanup, ""},
+		{"row 12: resource removed from the template", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.ForGood, ""},
+		{"row 12, the resource shown no more", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "", newestX, fence.ForGood, ""},
+		{"newest, but another ID is recorded", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", y, newestX, fence.Cleanup, ""},
+		{"row 11: added in an update that is undone, invented ID", invented, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
+		{"invented ID while the resource lives", invented, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, fence.Cleanup, ""},
+		{"two IDs share the highest generation", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, tie, fence.Cleanup, ""},
+		{"row 17: sent while the stack goes forward", x, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.Cleanup, ""},
+		{"stale, after X -> Y -> X, in the cleanup", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, 0, "its groups are the live ones"},
+		{"stale, at rest", y, "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, newestX, 0, "neither deletes nor cleans up"},
+		{"stale, in the next update", y, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither deletes nor cleans up"},
+		{"stale, in a rollback", y, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither deletes nor cleans up"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			scope, err := fence.Judge(fence.Request{Type: fence.Delete, PhysicalID: test.id}, reading(test.stack, test.resource, test.recorded), test.newest)
+			isOver(t, err, test.over)
+			if scope != test.scope {
+				t.Errorf("scope is %v, want %v", scope, test.scope)
+			}
+		})
+	}
+}
+
+func TestOlderMayRun(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		kind  fence.RequestType
+		id    string
+		stack string
+		want  bool
+	}{
+		{"Create", fence.Create, "", "CREATE_IN_PROGRESS", false},
+		{"Update", fence.Update, x, "UPDATE_IN_PROGRESS", false},
+		{"rollback", fence.Update, x, "UPDATE_ROLLBACK_IN_PROGRESS", true},
+		{"cleanup", fence.Delete, x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", true},
+		{"failed Create", fence.Delete, x, "ROLLBACK_IN_PROGRESS", true},
+		{"invented ID", fence.Delete, invented, "DELETE_IN_PROGRESS", true},
+		{"stack delete", fence.Delete, x, "DELETE_IN_PROGRESS", false},
+	} {
+		if got := fence.OlderMayRun(fence.Request{Type: test.kind, PhysicalID: test.id}, reading(test.stack, "", "")); got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestJudgeOnEmulator(t *testing.T) {
+	t.Parallel()
+	for newest, want := range map[string]fence.Scope{x: fence.ForGood, y: fence.Cleanup} {
+		if got := fence.JudgeOnEmulator(fence.Request{PhysicalID: x}, chain.Tag{Generation: 1, PhysicalID: newest}); got != want {
+			t.Errorf("newest %s: scope is %v, want %v", newest, got, want)
+		}
+	}
+}

@@ -1,0 +1,323 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+var (
+	first  = chain.Tag{Generation: 1, PhysicalID: "X"}
+	second = chain.Tag{Generation: 2, PhysicalID: "Y"}
+)
+
+// desired is the state of tiers, written as properties.
+func desired(tb testing.TB, tiers ...any) chain.State {
+	tb.Helper()
+	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": tiers}, chain.DefaultAnswerBytes)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return chain.Desired(spec)
+}
+
+func tier(name, description, egress string, ports ...any) map[string]any {
+	return map[string]any{"Name": name, "Description": description, "Egress": egress, "Ports": ports}
+}
+
+// built is what the world looks like once a chain was created alone.
+func built(state chain.State, tag chain.Tag) chain.State {
+	return plan.Goal(plan.Chains{New: state}, chain.State{}, tag)
+}
+
+// apply takes the steps of a plan as EC2 would.
+func apply(current chain.State, todo plan.Plan) chain.State {
+	next := chain.State{Groups: slices.Clone(current.Groups)}
+	for _, step := range todo.Steps {
+		if step.Action == plan.CreateGroup {
+			next.Groups = append(next.Groups, plan.Fresh(step.Group, step.Tag))
+			continue
+		}
+		for i := range next.Groups {
+			if next.Groups[i].Identity == step.Group {
+				next.Groups[i] = changed(next.Groups[i], step)
+			}
+		}
+	}
+	return next
+}
+
+func changed(group chain.Group, step plan.Step) chain.Group {
+	isNamed := func(rule chain.Rule) bool {
+		return slices.ContainsFunc(step.Rules, func(other chain.Rule) bool { return other.Key() == rule.Key() })
+	}
+	switch step.Action {
+	case plan.CreateGroup:
+	case plan.RetagGroup:
+		group.Tag = step.Tag
+	case plan.AuthorizeRules:
+		group.Rules = append(slices.Clone(group.Rules), step.Rules...)
+	case plan.RevokeRules:
+		group.Rules = slices.DeleteFunc(slices.Clone(group.Rules), isNamed)
+	case plan.UpdateDescriptions:
+		group.Rules = append(slices.DeleteFunc(slices.Clone(group.Rules), isNamed), step.Rules...)
+	}
+	return group
+}
+
+// labels gives the groups of one tier, whose names are generated, readable labels.
+func labels(text string, states ...chain.State) string {
+	for i, state := range states {
+		for _, group := range state.Groups {
+			text = strings.ReplaceAll(text, group.String(), fmt.Sprintf("%s%d", group.Tier, i+1))
+		}
+	}
+	return text
+}
+
+func TestGoal(t *testing.T) {
+	t.Parallel()
+	web, app, db := tier("Web", "w", "all", 443), tier("App", "a", "chain", 6060), tier("Db", "d", "none", 5432)
+	three := desired(t, web, app, db)
+	for _, test := range []struct {
+		name     string
+		old, now chain.State
+		want     string
+	}{
+		{
+			"a tier in the middle is replaced: both its groups, and both neighbors for both",
+			three, desired(t, web, tier("App", "b", "chain", 6060), db),
+			`Web1 "w" 2:Y
+  ingress tcp 443 from 0.0.0.0/0 "internet to Web: tcp 443"
+  egress all traffic to 0.0.0.0/0
+App2 "b" 2:Y
+  ingress tcp 6060 from Web1 "Web to App: tcp 6060"
+  egress tcp 5432 to Db1 "App to Db: tcp 5432"
+Db1 "d" 2:Y
+  ingress tcp 5432 from App1 "App to Db: tcp 5432"
+  ingress tcp 5432 from App2 "App to Db: tcp 5432"
+App1 "a" 1:X
+  ingress tcp 6060 from Web1 "Web to App: tcp 6060"
+  egress tcp 5432 to Db1 "App to Db: tcp 5432"
+`,
+		},
+		{
+			"two adjacent tiers are replaced at once",
+			three, desired(t, web, tier("App", "b", "chain", 6060), tier("Db", "e", "none", 5432)),
+			`Web1 "w" 2:Y
+  ingress tcp 443 from 0.0.0.0/0 "internet to Web: tcp 443"
+  egress all traffic to 0.0.0.0/0
+App2 "b" 2:Y
+  ingress tcp 6060 from Web1 "Web to App: tcp 6060"
+  egress tcp 5432 to Db1 "App to Db: tcp 5432"
+  egress tcp 5432 to Db2 "App to Db: tcp 5432"
+Db2 "e" 2:Y
+  ingress tcp 5432 from App1 "App to Db: tcp 5432"
+  ingress tcp 5432 from App2 "App to Db: tcp 5432"
+App1 "a" 1:X
+  ingress tcp 6060 from Web1 "Web to App: tcp 6060"
+  egress tcp 5432 to Db1 "App to Db: tcp 5432"
+  egress tcp 5432 to Db2 "App to Db: tcp 5432"
+Db1 "d" 1:X
+  ingress tcp 5432 from App1 "App to Db: tcp 5432"
+  ingress tcp 5432 from App2 "App to Db: tcp 5432"
+`,
+		},
+		{
+			"a tier left: its neighbors keep their old doors to it",
+			three, desired(t, web, tier("Db", "d", "none", 5432)),
+			`Web1 "w" 2:Y
+  ingress tcp 443 from 0.0.0.0/0 "internet to Web: tcp 443"
+  egress all traffic to 0.0.0.0/0
+Db1 "d" 2:Y
+  ingress tcp 5432 from App1 "App to Db: tcp 5432"
+  ingress tcp 5432 from Web1 "Web to Db: tcp 5432"
+App1 "a" 1:X
+  ingress tcp 6060 from Web1 "Web to App: tcp 6060"
+  egress tcp 5432 to Db1 "App to Db: tcp 5432"
+`,
+		},
+		{
+			"a door moved: nothing of the old one stays",
+			three, desired(t, web, tier("App", "a", "chain", 7070), db),
+			`Web1 "w" 2:Y
+  ingress tcp 443 from 0.0.0.0/0 "internet to Web: tcp 443"
+  egress all traffic to 0.0.0.0/0
+App1 "a" 2:Y
+  ingress tcp 7070 from Web1 "Web to App: tcp 7070"
+  egress tcp 5432 to Db1 "App to Db: tcp 5432"
+Db1 "d" 2:Y
+  ingress tcp 5432 from App1 "App to Db: tcp 5432"
+`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			goal := plan.Goal(plan.Chains{New: test.now, Old: test.old}, built(test.old, first), second)
+			if got := labels(goal.String(), test.old, test.now); got != test.want {
+				t.Errorf("got\n%swant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+// An orphan keeps what it has, and the live groups keep the rules that name it:
+// something may be using it.
+func TestGoalLeavesOrphansAlone(t *testing.T) {
+	t.Parallel()
+	before := built(desired(t, tier("Web", "w", "all", 443), tier("App", "a", "all", 6060)), first)
+	now := desired(t, tier("App", "a", "all", 7070))
+	chains := plan.Chains{New: now, Old: now}
+	goal := plan.Goal(chains, before, second)
+	if got := chains.Orphans(before); len(got) != 1 || got[0].Tier != "Web" {
+		t.Fatalf("orphans are %v", got)
+	}
+	web, _ := before.Find(chains.Orphans(before)[0])
+	kept, found := goal.Find(web.Identity)
+	if !found || (chain.State{Groups: []chain.Group{kept}}).String() != (chain.State{Groups: []chain.Group{web}}).String() {
+		t.Errorf("the orphan is to become %+v, was %+v", kept, web)
+	}
+	if text := goal.String(); !strings.Contains(text, "ingress tcp 6060 from Web~") {
+		t.Errorf("the rule that names the orphan is gone:\n%s", text)
+	}
+}
+
+// EC2's own egress is taken as it is: without a description, and with its twin for
+// IPv6; where a stranger edited it, it is described as the chain would.
+func TestGoalAcceptsDefaultEgress(t *testing.T) {
+	t.Parallel()
+	now := desired(t, tier("Web", "w", "all"))
+	chains := plan.Chains{New: now}
+	fresh := plan.Fresh(now.Groups[0].Identity, first)
+	fresh.Rules = append(fresh.Rules, chain.AllTrafficV6())
+	if todo := plan.Diff(chain.State{Groups: []chain.Group{fresh}}, plan.Goal(chains, chain.State{Groups: []chain.Group{fresh}}, first)); !todo.Empty() {
+		t.Errorf("EC2's own egress is to be changed:\n%s", todo)
+	}
+	edited := fresh
+	edited.Rules = slices.Clone(fresh.Rules)
+	edited.Rules[0].Description = "by hand"
+	todo := plan.Diff(chain.State{Groups: []chain.Group{edited}}, plan.Goal(chains, chain.State{Groups: []chain.Group{edited}}, first))
+	if len(todo.Steps) != 1 || todo.Steps[0].Action != plan.UpdateDescriptions || todo.Steps[0].Rules[0].Description != "Web to anywhere: all traffic" {
+		t.Errorf("the plan is\n%s", todo)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	old := desired(t, tier("Web", "w", "chain", 80, 443), tier("App", "a", "none", 6060))
+	now := desired(t, tier("Web", "w", "chain", 443, 8443), tier("App", "a", "none", 6060), tier("Db", "d", "none", 5432))
+	current := built(old, first)
+	current.Groups[0].Rules[1].Description = "edited" // tcp 443
+	todo := plan.Diff(current, plan.Goal(plan.Chains{New: now, Old: old}, current, second))
+	want := `create group Db1 "d"
+authorize Web1
+  ingress tcp 8443 from 0.0.0.0/0
+authorize Db1
+  ingress tcp 5432 from App1
+revoke Db1
+  egress all traffic to 0.0.0.0/0
+update description Web1
+  ingress tcp 443 from 0.0.0.0/0
+re-tag Web1 2:Y
+re-tag App1 2:Y
+revoke Web1
+  ingress tcp 80 from 0.0.0.0/0
+`
+	if got := labels(todo.String(), now); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if got := (plan.Plan{}).String(); got != "nothing to do\n" {
+		t.Errorf("an empty plan prints %q", got)
+	}
+	if got := len(todo.Phases()); got != 5 {
+		t.Errorf("%d phases, want 5", got)
+	}
+}
+
+func TestNameConflicts(t *testing.T) {
+	t.Parallel()
+	named := func(name, description string) map[string]any {
+		return map[string]any{"Name": "Web", "GroupName": name, "Description": description}
+	}
+	current := built(desired(t, named("web", "one")), first)
+	for _, test := range []struct {
+		name  string
+		now   map[string]any
+		clash bool
+	}{
+		{"the same group", named("web", "one"), false},
+		{"another description", named("web", "two"), true},
+		{"another letter case", named("WEB", "one"), true},
+		{"another name", named("web2", "two"), false},
+		{"a generated name", tier("Web", "two", "all"), false},
+	} {
+		now := desired(t, test.now)
+		todo := plan.Diff(current, plan.Goal(plan.Chains{New: now}, current, second))
+		if got := todo.NameConflicts(current); (len(got) > 0) != test.clash {
+			t.Errorf("%s: conflicts are %v", test.name, got)
+		}
+	}
+	elsewhere := desired(t, named("web", "two"))
+	elsewhere.Groups[0].VPCID = "vpc-2"
+	if got := plan.Diff(current, plan.Goal(plan.Chains{New: elsewhere}, current, second)).NameConflicts(current); len(got) > 0 {
+		t.Errorf("the same name in another VPC is a conflict: %v", got)
+	}
+}
+
+func drawState(rt *rapid.T, label string) chain.State {
+	var tiers []any
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"A", "B", "C", "D"}), 1, 4, rapid.ID[string]).Draw(rt, label) {
+		ports := []any{}
+		for _, port := range rapid.SliceOfNDistinct(rapid.IntRange(80, 83), 0, 3, rapid.ID[int]).Draw(rt, "ports") {
+			ports = append(ports, port)
+		}
+		tiers = append(tiers, tier(name, rapid.SampledFrom([]string{"one", "two"}).Draw(rt, "description"), rapid.SampledFrom([]string{"all", "chain", "none"}).Draw(rt, "egress"), ports...))
+	}
+	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": tiers}, chain.DefaultAnswerBytes)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	return chain.Desired(spec)
+}
+
+// Whatever the two chains and the current state: the plan leads to the goal, the
+// goal stays the goal once it is reached, nothing is revoked before its
+// replacement is there, and the order of what was read does not matter.
+func TestPlansLeadToTheGoal(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		old, now, older := drawState(rt, "old"), drawState(rt, "now"), drawState(rt, "older")
+		chains := plan.Chains{New: now, Old: old}
+		start := built(old, first)
+		if rapid.Bool().Draw(rt, "orphans") {
+			start = plan.Goal(plan.Chains{New: old, Old: older}, built(older, first), second)
+		}
+		tag := start.NextTag("Z")
+		goal := plan.Goal(chains, start, tag)
+		todo := plan.Diff(start, goal)
+		end := apply(start, todo)
+		if rest := plan.Diff(end, plan.Goal(chains, end, tag)); !rest.Empty() {
+			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
+		}
+		shuffled := chain.State{Groups: rapid.Permutation(start.Groups).Draw(rt, "shuffled")}
+		if again := plan.Diff(shuffled, plan.Goal(chains, shuffled, tag)); again.String() != todo.String() {
+			rt.Fatalf("the order of the groups changes the plan:\n%s\n%s", todo, again)
+		}
+		phase := plan.Create
+		for _, step := range todo.Steps {
+			if step.Phase < phase {
+				rt.Fatalf("the phases are out of order:\n%s", todo)
+			}
+			phase = step.Phase
+			if step.Action == plan.RevokeRules && step.Phase != plan.Revoke && start.Has(step.Group) {
+				rt.Fatalf("a rule of a group with members is revoked early:\n%s", todo)
+			}
+		}
+	})
+}
