@@ -91,7 +91,8 @@ type PeerKind uint8
 
 // The kinds of the other end of a rule.
 const (
-	// PeerCIDR is a range of addresses; Peer.CIDR holds it, host bits cleared.
+	// PeerCIDR is a range of addresses; Peer.CIDR holds it, host bits cleared, or
+	// Peer.ID the text of one that cannot be read.
 	PeerCIDR PeerKind = iota + 1
 	// PeerPrefixList is a managed prefix list; Peer.ID holds "pl-...".
 	PeerPrefixList
@@ -137,6 +138,9 @@ var (
 func (p Peer) String() string {
 	switch p.Kind {
 	case PeerCIDR:
+		if !p.CIDR.IsValid() {
+			return p.ID // a range that EC2 shows and netip cannot read
+		}
 		return p.CIDR.String()
 	case PeerPrefixList, PeerGroup:
 		return p.ID
