@@ -39,7 +39,7 @@ type Responder struct {
 // proxy from the environment.
 func NewClient() *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{ForceAttemptHTTP2: true, TLSHandshakeTimeout: attemptTimeout},
+		Transport:     &http.Transport{TLSHandshakeTimeout: attemptTimeout},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -1,0 +1,173 @@
+// Package bootstrap builds the Lambda: the binary that the function runs, and the
+// zip that is uploaded. Both are the same bytes wherever they are built from the
+// same sources, so that a deploy uploads nothing new when nothing has changed.
+package bootstrap
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Name is what the runtime provided.al2023 starts, and the only file in the zip.
+const Name = "bootstrap"
+
+// module is the module path of the Lambda's sources.
+const module = "sgchain"
+
+// epoch is the time stamp of the file in the zip: the earliest that the format
+// can hold without a time zone.
+var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+var toolchainLine = regexp.MustCompile(`(?m)^toolchain\s+(\S+)`)
+
+// Architectures lists the values of the Go kind that Lambda runs, the default first.
+func Architectures() []string { return []string{"arm64", "amd64"} }
+
+// CheckArchitecture refuses what is not one of [Architectures].
+func CheckArchitecture(architecture string) error {
+	if !slices.Contains(Architectures(), architecture) {
+		return fmt.Errorf("architecture %q is not known: write %s", architecture, strings.Join(Architectures(), " or "))
+	}
+	return nil
+}
+
+// ModuleDir returns the folder of this module's sources, as the go command sees it
+// from the working directory: the repository itself, or a copy that another module
+// requires.
+func ModuleDir(ctx context.Context) (string, error) {
+	said, err := run(exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module))
+	if err != nil {
+		return "", fmt.Errorf("finding module (%s): %w", module, err)
+	}
+	dir := strings.TrimSpace(said)
+	if dir == "" {
+		return "", fmt.Errorf("finding module (%s): the go command knows no folder of it; go mod download %s", module, module)
+	}
+	return dir, nil
+}
+
+// Binary compiles ./lambda of the module in dir for Linux on an architecture, into
+// the file output. Stripped is how it is shipped; a binary that is not has the
+// symbols that tell what was linked.
+func Binary(ctx context.Context, dir, architecture, output string, stripped bool) error {
+	if err := CheckArchitecture(architecture); err != nil {
+		return err
+	}
+	definition, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return fmt.Errorf("building %s (%s): %w", Name, architecture, err)
+	}
+	toolchain := toolchainLine.FindSubmatch(definition)
+	if toolchain == nil {
+		return fmt.Errorf("building %s (%s): go.mod has no toolchain line, so the bytes would depend on the machine", Name, architecture)
+	}
+	args := []string{"build", "-tags", tags, "-trimpath", "-buildvcs=false"}
+	if stripped {
+		args = append(args, "-ldflags=-s -w")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, "./lambda")...)
+	cmd.Dir = dir
+	// Everything that a user's own settings could change in the binary is named.
+	cmd.Env = append(os.Environ(),
+		"GOTOOLCHAIN="+string(toolchain[1]), "GOOS=linux", "GOARCH="+architecture, "CGO_ENABLED=0",
+		"GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1",
+	)
+	if _, err := run(cmd); err != nil {
+		return fmt.Errorf("building %s (%s): %w", Name, architecture, err)
+	}
+	return nil
+}
+
+// Zip compiles the Lambda as it is shipped and writes the zip to output, whole or
+// not at all. It returns the number of bytes.
+func Zip(ctx context.Context, dir, architecture, output string) (size int64, err error) {
+	work, err := os.MkdirTemp("", "sgchain-bootstrap-")
+	if err != nil {
+		return 0, fmt.Errorf("making a folder to build in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	binary := filepath.Join(work, Name)
+	if err := Binary(ctx, dir, architecture, binary, true); err != nil {
+		return 0, err
+	}
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		return 0, fmt.Errorf("reading %s: %w", Name, err)
+	}
+	packed, err := Pack(content)
+	if err != nil {
+		return 0, err
+	}
+	if err := replace(output, packed); err != nil {
+		return 0, fmt.Errorf("writing zip (%s): %w", output, err)
+	}
+	return int64(len(packed)), nil
+}
+
+// tags leave out what the function never uses: the RPC mode of older runtimes,
+// whose reflection would keep every operation of the SDK, and HTTP/2, which none of
+// EC2, CloudFormation and S3 speak, a twentieth of the binary.
+const tags = "lambda.norpc,nethttpomithttp2"
+
+// Pack returns the zip of a binary.
+func Pack(binary []byte) ([]byte, error) {
+	var buffer bytes.Buffer
+	writer := zip.NewWriter(&buffer)
+	writer.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(w, flate.BestCompression)
+	})
+	header := &zip.FileHeader{Name: Name, Method: zip.Deflate, Modified: epoch}
+	header.SetMode(0o755)
+	file, err := writer.CreateHeader(header)
+	if err == nil {
+		_, err = file.Write(binary)
+	}
+	if err = errors.Join(err, writer.Close()); err != nil {
+		return nil, fmt.Errorf("packing %s: %w", Name, err)
+	}
+	return buffer.Bytes(), nil
+}
+
+// replace writes a file beside its place and moves it there, so that nobody ever
+// reads half of it.
+func replace(path string, content []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temporary.Name()))
+		}
+	}()
+	_, err = temporary.Write(content)
+	if err = errors.Join(err, temporary.Chmod(0o644), temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}
+
+// run returns what a command prints; its complaints become the error.
+func run(cmd *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("running %s: %w\n%s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}

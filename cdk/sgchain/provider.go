@@ -1,0 +1,124 @@
+package sgchain
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// ProviderProps says how the function is run. Nil is the default of everything.
+type ProviderProps struct {
+	// Architecture is what the function runs on, and what its zip is built for.
+	// Default: arm64.
+	Architecture awslambda.Architecture
+	// Code is the zip of the function: one file, bootstrap.
+	// Default: build/lambda.zip in the app's folder, which must be there and must be
+	// built for Architecture.
+	Code awslambda.Code
+	// LogRetention is how long the function's log is kept. The log goes with the
+	// stack. Default: one month.
+	LogRetention awslogs.RetentionDays
+}
+
+// Provider is the function that serves the chains of its stack, with a role and a
+// log group of its own. The role lets it change only security groups that it made
+// for this stack.
+type Provider interface {
+	constructs.Construct
+	// Function is what CloudFormation invokes.
+	Function() awslambda.Function
+	// Role is what the function runs as.
+	Role() awsiam.Role
+	// LogGroup is where the function says what it did.
+	LogGroup() awslogs.LogGroup
+	// ServiceToken is what a custom resource names its provider by.
+	ServiceToken() *string
+}
+
+type provider struct {
+	constructs.Construct
+	function awslambda.Function
+	role     awsiam.Role
+	logGroup awslogs.LogGroup
+}
+
+// NewProvider makes a provider. It panics where the zip is missing or is built for
+// another architecture, with what to do.
+func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) Provider {
+	if props == nil {
+		props = &ProviderProps{}
+	}
+	p := &provider{}
+	// As an override, so that a provider can be handed to the CDK as the construct
+	// that it is.
+	constructs.NewConstruct_Override(p, scope, id)
+	architecture := props.Architecture
+	if architecture == nil {
+		architecture = awslambda.Architecture_ARM_64()
+	}
+	code := props.Code
+	if code == nil {
+		zip, err := findZip(*architecture.Name())
+		if err != nil {
+			panic(fmt.Errorf("creating provider (%s): %w", *p.Node().Path(), err))
+		}
+		code = awslambda.Code_FromAsset(jsii.String(zip), nil)
+	}
+	retention := props.LogRetention
+	if retention == "" {
+		retention = awslogs.RetentionDays_ONE_MONTH
+	}
+
+	p.logGroup = awslogs.NewLogGroup(p, jsii.String("LogGroup"), &awslogs.LogGroupProps{
+		Retention:     retention,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	p.role = newRole(p, p.logGroup)
+	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
+		Description:  jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: architecture,
+		Handler:      jsii.String("bootstrap"),
+		Code:         code,
+		Role:         p.role,
+		LogGroup:     p.logGroup,
+		MemorySize:   jsii.Number(256),
+		// These three and the custom resource's ServiceTimeout belong together: the
+		// last run that can begin, at the maximum age of its event, still ends before
+		// CloudFormation loses patience.
+		Timeout:       awscdk.Duration_Seconds(jsii.Number(600)),
+		MaxEventAge:   awscdk.Duration_Seconds(jsii.Number(360)),
+		RetryAttempts: jsii.Number(2),
+		Environment: &map[string]*string{
+			// The function's own ARN would make its role depend on it and it on its role.
+			"SGCHAIN_PROVIDER": awscdk.Aws_STACK_ID(),
+		},
+	})
+	return p
+}
+
+func (p *provider) Function() awslambda.Function { return p.function }
+func (p *provider) Role() awsiam.Role            { return p.role }
+func (p *provider) LogGroup() awslogs.LogGroup   { return p.logGroup }
+func (p *provider) ServiceToken() *string        { return p.function.FunctionArn() }
+
+// singletonID is the provider that chains without one share in their stack.
+const singletonID = "SecurityGroupChainProvider"
+
+// singleton finds the provider that an earlier chain made in the stack, or makes it.
+func singleton(stack awscdk.Stack) Provider {
+	found := stack.Node().TryFindChild(jsii.String(singletonID))
+	if found == nil {
+		return NewProvider(stack, jsii.String(singletonID), nil)
+	}
+	shared, isProvider := found.(Provider)
+	if !isProvider {
+		panic(fmt.Errorf("finding the provider of a stack (%s): there is another construct of that ID; give the chain a provider", *found.Node().Path()))
+	}
+	return shared
+}

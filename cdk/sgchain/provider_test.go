@@ -1,0 +1,151 @@
+package sgchain
+
+import (
+	"debug/elf"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func TestProvider(t *testing.T) {
+	stack := newStack(t)
+	NewProvider(stack, jsii.String("Provider"), nil)
+	resources := synth(stack)
+
+	logID, log := only(t, resources, "AWS::Logs::LogGroup")
+	equal(t, "log group", []any{log["Properties"], log["DeletionPolicy"]}, []any{object{"RetentionInDays": 30}, "Delete"})
+
+	roleID, role := only(t, resources, "AWS::IAM::Role")
+	if dig[[]any](role, "Properties", "ManagedPolicyArns") != nil || len(resources["AWS::IAM::Policy"]) > 0 {
+		t.Error("the role has policies beside its inline one")
+	}
+	functionID, function := only(t, resources, "AWS::Lambda::Function")
+	properties := dig[object](function, "Properties")
+	code := dig[object](properties, "Code")
+	if key := dig[string](code, "S3Key"); !strings.HasSuffix(key, ".zip") {
+		t.Errorf("code: got %s", text(t, code))
+	}
+	delete(properties, "Code")
+	equal(t, "function", properties, object{
+		"Architectures": []string{"arm64"},
+		"Description":   "Serves Custom::SecurityGroupChain: chains of security groups",
+		"Environment":   object{"Variables": object{"SGCHAIN_PROVIDER": object{"Ref": "AWS::StackId"}}},
+		"Handler":       "bootstrap",
+		"LoggingConfig": object{"LogGroup": object{"Ref": logID}},
+		"MemorySize":    256,
+		"Role":          object{"Fn::GetAtt": []string{roleID, "Arn"}},
+		"Runtime":       "provided.al2023",
+		"Timeout":       600,
+	})
+	_, config := only(t, resources, "AWS::Lambda::EventInvokeConfig")
+	equal(t, "event invoke config", config["Properties"], object{
+		"FunctionName": object{"Ref": functionID}, "MaximumEventAgeInSeconds": 360, "MaximumRetryAttempts": 2, "Qualifier": "$LATEST",
+	})
+	if count := countOf(resources); count != 4 {
+		t.Errorf("resources: got %d, want 4: %v", count, text(t, resources))
+	}
+}
+
+func countOf(resources map[string]map[string]object) int {
+	count := 0
+	for _, some := range resources {
+		count += len(some)
+	}
+	return count
+}
+
+func TestProviderProps(t *testing.T) {
+	stack := newStack(t)
+	code := filepath.Join(t.TempDir(), "own.zip")
+	writeZip(t, code, "bootstrap", elf.EM_X86_64)
+	NewProvider(stack, jsii.String("Provider"), &ProviderProps{
+		Architecture: awslambda.Architecture_X86_64(),
+		Code:         awslambda.Code_FromAsset(jsii.String(code), nil),
+		LogRetention: awslogs.RetentionDays_ONE_YEAR,
+	})
+	resources := synth(stack)
+	_, function := only(t, resources, "AWS::Lambda::Function")
+	_, log := only(t, resources, "AWS::Logs::LogGroup")
+	equal(t, "architecture and retention", []any{
+		dig[any](function, "Properties", "Architectures"), dig[any](log, "Properties", "RetentionInDays"),
+	}, []any{[]string{"x86_64"}, 365})
+}
+
+// TestRole holds the whole policy against a file, so that no change of it goes
+// unseen.
+func TestRole(t *testing.T) {
+	golden, err := os.ReadFile(filepath.Join("testdata", "role.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want any
+	if err := json.Unmarshal(golden, &want); err != nil {
+		t.Fatal(err)
+	}
+	stack := newStack(t)
+	NewProvider(stack, jsii.String("Provider"), nil)
+	resources := synth(stack)
+	logID, _ := only(t, resources, "AWS::Logs::LogGroup")
+	_, role := only(t, resources, "AWS::IAM::Role")
+	policies := dig[[]any](role, "Properties", "Policies")
+	if len(policies) != 1 {
+		t.Fatalf("inline policies: got %d, want 1", len(policies))
+	}
+	policy := dig[object](policies[0], "PolicyDocument")
+	if got, want := strings.ReplaceAll(text(t, policy), logID, "LOG GROUP"), text(t, want); got != want {
+		t.Errorf("policy: got\n%s\nwant\n%s", got, want)
+	}
+	checkWrites(t, policy)
+	// What IAM takes in one role, inline, without white space.
+	if compact, err := json.Marshal(policy); err != nil || len(compact) > 10_240 {
+		t.Errorf("policy: %d characters, error %v; IAM takes 10,240", len(compact), err)
+	}
+}
+
+// checkWrites looks for a write that is not pinned to what this provider owns.
+func checkWrites(t *testing.T, policy object) {
+	t.Helper()
+	for _, value := range dig[[]any](policy, "Statement") {
+		statement := dig[object](value)
+		equals := dig[object](statement, "Condition", "StringEquals")
+		pinned := reflect.DeepEqual(equals["aws:RequestTag/sgchain:provider"], object{"Ref": "AWS::StackId"}) ||
+			reflect.DeepEqual(equals["aws:ResourceTag/sgchain:provider"], object{"Ref": "AWS::StackId"})
+		for _, action := range listOf(statement["Action"]) {
+			service, name, _ := strings.Cut(dig[string](action), ":")
+			switch {
+			case strings.Contains(name, "*"):
+				t.Errorf("statement %s: action %s is a pattern", statement["Sid"], action)
+			case strings.HasPrefix(name, "Describe"), service == "logs":
+			case name == "CreateSecurityGroup" && strings.HasSuffix(dig[string](statement, "Resource", "Fn::Sub"), ":vpc/*"):
+			case !pinned:
+				t.Errorf("statement %s: %s is not pinned to the provider's own groups", statement["Sid"], action)
+			}
+		}
+		if statement["Resource"] == "*" && statement["Sid"] != "ReadGroups" {
+			t.Errorf("statement %s: is about everything", statement["Sid"])
+		}
+		if strings.Contains(text(t, statement["Resource"]), "arn:aws") {
+			t.Errorf("statement %s: names a partition", statement["Sid"])
+		}
+	}
+}
+
+func TestMissingZip(t *testing.T) {
+	stack := newStack(t)
+	if err := os.Remove(DefaultZip); err != nil {
+		t.Fatal(err)
+	}
+	err := panics(t, func() { NewProvider(stack, jsii.String("Provider"), nil) })
+	for _, want := range []string{"Stack/Provider", DefaultZip, "make build ARCH=arm64"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error: got %q, want one that says %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package sgchain
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+const (
+	anyVPC   = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc/*"
+	anyGroup = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group/*"
+	anyRule  = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group-rule/*"
+	// anything is for actions that take no resource.
+	anything = "*"
+	thisID   = "${AWS::StackId}"
+	// ownLogGroup stands for the function's log group.
+	ownLogGroup = "log group"
+
+	// ownerTag is on every group and rule of the provider, with the ID of its stack.
+	ownerTag = "sgchain:provider"
+	// chainTag is the only tag that is ever rewritten.
+	chainTag = "sgchain:chain"
+)
+
+// statement is one statement of the role's policy, in the words of IAM. Resources
+// and the values of conditions are texts for Fn::Sub.
+type statement struct {
+	sid       string
+	actions   []string
+	resources []string
+	when      map[string]map[string][]string // operator, key, values
+}
+
+// requested admits what is created with the owner's tag.
+var requested = map[string][]string{"aws:RequestTag/" + ownerTag: {thisID}}
+
+// statements pin every write to what carries this provider's tag. The only one
+// without a condition is the VPC's share in making a group: a VPC has none of our
+// tags, and the group itself is the next statement's. Which resource types and
+// condition keys an action knows is from the Service Authorization Reference
+// (Amazon EC2, AWS CloudFormation, Amazon CloudWatch Logs).
+var statements = []statement{
+	{
+		sid:     "CreateGroupInVpc",
+		actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{anyVPC},
+	},
+	{
+		// Apart from the VPC, which knows no aws:RequestTag: one statement over both
+		// would never match.
+		sid:     "CreateOwnGroup",
+		actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{"StringEquals": requested},
+	},
+	{
+		sid:     "TagGroupOnCreate",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{"StringEquals": {
+			"aws:RequestTag/" + ownerTag: {thisID}, "ec2:CreateAction": {"CreateSecurityGroup"},
+		}},
+	},
+	{
+		sid:     "TagRuleOnCreate",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyRule},
+		when: map[string]map[string][]string{"StringEquals": {
+			"aws:RequestTag/" + ownerTag: {thisID},
+			"ec2:CreateAction":           {"AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"},
+		}},
+	},
+	{
+		// Of the tags of its own groups it may rewrite one, and not the one that makes
+		// them its own. ForAllValues holds for no keys at all too, so Null is there.
+		sid:     "RetagOwnGroup",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{
+			"StringEquals":              {"aws:ResourceTag/" + ownerTag: {thisID}},
+			"ForAllValues:StringEquals": {"aws:TagKeys": {chainTag}},
+			"Null":                      {"aws:TagKeys": {"false"}},
+		},
+	},
+	{
+		sid: "ChangeOwnGroup",
+		actions: []string{
+			"ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress",
+			"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress",
+			"ec2:UpdateSecurityGroupRuleDescriptionsIngress", "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+			"ec2:DeleteSecurityGroup",
+		},
+		resources: []string{anyGroup},
+		when:      map[string]map[string][]string{"StringEquals": {"aws:ResourceTag/" + ownerTag: {thisID}}},
+	},
+	{
+		// EC2 asks for the rule as well where rules are made with tags.
+		sid:       "CreateOwnRule",
+		actions:   []string{"ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"},
+		resources: []string{anyRule},
+		when:      map[string]map[string][]string{"StringEquals": requested},
+	},
+	{
+		// EC2 knows no resource for these.
+		sid:     "ReadGroups",
+		actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces"}, resources: []string{anything},
+	},
+	{
+		sid:     "ReadOwnStack",
+		actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}, resources: []string{thisID},
+	},
+	{
+		sid:     "WriteOwnLog",
+		actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, resources: []string{ownLogGroup},
+	},
+}
+
+// Actions lists what the provider's role allows, sorted, as in
+// "ec2:CreateSecurityGroup".
+func Actions() []string {
+	var actions []string
+	for _, statement := range statements {
+		actions = append(actions, statement.actions...)
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+// newRole gives the role its policy inline: a policy beside it could be deleted
+// before the Delete event has been served.
+func newRole(scope constructs.Construct, logGroup awslogs.LogGroup) awsiam.Role {
+	document := awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
+		// One statement for each reason stays readable.
+		Minimize: jsii.Bool(false),
+	})
+	for _, statement := range statements {
+		document.AddStatements(statement.policy(logGroup))
+	}
+	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description:    jsii.String("Lets the function of Custom::SecurityGroupChain change the security groups of this stack's chains"),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"SecurityGroupChain": document},
+	})
+}
+
+func (s statement) policy(logGroup awslogs.LogGroup) awsiam.PolicyStatement {
+	resources := make([]*string, 0, len(s.resources))
+	for _, resource := range s.resources {
+		if resource == ownLogGroup {
+			resources = append(resources, logGroup.LogGroupArn())
+			continue
+		}
+		resources = append(resources, substitute(resource))
+	}
+	conditions := map[string]any{}
+	for operator, keys := range s.when {
+		operands := map[string]any{}
+		for key, values := range keys {
+			operands[key] = operand(values)
+		}
+		conditions[operator] = operands
+	}
+	props := &awsiam.PolicyStatementProps{
+		Sid: jsii.String(s.sid), Effect: awsiam.Effect_ALLOW, Actions: jsii.Strings(s.actions...), Resources: &resources,
+	}
+	if len(conditions) > 0 {
+		props.Conditions = &conditions
+	}
+	return awsiam.NewPolicyStatement(props)
+}
+
+// operand is a list only where there is a choice or ForAllValues wants one.
+func operand(values []string) any {
+	if len(values) == 1 && values[0] != chainTag {
+		return substitute(values[0])
+	}
+	list := make([]*string, 0, len(values))
+	for _, value := range values {
+		list = append(list, substitute(value))
+	}
+	return list
+}
+
+func substitute(text string) *string {
+	switch {
+	case text == thisID:
+		return awscdk.Aws_STACK_ID()
+	case strings.Contains(text, "${"):
+		return awscdk.Fn_Sub(jsii.String(text), nil)
+	default:
+		return jsii.String(text)
+	}
+}

@@ -1,0 +1,217 @@
+package sgchain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
+)
+
+// Tier is one security group of a chain. It takes either Ports and Sources, or
+// Ingress. Its values are concrete: what is known only at deploy time (a token) can
+// not be checked and is refused.
+type Tier struct {
+	// Name is unique in the chain: at most 64 letters and digits, a letter first.
+	// Required.
+	Name *string
+	// GroupName is the security group's name in EC2, unique in the VPC.
+	// Default: a generated name.
+	GroupName *string
+	// Description is the security group's description, at most 255 characters. EC2
+	// can not change it, so another one makes another group.
+	// Default: one that names the tier.
+	Description *string
+	// Ports is what comes in: "80", "8000-8010", "tcp/443", "udp/53", "icmp",
+	// "icmp/3/4", "https", "all" and so on. Default: nothing.
+	Ports *[]*string
+	// Sources is who comes in: "internet", "internet-v4", "internet-v6", a CIDR, the
+	// name of a tier, "self". Default: the internet for the first tier, the previous
+	// tier for the others.
+	Sources *[]*string
+	// Ingress is the long form: doors with ports and sources of their own.
+	Ingress *[]*Ingress
+	// Egress is "all", "chain" (only what other tiers take from this one) or "none".
+	// Default: all.
+	Egress *string
+}
+
+// Ingress is one door of a tier.
+type Ingress struct {
+	// Ports is as in [Tier]. Required.
+	Ports *[]*string
+	// Sources is as in [Tier]. Required.
+	Sources *[]*string
+	// Description is that of the rules, at most 255 characters.
+	// Default: one that names the tiers and the traffic.
+	Description *string
+}
+
+// TiersFromJSON reads a list of tiers as the template's property Tiers has it:
+//
+//	[{"Name": "Alb", "Ports": [80, 443]}, {"Name": "Fargate", "Ports": [6060]}]
+//
+// The error names everything that is wrong, each with its path.
+func TiersFromJSON(text string) (*[]*Tier, error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var list []any
+	err := decoder.Decode(&list)
+	if err == nil {
+		if _, err = decoder.Token(); !errors.Is(err, io.EOF) {
+			err = errors.New("there is more after the list")
+		} else {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading Tiers (a JSON list of tiers): %w", err)
+	}
+	if list == nil {
+		return nil, errors.New("reading Tiers (a JSON list of tiers): it is null; leave it out for the default chain")
+	}
+	if _, err := chain.Parse(map[string]any{"VpcId": someVPC, "Tiers": list}, chain.DefaultAnswerBytes); err != nil {
+		return nil, fmt.Errorf("reading Tiers: %w", err)
+	}
+	tiers := make([]*Tier, 0, len(list))
+	for _, value := range list {
+		tiers = append(tiers, tierOf(value))
+	}
+	return &tiers, nil
+}
+
+// tierOf and the functions below it take over what chain.Parse has accepted, so
+// the values have the shapes that it asks for.
+func tierOf(value any) *Tier {
+	object, _ := value.(map[string]any)
+	tier := &Tier{
+		Name: textOf(object["Name"]), GroupName: textOf(object["GroupName"]), Description: textOf(object["Description"]),
+		Ports: textsOf(object["Ports"]), Sources: textsOf(object["Sources"]), Egress: textOf(object["Egress"]),
+	}
+	if object["Ingress"] == nil || object["Ingress"] == "" {
+		return tier
+	}
+	var doors []*Ingress
+	for _, value := range listOf(object["Ingress"]) {
+		door, _ := value.(map[string]any)
+		doors = append(doors, &Ingress{
+			Ports: textsOf(door["Ports"]), Sources: textsOf(door["Sources"]), Description: textOf(door["Description"]),
+		})
+	}
+	tier.Ingress = &doors
+	return tier
+}
+
+func textOf(value any) *string {
+	if value == nil || value == "" {
+		return nil
+	}
+	return jsii.String(fmt.Sprint(value)) // text, json.Number or bool: each prints as it was written
+}
+
+func textsOf(value any) *[]*string {
+	if value == nil || value == "" {
+		return nil
+	}
+	texts := []*string{}
+	for _, entry := range listOf(value) {
+		texts = append(texts, jsii.String(fmt.Sprint(entry)))
+	}
+	return &texts
+}
+
+func listOf(value any) []any {
+	if list, ok := value.([]any); ok {
+		return list
+	}
+	return []any{value}
+}
+
+// properties is the tiers as the template has them.
+func properties(tiers *[]*Tier) []any {
+	list := make([]any, 0, len(*tiers))
+	for _, tier := range *tiers {
+		if tier == nil {
+			list = append(list, nil) // chain.Parse says so, with the place
+			continue
+		}
+		object := map[string]any{}
+		put(object, "Name", tier.Name)
+		put(object, "GroupName", tier.GroupName)
+		put(object, "Description", tier.Description)
+		putList(object, "Ports", tier.Ports)
+		putList(object, "Sources", tier.Sources)
+		put(object, "Egress", tier.Egress)
+		if tier.Ingress != nil {
+			doors := make([]any, 0, len(*tier.Ingress))
+			for _, ingress := range *tier.Ingress {
+				if ingress == nil {
+					doors = append(doors, nil)
+					continue
+				}
+				door := map[string]any{}
+				putList(door, "Ports", ingress.Ports)
+				putList(door, "Sources", ingress.Sources)
+				put(door, "Description", ingress.Description)
+				doors = append(doors, door)
+			}
+			object["Ingress"] = doors
+		}
+		list = append(list, object)
+	}
+	return list
+}
+
+func put(object map[string]any, key string, value *string) {
+	if value != nil {
+		object[key] = *value
+	}
+}
+
+func putList(object map[string]any, key string, values *[]*string) {
+	if values == nil {
+		return
+	}
+	list := make([]any, 0, len(*values))
+	for _, value := range *values {
+		if value == nil {
+			list = append(list, nil)
+			continue
+		}
+		list = append(list, *value)
+	}
+	object[key] = list
+}
+
+// tokens finds what is known only at deploy time: the CDK's mark in a text.
+func tokens(path string, value any) chain.Problems {
+	var problems chain.Problems
+	switch value := value.(type) {
+	case string:
+		if strings.Contains(value, "${Token[") {
+			problems = append(problems, chain.FieldError{
+				Path: path, Problem: "is known only when the stack is deployed (a token); write the value itself",
+			})
+		}
+	case []any:
+		for i, entry := range value {
+			problems = append(problems, tokens(path+"["+strconv.Itoa(i)+"]", entry)...)
+		}
+	case map[string]any:
+		keys := make([]string, 0, len(value))
+		for key := range value {
+			keys = append(keys, key)
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			problems = append(problems, tokens(path+"."+key, value[key])...)
+		}
+	}
+	return problems
+}

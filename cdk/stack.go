@@ -1,0 +1,64 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/cdk/sgchain"
+)
+
+const stackName = "SecurityGroupChain"
+
+// newStack has no environment of its own: it deploys to wherever the CLI's
+// credentials lead, and synth looks nothing up.
+func newStack(scope constructs.Construct, s settings) awscdk.Stack {
+	stack := awscdk.NewStack(scope, jsii.String(stackName), &awscdk.StackProps{
+		Description: jsii.String("A chain of security groups, each open to exactly the tier before it"),
+	})
+	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
+		Architecture: lambdaArchitecture(s.architecture),
+	})
+	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
+		VpcId:    vpc(stack, s.vpcID),
+		Tiers:    s.tiers,
+		Provider: provider,
+	})
+	output := func(name string, value *string, description string) {
+		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
+	}
+	for _, tier := range chain.TierNames() {
+		output(tier+"SecurityGroupId", chain.SecurityGroupId(tier), "The security group of tier "+tier)
+	}
+	output("SecurityGroupIds", chain.SecurityGroupIds(), "All security groups, in the order of the chain")
+	output("Summary", chain.Summary(), "The chain in one line")
+	return stack
+}
+
+// vpc is the ID of the VPC that is asked for. A new one has just enough to put
+// things into: no gateway, and so no cost.
+func vpc(stack awscdk.Stack, id string) *string {
+	if id != newVPC {
+		return jsii.String(id)
+	}
+	return awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{
+		MaxAzs:                jsii.Number(2),
+		NatGateways:           jsii.Number(0),
+		CreateInternetGateway: jsii.Bool(false),
+		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
+			{Name: jsii.String("Isolated"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED, CidrMask: jsii.Number(24)},
+		},
+		// It would bring a custom resource of the CDK's own, and nothing of ours uses
+		// the default group.
+		RestrictDefaultSecurityGroup: jsii.Bool(false),
+	}).VpcId()
+}
+
+func lambdaArchitecture(name string) awslambda.Architecture {
+	if name == "amd64" {
+		return awslambda.Architecture_X86_64()
+	}
+	return awslambda.Architecture_ARM_64()
+}
