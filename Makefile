@@ -1,0 +1,118 @@
+# Every command sets up what it needs by itself, under build/, and stops what it started.
+# GNU make 3.81 is enough.
+
+ARCH ?= arm64
+PYTHON ?= python3
+
+TOOLS := build/tools
+PACKAGES := ./lambda/... ./cdk/...
+TOOL := go tool -modfile=.ci/tools.mod
+
+# The same toolchain and the same flags everywhere: reproducible bytes, and each package is compiled
+# once for the Lambda, the demo, vet and the tests alike.
+export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
+export GOFLAGS := -buildvcs=false -trimpath
+export CGO_ENABLED := 0
+export PYTHON
+# The CDK's libraries are unpacked once, and not into the home folder.
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/$(TOOLS)/jsii
+
+# The race detector needs a C compiler, which is no prerequisite. Without one, make test says so.
+CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo demo-update demo-down test check build size lint fmt clean
+.PHONY: prerequisites formatted vet unit sizes end-to-end
+
+help: ## Show these commands
+	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@printf '\nmake build takes ARCH=amd64 or ARCH=arm64 (default); PYTHON=python3.12 names another Python.\n'
+
+demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
+	@$(TOOLS)/demo up
+
+demo-update: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy a changed chain there, and show what changed
+	@$(TOOLS)/demo update
+
+demo-down: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/demo ## Destroy it, show that nothing is left, stop the emulator
+	@$(TOOLS)/demo down
+
+test: prerequisites formatted vet lint unit sizes end-to-end ## Prove everything that can be proven on one machine
+	@printf '\nmake test: everything passed\n'
+
+check: prerequisites formatted ## The inner loop: formatting, vet and unit tests, under a minute
+	go vet $(PACKAGES)
+	go test -short $(PACKAGES)
+
+build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
+	go run ./cdk/bundle -arch $(ARCH) -o build/lambda.zip
+
+size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
+
+lint: prerequisites $(TOOLS)/golangci-lint.stamp ## Run the linters of .ci/golangci.yml
+	$(TOOL) golangci-lint run -c .ci/golangci.yml $(PACKAGES)
+
+fmt: prerequisites $(TOOLS)/gofumpt.stamp ## Format every Go file
+	$(TOOL) gofumpt -w lambda cdk
+
+clean: ## Remove build/, unless the demo runs
+	@if [ -e build/demo/ministack.json ]; then echo 'The demo is running: make demo-down first.' >&2; exit 1; fi
+	rm -rf build
+
+prerequisites:
+	@sh .ci/prerequisites
+
+formatted: $(TOOLS)/gofumpt.stamp
+	@files=$$($(TOOL) gofumpt -l lambda cdk) || exit 1; \
+	if [ -n "$$files" ]; then printf 'Not formatted (make fmt):\n%s\n' "$$files" >&2; exit 1; fi
+
+vet:
+	go vet -tags e2e $(PACKAGES)
+
+unit:
+ifeq ($(CC_FOUND),)
+	@echo 'WARNING: no C compiler ($(CC)): the tests run without the race detector' >&2
+	go test -shuffle=on -count=1 ./lambda/...
+else
+	CGO_ENABLED=1 CC='$(CC)' go test -race -shuffle=on -count=1 ./lambda/...
+endif
+	go test -shuffle=on -count=1 ./cdk/...
+
+sizes:
+	go run ./cdk/size
+
+end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp
+	go test -tags e2e -count=1 -timeout 15m -v ./lambda/internal/stand/...
+
+# What is installed, each with a stamp that is older than its pin when it has to be installed again.
+
+$(TOOLS)/ministack.stamp: .ci/requirements.txt
+	@rm -rf $(TOOLS)/venv && mkdir -p $(TOOLS)
+	@.ci/quietly 'installing MiniStack under $(TOOLS)' sh -c '$(PYTHON) -m venv $(TOOLS)/venv && \
+		$(TOOLS)/venv/bin/python -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements.txt'
+	@touch $@
+
+$(TOOLS)/cdk.stamp: .ci/package.json .ci/package-lock.json
+	@rm -rf $(TOOLS)/node_modules && mkdir -p $(TOOLS)
+	@cp .ci/package.json .ci/package-lock.json $(TOOLS)/
+	@.ci/quietly 'installing the CDK CLI under $(TOOLS)' npm ci --prefix $(TOOLS) --no-audit --no-fund --no-update-notifier
+	@touch $@
+
+$(TOOLS)/gofumpt.stamp: .ci/tools.mod .ci/tools.sum
+	@mkdir -p $(TOOLS)
+	@.ci/quietly 'building gofumpt' $(TOOL) gofumpt -version
+	@touch $@
+
+$(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
+	@mkdir -p $(TOOLS)
+	@.ci/quietly 'building golangci-lint (a minute or two)' $(TOOL) golangci-lint version
+	@touch $@
+
+# Go knows itself when there is nothing to do, and then this takes no time.
+.PHONY: $(TOOLS)/demo
+$(TOOLS)/demo:
+	@mkdir -p $(TOOLS)
+	@if [ -e $@ ]; then go build -o $@ ./lambda/internal/stand/demo; \
+	else .ci/quietly 'compiling the demo (a minute the first time)' go build -o $@ ./lambda/internal/stand/demo; fi

@@ -1,0 +1,100 @@
+package stand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// CDK runs the real CDK CLI on the repository's app, against one MiniStack.
+type CDK struct {
+	Root     string // the repository
+	Dir      string // what the CLI writes: its log, the synthesized template, its caches
+	Endpoint string // MiniStack's
+	// Context is what the app is told: key=value, as after -c.
+	Context []string
+}
+
+// LogFile is where the CLI's output goes, all runs one after another.
+func (c CDK) LogFile() string { return filepath.Join(c.Dir, "cdk.log") }
+
+// Bootstrap makes the bucket and the roles that a deploy needs. It runs where there is no cdk.json:
+// in the repository it would synthesize the app first, for nothing.
+func (c CDK) Bootstrap(ctx context.Context) error {
+	return c.run(ctx, c.Dir, "bootstrap", "aws://"+Account+"/"+Region)
+}
+
+// Deploy creates or updates the app's stack. Further context (key=value) is for this deploy only;
+// it is one line, because the CLI drops what follows the first.
+func (c CDK) Deploy(ctx context.Context, further ...string) error {
+	return c.run(ctx, c.Root, "deploy", append([]string{StackName, "--require-approval", "never"}, flags(further)...)...)
+}
+
+// Destroy deletes the app's stack.
+func (c CDK) Destroy(ctx context.Context) error {
+	return c.run(ctx, c.Root, "destroy", StackName, "--force")
+}
+
+func flags(settings []string) []string {
+	var list []string
+	for _, setting := range settings {
+		list = append(list, "-c", setting)
+	}
+	return list
+}
+
+func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
+	tmp := filepath.Join(c.Dir, "tmp")
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return fmt.Errorf("running cdk %s: %w", verb, err)
+	}
+	log, err := os.OpenFile(c.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("running cdk %s: %w", verb, err)
+	}
+	defer func() { _ = log.Close() }()
+
+	args = slices.Concat(
+		[]string{verb}, args, flags(c.Context),
+		[]string{"--output", filepath.Join(c.Dir, "cdk.out"), "--no-notices", "--no-color"},
+	)
+	cmd := exec.CommandContext(ctx, filepath.Join(c.Root, "build", "tools", "node_modules", ".bin", "cdk"), args...)
+	cmd.Dir = dir
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(append(cleanEnvironment(), awsEnvironment(c.Endpoint)...),
+		"CDK_DEFAULT_ACCOUNT="+Account,
+		"CDK_DEFAULT_REGION="+Region,
+		"CDK_DISABLE_CLI_TELEMETRY=true",
+		"CDK_DISABLE_VERSION_CHECK=true",
+		"CDK_HOME="+filepath.Join(c.Dir, "cdk-home"), // not the user's ~/.cdk
+		"JSII_RUNTIME_PACKAGE_CACHE_ROOT="+filepath.Join(c.Root, "build", "tools", "jsii"),
+		"TMPDIR="+tmp, // jsii leaves folders behind when it is interrupted
+	)
+	// Its own process group, so that an interrupt reaches the CLI and the app under it, once each.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 5 * time.Second
+
+	_, _ = fmt.Fprintf(log, "$ cdk %s\n", verb)
+	err = cmd.Run()
+	if cmd.Process != nil {
+		// Whatever of it outlived an interrupt; on a normal end there is nothing left to meet.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("running cdk %s: %w", verb, context.Cause(ctx))
+	}
+	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
+		return fmt.Errorf("running cdk %s: it failed (%s)", verb, exit.ProcessState)
+	}
+	if err != nil {
+		return fmt.Errorf("running cdk %s: %w", verb, err)
+	}
+	return os.RemoveAll(tmp)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// screen is what the reader of a demo sees: one line for each step, then aligned tables.
+type screen struct {
+	out *os.File
+	// live is true where the line of a running step can be written again, second by second.
+	live bool
+}
+
+func newScreen(out *os.File) *screen {
+	info, err := out.Stat()
+	return &screen{out: out, live: err == nil && info.Mode()&os.ModeCharDevice != 0}
+}
+
+func (s *screen) print(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
+
+// step runs something that takes long, and shows how long.
+func (s *screen) step(what string, do func() error) error {
+	begun := time.Now()
+	line := fmt.Sprintf("  %-52s", what)
+	_, _ = fmt.Fprint(s.out, line)
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if !s.live {
+			return
+		}
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				_, _ = fmt.Fprintf(s.out, "\r%s %4.0f s", line, time.Since(begun).Seconds())
+			}
+		}
+	}()
+	err := do()
+	close(done)
+	<-ended
+	if s.live {
+		_, _ = fmt.Fprintf(s.out, "\r%s", line)
+	}
+	if err != nil {
+		word := "failed"
+		if errors.Is(err, context.Canceled) {
+			word = "interrupted"
+		}
+		s.print(" %s after %.0f s", word, time.Since(begun).Seconds())
+		return err
+	}
+	s.print(" %4.0f s", time.Since(begun).Seconds())
+	return nil
+}
+
+func (s *screen) heading(text string) { s.print("\n%s", text) }
+
+// table prints rows in aligned columns, indented like the steps.
+func (s *screen) table(rows [][]string) {
+	widths := make(map[int]int)
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			fmt.Fprintf(&line, "  %-*s", widths[i], cell)
+		}
+		s.print("%s", strings.TrimRight(line.String(), " "))
+	}
+}

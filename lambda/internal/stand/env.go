@@ -1,0 +1,39 @@
+package stand
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// cleanEnvironment is this process's environment without anything that could send a call to a real
+// account: a developer's profile, Region, endpoint or proxy must not change what is proven here.
+func cleanEnvironment() []string {
+	dropped := []string{"AWS_", "CDK_", "SGCHAIN_", "MINISTACK_", "LOCALSTACK_", "JSII_"}
+	var kept []string
+	for _, entry := range os.Environ() {
+		if slices.ContainsFunc(dropped, func(prefix string) bool { return strings.HasPrefix(entry, prefix) }) {
+			continue
+		}
+		kept = append(kept, entry)
+	}
+	return kept
+}
+
+// awsEnvironment points every AWS client of a child process at endpoint, with credentials that
+// open nothing, and away from the configuration files of the user.
+func awsEnvironment(endpoint string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + endpoint,
+		"AWS_ENDPOINT_URL_S3=" + endpoint,
+		"AWS_ACCESS_KEY_ID=test",
+		"AWS_SECRET_ACCESS_KEY=test",
+		"AWS_REGION=" + Region,
+		"AWS_DEFAULT_REGION=" + Region,
+		"AWS_CONFIG_FILE=" + os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"NO_PROXY=127.0.0.1,localhost",
+		"no_proxy=127.0.0.1,localhost",
+	}
+}

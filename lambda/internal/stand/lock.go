@@ -1,0 +1,32 @@
+package stand
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrBusy says that another process works in the same folder.
+var ErrBusy = errors.New("another process is at work here")
+
+// Lock makes this process the only one that works in dir, until it calls unlock or ends.
+func Lock(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
+	}
+	// The lock goes with the open file; the file itself stays, and means nothing.
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrBusy
+		}
+		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
+	}
+	return func() { _ = file.Close() }, nil
+}

@@ -1,0 +1,280 @@
+package stand
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	startPatience = 60 * time.Second
+	stopPatience  = 15 * time.Second
+	pollInterval  = 50 * time.Millisecond
+)
+
+// MiniStack is one running emulator. It belongs to a folder, not to the process that started it:
+// whoever knows the folder can attach to it and stop it.
+type MiniStack struct {
+	PID      int    `json:"pid"`
+	Port     int    `json:"port"`
+	Identity string `json:"identity"`
+
+	dir string
+}
+
+// Start runs MiniStack on a free port of 127.0.0.1, with its state, its log and its process ID in
+// dir, and returns when it answers. It holds nothing from an earlier run: a MiniStack that a killed
+// run left in the same folder is stopped first. venv is the Python environment that has it.
+func Start(ctx context.Context, venv, dir string) (*MiniStack, error) {
+	old, err := Attach(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		if err := old.Stop(ctx); err != nil {
+			return nil, err
+		}
+	}
+	// A port that was free a moment ago may be taken by now: then MiniStack ends at once.
+	var failures []error
+	for range 3 {
+		m, err := launch(ctx, venv, dir)
+		if err != nil {
+			return nil, err
+		}
+		if err = m.ready(ctx); err == nil {
+			return m, nil
+		}
+		failures = append(failures, err, m.Stop(context.WithoutCancel(ctx)))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(failures...)
+}
+
+// Attach returns the MiniStack that runs in dir, or nil when none does; the process file of one that
+// ended without Stop is removed.
+func Attach(ctx context.Context, dir string) (*MiniStack, error) {
+	m := &MiniStack{dir: dir}
+	text, err := os.ReadFile(m.file())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // none is the answer, not a failure
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading MiniStack's process file: %w", err)
+	}
+	if err := json.Unmarshal(text, m); err != nil {
+		return nil, fmt.Errorf("reading MiniStack's process file (%s): %w", m.file(), err)
+	}
+	now, err := identity(ctx, m.PID)
+	if err != nil {
+		return nil, err
+	}
+	if now != m.Identity { // it ended, or its process ID is another's by now
+		if err := os.Remove(m.file()); err != nil {
+			return nil, fmt.Errorf("removing MiniStack's process file: %w", err)
+		}
+		return nil, nil //nolint:nilnil // none is the answer
+	}
+	return m, nil
+}
+
+// Endpoint is the URL that every AWS call goes to.
+func (m *MiniStack) Endpoint() string {
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(m.Port))
+}
+
+// LogFile is what MiniStack itself writes.
+func (m *MiniStack) LogFile() string { return filepath.Join(m.dir, "ministack.log") }
+
+func (m *MiniStack) file() string { return filepath.Join(m.dir, "ministack.json") }
+
+// Stop ends MiniStack and the functions it runs, and returns when the process is gone and its port
+// is free. It is quiet about a MiniStack that is gone already.
+func (m *MiniStack) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	if err := signal(ctx, m.PID, m.Identity, syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := m.waitUntilGone(ctx, stopPatience/2); err != nil {
+		// The whole process group, which is its own, with the functions in it.
+		if err := signal(ctx, m.PID, m.Identity, syscall.SIGKILL); err != nil {
+			return err
+		}
+		_ = syscall.Kill(-m.PID, syscall.SIGKILL)
+		if err := m.waitUntilGone(ctx, stopPatience/2); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(m.file()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing MiniStack's process file: %w", err)
+	}
+	// Only the functions' code and MiniStack's own scratch lie there.
+	if err := os.RemoveAll(filepath.Join(m.dir, "tmp")); err != nil {
+		return fmt.Errorf("removing MiniStack's scratch folder: %w", err)
+	}
+	return nil
+}
+
+// waitUntilGone returns when the process has ended and its port can be had again.
+func (m *MiniStack) waitUntilGone(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return poll(ctx, fmt.Sprintf("stopping MiniStack (process %d, port %d)", m.PID, m.Port), func() (bool, error) {
+		now, err := identity(ctx, m.PID)
+		if err != nil || now == m.Identity {
+			return false, err
+		}
+		return m.PortFree(ctx), nil
+	})
+}
+
+// PortFree says whether nothing listens on MiniStack's port.
+func (m *MiniStack) PortFree(ctx context.Context) bool {
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.Port)))
+	if err == nil {
+		_ = conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func launch(ctx context.Context, venv, dir string) (*MiniStack, error) {
+	m := &MiniStack{dir: dir}
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return nil, fmt.Errorf("starting MiniStack: %w", err)
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("starting MiniStack: %w", err)
+	}
+	m.Port = port
+	log, err := os.Create(m.LogFile())
+	if err != nil {
+		return nil, fmt.Errorf("starting MiniStack: %w", err)
+	}
+	defer func() { _ = log.Close() }() // the child has its own copy
+
+	// It outlives the context, and this process: Stop ends it.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(venv, "bin", "python"), "-m", "ministack")
+	cmd.Dir = dir
+	cmd.Stdout, cmd.Stderr = log, log
+	// Its own process group: Ctrl-C in the terminal must not end it before it is told to.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(cleanEnvironment(), awsEnvironment(m.Endpoint())...)
+	cmd.Env = append(
+		cmd.Env,
+		"BIND_HOST=127.0.0.1", // every interface otherwise
+		"GATEWAY_PORT="+strconv.Itoa(m.Port),
+		"MINISTACK_HOST=127.0.0.1", // the host of each ResponseURL
+		"TMPDIR="+tmp,
+		"STATE_DIR="+filepath.Join(tmp, "state"),
+		"S3_DATA_DIR="+filepath.Join(tmp, "s3"),
+		"SFTP_ENABLED=0", // these two would listen on ports of their own
+		"IOT_MTLS_ENABLED=0",
+		// Where there is a Docker, MiniStack removes the containers of others at its start.
+		"DOCKER_HOST=unix://"+filepath.Join(tmp, "no-docker"),
+		// Functions inherit MiniStack's environment: the two switches for emulators.
+		"SGCHAIN_EMULATOR_ENDPOINT="+m.Endpoint(),
+		"SGCHAIN_EMULATOR_FENCE=log",
+	)
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting MiniStack: %w", err)
+	}
+	m.PID = cmd.Process.Pid
+	// Take its exit status as soon as it ends, or it would stay a zombie of ours.
+	go func() { _ = cmd.Wait() }()
+
+	if m.Identity, err = firstIdentity(ctx, m.PID); err == nil {
+		err = m.save()
+	}
+	if err != nil {
+		_ = syscall.Kill(-m.PID, syscall.SIGKILL)
+		return nil, err
+	}
+	return m, nil
+}
+
+// save keeps the process ID before anything else can go wrong, so that a later run can stop it.
+func (m *MiniStack) save() error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing MiniStack's process file: %w", err)
+	}
+	if err := os.WriteFile(m.file(), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing MiniStack's process file: %w", err)
+	}
+	return nil
+}
+
+// ready returns when MiniStack answers.
+func (m *MiniStack) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	return poll(ctx, fmt.Sprintf("starting MiniStack (log: %s)", m.LogFile()), func() (bool, error) {
+		now, err := identity(ctx, m.PID)
+		if err != nil {
+			return false, err
+		}
+		if now != m.Identity {
+			return false, errors.New("it ended by itself")
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.Endpoint()+"/_ministack/health", http.NoBody)
+		if err != nil {
+			return false, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil // not listening yet
+		}
+		defer func() { _ = response.Body.Close() }()
+		_, err = io.Copy(io.Discard, response.Body)
+		return err == nil && response.StatusCode == http.StatusOK, nil
+	})
+}
+
+func freePort(ctx context.Context) (int, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = listener.Close() }()
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("listening: unexpected address %v", listener.Addr())
+	}
+	return address.Port, nil
+}
+
+// poll asks until done says yes or fails, or the context ends.
+func poll(ctx context.Context, doing string, done func() (bool, error)) error {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		ok, err := done()
+		if err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", doing, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}

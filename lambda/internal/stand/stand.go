@@ -1,0 +1,44 @@
+// Package stand runs the product on one machine: MiniStack as CloudFormation, Lambda and EC2, the
+// real CDK CLI against it, and the security groups read back in EC2's words. The demo and the
+// end-to-end tests stand on it; the Lambda never imports it, and it shares no code with the Lambda,
+// so that what it reads back is a second opinion.
+package stand
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// Account is the account that MiniStack plays.
+	Account = "000000000000"
+	// Region is the Region that everything here runs in.
+	Region = "us-east-1"
+	// StackName is the stack of the CDK app.
+	StackName = "SecurityGroupChain"
+	// BootstrapStackName is the stack that cdk bootstrap makes.
+	BootstrapStackName = "CDKToolkit"
+)
+
+// Root returns the repository's folder: the nearest folder with a go.mod at or above the working
+// directory.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("finding the repository: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("finding the repository: %w", err)
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("finding the repository: no go.mod at or above the working directory")
+		}
+		dir = parent
+	}
+}
