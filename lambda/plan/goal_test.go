@@ -159,9 +159,15 @@ Db1 "d" 2:Y
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			goal := plan.Goal(plan.Chains{New: test.now, Old: test.old}, built(test.old, first), second)
+			chains, current := plan.Chains{New: test.now, Old: test.old}, built(test.old, first)
+			goal := plan.Goal(chains, current, second)
 			if got := labels(goal.String(), test.old, test.now); got != test.want {
 				t.Errorf("got\n%swant\n%s", got, test.want)
+			}
+			reversed := chain.State{Groups: slices.Clone(current.Groups)}
+			slices.Reverse(reversed.Groups)
+			if got, want := plan.Diff(reversed, plan.Goal(chains, reversed, second)).String(), plan.Diff(current, goal).String(); got != want {
+				t.Errorf("the order in which groups were read changes the plan:\n%s\n%s", got, want)
 			}
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -252,7 +251,7 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error) (fen
 	}
 	if reading.ResourceType != "" && reading.ResourceType != chain.ResourceType {
 		return reading, ec2.observed, fmt.Errorf("checking event: the stack records %s as %.60q, which is not %s",
-			strings.TrimSpace(r.event.LogicalResourceID), reading.ResourceType, chain.ResourceType)
+			r.event.LogicalResourceID, reading.ResourceType, chain.ResourceType)
 	}
 	if over != nil {
 		if err = r.judge(over)(reading); err != nil {
