@@ -76,7 +76,7 @@ func TiersFromJSON(text string) (*[]*Tier, error) {
 	if list == nil {
 		return nil, errors.New("reading Tiers (a JSON list of tiers): it is null; leave it out for the default chain")
 	}
-	if _, err := chain.Parse(map[string]any{"VpcId": someVPC, "Tiers": list}, chain.DefaultAnswerBytes); err != nil {
+	if _, err := check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
 		return nil, fmt.Errorf("reading Tiers: %w", err)
 	}
 	tiers := make([]*Tier, 0, len(list))

@@ -61,6 +61,7 @@ func TestTiersFromJSONRefuses(t *testing.T) {
 		"no tier":        {`[5]`, []string{"Tiers[0]: "}},
 		"every mistake":  {`[{"Name": "Alb", "Ports": [70000], "Porst": 1}, {"Name": "Alb"}]`, []string{"Tiers[0].Ports[0]: ", "Tiers[0].Porst: ", "Tiers[1].Name: "}},
 		"not supported":  {`[{"Name": "Alb", "Tags": {"Team": "ai"}}]`, []string{"Tiers[0].Tags: is not supported"}},
+		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: is known only when the stack is deployed"}},
 		"unknown source": {`[{"Name": "Alb", "Ports": [80], "Sources": ["Albb"]}]`, []string{`Tiers[0].Sources[0]: unknown peer "Albb"`}},
 	}
 	for name, test := range tests {
