@@ -187,6 +187,7 @@ func TestFailedUpdateUndoesItsGroups(t *testing.T) {
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		want := world.Strip(r.world.String())
 		r.world.Forget()
+		r.world.Lag = 3 * time.Second // the undo must wait for EC2 to show what it has to remove
 		r.world.FailAt(5, world.Fault{Err: world.NewError("UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: "+strings.Repeat("x", 5000))})
 		answer := r.fails(r.update(id, now, old), "UnauthorizedOperation: You are not authorized", "Give the function's role the rights")
 		if answer.PhysicalResourceID != id {

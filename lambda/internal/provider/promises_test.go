@@ -257,17 +257,18 @@ func story(err error, old, now model, r *rig) error {
 func TestAnyToAny(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		old, now := drawModel(rt, "old"), drawModel(rt, "now")
-		nonAtomicPages := rapid.IntRange(0, 2).Draw(rt, "page size")
+		pageSize, lag := rapid.IntRange(0, 2).Draw(rt, "page size"), rapid.SampledFrom([]time.Duration{0, 0, time.Second, 8 * time.Second}).Draw(rt, "lag")
+		blink := rapid.IntRange(2, 8).Draw(rt, "blink")
 		if err := inBubble(t, func(r *rig) error {
-			r.world.PageSize = nonAtomicPages
-			return story(anyToAny(t, r, old, now), old, now, r)
+			r.world.PageSize, r.world.Lag = pageSize, lag
+			return story(anyToAny(t, r, old, now, blink), old, now, r)
 		}); err != nil {
 			rt.Fatal(err)
 		}
 	})
 }
 
-func anyToAny(t *testing.T, r *rig, old, now model) error {
+func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 	r.stranger()
 	x := r.create(old.props())
 	if x.Status != cfn.StatusSuccess {
@@ -278,6 +279,8 @@ func anyToAny(t *testing.T, r *rig, old, now model) error {
 	}
 	var y cfn.Response
 	// Until the answer, members live in the old groups only.
+	r.world.Forget()
+	r.world.BlinkAt = blink
 	err := r.watched(old, now, r.members(r.world.Groups()...), func() { y = r.update(x.PhysicalResourceID, now.props(), old.props()) })
 	switch {
 	case err != nil:
@@ -285,6 +288,7 @@ func anyToAny(t *testing.T, r *rig, old, now model) error {
 	case y.Status != cfn.StatusSuccess:
 		return errors.New("update: " + y.Reason)
 	}
+	r.world.BlinkAt = 0
 	// From the answer to the cleanup they move, one by one.
 	if err = r.violations(old, now, r.members(r.world.Groups()...)); err != nil {
 		return fmt.Errorf("while members move: %w", err)
@@ -344,7 +348,11 @@ func TestCrashAnywhere(t *testing.T) {
 			kind:   rapid.SampledFrom([]string{"error", "lost", "crash"}).Draw(rt, "kind"),
 			follow: rapid.SampledFrom([]string{"retry", "rollback", "delete"}).Draw(rt, "follow"),
 		}
-		if err := inBubble(t, func(r *rig) error { return story(crashAnywhere(t, r, old, now, wrong), old, now, r) }); err != nil {
+		pageSize, lag := rapid.IntRange(0, 2).Draw(rt, "page size"), rapid.SampledFrom([]time.Duration{0, 0, time.Second, 8 * time.Second}).Draw(rt, "lag")
+		if err := inBubble(t, func(r *rig) error {
+			r.world.PageSize, r.world.Lag = pageSize, lag
+			return story(crashAnywhere(t, r, old, now, wrong), old, now, r)
+		}); err != nil {
 			rt.Fatalf("%+v: %v", wrong, err)
 		}
 	})

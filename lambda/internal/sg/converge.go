@@ -45,6 +45,18 @@ func (e *DriftError) Remedy() string {
 	return "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and update the stack again."
 }
 
+// LaggingError is a chain whose groups EC2 does not show in full.
+type LaggingError struct{ LogicalID string }
+
+func (e *LaggingError) Error() string {
+	return "describing security groups of chain (" + e.LogicalID + "): EC2 goes on leaving out some of them"
+}
+
+// Remedy is one sentence of what to do.
+func (e *LaggingError) Remedy() string {
+	return "Update the stack again; if it stays so, look whether somebody removed the sgchain tags of a group."
+}
+
 // NameTakenError is a group that cannot be created because of its name.
 type NameTakenError struct{ Name, VPCID, Holder string }
 
@@ -126,11 +138,18 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, wanted c
 		if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
 			return Result{}, &RenameError{NameConflict: conflicts[0]}
 		}
-		if a.repeats(todo) && lag.patient() {
+		overlooked, err := a.overlooks(ctx, todo)
+		if err != nil {
+			return Result{}, err
+		}
+		if (overlooked || a.repeats(todo)) && lag.patient() {
 			if err := lag.wait(ctx); err != nil {
 				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
 			}
 		} else {
+			if overlooked {
+				return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
+			}
 			if round++; round > maxRounds {
 				return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
 			}
@@ -141,20 +160,65 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, wanted c
 				return Result{}, err
 			}
 		}
-		var err error
-		if observed, err = a.Observe(ctx); err != nil {
+		if observed, err = a.observeAgain(ctx); err != nil {
 			return Result{}, err
 		}
-		a.learn(observed)
 	}
 }
 
-// learn adds what a read shows to what this run knows. A group that it does not
-// show may only lag.
-func (a *application) learn(observed Observed) {
+// observeAgain reads until every group that this run knows is shown. A read that
+// lacks one most likely lags, and must not be planned by: rules that name the group
+// would look like a stranger's. After some patience the group counts as gone.
+func (a *application) observeAgain(ctx context.Context) (Observed, error) {
+	lag := lagging{}
+	for {
+		observed, err := a.Observe(ctx)
+		if err != nil {
+			return Observed{}, err
+		}
+		if a.showsAll(observed) || !lag.patient() {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.groupIDs = maps.Clone(observed.GroupIDs)
+			return observed, nil
+		}
+		if err := lag.wait(ctx); err != nil {
+			return Observed{}, err
+		}
+	}
+}
+
+func (a *application) showsAll(observed Observed) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	maps.Copy(a.groupIDs, observed.GroupIDs)
+	for identity := range a.groupIDs {
+		if !observed.State.Has(identity) {
+			return false
+		}
+	}
+	return true
+}
+
+// overlooks says whether the plan would revoke a rule that names a group of this
+// chain, one that the read behind it did not show: by its ID EC2 does. Without such
+// a rule it makes no call.
+func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, error) {
+	var ids []string
+	for _, step := range todo.Steps {
+		for _, rule := range step.Rules {
+			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && !strings.Contains(rule.Peer.ID, "/") {
+				ids = append(ids, rule.Peer.ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return false, nil
+	}
+	groups, err := a.describe(ctx, filter("group-id", ids...))
+	if err != nil {
+		return false, &CallError{Doing: "describing security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+	}
+	return slices.ContainsFunc(groups, a.Owner.owns), nil
 }
 
 // repeats says whether the plan has a change that this run has made already: the
@@ -176,13 +240,13 @@ func (a *application) undo(ctx context.Context) error {
 	mine := func(state chain.State) [][]chain.Identity {
 		return [][]chain.Identity{slices.DeleteFunc(slices.Clone(a.created), func(identity chain.Identity) bool { return !state.Has(identity) })}
 	}
-	observed, err := a.Observe(ctx)
-	if err != nil {
-		return err
-	}
 	a.Log.Info("undo", slog.Int("groups", len(a.created)))
 	bounded, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
+	observed, err := a.observeAgain(bounded)
+	if err != nil {
+		return err
+	}
 	return a.Remove(bounded, observed, mine, nil)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -57,7 +58,7 @@ func (w *World) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityG
 			}
 		}
 		w.serial++
-		made := &group{id: fmt.Sprintf("sg-%017x", w.serial), name: name, description: description, vpcID: aws.ToString(in.VpcId), tags: specified(in.TagSpecifications)}
+		made := &group{id: fmt.Sprintf("sg-%017x", w.serial), name: name, description: description, vpcID: aws.ToString(in.VpcId), tags: specified(in.TagSpecifications), born: time.Now()}
 		made.rules = []rule{{egress: true, protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0"}}
 		if home.hasIPv6 {
 			made.rules = append(made.rules, rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "::/0"})
@@ -92,7 +93,10 @@ func (w *World) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecu
 	out := &ec2.DescribeSecurityGroupsOutput{}
 	err := w.call(ctx, "DescribeSecurityGroups", false, func() error {
 		var ids []string
-		for _, id := range slices.Sorted(maps.Keys(w.groups)) {
+		for i, id := range slices.Sorted(maps.Keys(w.groups)) {
+			if (len(w.calls) == w.BlinkAt && i%2 == 1) || time.Since(w.groups[id].born) < w.Lag {
+				continue
+			}
 			matches, err := w.matches(w.groups[id], in.Filters)
 			if err != nil {
 				return err

@@ -42,6 +42,11 @@ type World struct {
 	Latency time.Duration
 	// PageSize bounds the pages of describe calls; 0 leaves it to the caller.
 	PageSize int
+	// Lag is how long a group is not shown after it was created.
+	Lag time.Duration
+	// BlinkAt is a call, counted from 1, that does not show every other group if it
+	// describes groups: a read from a replica that lags.
+	BlinkAt int
 	// IgnoreFilters lets every describe call return everything, as some engines
 	// do for filters that they do not know.
 	IgnoreFilters bool
@@ -67,6 +72,7 @@ type group struct {
 	id, name, description, vpcID string
 	tags                         map[string]string
 	rules                        []rule
+	born                         time.Time
 }
 
 type networkInterface struct {
