@@ -110,9 +110,12 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@.ci/quietly 'building golangci-lint (a minute or two)' $(TOOL) golangci-lint version
 	@touch $@
 
+# With the Lambda's own build tags, so that the AWS SDK is compiled once for both: that is a minute.
+DEMO_BUILD := go build -tags '$(shell sed -n 's/^const tags = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
+
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo
 $(TOOLS)/demo:
 	@mkdir -p $(TOOLS)
-	@if [ -e $@ ]; then go build -o $@ ./lambda/internal/stand/demo; \
-	else .ci/quietly 'compiling the demo (a minute the first time)' go build -o $@ ./lambda/internal/stand/demo; fi
+	@if [ -e $@ ]; then $(DEMO_BUILD); \
+	else .ci/quietly 'compiling the demo (a minute the first time)' $(DEMO_BUILD); fi
