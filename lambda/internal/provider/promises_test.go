@@ -300,7 +300,7 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 				live = append(live, m.group)
 			}
 		}
-		err = r.watched(now, now, r.membersAllow(now, live), func() {
+		err = r.watched(now, now, r.members(live...), func() {
 			if answer := r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", x.PhysicalResourceID, y.PhysicalResourceID, old.props()); answer.Status != cfn.StatusSuccess {
 				err = errors.New(answer.Reason)
 			}
@@ -324,11 +324,6 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 	}
 	return nil
 }
-
-// membersAllow is the members of live groups. In the cleanup a flow that the new
-// chain lacks may still be open between them until it is over; the watch there is
-// for gaps, so only flows of the new chain count.
-func (r *rig) membersAllow(_ model, live []string) []member { return r.members(live...) }
 
 // fault is what happens at a call of an Update.
 type fault struct {

@@ -230,13 +230,6 @@ func (w *World) Tag(groupID, key string) string {
 	return ""
 }
 
-// SetTag is a stranger who sets a tag.
-func (w *World) SetTag(groupID, key, value string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.groups[groupID].tags[key] = value
-}
-
 // String prints the world: groups by name, then their tags and rules, peers by
 // name. Generated hashes are left as they are.
 func (w *World) String() string {
