@@ -49,7 +49,7 @@ func countLife(t *testing.T, n int, egress string) {
 	measure := func(what string, calls, rounds int, act func() cfn.Response) cfn.Response {
 		t.Helper()
 		<-time.After(2 * time.Minute) // virtual: the limiter's buckets are full again
-		r.world.Forget()
+		r.forget()
 		started := time.Now()
 		answer := r.succeeds(act())
 		took := time.Since(started)

@@ -89,7 +89,7 @@ func TestSourcesChange(t *testing.T) {
 			tier("Alb", "GroupName", "ALB-SG", "Description", "Security group for Application Load Balancer",
 				"Ports", []any{80, 443}, "Sources", []any{"203.0.113.7/24"}),
 			tier("Fargate", "GroupName", "Fargate-SG", "Description", "Security group for Fargate containers", "Ports", 6060))
-		r.world.Forget()
+		r.forget()
 		if got := r.succeeds(r.update(id, changed, props())).PhysicalResourceID; got != id {
 			r.t.Errorf("physical ID changed from %s to %s", id, got)
 		}
@@ -119,7 +119,7 @@ func TestRefusedProperties(t *testing.T) {
 		}
 		r.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", answer.PhysicalResourceID)
 		r.succeeds(r.deliver(r.event(cfn.RequestDelete, answer.PhysicalResourceID, bad, nil)))
-		if r.writes() != 0 {
+		if r.world.Writes() != 0 {
 			t.Errorf("the Delete wrote: %v", r.world.Calls())
 		}
 	})
@@ -186,14 +186,14 @@ func TestFailedUpdateUndoesItsGroups(t *testing.T) {
 		now := props(tier("Web", "Ports", 80), tier("App", "Ports", 6060), tier("Db", "Ports", 5432))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		want := world.Strip(r.world.String())
-		r.world.Forget()
+		r.forget()
 		r.world.Lag = 3 * time.Second // the undo must wait for EC2 to show what it has to remove
-		r.world.FailAt(5, world.Fault{Err: world.NewError("UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: "+strings.Repeat("x", 5000))})
+		r.ec2.FailAt(5, world.Fault{Err: world.Unauthorized("AuthorizeSecurityGroupIngress")})
 		answer := r.fails(r.update(id, now, old), "UnauthorizedOperation: You are not authorized", "Give the function's role the rights")
 		if answer.PhysicalResourceID != id {
 			t.Errorf("a failed Update answered %s, want the incoming %s", answer.PhysicalResourceID, id)
 		}
-		if strings.Contains(answer.Reason, "xxxx") {
+		if strings.Contains(answer.Reason, "pKz7x") {
 			t.Error("the reason carries the encoded authorization message")
 		}
 		r.shows(want)
@@ -208,7 +208,7 @@ func TestFailedCreate(t *testing.T) {
 	for n := 1; n <= 6; n++ {
 		for _, lost := range []bool{false, true} {
 			life(t, func(t *testing.T, r *rig) {
-				r.world.FailAt(n, world.Fault{Err: world.NewError("InternalError", "An internal error has occurred"), Lost: lost})
+				r.ec2.FailAt(n, world.Fault{Err: world.NewError("InternalError", "An internal error has occurred"), Lost: lost})
 				answer := r.create(props())
 				if answer.Status == cfn.StatusSuccess {
 					t.Fatalf("call %d failed and the Create did not", n)
@@ -224,22 +224,16 @@ func TestFailedCreate(t *testing.T) {
 // Row 4: a Create that was cancelled still runs when the Delete comes, with an
 // invented ID.
 func TestCancelledCreate(t *testing.T) {
-	for name, disturb := range map[string]func(*world.World){
-		"a call hangs": func(w *world.World) {
-			w.Before = func(n int, _ string) {
-				if n == 3 {
-					<-time.After(30 * time.Second)
-				}
-			}
-		},
+	for name, fault := range map[string]world.Fault{
+		"a call hangs": {Hang: 30 * time.Second},
 		// The Delete must not have looked by then.
-		"a write takes effect seconds later": func(w *world.World) { w.FailAt(2, world.Fault{Late: 6 * time.Second}) },
+		"a write takes effect seconds later": {Late: 6 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			life(t, func(_ *testing.T, r *rig) {
 				const invented = "Shop-Chain-1A2B3C4D5E6F"
 				r.world.Latency = latency
-				disturb(r.world)
+				r.ec2.FailAt(2, fault)
 				r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 				creating := r.event(cfn.RequestCreate, "", props(), nil)
 				answers := make(chan cfn.Response, 1)
@@ -257,14 +251,14 @@ func TestCancelledCreate(t *testing.T) {
 func TestDeleteWaitsForInterfaces(t *testing.T) {
 	life(t, func(t *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
-		r.world.Attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
-		r.world.Forget()
+		r.attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
+		r.forget()
 		go func() {
 			<-time.After(time.Minute)
-			if r.writes() != 0 {
+			if r.world.Writes() != 0 {
 				t.Errorf("the Delete wrote while a group was in use: %v", r.world.Calls())
 			}
-			r.world.Attach("eni-1", "")
+			r.attach("eni-1", "")
 		}()
 		r.succeeds(r.destroy(id, props()))
 		r.shows("")
@@ -274,7 +268,7 @@ func TestDeleteWaitsForInterfaces(t *testing.T) {
 func TestDeleteNamesTheBlockers(t *testing.T) {
 	life(t, func(t *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
-		r.world.Attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
+		r.attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
 		started := time.Now()
 		r.fails(r.destroy(id, props()), "network interface eni-1 (interface, ELB app/shop/1) on "+r.world.GroupID("ALB-SG"), "Remove these uses")
 		if took := time.Since(started); took > 10*time.Minute-10*time.Second {
@@ -287,9 +281,9 @@ func TestDeleteNamesTheBlockers(t *testing.T) {
 func TestDeleteIsFencedByStatus(t *testing.T) {
 	life(t, func(_ *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
-		r.world.Forget()
+		r.forget()
 		r.fails(r.deliver(r.event(cfn.RequestDelete, id, props(), nil)), "the Delete request is over", "CREATE_COMPLETE")
-		if r.writes() != 0 {
+		if r.world.Writes() != 0 {
 			r.t.Errorf("a Delete of a stack at rest wrote: %v", r.world.Calls())
 		}
 		r.shows(tutorial)
@@ -299,8 +293,8 @@ func TestDeleteIsFencedByStatus(t *testing.T) {
 func TestDeniedReadsAreFailures(t *testing.T) {
 	life(t, func(_ *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
-		r.world.Forget()
-		r.world.FailAt(1, world.Fault{Err: world.NewError("UnauthorizedOperation", "You are not authorized to perform this operation.")})
+		r.forget()
+		r.ec2.FailAt(1, world.Fault{Err: world.Unauthorized("DescribeSecurityGroups")})
 		r.fails(r.destroy(id, props()), "describing security groups of chain (Chain): UnauthorizedOperation")
 		r.stack.err = world.NewError("AccessDenied", "not authorized to perform: cloudformation:DescribeStacks")
 		r.fails(r.destroy(id, props()), "describing stack", "needs cloudformation:DescribeStacks")
@@ -323,12 +317,12 @@ func TestDuplicates(t *testing.T) {
 		}
 		r.shows(tutorial)
 		r.stack.set("CREATE_COMPLETE", "CREATE_COMPLETE", x)
-		r.world.Forget()
+		r.forget()
 		r.fails(r.deliver(creating), "the Create request is over")
 		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "the Update request is over")
 		r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", x) // the rest of the stack is still being updated
 		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "the resource is at rest")
-		if r.writes() != 0 {
+		if r.world.Writes() != 0 {
 			r.t.Errorf("a duplicate wrote: %v", r.world.Calls())
 		}
 	})
@@ -345,9 +339,9 @@ func TestRenameIsRefused(t *testing.T) {
 		life(t, func(_ *testing.T, r *rig) {
 			old := props(tier("Alb", "GroupName", "ALB-SG", "Description", "one"))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
-			r.world.Forget()
+			r.forget()
 			r.fails(r.update(id, props(changed), old), name, "Change the GroupName as well")
-			if r.writes() != 0 {
+			if r.world.Writes() != 0 {
 				r.t.Errorf("a refused Update wrote: %v", r.world.Calls())
 			}
 		})
@@ -357,7 +351,7 @@ func TestRenameIsRefused(t *testing.T) {
 func TestForeignGroupsAreLeftAlone(t *testing.T) {
 	life(t, func(_ *testing.T, r *rig) {
 		other := newRig(r.t)
-		other.world, other.handler.EC2 = r.world, r.world
+		other.world, other.handler.EC2 = r.world, r.world.Client("another")
 		other.handler.Provider = "arn:another provider"
 		r.succeeds(other.create(props(tier("Web", "GroupName", "ALB-SG", "Description", "a stranger owns this"))))
 		want := world.Strip(r.world.String())
@@ -386,7 +380,7 @@ func TestForgedEvents(t *testing.T) {
 		if answer, err := r.deliverIn(time.Minute, event); err == nil || answer.Status != "" {
 			t.Errorf("an answer went to a stranger: %v, %v", answer, err)
 		}
-		if r.writes() != 0 {
+		if r.world.Writes() != 0 {
 			t.Errorf("a forged event wrote: %v", r.world.Calls())
 		}
 	})
@@ -411,7 +405,9 @@ func TestAlwaysAnswers(t *testing.T) {
 	})
 	t.Run("the work ignores its end", func(t *testing.T) {
 		life(t, func(t *testing.T, r *rig) {
-			r.world.Before = func(int, string) { <-time.After(time.Hour) }
+			for n := range 10 {
+				r.ec2.FailAt(n, world.Fault{Late: time.Hour})
+			}
 			r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 			started := time.Now()
 			answer, _ := r.deliverIn(2*time.Minute, r.event(cfn.RequestCreate, "", props(), nil))
@@ -420,7 +416,7 @@ func TestAlwaysAnswers(t *testing.T) {
 			}
 			r.fails(answer, "the time for this request is up")
 			<-time.After(3 * time.Hour) // virtual: the work wakes up, and must do nothing more
-			if r.writes() != 0 {
+			if r.world.Writes() != 0 {
 				t.Errorf("work went on after its time: %v", r.world.Calls())
 			}
 		})
@@ -428,11 +424,7 @@ func TestAlwaysAnswers(t *testing.T) {
 	for _, call := range []int{1, 2, 5} {
 		t.Run("panic", func(t *testing.T) {
 			life(t, func(t *testing.T, r *rig) {
-				r.world.Before = func(n int, _ string) {
-					if n == call {
-						panic("planted")
-					}
-				}
+				r.ec2.FailAt(call, world.Fault{Panic: "planted"})
 				answer := r.fails(r.create(props()), "panicked", "planted")
 				if strings.Contains(answer.Reason, "goroutine") {
 					t.Errorf("the reason shows a stack trace: %s", answer.Reason)
@@ -488,21 +480,19 @@ func TestUpdateIsCancelled(t *testing.T) {
 	life(t, func(t *testing.T, r *rig) {
 		old, now := props(tier("Web", "Ports", 80)), props(tier("Web", "Ports", 80), tier("App", "Ports", 6060))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
-		r.world.Forget()
+		r.forget()
 		r.world.Latency = 3 * time.Second
 		var lastWrite time.Time
-		r.world.After = func(_ int, call world.Call) {
+		r.world.After = func(call world.Call) {
 			if call.Write && call.Err == nil {
 				lastWrite = time.Now()
 			}
 		}
 		var turned time.Time
-		r.world.Before = func(n int, _ string) {
-			if n == 3 {
-				turned = time.Now()
-				r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
-			}
-		}
+		r.ec2.FailAt(3, world.Fault{Do: func() {
+			turned = time.Now()
+			r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
+		}})
 		answer := r.fails(r.update(id, now, old), "the Update request is over")
 		if answer.PhysicalResourceID != id {
 			t.Errorf("answered %s, want the incoming %s", answer.PhysicalResourceID, id)
@@ -544,13 +534,8 @@ func TestDefaultVPC(t *testing.T) {
 		r.world.AddVPC(vpcID, world.Default)
 		old, now := props(tier("Web", "GroupName", "web", "Ports", []any{80, 443})), props(tier("Web", "GroupName", "web", "Ports", 443))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
-		r.world.Forget()
-		r.world.Before = func(n int, _ string) {
-			if n == 2 { // a stranger revokes the rule first
-				r.world.Before = nil
-				r.world.Revoke("web", "tcp", 80)
-			}
-		}
+		r.forget()
+		r.ec2.FailAt(2, world.Fault{Do: func() { r.world.Revoke("web", "tcp", 80) }}) // a stranger revokes the rule first
 		r.succeeds(r.update(id, now, old))
 		r.shows(`web "Security group of tier Web" in vpc-0123456789abcdef0
   egress -1 0.0.0.0/0
@@ -567,9 +552,9 @@ func TestDescriptionChanges(t *testing.T) {
 			return props(tier("Web", "GroupName", "web", "Ingress", []any{map[string]any{"Ports": 443, "Sources": "internet", "Description": text}}))
 		}
 		id := r.succeeds(r.create(door("first"))).PhysicalResourceID
-		r.world.Forget()
+		r.forget()
 		r.succeeds(r.update(id, door("second"), door("first")))
-		if !strings.Contains(r.world.String(), `ingress tcp 443-443 0.0.0.0/0 "second"`) || r.writes() != 1 {
+		if !strings.Contains(r.world.String(), `ingress tcp 443-443 0.0.0.0/0 "second"`) || r.world.Writes() != 1 {
 			t.Errorf("the calls were %v and the world is\n%s", r.world.Calls(), r.world)
 		}
 	})

@@ -172,7 +172,7 @@ func (r *rig) violations(old, now model, members []member) error {
 				flow := fmt.Sprintf("%s -> %s (%s) on %d", address, target.tier, target.group, port)
 				both := old.allowsFrom(address, target.tier, port) && now.allowsFrom(address, target.tier, port)
 				either := old.allowsFrom(address, target.tier, port) || now.allowsFrom(address, target.tier, port)
-				if err := judgeFlow(flow, both, either, r.world.AllowsFrom(address, target.group, "tcp", int32(port))); err != nil {
+				if err := judgeFlow(flow, both, either, r.world.AllowsFrom(netip.MustParseAddr(address), target.group, "tcp", int32(port))); err != nil {
 					return err
 				}
 			}
@@ -196,10 +196,10 @@ func judgeFlow(flow string, both, either, open bool) error {
 // took effect.
 func (r *rig) watched(old, now model, members []member, act func()) error {
 	var first error
-	r.world.After = func(n int, call world.Call) {
+	r.world.After = func(call world.Call) {
 		if call.Write && first == nil {
 			if err := r.violations(old, now, members); err != nil {
-				first = fmt.Errorf("after call %d, %s: %w", n, call.Operation, err)
+				first = fmt.Errorf("after %s: %w", call, err)
 			}
 		}
 	}
@@ -210,13 +210,13 @@ func (r *rig) watched(old, now model, members []member, act func()) error {
 
 // stranger puts a group into the world that is none of ours.
 func (r *rig) stranger() {
-	_, err := r.world.CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
+	_, err := r.world.Client("stranger").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("stranger"), Description: aws.String("of somebody else"), VpcId: aws.String(vpcID),
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.world.Forget()
+	r.forget()
 }
 
 const strangerAlone = "stranger \"of somebody else\" in vpc-0123456789abcdef0\n  egress -1 0.0.0.0/0\n"
@@ -279,8 +279,8 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 	}
 	var y cfn.Response
 	// Until the answer, members live in the old groups only.
-	r.world.Forget()
-	r.world.BlinkAt = blink
+	r.forget()
+	r.ec2.FailAt(blink, world.Fault{Blink: true})
 	err := r.watched(old, now, r.members(r.world.Groups()...), func() { y = r.update(x.PhysicalResourceID, now.props(), old.props()) })
 	switch {
 	case err != nil:
@@ -288,7 +288,7 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 	case y.Status != cfn.StatusSuccess:
 		return errors.New("update: " + y.Reason)
 	}
-	r.world.BlinkAt = 0
+	r.ec2.Forget()
 	// From the answer to the cleanup they move, one by one.
 	if err = r.violations(old, now, r.members(r.world.Groups()...)); err != nil {
 		return fmt.Errorf("while members move: %w", err)
@@ -312,8 +312,8 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 	if want, got := fresh(t, now), r.plain(); got != want {
 		return fmt.Errorf("the chain is\n%swant\n%s", got, want)
 	}
-	r.world.Forget()
-	if again := r.update(y.PhysicalResourceID, now.props(), now.props()); again.Status != cfn.StatusSuccess || r.writes() != 0 {
+	r.forget()
+	if again := r.update(y.PhysicalResourceID, now.props(), now.props()); again.Status != cfn.StatusSuccess || r.world.Writes() != 0 {
 		return fmt.Errorf("a second run wrote %v: %s", r.world.Calls(), again.Reason)
 	}
 	if gone := r.destroy(y.PhysicalResourceID, now.props()); gone.Status != cfn.StatusSuccess {
@@ -358,26 +358,22 @@ var errBroken = world.NewError("InternalError", "An internal error has occurred"
 func crashAnywhere(t *testing.T, r *rig, old, now model, wrong fault) error {
 	r.stranger()
 	x := r.create(old.props())
-	r.world.Forget()
+	r.forget()
 	members := r.members(r.world.Groups()...)
 	last := wrong.call
 	if wrong.kind == "crash" {
 		last += 60 // no call succeeds any more, and no answer is delivered
-		r.world.Before = func(n int, _ string) {
-			if n == wrong.call {
-				r.mail.refuse = errors.New("connection reset")
-			}
-		}
+		r.mail.refuse = errors.New("connection reset")
 	}
 	for n := wrong.call; n <= last; n++ {
-		r.world.FailAt(n, world.Fault{Err: errBroken, Lost: wrong.kind == "lost" && n == wrong.call})
+		r.ec2.FailAt(n, world.Fault{Err: errBroken, Lost: wrong.kind == "lost" && n == wrong.call})
 	}
 	var y cfn.Response
 	if err := r.watched(old, now, members, func() { y = r.update(x.PhysicalResourceID, now.props(), old.props()) }); err != nil {
 		return fmt.Errorf("update: %w", err)
 	}
-	r.world.Before, r.mail.refuse = nil, nil
-	r.world.Forget()
+	r.mail.refuse = nil
+	r.forget()
 	<-time.After(time.Minute) // Lambda delivers again after a minute
 	id := x.PhysicalResourceID
 	if y.Status == cfn.StatusSuccess {
@@ -442,7 +438,7 @@ func repairs(t *testing.T, r *rig, old, now model, hands []int) error {
 	r.stranger()
 	x := r.create(old.props())
 	for _, hand := range hands {
-		r.world.Meddle(hand)
+		r.world.Play(world.Hand{Deed: []world.Deed{world.AddRule, world.RemoveRule, world.EditDescription}[hand%3], Pick: hand / 3})
 	}
 	y := r.update(x.PhysicalResourceID, now.props(), old.props())
 	if y.Status != cfn.StatusSuccess {
@@ -456,8 +452,8 @@ func repairs(t *testing.T, r *rig, old, now model, hands []int) error {
 	if want, got := fresh(t, now), r.plain(); got != want {
 		return fmt.Errorf("the chain is\n%swant\n%s", got, want)
 	}
-	r.world.Forget()
-	if again := r.update(y.PhysicalResourceID, now.props(), now.props()); again.Status != cfn.StatusSuccess || r.writes() != 0 {
+	r.forget()
+	if again := r.update(y.PhysicalResourceID, now.props(), now.props()); again.Status != cfn.StatusSuccess || r.world.Writes() != 0 {
 		return fmt.Errorf("a second run wrote %v: %s", r.world.Calls(), strings.TrimSpace(again.Reason))
 	}
 	return nil

@@ -132,6 +132,7 @@ func (m *mailbox) RoundTrip(request *http.Request) (*http.Response, error) {
 type rig struct {
 	t       testing.TB
 	world   *world.World
+	ec2     *world.Client // the handler's way into the world
 	stack   *stack
 	mail    *mailbox
 	log     strings.Builder
@@ -158,9 +159,10 @@ func newRig(tb testing.TB) *rig {
 	tb.Helper()
 	r := &rig{t: tb, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}}
 	r.world.AddVPC(vpcID)
+	r.ec2 = r.world.Client("handler")
 	log := slog.New(slog.NewJSONHandler(r, nil))
 	r.handler = &provider.Handler{
-		EC2: r.world, CloudFormation: r.stack, Provider: "arn:provider", Limiter: &sg.Limiter{}, Log: log,
+		EC2: r.ec2, CloudFormation: r.stack, Provider: "arn:provider", Limiter: &sg.Limiter{}, Log: log,
 		Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: r.mail}, Log: log},
 		LogPlace:  "CloudWatch log group /aws/lambda/Provider, stream 1",
 	}
@@ -281,13 +283,16 @@ func (r *rig) fails(answer cfn.Response, words ...string) cfn.Response {
 	return answer
 }
 
-// writes counts the calls that change something.
-func (r *rig) writes() int {
-	count := 0
-	for _, call := range r.world.Calls() {
-		if call.Write {
-			count++
-		}
+// forget starts counting calls anew.
+func (r *rig) forget() {
+	r.world.Forget()
+	r.ec2.Forget()
+}
+
+// attach puts a network interface on groups, or removes it.
+func (r *rig) attach(id, description string, groups ...string) {
+	r.t.Helper()
+	if err := r.world.Attach(id, description, groups...); err != nil {
+		r.t.Error(err)
 	}
-	return count
 }

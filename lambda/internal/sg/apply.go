@@ -228,7 +228,7 @@ func (a *application) rules(ctx context.Context, step plan.Step) error {
 		switch {
 		case err == nil:
 			return nil
-		case isStaleView(err):
+		case isStaleView(err), IsGroupNotFound(err) && step.Action == plan.RevokeRules:
 			return errStaleView
 		case IsGroupNotFound(err) && a.createdAny() && wait.wait(patience) == nil:
 			continue

@@ -130,6 +130,7 @@ func (e *Edge) Converge(ctx context.Context, chains plan.Chains, wanted chain.Ta
 func (a *application) converge(ctx context.Context, chains plan.Chains, wanted chain.Tag, observed Observed) (Result, error) {
 	lag := lagging{}
 	wrote := false
+	refused := "" // the plan that EC2 did not take: found again, the read behind it lags
 	for round := 0; ; {
 		todo := plan.Diff(observed.State, plan.Goal(chains, observed.State, wanted))
 		if todo.Empty() {
@@ -142,21 +143,22 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, wanted c
 		if err != nil {
 			return Result{}, err
 		}
-		if (overlooked || a.repeats(todo)) && lag.patient() {
-			if err := lag.wait(ctx); err != nil {
+		switch lags := overlooked || a.repeats(todo) || todo.String() == refused; {
+		case lags && lag.patient():
+			if err = lag.wait(ctx); err != nil {
 				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
 			}
-		} else {
-			if overlooked {
-				return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
-			}
-			if round++; round > maxRounds {
-				return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
-			}
-			lag = lagging{}
+		case overlooked:
+			return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
+		case round >= maxRounds:
+			return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
+		default:
+			round++
+			lag, wrote, refused = lagging{}, true, ""
 			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
-			wrote = true
-			if err := a.apply(ctx, todo); err != nil && !errors.Is(err, errStaleView) {
+			if err = a.apply(ctx, todo); errors.Is(err, errStaleView) {
+				refused = todo.String()
+			} else if err != nil {
 				return Result{}, err
 			}
 		}

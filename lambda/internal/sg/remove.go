@@ -166,10 +166,11 @@ func (e *Edge) deleteGroup(ctx context.Context, id string) error {
 		_, err := e.API.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
 		return err
 	})
-	if isLapsed(err) {
+	// A group that EC2 does not know is gone, or too young: observing tells.
+	if isLapsed(err) || IsGroupNotFound(err) {
 		return errStaleView
 	}
-	if err != nil && !IsGroupNotFound(err) {
+	if err != nil {
 		return &CallError{Doing: "deleting security group (" + id + ")", Err: err}
 	}
 	return nil

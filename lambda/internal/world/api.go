@@ -2,7 +2,6 @@ package world
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,60 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Account is the owner of every group.
-const Account = "123456789012"
-
-// APIError is an error as EC2 gives it.
-type APIError struct{ Code, Message string }
-
-func (e *APIError) Error() string { return "api error " + e.Code + ": " + e.Message }
-
-// ErrorCode is EC2's code.
-func (e *APIError) ErrorCode() string { return e.Code }
-
-// ErrorMessage is EC2's text.
-func (e *APIError) ErrorMessage() string { return e.Message }
-
-func fail(code, format string, args ...any) error {
-	return &APIError{Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
-// NewError makes an error for a Fault.
-func NewError(code, message string) error { return &APIError{Code: code, Message: message} }
-
 var groupText = regexp.MustCompile(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
-
-// CreateSecurityGroup makes a group with EC2's default egress.
-func (w *World) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
-	out := &ec2.CreateSecurityGroupOutput{}
-	err := w.call(ctx, "CreateSecurityGroup", true, func() error {
-		name, description := strings.TrimSpace(aws.ToString(in.GroupName)), aws.ToString(in.Description)
-		home, known := w.vpcs[aws.ToString(in.VpcId)]
-		switch {
-		case !known:
-			return fail("InvalidVpcID.NotFound", "The vpc ID '%s' does not exist", aws.ToString(in.VpcId))
-		case !groupText.MatchString(name) || strings.HasPrefix(strings.ToLower(name), "sg-"):
-			return fail("InvalidParameterValue", "Value (%s) for parameter GroupName is invalid", name)
-		case !groupText.MatchString(description):
-			return fail("InvalidParameterValue", "Value (%s) for parameter GroupDescription is invalid", description)
-		}
-		for _, other := range w.groups {
-			if other.vpcID == aws.ToString(in.VpcId) && strings.EqualFold(other.name, name) {
-				return fail("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", name, other.vpcID)
-			}
-		}
-		w.serial++
-		made := &group{id: fmt.Sprintf("sg-%017x", w.serial), name: name, description: description, vpcID: aws.ToString(in.VpcId), tags: specified(in.TagSpecifications), born: time.Now()}
-		made.rules = []rule{{egress: true, protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0"}}
-		if home.hasIPv6 {
-			made.rules = append(made.rules, rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "::/0"})
-		}
-		w.groups[made.id] = made
-		out.GroupId = aws.String(made.id)
-		return nil
-	})
-	return answered(out, err)
-}
 
 func answered[T any](out *T, err error) (*T, error) {
 	if err != nil {
@@ -77,83 +23,156 @@ func answered[T any](out *T, err error) (*T, error) {
 	return out, nil
 }
 
-func specified(specifications []types.TagSpecification) map[string]string {
+// specified reads the tags that a call gives to what it makes.
+func specified(specifications []types.TagSpecification) (map[string]string, error) {
 	tags := map[string]string{}
 	for _, specification := range specifications {
 		for _, tag := range specification.Tags {
-			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+			tags[text(tag.Key)] = text(tag.Value)
 		}
 	}
-	return tags
+	return tags, checkTags(tags)
+}
+
+// checkTags holds tags against their limits (EC2 user guide, "Tag restrictions").
+func checkTags(tags map[string]string) error {
+	own := 0
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		switch {
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return fail("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
+		case key == "" || len(key) > maxTagKey:
+			return fail("InvalidParameterValue", "Tag key exceeds the maximum length of %d characters", maxTagKey)
+		case len(tags[key]) > maxTagText:
+			return fail("InvalidParameterValue", "Tag value exceeds the maximum length of %d characters", maxTagText)
+		}
+		own++
+	}
+	if own > maxTags {
+		return fail("TagLimitExceeded", "You have reached the maximum number of tags (%d) that can be set on a resource", maxTags)
+	}
+	return nil
+}
+
+// known is a group that a call names: one that is there, and not so young that
+// EC2 does not know it yet ("Eventual consistency in the Amazon EC2 API").
+func (w *World) known(id string) (*group, error) {
+	g := w.living(id)
+	if g == nil || time.Since(g.born) < w.Newborn {
+		return nil, groupNotFound(id)
+	}
+	return g, nil
+}
+
+// CreateSecurityGroup makes a group with EC2's default egress.
+func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
+	w, out := c.world, &ec2.CreateSecurityGroupOutput{}
+	err := c.do(ctx, request{operation: "CreateSecurityGroup", write: true, input: in, effect: func(view) error {
+		name, description, vpcID := strings.TrimRight(text(in.GroupName), " "), text(in.Description), text(in.VpcId)
+		_, known := w.vpcs[vpcID]
+		switch {
+		case !known:
+			return fail("InvalidVpcID.NotFound", "The vpc ID '%s' does not exist", vpcID)
+		case !groupText.MatchString(name) || strings.HasPrefix(strings.ToLower(name), "sg-"):
+			return fail("InvalidParameterValue", "Value (%s) for parameter GroupName is invalid. Group names may not be in the format sg-*. Character sets beyond ASCII are not supported.", name)
+		case !groupText.MatchString(description):
+			return fail("InvalidParameterValue", "Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", description)
+		}
+		tags, err := specified(in.TagSpecifications)
+		if err != nil {
+			return err
+		}
+		all := w.all()
+		for _, other := range all {
+			if other.vpcID == vpcID && strings.EqualFold(other.name, name) {
+				return fail("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", name, vpcID)
+			}
+		}
+		quota := w.GroupQuota
+		if quota == 0 {
+			quota = defaultGroupQuota
+		}
+		if len(all) >= quota {
+			return fail("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
+		}
+		out.GroupId = aws.String(w.add(name, description, vpcID, tags).id)
+		for _, key := range slices.Sorted(maps.Keys(tags)) {
+			out.Tags = append(out.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
+		}
+		return nil
+	}})
+	return answered(out, err)
 }
 
 // DescribeSecurityGroups lists groups, with the permissions grouped as EC2 does:
 // by protocol and ports, with all their peers.
-func (w *World) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
-	out := &ec2.DescribeSecurityGroupsOutput{}
-	err := w.call(ctx, "DescribeSecurityGroups", false, func() error {
-		var ids []string
+func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+	w, out := c.world, &ec2.DescribeSecurityGroupsOutput{}
+	err := c.do(ctx, request{operation: "DescribeSecurityGroups", input: in, effect: func(seen view) error {
+		for _, id := range in.GroupIds {
+			if !strings.HasPrefix(id, "sg-") {
+				return fail("InvalidGroupId.Malformed", "Invalid id: %q (expecting \"sg-...\")", id)
+			}
+			if g := w.groups[id]; g == nil || g.at(seen.at).gone {
+				return groupNotFound(id)
+			}
+		}
+		var shown []types.SecurityGroup
 		for i, id := range slices.Sorted(maps.Keys(w.groups)) {
-			if (len(w.calls) == w.BlinkAt && i%2 == 1) || time.Since(w.groups[id].born) < w.Lag {
+			g := w.groups[id]
+			if g.at(seen.at).gone || (seen.blink && i%2 == 1) || (len(in.GroupIds) > 0 && !slices.Contains(in.GroupIds, id)) {
 				continue
 			}
-			matches, err := w.matches(w.groups[id], in.Filters)
+			matches, err := w.matches(g, in.Filters, seen)
 			if err != nil {
 				return err
 			}
 			if matches {
-				ids = append(ids, id)
+				shown = append(shown, g.described(g.at(seen.at)))
 			}
 		}
-		start, end := 0, len(ids)
-		if in.NextToken != nil {
-			start, _ = strconv.Atoi(*in.NextToken)
-		}
-		if size := w.pageSize(in.MaxResults); size > 0 && start+size < len(ids) {
-			end = start + size
-			out.NextToken = aws.String(strconv.Itoa(end))
-		}
-		for _, id := range ids[min(start, end):end] {
-			out.SecurityGroups = append(out.SecurityGroups, w.groups[id].described())
-		}
-		return nil
-	})
+		var err error
+		out.SecurityGroups, out.NextToken, err = page(w, shown, in.MaxResults, in.NextToken)
+		return err
+	}})
 	return answered(out, err)
 }
 
-func (w *World) pageSize(asked *int32) int {
-	if w.PageSize > 0 {
-		return w.PageSize
+// page cuts a page out of a list. EC2 may give fewer than were asked for.
+func page[T any](w *World, all []T, asked *int32, token *string) ([]T, *string, error) {
+	if asked != nil && (*asked < 5 || *asked > 1000) {
+		return nil, nil, fail("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", *asked)
 	}
-	return int(aws.ToInt32(asked))
+	start := 0
+	if token != nil {
+		var err error
+		if start, err = strconv.Atoi(*token); err != nil || start < 0 {
+			return nil, nil, fail("InvalidParameterValue", "Unable to parse pagination token")
+		}
+	}
+	start = min(start, len(all))
+	size := len(all)
+	if asked != nil {
+		size = int(*asked)
+	}
+	if w.PageSize > 0 {
+		size = w.PageSize
+	}
+	if size == 0 || start+size >= len(all) {
+		return all[start:], nil, nil
+	}
+	return all[start : start+size], aws.String(strconv.Itoa(start + size)), nil
 }
 
-func (w *World) matches(g *group, filters []types.Filter) (bool, error) {
+func (w *World) matches(g *group, filters []types.Filter, seen view) (bool, error) {
 	if w.IgnoreFilters {
 		return true, nil
 	}
+	shown, tagged := g.at(seen.at), g.at(seen.tagsAt)
 	for _, filter := range filters {
-		name := aws.ToString(filter.Name)
-		var values []string
-		switch key, isTag := strings.CutPrefix(name, "tag:"); {
-		case isTag:
-			if value, has := g.tags[key]; has {
-				values = []string{value}
-			}
-		case name == "vpc-id":
-			values = []string{g.vpcID}
-		case name == "group-name":
-			values = []string{g.name}
-		case name == "group-id":
-			values = []string{g.id}
-		case name == "ip-permission.group-id" || name == "egress.ip-permission.group-id":
-			for _, rule := range g.rules {
-				if rule.egress == strings.HasPrefix(name, "egress.") {
-					values = append(values, rule.peer)
-				}
-			}
-		default:
-			return false, fail("InvalidParameterValue", "The filter '%s' is invalid", name)
+		values, err := filtered(g, shown, tagged, text(filter.Name))
+		if err != nil {
+			return false, err
 		}
 		if !slices.ContainsFunc(filter.Values, func(value string) bool { return slices.Contains(values, value) }) {
 			return false, nil
@@ -162,15 +181,45 @@ func (w *World) matches(g *group, filters []types.Filter) (bool, error) {
 	return true, nil
 }
 
-func (g *group) described() types.SecurityGroup {
+// filtered is the values of a group that a filter looks at.
+func filtered(g *group, shown, tagged state, name string) ([]string, error) {
+	key, isTag := strings.CutPrefix(name, "tag:")
+	value, has := tagged.tags[key]
+	switch {
+	case isTag && has:
+		return []string{value}, nil
+	case isTag:
+		return nil, nil
+	case name == "tag-key":
+		return slices.Collect(maps.Keys(tagged.tags)), nil
+	case name == "vpc-id":
+		return []string{g.vpcID}, nil
+	case name == "group-name":
+		return []string{g.name}, nil
+	case name == "group-id":
+		return []string{g.id}, nil
+	case name == "ip-permission.group-id" || name == "egress.ip-permission.group-id":
+		var peers []string
+		for _, rule := range shown.rules {
+			if rule.egress == strings.HasPrefix(name, "egress.") {
+				peers = append(peers, rule.peer)
+			}
+		}
+		return peers, nil
+	default:
+		return nil, fail("InvalidParameterValue", "The filter '%s' is invalid", name)
+	}
+}
+
+func (g *group) described(shown state) types.SecurityGroup {
 	out := types.SecurityGroup{
 		GroupId: aws.String(g.id), GroupName: aws.String(g.name), Description: aws.String(g.description),
 		VpcId: aws.String(g.vpcID), OwnerId: aws.String(Account),
 	}
-	for _, key := range slices.Sorted(maps.Keys(g.tags)) {
-		out.Tags = append(out.Tags, types.Tag{Key: aws.String(key), Value: aws.String(g.tags[key])})
+	for _, key := range slices.Sorted(maps.Keys(shown.tags)) {
+		out.Tags = append(out.Tags, types.Tag{Key: aws.String(key), Value: aws.String(shown.tags[key])})
 	}
-	for _, rule := range g.rules {
+	for _, rule := range shown.rules {
 		list := &out.IpPermissions
 		if rule.egress {
 			list = &out.IpPermissionsEgress
@@ -180,128 +229,135 @@ func (g *group) described() types.SecurityGroup {
 	return out
 }
 
-func (r rule) addTo(list *[]types.IpPermission) {
-	var from, to *int32
-	if r.protocol != "-1" {
-		from, to = aws.Int32(r.from), aws.Int32(r.to)
-	}
-	place := slices.IndexFunc(*list, func(p types.IpPermission) bool {
-		return aws.ToString(p.IpProtocol) == r.protocol && aws.ToInt32(p.FromPort) == aws.ToInt32(from) && aws.ToInt32(p.ToPort) == aws.ToInt32(to)
-	})
-	if place < 0 {
-		*list = append(*list, types.IpPermission{IpProtocol: aws.String(r.protocol), FromPort: from, ToPort: to})
-		place = len(*list) - 1
-	}
-	permission := &(*list)[place]
-	var description *string
-	if r.description != "" {
-		description = aws.String(r.description)
-	}
-	switch {
-	case strings.HasPrefix(r.peer, "sg-"):
-		permission.UserIdGroupPairs = append(permission.UserIdGroupPairs, types.UserIdGroupPair{GroupId: aws.String(r.peer), UserId: aws.String(Account), Description: description})
-	case strings.HasPrefix(r.peer, "pl-"):
-		permission.PrefixListIds = append(permission.PrefixListIds, types.PrefixListId{PrefixListId: aws.String(r.peer), Description: description})
-	case strings.Contains(r.peer, ":"):
-		permission.Ipv6Ranges = append(permission.Ipv6Ranges, types.Ipv6Range{CidrIpv6: aws.String(r.peer), Description: description})
-	default:
-		permission.IpRanges = append(permission.IpRanges, types.IpRange{CidrIp: aws.String(r.peer), Description: description})
-	}
-}
-
-// DescribeNetworkInterfaces lists the interfaces on groups.
-func (w *World) DescribeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
-	out := &ec2.DescribeNetworkInterfacesOutput{}
-	err := w.call(ctx, "DescribeNetworkInterfaces", false, func() error {
+// DescribeNetworkInterfaces lists network interfaces.
+func (c *Client) DescribeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
+	w, out := c.world, &ec2.DescribeNetworkInterfacesOutput{}
+	err := c.do(ctx, request{operation: "DescribeNetworkInterfaces", input: in, effect: func(view) error {
+		var shown []types.NetworkInterface
 		for _, id := range slices.Sorted(maps.Keys(w.interfaces)) {
 			one := w.interfaces[id]
-			wanted := func(group string) bool { return len(in.Filters) == 0 || slices.Contains(in.Filters[0].Values, group) }
-			if !w.IgnoreFilters && !slices.ContainsFunc(one.groups, wanted) {
-				continue
-			}
 			described := types.NetworkInterface{NetworkInterfaceId: aws.String(id), Description: aws.String(one.description), InterfaceType: types.NetworkInterfaceTypeInterface}
 			for _, group := range one.groups {
-				described.Groups = append(described.Groups, types.GroupIdentifier{GroupId: aws.String(group)})
+				described.Groups = append(described.Groups, types.GroupIdentifier{GroupId: aws.String(group), GroupName: aws.String(w.groups[group].name)})
 			}
-			out.NetworkInterfaces = append(out.NetworkInterfaces, described)
+			matches := true
+			for _, filter := range in.Filters {
+				if text(filter.Name) != "group-id" {
+					return fail("InvalidParameterValue", "The filter '%s' is invalid", text(filter.Name))
+				}
+				matches = matches && slices.ContainsFunc(filter.Values, func(value string) bool { return slices.Contains(one.groups, value) })
+			}
+			if matches || w.IgnoreFilters {
+				shown = append(shown, described)
+			}
 		}
-		return nil
-	})
+		var err error
+		out.NetworkInterfaces, out.NextToken, err = page(w, shown, in.MaxResults, in.NextToken)
+		return err
+	}})
 	return answered(out, err)
 }
 
-// CreateTags sets tags on groups.
-func (w *World) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
-	err := w.call(ctx, "CreateTags", true, func() error {
+// CreateTags sets tags on groups, on all or none.
+func (c *Client) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+	w := c.world
+	err := c.do(ctx, request{operation: "CreateTags", write: true, input: in, touches: in.Resources, effect: func(view) error {
+		after := map[string]map[string]string{}
 		for _, id := range in.Resources {
-			if w.groups[id] == nil {
-				return fail("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+			g, err := w.known(id)
+			if err != nil {
+				return err
 			}
-		}
-		for _, id := range in.Resources {
+			tags := maps.Clone(g.now().tags)
+			if tags == nil {
+				tags = map[string]string{}
+			}
 			for _, tag := range in.Tags {
-				w.groups[id].tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+				tags[text(tag.Key)] = text(tag.Value)
 			}
+			if err = checkTags(tags); err != nil {
+				return err
+			}
+			after[id] = tags
+		}
+		for id, tags := range after {
+			w.groups[id].set(func(s *state) { s.tags = tags })
 		}
 		return nil
-	})
+	}})
 	return answered(&ec2.CreateTagsOutput{}, err)
 }
 
-// AuthorizeSecurityGroupIngress adds rules, all or none.
-func (w *World) AuthorizeSecurityGroupIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
-	err := w.call(ctx, "AuthorizeSecurityGroupIngress", true, func() error {
-		return w.authorize(false, in.GroupId, in.IpPermissions, in.TagSpecifications)
+// AuthorizeSecurityGroupIngress adds rules.
+func (c *Client) AuthorizeSecurityGroupIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+	err := c.change(ctx, "AuthorizeSecurityGroupIngress", in, in.GroupId, func(g *group) error {
+		return c.world.authorize(g, false, in.IpPermissions, in.TagSpecifications)
 	})
 	return answered(&ec2.AuthorizeSecurityGroupIngressOutput{Return: aws.Bool(true)}, err)
 }
 
-// AuthorizeSecurityGroupEgress adds rules, all or none.
-func (w *World) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
-	err := w.call(ctx, "AuthorizeSecurityGroupEgress", true, func() error {
-		return w.authorize(true, in.GroupId, in.IpPermissions, in.TagSpecifications)
+// AuthorizeSecurityGroupEgress adds rules.
+func (c *Client) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+	err := c.change(ctx, "AuthorizeSecurityGroupEgress", in, in.GroupId, func(g *group) error {
+		return c.world.authorize(g, true, in.IpPermissions, in.TagSpecifications)
 	})
 	return answered(&ec2.AuthorizeSecurityGroupEgressOutput{Return: aws.Bool(true)}, err)
 }
 
-func (w *World) authorize(egress bool, id *string, permissions []types.IpPermission, tags []types.TagSpecification) error {
-	g, rules, err := w.target(egress, id, permissions, specified(tags))
+// change makes a call that changes one group.
+func (c *Client) change(ctx context.Context, operation string, in any, id *string, effect func(*group) error) error {
+	return c.do(ctx, request{operation: operation, write: true, input: in, touches: []string{text(id)}, effect: func(view) error {
+		g, err := c.world.known(text(id))
+		if err != nil {
+			return err
+		}
+		return effect(g)
+	}})
+}
+
+func (w *World) authorize(g *group, egress bool, permissions []types.IpPermission, specifications []types.TagSpecification) error {
+	tags, err := specified(specifications)
 	if err != nil {
 		return err
 	}
+	rules, err := w.rulesOf(g, egress, permissions, tags)
+	if err != nil {
+		return err
+	}
+	after := slices.Clone(g.now().rules)
+	var refused error
 	for _, one := range rules {
-		if slices.ContainsFunc(g.rules, one.same) {
-			return fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s\" already exists", one.peer, one.protocol)
+		if slices.ContainsFunc(after, one.same) {
+			refused = fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, ALLOW\" already exists", one.peer, strings.ToUpper(one.protocol))
+		} else if err := w.checkQuota(append(slices.Clip(after), one)); err != nil {
+			refused = err
 		}
+		if refused != nil {
+			break
+		}
+		after = append(after, one)
 	}
-	g.rules = append(g.rules, rules...)
-	return nil
-}
-
-func (w *World) target(egress bool, id *string, permissions []types.IpPermission, tags map[string]string) (*group, []rule, error) {
-	g := w.groups[aws.ToString(id)]
-	if g == nil {
-		return nil, nil, fail("InvalidGroup.NotFound", "The security group '%s' does not exist", aws.ToString(id))
+	if refused == nil || w.OneByOne {
+		g.set(func(s *state) { s.rules = after })
 	}
-	rules, err := w.rulesOf(egress, permissions, tags)
-	return g, rules, err
+	return refused
 }
 
 // RevokeSecurityGroupIngress removes rules.
-func (w *World) RevokeSecurityGroupIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+func (c *Client) RevokeSecurityGroupIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
 	out := &ec2.RevokeSecurityGroupIngressOutput{Return: aws.Bool(true)}
-	err := w.call(ctx, "RevokeSecurityGroupIngress", true, func() (err error) {
-		out.UnknownIpPermissions, err = w.revoke(false, in.GroupId, in.IpPermissions)
+	err := c.change(ctx, "RevokeSecurityGroupIngress", in, in.GroupId, func(g *group) (err error) {
+		out.UnknownIpPermissions, err = c.world.revoke(g, false, in.IpPermissions)
 		return err
 	})
 	return answered(out, err)
 }
 
 // RevokeSecurityGroupEgress removes rules.
-func (w *World) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+func (c *Client) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
 	out := &ec2.RevokeSecurityGroupEgressOutput{Return: aws.Bool(true)}
-	err := w.call(ctx, "RevokeSecurityGroupEgress", true, func() (err error) {
-		out.UnknownIpPermissions, err = w.revoke(true, in.GroupId, in.IpPermissions)
+	err := c.change(ctx, "RevokeSecurityGroupEgress", in, in.GroupId, func(g *group) (err error) {
+		out.UnknownIpPermissions, err = c.world.revoke(g, true, in.IpPermissions)
 		return err
 	})
 	return answered(out, err)
@@ -309,70 +365,93 @@ func (w *World) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSec
 
 // revoke follows the API reference, RevokeSecurityGroupIngress: in the default
 // VPC what is unknown is listed, elsewhere it is an error and nothing is revoked.
-func (w *World) revoke(egress bool, id *string, permissions []types.IpPermission) ([]types.IpPermission, error) {
-	g, rules, err := w.target(egress, id, permissions, nil)
+// The description of a rule does not matter.
+func (w *World) revoke(g *group, egress bool, permissions []types.IpPermission) ([]types.IpPermission, error) {
+	rules, err := w.rulesOf(g, egress, permissions, nil)
 	if err != nil {
 		return nil, err
 	}
 	var unknown []types.IpPermission
-	for i, one := range rules {
-		if !slices.ContainsFunc(g.rules, one.same) {
-			if !w.vpcs[g.vpcID].isDefault {
-				return nil, fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
-			}
-			unknown = append(unknown, permissions[min(i, len(permissions)-1)])
+	for _, one := range rules {
+		if slices.ContainsFunc(g.now().rules, one.same) {
+			continue
 		}
+		if !w.vpcs[g.vpcID].isDefault {
+			return nil, fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+		}
+		one.addTo(&unknown)
 	}
-	g.rules = slices.DeleteFunc(g.rules, func(r rule) bool { return slices.ContainsFunc(rules, r.same) })
+	g.set(func(s *state) {
+		s.rules = slices.DeleteFunc(slices.Clone(s.rules), func(r rule) bool { return slices.ContainsFunc(rules, r.same) })
+	})
 	return unknown, nil
 }
 
 // UpdateSecurityGroupRuleDescriptionsIngress changes descriptions.
-func (w *World) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput, _ ...func(*ec2.Options)) (*ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
-	err := w.call(ctx, "UpdateSecurityGroupRuleDescriptionsIngress", true, func() error { return w.describe(false, in.GroupId, in.IpPermissions) })
+func (c *Client) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *ec2.UpdateSecurityGroupRuleDescriptionsIngressInput, _ ...func(*ec2.Options)) (*ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
+	err := c.change(ctx, "UpdateSecurityGroupRuleDescriptionsIngress", in, in.GroupId, func(g *group) error {
+		return c.world.describe(g, false, in.IpPermissions)
+	})
 	return answered(&ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: aws.Bool(true)}, err)
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgress changes descriptions.
-func (w *World) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput, _ ...func(*ec2.Options)) (*ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
-	err := w.call(ctx, "UpdateSecurityGroupRuleDescriptionsEgress", true, func() error { return w.describe(true, in.GroupId, in.IpPermissions) })
+func (c *Client) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *ec2.UpdateSecurityGroupRuleDescriptionsEgressInput, _ ...func(*ec2.Options)) (*ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
+	err := c.change(ctx, "UpdateSecurityGroupRuleDescriptionsEgress", in, in.GroupId, func(g *group) error {
+		return c.world.describe(g, true, in.IpPermissions)
+	})
 	return answered(&ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: aws.Bool(true)}, err)
 }
 
-func (w *World) describe(egress bool, id *string, permissions []types.IpPermission) error {
-	g, rules, err := w.target(egress, id, permissions, nil)
+// describe sets descriptions; one that is left out is cleared.
+func (w *World) describe(g *group, egress bool, permissions []types.IpPermission) error {
+	rules, err := w.rulesOf(g, egress, permissions, nil)
 	if err != nil {
 		return err
 	}
+	after := slices.Clone(g.now().rules)
 	for _, one := range rules {
-		place := slices.IndexFunc(g.rules, one.same)
+		place := slices.IndexFunc(after, one.same)
 		if place < 0 {
 			return fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 		}
-		g.rules[place].description = one.description
+		after[place].description = one.description
 	}
+	g.set(func(s *state) { s.rules = after })
 	return nil
 }
 
-// DeleteSecurityGroup removes a group that nothing uses and no other group names.
-func (w *World) DeleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.DeleteSecurityGroupOutput, error) {
-	err := w.call(ctx, "DeleteSecurityGroup", true, func() error {
-		id := aws.ToString(in.GroupId)
-		if w.groups[id] == nil {
-			return fail("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+// DeleteSecurityGroup removes a group that nothing uses and no other group of its
+// VPC names.
+func (c *Client) DeleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.DeleteSecurityGroupOutput, error) {
+	w, out := c.world, &ec2.DeleteSecurityGroupOutput{GroupId: in.GroupId, Return: aws.Bool(true)}
+	err := c.change(ctx, "DeleteSecurityGroup", in, in.GroupId, func(g *group) error {
+		if err := w.deletable(g); err != nil {
+			return err
 		}
-		for _, one := range w.interfaces {
-			if slices.Contains(one.groups, id) {
-				return fail("DependencyViolation", "resource %s has a dependent object", id)
-			}
-		}
-		for _, other := range w.groups {
-			if other.id != id && slices.ContainsFunc(other.rules, func(r rule) bool { return r.peer == id }) {
-				return fail("DependencyViolation", "resource %s has a dependent object", id)
-			}
-		}
-		delete(w.groups, id)
+		g.set(func(s *state) { *s = state{at: s.at, gone: true} })
 		return nil
 	})
-	return answered(&ec2.DeleteSecurityGroupOutput{}, err)
+	return answered(out, err)
+}
+
+func (w *World) deletable(g *group) error {
+	dependent := fail("DependencyViolation", "resource %s has a dependent object", g.id)
+	if g.isDefault {
+		return fail("CannotDelete", "the specified group: %q name: %q cannot be deleted by a user", g.id, g.name)
+	}
+	if len(g.now().associated) > 0 {
+		return dependent
+	}
+	for _, one := range w.interfaces {
+		if slices.Contains(one.groups, g.id) {
+			return dependent
+		}
+	}
+	for _, other := range w.all() {
+		if other != g && other.vpcID == g.vpcID && slices.ContainsFunc(other.now().rules, func(r rule) bool { return r.peer == g.id }) {
+			return dependent
+		}
+	}
+	return nil
 }

@@ -14,9 +14,10 @@ import (
 // rule is one permission with one peer, as DescribeSecurityGroupRules counts.
 type rule struct {
 	egress      bool
-	protocol    string // as EC2 stores it: tcp, udp, icmp, icmpv6, -1, or a number
-	from, to    int32  // -1, -1 where the protocol has no ports
-	peer        string // a CIDR, sg-..., or pl-...
+	protocol    string       // as EC2 stores it: tcp, udp, icmp, icmpv6, -1, or a number
+	from, to    int32        // -1, -1 where the protocol has no ports
+	peer        string       // a CIDR, sg-..., or pl-...
+	prefix      netip.Prefix // the peer, where it is a CIDR
 	description string
 	tags        map[string]string
 }
@@ -26,13 +27,13 @@ func (r rule) same(other rule) bool {
 	return r.egress == other.egress && r.protocol == other.protocol && r.from == other.from && r.to == other.to && r.peer == other.peer
 }
 
-func (r rule) text(groups map[string]*group) string {
+func (r rule) text(names map[string]string) string {
 	direction, peer := "ingress", r.peer
 	if r.egress {
 		direction = "egress"
 	}
-	if named := groups[r.peer]; named != nil {
-		peer = named.name
+	if name := names[r.peer]; name != "" {
+		peer = name
 	}
 	ports := ""
 	if r.from != -1 || r.to != -1 {
@@ -45,84 +46,135 @@ func (r rule) text(groups map[string]*group) string {
 	return text
 }
 
-// rulesOf spreads permissions, checks them, and brings them into the form that
-// EC2 stores (semantics: API reference, IpPermission and IpRange).
-func (w *World) rulesOf(egress bool, permissions []types.IpPermission, tags map[string]string) ([]rule, error) {
-	var rules []rule
+// The characters of a rule's description, by its peer: the reference lists one
+// more for ranges than for groups and prefix lists (types IpRange,
+// UserIdGroupPair, PrefixListId).
+const (
+	letters             = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
+	referenceCharacters = letters + "._-:/()#,@[]+=;{}!$*"
+	rangeCharacters     = referenceCharacters + "&"
+)
+
+// reader spreads permissions into rules, checks them, and brings them into the
+// form that EC2 stores.
+type reader struct {
+	world *World
+	group *group
+	base  rule
+	rules []rule
+}
+
+func (w *World) rulesOf(g *group, egress bool, permissions []types.IpPermission, tags map[string]string) ([]rule, error) {
+	r := reader{world: w, group: g}
 	for _, permission := range permissions {
-		base := rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: tags}
-		base, err := base.withPorts(permission)
+		base, err := rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: tags}.withPorts(permission)
 		if err != nil {
 			return nil, err
 		}
-		add := func(peer string, description *string) {
-			one := base
-			one.peer, one.description = peer, aws.ToString(description)
-			rules = append(rules, one)
-		}
-		for _, r := range permission.IpRanges {
-			cidr, err := storedCIDR(aws.ToString(r.CidrIp), false)
-			if err != nil {
-				return nil, err
-			}
-			add(cidr, r.Description)
-		}
-		for _, r := range permission.Ipv6Ranges {
-			cidr, err := storedCIDR(aws.ToString(r.CidrIpv6), true)
-			if err != nil {
-				return nil, err
-			}
-			add(cidr, r.Description)
-		}
-		for _, list := range permission.PrefixListIds {
-			add(aws.ToString(list.PrefixListId), list.Description)
-		}
-		for _, pair := range permission.UserIdGroupPairs {
-			id := aws.ToString(pair.GroupId)
-			if w.groups[id] == nil {
-				return nil, fail("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
-			}
-			add(id, pair.Description)
-		}
-	}
-	for i, one := range rules {
-		if slices.ContainsFunc(rules[:i], one.same) {
-			return nil, fail("InvalidParameterValue", "The same permission must not appear multiple times")
-		}
-		if err := checkDescription(one.description); err != nil {
+		r.base = base
+		if err = r.permission(permission); err != nil {
 			return nil, err
 		}
 	}
-	return rules, nil
+	for i, one := range r.rules {
+		if slices.ContainsFunc(r.rules[:i], one.same) {
+			return nil, fail("InvalidParameterValue", "The same permission must not appear multiple times")
+		}
+	}
+	return r.rules, nil
+}
+
+func (r *reader) permission(permission types.IpPermission) error {
+	for _, one := range permission.IpRanges {
+		if err := r.cidr(aws.ToString(one.CidrIp), false, one.Description); err != nil {
+			return err
+		}
+	}
+	for _, one := range permission.Ipv6Ranges {
+		if err := r.cidr(aws.ToString(one.CidrIpv6), true, one.Description); err != nil {
+			return err
+		}
+	}
+	for _, list := range permission.PrefixListIds {
+		id := aws.ToString(list.PrefixListId)
+		if _, known := r.world.lists[id]; !known {
+			return fail("InvalidPrefixListID.NotFound", "The prefix list ID '%s' does not exist", id)
+		}
+		if err := r.add(id, netip.Prefix{}, list.Description, referenceCharacters); err != nil {
+			return err
+		}
+	}
+	for _, pair := range permission.UserIdGroupPairs {
+		if err := r.reference(pair); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) reference(pair types.UserIdGroupPair) error {
+	id := aws.ToString(pair.GroupId)
+	if !strings.HasPrefix(id, "sg-") {
+		return fail("InvalidGroupId.Malformed", "Invalid id: %q (expecting \"sg-...\")", id)
+	}
+	target, err := r.world.known(id)
+	switch {
+	case err != nil && slices.ContainsFunc(r.group.now().rules, func(one rule) bool { return one.peer == id }):
+		// A rule whose group is gone is stale, and can still be named.
+	case err != nil:
+		return err
+	case target.vpcID != r.group.vpcID && !r.world.peerings[[2]string{target.vpcID, r.group.vpcID}]:
+		return fail("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
+	}
+	return r.add(id, netip.Prefix{}, pair.Description, referenceCharacters)
+}
+
+func (r *reader) cidr(text string, ipv6 bool, description *string) error {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || prefix.Addr().Is6() != ipv6 || prefix.Addr().Is4In6() {
+		return fail("InvalidParameterValue", "CIDR block %s is malformed", text)
+	}
+	prefix = prefix.Masked()
+	return r.add(prefix.String(), prefix, description, rangeCharacters)
+}
+
+func (r *reader) add(peer string, prefix netip.Prefix, description *string, characters string) error {
+	one := r.base
+	one.peer, one.prefix, one.description = peer, prefix, aws.ToString(description)
+	if len(one.description) > 255 || strings.Trim(one.description, characters) != "" {
+		return fail("InvalidParameterValue", "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
+	}
+	r.rules = append(r.rules, one)
+	return nil
 }
 
 func storedProtocol(text string) string {
-	switch text {
-	case "1":
+	switch strings.ToLower(text) {
+	case "1", "icmp":
 		return "icmp"
-	case "6":
+	case "6", "tcp":
 		return "tcp"
-	case "17":
+	case "17", "udp":
 		return "udp"
-	case "58":
+	case "58", "icmpv6":
 		return "icmpv6"
 	default:
 		return text
 	}
 }
 
+// withPorts reads the ports where the protocol has any, and drops them elsewhere.
 func (r rule) withPorts(permission types.IpPermission) (rule, error) {
+	given := permission.FromPort != nil && permission.ToPort != nil
 	switch r.protocol {
 	case "tcp", "udp":
-		if permission.FromPort == nil || permission.ToPort == nil || *permission.FromPort < 0 || *permission.ToPort > 65535 || *permission.FromPort > *permission.ToPort {
+		if !given || *permission.FromPort < 0 || *permission.ToPort > 65535 || *permission.FromPort > *permission.ToPort {
 			return r, fail("InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
 		}
 		r.from, r.to = *permission.FromPort, *permission.ToPort
 	case "icmp", "icmpv6":
-		if permission.FromPort != nil && permission.ToPort != nil {
-			r.from, r.to = *permission.FromPort, *permission.ToPort
-		} else if r.protocol == "icmp" {
-			return r, fail("InvalidParameterValue", "Invalid value for ICMP type and code")
+		if given || r.protocol == "icmp" {
+			return r.withTypeAndCode(permission.FromPort, permission.ToPort)
 		}
 	case "-1":
 	default:
@@ -133,59 +185,77 @@ func (r rule) withPorts(permission types.IpPermission) (rule, error) {
 	return r, nil
 }
 
-func storedCIDR(text string, ipv6 bool) (string, error) {
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil || prefix.Addr().Is6() != ipv6 {
-		return "", fail("InvalidParameterValue", "CIDR block %s is malformed", text)
+// withTypeAndCode reads what ICMP has in place of ports; -1 is all.
+func (r rule) withTypeAndCode(kind, code *int32) (rule, error) {
+	switch {
+	case kind == nil || code == nil:
+		return r, fail("InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with ICMP.")
+	case *kind < -1 || *kind > 255:
+		return r, fail("InvalidParameterValue", "ICMP type (%d) out of range", *kind)
+	case *code < -1 || *code > 255 || (*kind == -1 && *code != -1):
+		return r, fail("InvalidParameterValue", "ICMP code (%d) out of range", *code)
 	}
-	return prefix.Masked().String(), nil
+	r.from, r.to = *kind, *code
+	return r, nil
 }
 
-const ruleCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-:/()#,@[]+=;{}!$*"
+// addTo puts a rule into a list of permissions as DescribeSecurityGroups groups
+// them: by protocol and ports, with all their peers.
+func (r rule) addTo(list *[]types.IpPermission) {
+	var from, to *int32
+	if r.protocol == "tcp" || r.protocol == "udp" || r.protocol == "icmp" || r.protocol == "icmpv6" {
+		from, to = aws.Int32(r.from), aws.Int32(r.to)
+	}
+	place := slices.IndexFunc(*list, func(p types.IpPermission) bool {
+		return aws.ToString(p.IpProtocol) == r.protocol && aws.ToInt32(p.FromPort) == aws.ToInt32(from) && aws.ToInt32(p.ToPort) == aws.ToInt32(to)
+	})
+	if place < 0 {
+		*list = append(*list, types.IpPermission{IpProtocol: aws.String(r.protocol), FromPort: from, ToPort: to})
+		place = len(*list) - 1
+	}
+	permission := &(*list)[place]
+	var description *string
+	if r.description != "" {
+		description = aws.String(r.description)
+	}
+	switch {
+	case strings.HasPrefix(r.peer, "sg-"):
+		permission.UserIdGroupPairs = append(permission.UserIdGroupPairs, types.UserIdGroupPair{GroupId: aws.String(r.peer), UserId: aws.String(Account), Description: description})
+	case strings.HasPrefix(r.peer, "pl-"):
+		permission.PrefixListIds = append(permission.PrefixListIds, types.PrefixListId{PrefixListId: aws.String(r.peer), Description: description})
+	case strings.Contains(r.peer, ":"):
+		permission.Ipv6Ranges = append(permission.Ipv6Ranges, types.Ipv6Range{CidrIpv6: aws.String(r.peer), Description: description})
+	default:
+		permission.IpRanges = append(permission.IpRanges, types.IpRange{CidrIp: aws.String(r.peer), Description: description})
+	}
+}
 
-func checkDescription(text string) error {
-	for _, character := range text {
-		if !strings.ContainsRune(ruleCharacters, character) {
-			return fail("InvalidParameterValue", "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set")
+// checkQuota counts rules as EC2 does: each direction for itself, IPv4 and IPv6
+// apart; a rule that names a group counts in both, one that names a prefix list as
+// often as the list is heavy (VPC user guide, "Amazon VPC quotas" and "Security
+// group rules").
+func (w *World) checkQuota(rules []rule) error {
+	quota := w.RuleQuota
+	if quota == 0 {
+		quota = defaultRuleQuota
+	}
+	counts := map[[2]bool]int{} // egress, IPv6
+	for _, one := range rules {
+		list, isList := w.lists[one.peer]
+		switch {
+		case isList:
+			counts[[2]bool{one.egress, list.ipv6}] += list.weight
+		case one.prefix.IsValid():
+			counts[[2]bool{one.egress, one.prefix.Addr().Is6()}]++
+		default:
+			counts[[2]bool{one.egress, false}]++
+			counts[[2]bool{one.egress, true}]++
 		}
 	}
-	if len(text) > 255 {
-		return fail("InvalidParameterValue", "Invalid rule description. Valid descriptions are strings less than 256 characters")
+	for _, count := range counts {
+		if count > quota {
+			return fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+		}
 	}
 	return nil
-}
-
-// Allows says whether a member of one group reaches a member of another: the
-// first may send it and the second may receive it. Members have addresses in
-// 10.0.0.0/8.
-func (w *World) Allows(source, target, protocol string, port int32) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.groups[source].lets(true, target, memberAddress, protocol, port) &&
-		w.groups[target].lets(false, source, memberAddress, protocol, port)
-}
-
-// AllowsFrom says whether somebody outside, at an address, reaches a member.
-func (w *World) AllowsFrom(address, target, protocol string, port int32) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.groups[target].lets(false, "", netip.MustParseAddr(address), protocol, port)
-}
-
-var memberAddress = netip.MustParseAddr("10.1.2.3") //nolint:gochecknoglobals // a constant in all but syntax
-
-func (g *group) lets(egress bool, peer string, address netip.Addr, protocol string, port int32) bool {
-	return g != nil && slices.ContainsFunc(g.rules, func(r rule) bool {
-		if r.egress != egress || (r.protocol != "-1" && r.protocol != protocol) {
-			return false
-		}
-		if r.protocol != "-1" && (port < r.from || port > r.to) {
-			return false
-		}
-		if peer != "" && r.peer == peer {
-			return true
-		}
-		prefix, err := netip.ParsePrefix(r.peer)
-		return err == nil && prefix.Contains(address)
-	})
 }

@@ -1,0 +1,106 @@
+package world
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+)
+
+// Deed is what a stranger does.
+type Deed string
+
+// The deeds.
+const (
+	AddRule         Deed = "add a rule"
+	RemoveRule      Deed = "remove a rule"
+	EditDescription Deed = "edit a description"
+	AddTag          Deed = "add a tag"
+	RemoveTag       Deed = "remove an ownership tag"
+	AddGroup        Deed = "add a group"
+	RemoveGroup     Deed = "remove a group"
+	AttachInterface Deed = "attach an interface"
+)
+
+// Hand is a stranger's hand. Pick chooses which group and which rule it falls on,
+// among those that carry tags of the owner; where there is none it does nothing.
+type Hand struct {
+	Deed Deed
+	Pick int
+}
+
+// ownerTag marks the groups that strangers meddle with.
+const ownerTag = "sgchain:provider"
+
+// Play lets a stranger act.
+func (w *World) Play(hand Hand) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	owned := slices.DeleteFunc(w.all(), func(g *group) bool { return g.now().tags[ownerTag] == "" })
+	if len(owned) == 0 || hand.Pick < 0 {
+		return
+	}
+	target, which := owned[hand.Pick%len(owned)], hand.Pick/len(owned)
+	now := target.now()
+	place := 0
+	if len(now.rules) > 0 {
+		place = which % len(now.rules)
+	}
+	switch {
+	case hand.Deed == AddRule:
+		port := int32(which % 1000)
+		added := rule{egress: which%2 == 0, protocol: "tcp", from: port, to: port, peer: "198.51.100.0/24", prefix: netip.MustParsePrefix("198.51.100.0/24"), description: "by hand"}
+		if !slices.ContainsFunc(now.rules, added.same) {
+			target.set(func(s *state) { s.rules = append(slices.Clone(s.rules), added) })
+		}
+	case hand.Deed == RemoveRule && len(now.rules) > 0:
+		target.set(func(s *state) { s.rules = slices.Delete(slices.Clone(s.rules), place, place+1) })
+	case hand.Deed == EditDescription && len(now.rules) > 0:
+		target.set(func(s *state) {
+			s.rules = slices.Clone(s.rules)
+			s.rules[place].description = "edited by hand"
+		})
+	case hand.Deed == AddTag:
+		w.tag(target, "Owner", "by hand")
+	case hand.Deed == RemoveTag:
+		w.tag(target, ownerTag, "")
+	case hand.Deed == AddGroup:
+		w.serial++
+		w.add("by-hand-"+strconv.Itoa(w.serial), "made by hand", target.vpcID, nil)
+	case hand.Deed == RemoveGroup && w.deletable(target) == nil:
+		target.set(func(s *state) { *s = state{at: s.at, gone: true} })
+	case hand.Deed == AttachInterface:
+		w.serial++
+		w.interfaces["eni-by-hand-"+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
+	}
+}
+
+// tag sets a tag of a group, or removes it.
+func (w *World) tag(g *group, key, value string) {
+	g.set(func(s *state) {
+		tags := map[string]string{}
+		for k, v := range s.tags {
+			if k != key {
+				tags[k] = v
+			}
+		}
+		if value != "" {
+			tags[key] = value
+		}
+		s.tags = tags
+	})
+}
+
+// Revoke is a stranger who removes the rules of a group that let a port in.
+func (w *World) Revoke(name, protocol string, port int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range w.all() {
+		if g.name == name {
+			g.set(func(s *state) {
+				s.rules = slices.DeleteFunc(slices.Clone(s.rules), func(r rule) bool {
+					return !r.egress && r.protocol == protocol && r.from <= port && port <= r.to
+				})
+			})
+		}
+	}
+}
