@@ -104,6 +104,10 @@ func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurity
 	return answered(out, err)
 }
 
+// young is how old a group is at most that a read from a replica which lags leaves
+// out.
+const young = time.Minute
+
 // DescribeSecurityGroups lists groups, with the permissions grouped as EC2 does:
 // by protocol and ports, with all their peers.
 func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
@@ -120,7 +124,7 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 		var shown []types.SecurityGroup
 		for i, id := range slices.Sorted(maps.Keys(w.groups)) {
 			g := w.groups[id]
-			if g.at(seen.at).gone || (seen.blink && i%2 == 1) || (len(in.GroupIds) > 0 && !slices.Contains(in.GroupIds, id)) {
+			if g.at(seen.at).gone || (seen.blink && i%2 == 1 && time.Since(g.born) < young) || (len(in.GroupIds) > 0 && !slices.Contains(in.GroupIds, id)) {
 				continue
 			}
 			matches, err := w.matches(g, in.Filters, seen)
@@ -156,7 +160,7 @@ func page[T any](w *World, all []T, asked *int32, token *string) ([]T, *string, 
 		size = int(*asked)
 	}
 	if w.PageSize > 0 {
-		size = w.PageSize
+		size = min(w.PageSize, max(size, 1))
 	}
 	if size == 0 || start+size >= len(all) {
 		return all[start:], nil, nil

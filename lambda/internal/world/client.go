@@ -28,7 +28,7 @@ type Fault struct {
 	Late time.Duration
 	// Stale makes a describe call show the world of that long ago.
 	Stale time.Duration
-	// Blink makes a describe call leave out every other group.
+	// Blink makes a describe call leave out every other of the young groups.
 	Blink bool
 	// Hand is a stranger who acts just before the call takes effect.
 	Hand *Hand
@@ -142,7 +142,7 @@ func (c *Client) do(ctx context.Context, asked request) error {
 	w := c.world
 	one := w.arrive(c, asked)
 	if err := w.wait(ctx, w.Latency); err != nil {
-		w.leave(one)
+		w.leave(one, err)
 		return err
 	}
 	w.number()
@@ -181,12 +181,20 @@ func (w *World) arrive(c *Client, asked request) *pending {
 	return one
 }
 
-// leave drops a call whose caller gave up before it took effect.
-func (w *World) leave(one *pending) {
+// leave drops a call whose caller gave up before it took effect. One that was due at
+// the same instant may have been counted by then.
+func (w *World) leave(one *pending, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inFlight--
 	w.pending = slices.DeleteFunc(w.pending, func(other *pending) bool { return other == one })
+	if one.number == 0 {
+		return
+	}
+	if one.place < len(w.calls) {
+		w.calls[one.place].Err = err
+	}
+	one.passed()
 }
 
 func (w *World) wait(ctx context.Context, d time.Duration) error {
@@ -244,8 +252,7 @@ func (w *World) take(ctx context.Context, one *pending) error {
 		return err
 	}
 	if fault.Late > 0 {
-		<-time.After(fault.Late)
-		return errors.Join(w.effect(one), ctx.Err())
+		return w.late(ctx, one)
 	}
 	if fault.Do != nil {
 		fault.Do()
@@ -265,6 +272,16 @@ func (w *World) take(ctx context.Context, one *pending) error {
 		return fault.Err
 	}
 	return w.effect(one)
+}
+
+// late lets the call take effect after a while, whether its caller waits or not: he
+// waits as long as he may.
+func (w *World) late(ctx context.Context, one *pending) error {
+	<-time.After(one.fault.Late)
+	if w.isCut(one.client, Fault{}) {
+		return ErrCut
+	}
+	return errors.Join(w.effect(one), ctx.Err())
 }
 
 // isCut says whether the call finds its caller dead, and lets him die.
@@ -323,4 +340,11 @@ func (w *World) pay(operation string) bool {
 	}
 	b.tokens--
 	return true
+}
+
+// IsCut says whether the client was ended.
+func (c *Client) IsCut() bool {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	return c.cut
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Deed is what a stranger does.
@@ -30,6 +31,9 @@ type Hand struct {
 
 // ownerTag marks the groups that strangers meddle with.
 const ownerTag = "sgchain:provider"
+
+// handInterface begins the IDs of interfaces that strangers attach.
+const handInterface = "eni-by-hand-"
 
 // Play lets a stranger act.
 func (w *World) Play(hand Hand) {
@@ -70,7 +74,7 @@ func (w *World) Play(hand Hand) {
 		target.set(func(s *state) { *s = state{at: s.at, gone: true} })
 	case hand.Deed == AttachInterface:
 		w.serial++
-		w.interfaces["eni-by-hand-"+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
+		w.interfaces[handInterface+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
 	}
 }
 
@@ -101,6 +105,17 @@ func (w *World) Revoke(name, protocol string, port int32) {
 					return !r.egress && r.protocol == protocol && r.from <= port && port <= r.to
 				})
 			})
+		}
+	}
+}
+
+// RemoveHands takes away the interfaces that strangers attached.
+func (w *World) RemoveHands() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.interfaces {
+		if strings.HasPrefix(id, handInterface) {
+			delete(w.interfaces, id)
 		}
 	}
 }
