@@ -98,14 +98,23 @@ func (r *run) build(ctx context.Context) outcome {
 	physicalID := chain.PhysicalID(resource, spec.Identities())
 	chains := plan.Chains{New: chain.Desired(spec), Old: r.oldChain()}
 
-	reading, observed, err := r.look(ctx, func(now fence.Reading) error { return fence.Over(r.request, now, now) })
+	// The operation that the run belongs to is the one that its very first reading
+	// shows, not the one that it finds after it has waited.
+	var first *fence.Reading
+	over := func(now fence.Reading) error {
+		if first == nil {
+			first = &now
+		}
+		return fence.Over(r.request, *first, now)
+	}
+	reading, observed, err := r.look(ctx, over)
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(func(now fence.Reading) error { return fence.Over(r.request, reading, now) }), r.log)
+	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(over), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
-	result, err := r.edge.Converge(ctx, chains, observed.State.NextTag(physicalID), observed)
+	result, err := r.edge.Converge(ctx, chains, physicalID, observed)
 	if err != nil {
 		return failed(physicalID, err)
 	}
@@ -213,10 +222,15 @@ func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error
 }
 
 // look reads CloudFormation and EC2 at the same time. Where an older run may be
-// alive it waits until that one cannot write any more, and looks again.
+// alive it waits until that one cannot write any more, and looks again. So it does
+// where a Create finds groups: either an older run made them, or they are being shown
+// after they were deleted, and a chain that looks complete would be answered with
+// groups that are gone. And where a Delete finds none: they may not be shown yet.
 func (r *run) look(ctx context.Context, over func(fence.Reading) error) (fence.Reading, sg.Observed, error) {
-	reading, observed, err := r.lookOnce(ctx, over)
-	if err != nil || !fence.OlderMayRun(r.request, reading) {
+	reading, observed, err := r.lookOnce(ctx, over, sg.Observed{})
+	found := len(observed.State.Groups) > 0
+	odd := (r.request.Type == fence.Create && found) || (r.request.Type == fence.Delete && !found)
+	if err != nil || (!odd && !fence.OlderMayRun(r.request, reading)) {
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle), slog.String("reading", reading.String()))
@@ -224,13 +238,14 @@ func (r *run) look(ctx context.Context, over func(fence.Reading) error) (fence.R
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return r.lookOnce(ctx, over)
+		return r.lookOnce(ctx, over, observed)
 	case <-ctx.Done():
 		return reading, observed, context.Cause(ctx)
 	}
 }
 
-func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error) (fence.Reading, sg.Observed, error) {
+// lookOnce looks; groups that are known have to be shown.
+func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, known sg.Observed) (fence.Reading, sg.Observed, error) {
 	type view struct {
 		observed sg.Observed
 		err      error
@@ -239,7 +254,7 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error) (fen
 	go func() {
 		var now view
 		now.err = guard.Run(func() (err error) {
-			now.observed, err = r.edge.Observe(ctx)
+			now.observed, err = r.edge.ObserveAgain(ctx, known)
 			return err
 		})
 		seen <- now

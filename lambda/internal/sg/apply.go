@@ -3,7 +3,9 @@ package sg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +36,8 @@ type application struct {
 	// created is the groups that this run made, or may have made: an answer that
 	// was lost counts.
 	created []chain.Identity
+	// vanished is the groups that EC2 did not know when they were named.
+	vanished []chain.Identity
 	// applied is what this run changed with success; a read that does not show
 	// it lags.
 	applied map[change]bool
@@ -156,10 +160,11 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 		if _, named := errors.AsType[*NameTakenError](err); named {
 			return err
 		}
+		err = &CallError{Doing: "creating security group (" + name + ")", Err: err}
 		if isLapsed(err) {
-			return errStaleView
+			return fmt.Errorf("%w: %w", errStaleView, err)
 		}
-		return &CallError{Doing: "creating security group (" + name + ")", Err: err}
+		return err
 	}
 	a.groupIDs[step.Group] = id
 	return nil
@@ -204,13 +209,10 @@ func (a *application) retag(ctx context.Context, chainTag chain.Tag, steps []pla
 		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: []types.Tag{tag(tagChain, chainTag.String())}})
 		return err
 	})
-	if isLapsed(err) {
-		return errStaleView
-	}
 	if err != nil {
-		return &CallError{Doing: "tagging security groups (" + strings.Join(resources, ", ") + ")", Err: err}
+		err = &CallError{Doing: "tagging security groups (" + strings.Join(resources, ", ") + ")", Err: err}
 	}
-	return nil
+	return a.unlessStale(err)
 }
 
 // rules makes one call for the rules of one group and direction.
@@ -220,22 +222,32 @@ func (a *application) rules(ctx context.Context, step plan.Step) error {
 	permissions := permissionsOf(step.Rules, a.groupIDs)
 	a.mu.Unlock()
 	operation, call := a.ruleCall(step, id, permissions)
-	wait := backoff{next: 300 * time.Millisecond, last: 5 * time.Second}
-	patience, cancel := context.WithTimeout(ctx, freshGroupPatience)
-	defer cancel()
-	for {
-		err := a.write(ctx, operation, call)
-		switch {
-		case err == nil:
-			return nil
-		case isStaleView(err), IsGroupNotFound(err) && step.Action == plan.RevokeRules:
-			return errStaleView
-		case IsGroupNotFound(err) && a.createdAny() && wait.wait(patience) == nil:
-			continue
-		default:
-			return &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+	err := a.write(ctx, operation, call)
+	if err != nil {
+		err = &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+	}
+	return a.unlessStale(err)
+}
+
+// unlessStale turns the errors of a write that only say that EC2 is not as the plan
+// took it to be: a rule that is there already or not there, a group that is gone or too
+// young to be known to all of EC2, a call of which nobody knows whether it took effect.
+// What EC2 names as unknown was shown by an observation that lagged behind its removal,
+// and the next one need not show it, unless it is this run's own.
+func (a *application) unlessStale(err error) error {
+	if err == nil || !isStaleView(err) {
+		return err
+	}
+	if IsGroupNotFound(err) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for identity, id := range a.groupIDs {
+			if strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) {
+				a.vanished = append(a.vanished, identity)
+			}
 		}
 	}
+	return fmt.Errorf("%w: %w", errStaleView, err)
 }
 
 func ruleVerb(action plan.Action) string {
@@ -247,12 +259,6 @@ func ruleVerb(action plan.Action) string {
 	default:
 		return "describing"
 	}
-}
-
-func (a *application) createdAny() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.created) > 0
 }
 
 // ruleCall picks the operation for an action and a direction.

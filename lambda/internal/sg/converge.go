@@ -115,9 +115,9 @@ type Result struct {
 // Converge brings the chain to the goal and verifies it by observing again, until
 // nothing differs. When it fails, it first removes the groups that it created
 // itself, unless the gate is shut.
-func (e *Edge) Converge(ctx context.Context, chains plan.Chains, wanted chain.Tag, observed Observed) (Result, error) {
+func (e *Edge) Converge(ctx context.Context, chains plan.Chains, physicalID string, observed Observed) (Result, error) {
 	run := newApplication(e, observed)
-	result, err := run.converge(ctx, chains, wanted, observed)
+	result, err := run.converge(ctx, chains, physicalID, observed)
 	if err == nil {
 		return result, nil
 	}
@@ -127,11 +127,14 @@ func (e *Edge) Converge(ctx context.Context, chains plan.Chains, wanted chain.Ta
 	return Result{}, err
 }
 
-func (a *application) converge(ctx context.Context, chains plan.Chains, wanted chain.Tag, observed Observed) (Result, error) {
+func (a *application) converge(ctx context.Context, chains plan.Chains, physicalID string, observed Observed) (Result, error) {
 	lag := lagging{}
 	wrote := false
-	refused := "" // the plan that EC2 did not take: found again, the read behind it lags
+	var refused refusal // the last plan that EC2 did not take
 	for round := 0; ; {
+		// The tag is worked out from each observation anew: one that left out the newest
+		// group would otherwise give this chain too low a generation for good.
+		wanted := observed.State.NextTag(physicalID)
 		todo := plan.Diff(observed.State, plan.Goal(chains, observed.State, wanted))
 		if todo.Empty() {
 			return Result{Observed: observed, Wrote: wrote}, nil
@@ -143,22 +146,26 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, wanted c
 		if err != nil {
 			return Result{}, err
 		}
-		switch lags := overlooked || a.repeats(todo) || todo.String() == refused; {
-		case lags && lag.patient():
+		same := todo.String() == refused.plan
+		switch {
+		case (overlooked || a.repeats(todo)) && lag.patient():
 			if err = lag.wait(ctx); err != nil {
 				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
 			}
 		case overlooked:
 			return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
+		case same && !lag.patient():
+			return Result{}, refused.cause
 		case round >= maxRounds:
 			return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
 		default:
-			round++
-			lag, wrote, refused = lagging{}, true, ""
+			if !same {
+				round++
+				lag = lagging{}
+			}
 			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
-			if err = a.apply(ctx, todo); errors.Is(err, errStaleView) {
-				refused = todo.String()
-			} else if err != nil {
+			wrote = true
+			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
 				return Result{}, err
 			}
 		}
@@ -168,37 +175,40 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, wanted c
 	}
 }
 
-// observeAgain reads until every group that this run knows is shown. A read that
-// lacks one most likely lags, and must not be planned by: rules that name the group
-// would look like a stranger's. After some patience the group counts as gone.
-func (a *application) observeAgain(ctx context.Context) (Observed, error) {
-	lag := lagging{}
-	for {
-		observed, err := a.Observe(ctx)
-		if err != nil {
-			return Observed{}, err
-		}
-		if a.showsAll(observed) || !lag.patient() {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			a.groupIDs = maps.Clone(observed.GroupIDs)
-			return observed, nil
-		}
-		if err := lag.wait(ctx); err != nil {
-			return Observed{}, err
-		}
-	}
+// refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
+type refusal struct {
+	plan  string
+	cause error
 }
 
-func (a *application) showsAll(observed Observed) bool {
+// applyUnlessStale applies a plan. Where EC2 does not take it, it waits a little: the
+// observation behind the plan lags, or EC2 does not know a young group everywhere.
+func (a *application) applyUnlessStale(ctx context.Context, todo plan.Plan, lag *lagging) (refusal, error) {
+	err := a.apply(ctx, todo)
+	if !errors.Is(err, errStaleView) {
+		return refusal{}, err
+	}
+	a.Log.Info("observing again", slog.String("because", err.Error()))
+	cause := err
+	if call, ok := errors.AsType[*CallError](err); ok {
+		cause = call
+	}
+	return refusal{plan: todo.String(), cause: cause}, lag.wait(ctx)
+}
+
+// observeAgain observes what the run has done.
+func (a *application) observeAgain(ctx context.Context) (Observed, error) {
+	a.mu.Lock()
+	known := Observed{GroupIDs: maps.Clone(a.groupIDs)}.without(a.vanished)
+	a.mu.Unlock()
+	observed, err := a.ObserveAgain(ctx, known)
+	if err != nil {
+		return Observed{}, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for identity := range a.groupIDs {
-		if !observed.State.Has(identity) {
-			return false
-		}
-	}
-	return true
+	a.groupIDs, a.vanished = maps.Clone(observed.GroupIDs), nil
+	return observed, nil
 }
 
 // overlooks says whether the plan would revoke a rule that names a group of this
@@ -259,11 +269,18 @@ type lagging struct {
 }
 
 func (l *lagging) patient() bool {
+	l.begin()
+	return time.Since(l.since) < readPatience
+}
+
+func (l *lagging) begin() {
 	if l.since.IsZero() {
 		l.since = time.Now()
 		l.backoff = backoff{next: 200 * time.Millisecond, last: 5 * time.Second}
 	}
-	return time.Since(l.since) < readPatience
 }
 
-func (l *lagging) wait(ctx context.Context) error { return l.backoff.wait(ctx) }
+func (l *lagging) wait(ctx context.Context) error {
+	l.begin()
+	return l.backoff.wait(ctx)
+}

@@ -39,11 +39,11 @@ func IsDependencyViolation(err error) bool {
 	return hasCode(err, codeDependencyViolation, codeGroupInUse)
 }
 
-// isStaleView says whether EC2 refused a rule because it is, or is not, there
-// already: somebody moved since the last observation, or a lost answer's call
-// took effect; or whether it took effect is not known.
+// isStaleView says whether a refusal only tells that somebody moved since the last
+// observation, that a call whose answer was lost took effect, or that it is not known
+// whether one did.
 func isStaleView(err error) bool {
-	return hasCode(err, codePermissionDuplicate, codePermissionNotFound) || isLapsed(err)
+	return hasCode(err, codePermissionDuplicate, codePermissionNotFound) || IsGroupNotFound(err) || isLapsed(err)
 }
 
 // isLapsed says whether the gate ended a call half way: whether it took effect is

@@ -47,6 +47,32 @@ func (e *Edge) Observe(ctx context.Context) (Observed, error) {
 	return observed, nil
 }
 
+// ObserveAgain reads until every known group is shown. A read that lacks one most
+// likely lags, and must not be believed: a plan would take rules that name the group
+// for a stranger's, and a Delete would leave it behind. After some patience the group
+// counts as gone.
+func (e *Edge) ObserveAgain(ctx context.Context, known Observed) (Observed, error) {
+	lag := lagging{}
+	for {
+		observed, err := e.Observe(ctx)
+		if err != nil || observed.shows(known) || !lag.patient() {
+			return observed, err
+		}
+		if err := lag.wait(ctx); err != nil {
+			return Observed{}, err
+		}
+	}
+}
+
+func (o Observed) shows(known Observed) bool {
+	for identity := range known.GroupIDs {
+		if !o.State.Has(identity) {
+			return false
+		}
+	}
+	return true
+}
+
 // describe reads every page of the groups that match all filters.
 func (e *Edge) describe(ctx context.Context, filters ...types.Filter) ([]types.SecurityGroup, error) {
 	var groups []types.SecurityGroup

@@ -67,10 +67,12 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 		}
 		if len(blockers) == 0 {
 			for _, batch := range batches {
-				if err = e.removeOnce(ctx, observed, batch, tierOrder); err != nil {
+				var tried []chain.Identity
+				tried, err = e.removeOnce(ctx, observed, batch, tierOrder)
+				observed = observed.without(tried)
+				if err != nil {
 					break
 				}
-				observed = observed.without(batch)
 			}
 			if err == nil {
 				return nil
@@ -83,7 +85,7 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 		if ended := wait.wait(ctx); ended != nil {
 			return e.blocked(context.WithoutCancel(ctx), observed, all, blockers, errors.Join(ended, err))
 		}
-		if observed, err = e.Observe(ctx); err != nil {
+		if observed, err = e.ObserveAgain(ctx, observed); err != nil {
 			return err
 		}
 	}
@@ -102,8 +104,9 @@ func (o Observed) without(gone []chain.Identity) Observed {
 // removeOnce deletes groups in two waves, the tiers by the parity of their place
 // from the end, so that nearly half of the rules between them go with their
 // group. A rule that names a group is revoked first where its own group is not
-// gone by then. EC2 lets a group go that is named only by itself.
-func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string) error {
+// gone by then. EC2 lets a group go that is named only by itself. It returns the
+// groups that were deleted, or that EC2 did not know.
+func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
 	wave := waves(doomed, tierOrder)
 	var revoke plan.Plan
@@ -125,20 +128,34 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain
 	}
 	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.String("plan", revoke.String()))
 	if err := run.apply(ctx, revoke); err != nil {
-		return err
+		return nil, err
+	}
+	tried := make([]bool, len(doomed))
+	gone := func() []chain.Identity {
+		var all []chain.Identity
+		for i, identity := range doomed {
+			if tried[i] {
+				all = append(all, identity)
+			}
+		}
+		return all
 	}
 	for _, turn := range []int{0, 1} {
 		var tasks []func() error
-		for _, identity := range doomed {
+		for i, identity := range doomed {
 			if wave[identity] == turn {
-				tasks = append(tasks, func() error { return e.deleteGroup(ctx, observed.GroupIDs[identity]) })
+				tasks = append(tasks, func() error {
+					err := e.deleteGroup(ctx, observed.GroupIDs[identity])
+					tried[i] = err == nil || IsGroupNotFound(err)
+					return err
+				})
 			}
 		}
 		if err := parallel(tasks); err != nil {
-			return err
+			return gone(), err
 		}
 	}
-	return nil
+	return gone(), nil
 }
 
 // waves says for each group to delete whether it goes first (0) or second (1).
@@ -166,14 +183,15 @@ func (e *Edge) deleteGroup(ctx context.Context, id string) error {
 		_, err := e.API.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})
 		return err
 	})
+	if err == nil {
+		return nil
+	}
+	err = &CallError{Doing: "deleting security group (" + id + ")", Err: err}
 	// A group that EC2 does not know is gone, or too young: observing tells.
 	if isLapsed(err) || IsGroupNotFound(err) {
-		return errStaleView
+		return fmt.Errorf("%w: %w", errStaleView, err)
 	}
-	if err != nil {
-		return &CallError{Doing: "deleting security group (" + id + ")", Err: err}
-	}
-	return nil
+	return err
 }
 
 // interfaces names the network interfaces that use groups.

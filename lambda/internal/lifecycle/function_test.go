@@ -1,0 +1,39 @@
+package lifecycle_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"sgchain/lambda/internal/lifecycle"
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/provider"
+	"sgchain/lambda/internal/sg"
+)
+
+// inProcess is the function under test: the handler, one for each invocation, with
+// what one process has in common.
+func inProcess(log io.Writer) lifecycle.Function {
+	limiter := &sg.Limiter{}
+	return func(ctx context.Context, delivery lifecycle.Delivery) error {
+		lines := slog.New(slog.DiscardHandler)
+		if log != nil {
+			lines = slog.New(slog.NewTextHandler(log, nil))
+		}
+		handler := &provider.Handler{
+			EC2: delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: "arn:provider", Limiter: limiter, Log: lines,
+			Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: delivery.Mail}, Log: lines},
+		}
+		return handler.Handle(ctx, lifecycle.FunctionARN, delivery.Event)
+	}
+}
+
+// play lives a history in a bubble of virtual time.
+func play(t *testing.T, h lifecycle.History, story bool) (out lifecycle.Outcome) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(nil), story) })
+	return out
+}

@@ -1,0 +1,513 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/internal/world"
+)
+
+// History is the life of a stack, as plain data. Times are in seconds.
+type History struct {
+	Habits Habits
+	World  Setting
+	Steps  []Step
+}
+
+// Setting is what kind of EC2 it happens in.
+type Setting struct {
+	PageSize             int  `json:",omitempty"`
+	Lag, TagLag, Newborn int  `json:",omitempty"`
+	OneByOne             bool `json:",omitempty"`
+	Default              bool `json:",omitempty"`
+}
+
+// Step is one operation, or a stranger's hand between two.
+type Step struct {
+	// Do is create, update, remove, delete, or a deed of a stranger's hand. An update
+	// of what is not there creates it.
+	Do           string
+	Chain        Chain
+	SiblingFails bool     `json:",omitempty"`
+	NoRollback   bool     `json:",omitempty"`
+	Nested       bool     `json:",omitempty"`
+	Retain       bool     `json:",omitempty"`
+	Linger       int      `json:",omitempty"`
+	Mishaps      []Mishap `json:",omitempty"`
+	Pick         int      `json:",omitempty"`
+	Rest         int      `json:",omitempty"`
+}
+
+// End stands among the events sent where the stack is deleted at last.
+const End = "the stack is deleted"
+
+// VPC is where the chain lives.
+const VPC = "vpc-0123456789abcdef0"
+
+// Outcome is what a history came to.
+type Outcome struct {
+	Failure *Failure
+	Events  int
+	Rows    map[string]bool
+	Kinds   map[string]bool
+	Checks  map[string]int
+	// Sent is the events as CloudFormation sent them, with its IDs named X, Y, ... in
+	// the order in which they came up.
+	Sent  []string
+	Story []string
+	// World is how the world was before the stack was deleted.
+	World string
+}
+
+// Play lives a history with a function. It is to run under a virtual clock. With a
+// story it keeps what happened, line by line.
+func Play(h History, function Function, story bool) Outcome {
+	p := &player{history: h, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
+	ec2World := &world.World{
+		Latency: 97 * time.Millisecond, PageSize: h.World.PageSize, OneByOne: h.World.OneByOne,
+		Lag: seconds(h.World.Lag), TagLag: seconds(h.World.TagLag), Newborn: seconds(h.World.Newborn),
+	}
+	if h.World.Default {
+		ec2World.AddVPC(VPC, world.Default)
+	} else {
+		ec2World.AddVPC(VPC)
+	}
+	p.cf = &CloudFormation{
+		World: ec2World, Function: function, Habits: h.Habits, Limit: 10 * time.Minute, Patience: 1020 * time.Second,
+		RetryAfter: []time.Duration{time.Minute, 2 * time.Minute}, Moves: 5 * time.Second, Rests: settledAfter,
+		OnRow: func(row string) { p.out.Rows[row] = true },
+	}
+	started := time.Now()
+	p.cf.OnStep = func(text string) {
+		if event, found := strings.CutPrefix(text, "event "); found {
+			p.out.Events++
+			p.out.Sent = append(p.out.Sent, event)
+		}
+		if story {
+			p.out.Story = append(p.out.Story, fmt.Sprintf("%8.3f  %s", time.Since(started).Seconds(), text))
+		}
+	}
+	p.strangers()
+	p.watch = NewWatch(p.cf)
+	p.cf.OnHand = p.watch.Hand
+	for i, step := range h.Steps {
+		p.cf.step("STEP %d %s %s", i, step.Do, printed(step.Chain))
+		if p.step(step); p.watch.Failed() != nil || p.over {
+			break
+		}
+		<-time.After(seconds(max(step.Rest, 1)))
+		if story {
+			p.cf.step("world:\n%s", ec2World)
+		}
+	}
+	if p.watch.Failed() == nil {
+		p.end()
+	}
+	p.cf.Drain()
+	if p.watch.Failed() == nil {
+		p.nothingLeft()
+	}
+	if story {
+		p.cf.step("world:\n%s", ec2World)
+	}
+	p.out.Failure, p.out.Checks = p.watch.Failed(), p.watch.Checks()
+	return p.out
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+func printed(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+type player struct {
+	history History
+	cf      *CloudFormation
+	watch   *Watch
+	out     Outcome
+	before  string // the strangers' groups
+	over    bool
+	chain   *Chain // what is deployed
+}
+
+// strangers puts groups into the world that are none of ours: one without tags, and
+// one of another chain of the same provider.
+func (p *player) strangers() {
+	c := p.cf.World.Client("stranger")
+	ctx := p.cf.background()
+	for name, stack := range map[string]string{"stranger": "", "of another chain": strings.Replace(StackID, "Shop", "Other", 1)} {
+		in := &ec2.CreateSecurityGroupInput{GroupName: aws.String(name), Description: aws.String(name), VpcId: aws.String(VPC)}
+		if stack != "" {
+			in.TagSpecifications = []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{
+				{Key: aws.String("sgchain:stack-id"), Value: aws.String(stack)},
+				{Key: aws.String("sgchain:logical-id"), Value: aws.String(LogicalID)},
+				{Key: aws.String("sgchain:tier"), Value: aws.String("A")},
+				{Key: aws.String("sgchain:chain"), Value: aws.String("1:sgchain-0")},
+			}}}
+		}
+		if _, err := c.CreateSecurityGroup(ctx, in); err != nil {
+			panic(err) // the world is empty and the group is well formed
+		}
+	}
+	p.before = p.foreign()
+}
+
+// foreign prints the groups that lack our tags, but for those that hands made.
+func (p *player) foreign() string {
+	var all []string
+	for _, block := range strings.SplitAfter(p.cf.World.String(), "\n") {
+		if !strings.HasPrefix(block, " ") && !strings.HasPrefix(block, "interface ") {
+			all = append(all, "")
+		}
+		if len(all) > 0 {
+			all[len(all)-1] += block
+		}
+	}
+	return strings.Join(slices.DeleteFunc(all, func(block string) bool {
+		return strings.Contains(block, "sgchain:stack-id="+StackID) || strings.HasPrefix(block, "by-hand-")
+	}), "")
+}
+
+func (p *player) step(step Step) {
+	for _, mishap := range step.Mishaps {
+		p.meets(mishap)
+	}
+	if step.SiblingFails {
+		p.out.Kinds["another resource fails"] = true
+	}
+	switch step.Do {
+	case "update", "create":
+		p.build(step)
+	case "remove":
+		if p.chain != nil {
+			p.watch.Begin(*p.chain)
+			p.cf.Update(step.operation(nil))
+			if step.Retain {
+				p.over = true // what is retained is its owner's
+			}
+			p.chain = nil
+			p.watch.Empty()
+		}
+	default:
+		p.out.Kinds["hand "+step.Do] = true
+		p.watch.Hand(world.Hand{Deed: world.Deed(step.Do), Pick: step.Pick})
+	}
+}
+
+func (p *player) meets(m Mishap) {
+	for _, fault := range m.Faults {
+		p.out.Kinds[fault.Kind] = true
+	}
+	for kind, met := range map[string]bool{
+		"duplicate": len(m.Again) > 0, "status denied": m.Denied, "status behind": m.Behind > 0, "answer lost": m.Answer == "lost",
+		"answer late": m.Answer == "late", "answer without ID": m.Answer == "without ID", "cancelled": m.Cancel > 0,
+	} {
+		if met {
+			p.out.Kinds[kind] = true
+		}
+	}
+}
+
+func (s Step) operation(properties map[string]any) Operation {
+	return Operation{
+		Properties: properties, SiblingFails: s.SiblingFails, NoRollback: s.NoRollback,
+		Nested: s.Nested, Retain: s.Retain, Linger: seconds(s.Linger), Mishaps: s.Mishaps,
+	}
+}
+
+// undisturbed says whether nothing went wrong in a step: then it has to succeed.
+func (s Step) undisturbed() bool { return len(s.Mishaps) == 0 && !s.SiblingFails }
+
+func (p *player) build(step Step) {
+	properties := step.Chain.Properties(VPC)
+	if p.chain != nil && reflect.DeepEqual(step.Chain, *p.chain) {
+		return // CloudFormation sends nothing where no property changes
+	}
+	p.watch.Begin(step.Chain)
+	var ok bool
+	if p.chain == nil {
+		ok = p.cf.Create(step.operation(properties))
+	} else {
+		ok = p.cf.Update(step.operation(properties))
+	}
+	switch {
+	case ok:
+		p.chain = &step.Chain
+		p.watch.Settle(step.Chain)
+	case step.undisturbed():
+		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
+	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
+		p.over = true // only the stack's deletion is left
+	case p.cf.StackStatus() == "UPDATE_ROLLBACK_COMPLETE" && p.chain != nil && !p.out.Rows["16 skipped"]:
+		p.watch.Settle(*p.chain)
+	}
+}
+
+// end deletes the stack, once nobody else uses its groups.
+func (p *player) end() {
+	p.cf.World.RemoveHands()
+	p.cf.step("STEP delete the stack")
+	p.out.Sent = append(p.out.Sent, End)
+	p.out.World = p.cf.World.String()
+	if !p.cf.Delete(Operation{Linger: 30 * time.Second}) {
+		p.watch.violate(Crash, "the stack cannot be deleted: "+p.cf.StackStatus())
+	}
+}
+
+// nothingLeft holds the world after the end against what it was before.
+func (p *player) nothingLeft() {
+	p.watch.count(Crash)
+	text := p.cf.World.String()
+	switch {
+	case strings.Contains(text, "sgchain:stack-id="+StackID) && !p.cf.abandoned:
+		p.watch.violate(Crash, "groups are left behind")
+	case p.foreign() != p.before:
+		p.watch.violate(HandsOff, "a stranger's group has changed")
+	}
+}
+
+// Draw makes a history from a seed.
+func Draw(seed, index uint64) History {
+	r := &drawer{rand.New(rand.NewPCG(seed, index))} //nolint:gosec // chance that can be repeated
+	h := History{
+		Habits: Habits{
+			CleanupShows: pick(r, "new", "old"), RemovedShows: pick(r, "deleting", "absent"), RollbackCarries: pick(r, "new", "old"),
+			GoneShows: pick(r, "deleted", "absent"), CleanupBrings: pick(r, "old", "new"), Undated: r.oneIn(4), InventsAlways: r.oneIn(3), CreatesFirst: r.oneIn(2),
+		},
+		World: Setting{
+			PageSize: pick(r, 0, 0, 1, 2), Lag: pick(r, 0, 0, 0, 1, 3), TagLag: pick(r, 0, 0, 0, 2), Newborn: pick(r, 0, 0, 0, 2),
+			OneByOne: r.oneIn(2), Default: r.oneIn(4),
+		},
+	}
+	chain := r.chain()
+	h.Steps = []Step{{Do: "create", Chain: chain, Rest: r.rest()}}
+	if r.oneIn(6) {
+		h.Steps[0].Mishaps = r.mishaps()
+		h.Steps[0].SiblingFails, h.Steps[0].NoRollback = r.oneIn(8), r.oneIn(3)
+	}
+	for range 2 + r.IntN(4) {
+		step := Step{Do: "update", Rest: r.rest()}
+		switch n := r.IntN(20); {
+		case n == 0:
+			step.Do = "remove"
+		case n <= 2:
+			step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
+			h.Steps = append(h.Steps, step)
+			continue
+		default:
+			// Back to where it was, now and then: X -> Y -> X.
+			if step.Chain = r.variant(chain); r.oneIn(4) {
+				step.Chain = h.Steps[r.IntN(len(h.Steps))].Chain
+			}
+			if len(step.Chain.Tiers) == 0 {
+				step.Chain = r.chain()
+			}
+			chain = step.Chain
+		}
+		step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), r.oneIn(20)
+		if r.oneIn(3) {
+			step.Linger = 1 + r.IntN(900)
+		}
+		if r.oneIn(2) {
+			step.Mishaps = r.mishaps()
+		}
+		h.Steps = append(h.Steps, step)
+	}
+	return h
+}
+
+type drawer struct{ *rand.Rand }
+
+func pick[T any](r *drawer, from ...T) T { return from[r.IntN(len(from))] }
+
+func (r *drawer) oneIn(n int) bool { return r.IntN(n) == 0 }
+
+func (r *drawer) rest() int { return pick(r, 1, 30, 65, 120, longRest) }
+
+var tierNames = []string{"A", "B", "C", "D"}
+
+func (r *drawer) chain() Chain {
+	names := slices.Clone(tierNames)
+	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	names = names[:1+r.IntN(len(names))]
+	var c Chain
+	for _, name := range names {
+		c.Tiers = append(c.Tiers, r.tier(name, names))
+	}
+	return c
+}
+
+func (r *drawer) tier(name string, names []string) Tier {
+	t := Tier{Name: name, Named: r.oneIn(2), Text: pick(r, "", "", "first", "second"), Egress: pick(r, "all", "all", "chain", "chain", "none")}
+	sources := append([]string{"internet", "10.0.0.0/8", "203.0.113.0/24", "self"}, names...)
+	for _, port := range ports()[:3] {
+		if !r.oneIn(2) {
+			continue
+		}
+		door := Door{Port: port}
+		for range 1 + r.IntN(3) {
+			if source := pick(r, sources...); !slices.Contains(door.Sources, source) && !(source == name && slices.Contains(door.Sources, "self")) && !(source == "self" && slices.Contains(door.Sources, name)) {
+				door.Sources = append(door.Sources, source)
+			}
+		}
+		t.Doors = append(t.Doors, door)
+	}
+	return t
+}
+
+// variant is a chain with something changed, or another one.
+func (r *drawer) variant(c Chain) Chain {
+	if r.oneIn(3) || len(c.Tiers) == 0 {
+		return r.chain()
+	}
+	tiers := slices.Clone(c.Tiers)
+	var names []string
+	for _, one := range tiers {
+		names = append(names, one.Name)
+	}
+	for range 1 + r.IntN(2) {
+		i := r.IntN(len(tiers))
+		tiers[i] = r.tier(tiers[i].Name, names)
+	}
+	return Chain{Tiers: tiers}
+}
+
+func (r *drawer) mishaps() []Mishap {
+	all := make([]Mishap, 1+r.IntN(3))
+	for i := range all {
+		if i > 0 && r.oneIn(2) {
+			continue
+		}
+		switch r.IntN(8) {
+		case 0:
+			all[i].Again = []int{1 + r.IntN(300), 1 + r.IntN(20)}[:1+r.IntN(2)]
+		case 1:
+			all[i].Cancel = 1 + r.IntN(20)
+			all[i].Faults = append(all[i].Faults, Fault{Call: 1 + r.IntN(8), Kind: "hang", Seconds: 1 + r.IntN(30)})
+		case 2:
+			all[i].Answer = pick(r, "lost", "late", "without ID")
+		case 3:
+			all[i].Denied = r.oneIn(2)
+			all[i].Behind = r.IntN(3)
+		default:
+			for range 1 + r.IntN(2) {
+				all[i].Faults = append(all[i].Faults, Fault{Call: 1 + r.IntN(12), Kind: pick(r, Kinds()...), Pick: r.IntN(1 << 16), Seconds: 1 + r.IntN(8)})
+			}
+		}
+	}
+	return all
+}
+
+// Shrink looks for a smaller history that fails as well, until there is none.
+func Shrink(h History, fails func(History) bool) History {
+	for {
+		place := slices.IndexFunc(h.smaller(), fails)
+		if place < 0 {
+			return h
+		}
+		h = h.smaller()[place]
+	}
+}
+
+// smaller lists histories with one thing less.
+func (h History) smaller() []History {
+	var all []History
+	try := func(change func(*History)) {
+		next := h.clone()
+		if change(&next); next.size() < h.size() {
+			all = append(all, next)
+		}
+	}
+	for i := len(h.Steps) - 1; i > 0; i-- {
+		try(func(n *History) { n.Steps = slices.Delete(n.Steps, i, i+1) })
+	}
+	for i, step := range h.Steps {
+		try(func(n *History) { n.Steps[i].Mishaps = nil })
+		try(func(n *History) { n.Steps[i].SiblingFails = false })
+		try(func(n *History) { n.Steps[i].NoRollback = false })
+		try(func(n *History) { n.Steps[i].Nested, n.Steps[i].Retain = false, false })
+		try(func(n *History) { n.Steps[i].Linger = 0 })
+		try(func(n *History) { n.Steps[i].Rest = longRest })
+		if i > 0 && len(h.Steps[i-1].Chain.Tiers) > 0 {
+			try(func(n *History) { n.Steps[i].Chain = n.Steps[i-1].Chain })
+		}
+		for j, mishap := range step.Mishaps {
+			try(func(n *History) { n.Steps[i].Mishaps[j] = Mishap{} })
+			for k := range mishap.Faults {
+				try(func(n *History) { f := &n.Steps[i].Mishaps[j].Faults; *f = slices.Delete(*f, k, k+1) })
+			}
+			for k := range mishap.Again {
+				try(func(n *History) { a := &n.Steps[i].Mishaps[j].Again; *a = slices.Delete(*a, k, k+1) })
+			}
+		}
+		all = append(all, h.smallerChains(i)...)
+	}
+	try(func(n *History) { n.World = Setting{} })
+	try(func(n *History) { n.World = Setting{Lag: n.World.Lag} })
+	try(func(n *History) { n.Habits = Habits{} })
+	try(func(n *History) { n.Habits.Undated = false })
+	return all
+}
+
+// size is how much there is to read in a history; odd pauses count.
+func (h History) size() int {
+	size := len(printed(h))
+	for _, step := range h.Steps {
+		if step.Rest != longRest {
+			size += len(printed(longRest)) + 1
+		}
+	}
+	return size
+}
+
+// longRest is a pause in which everything that is late has come.
+const longRest = 400
+
+func (h History) smallerChains(i int) []History {
+	var all []History
+	for t, tier := range h.Steps[i].Chain.Tiers {
+		edit := func(change func(*Chain)) {
+			next := h.clone()
+			change(&next.Steps[i].Chain)
+			all = append(all, next)
+		}
+		if len(h.Steps[i].Chain.Tiers) > 1 && !slices.ContainsFunc(h.Steps[i].Chain.Tiers, func(other Tier) bool {
+			return other.Name != tier.Name && slices.ContainsFunc(other.Doors, func(d Door) bool { return slices.Contains(d.Sources, tier.Name) })
+		}) {
+			edit(func(c *Chain) { c.Tiers = slices.Delete(c.Tiers, t, t+1) })
+		}
+		if tier.Egress != "all" {
+			edit(func(c *Chain) { c.Tiers[t].Egress = "all" })
+		}
+		for d, door := range tier.Doors {
+			edit(func(c *Chain) { c.Tiers[t].Doors = slices.Delete(c.Tiers[t].Doors, d, d+1) })
+			for s := range door.Sources {
+				if len(door.Sources) > 1 {
+					edit(func(c *Chain) { x := &c.Tiers[t].Doors[d].Sources; *x = slices.Delete(*x, s, s+1) })
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (h History) clone() History {
+	var next History
+	if err := json.Unmarshal([]byte(printed(h)), &next); err != nil {
+		panic(err) // it was printed just now
+	}
+	return next
+}

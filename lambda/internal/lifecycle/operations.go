@@ -1,0 +1,469 @@
+package lifecycle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+)
+
+// Operation is what is done to the stack, and how it goes.
+type Operation struct {
+	// Properties are the chain's; nil takes it out of the template.
+	Properties map[string]any
+	// SiblingFails lets another resource fail once this one is done.
+	SiblingFails bool
+	// NoRollback leaves what failed as it is ("preserve successfully provisioned
+	// resources").
+	NoRollback bool
+	// Nested makes it the stack of a child: once it is done it waits for its parent,
+	// and only then cleans up or rolls back.
+	Nested bool
+	// Retain keeps the groups: DeletionPolicy and UpdateReplacePolicy.
+	Retain bool
+	// Linger is how long the last dependent goes on using an old group once that is
+	// to be deleted.
+	Linger time.Duration
+	// Mishaps are those of the events, one after the other: the first event, the
+	// rollback's or the cleanup's, and so on. Missing ones go well.
+	Mishaps []Mishap
+}
+
+// course is an operation under way.
+type course struct {
+	*CloudFormation
+	Operation
+
+	sent int
+}
+
+// request sends the next event and waits for its answer.
+func (o *course) request(kind cfn.RequestType, id string, now, old map[string]any) (cfn.Response, string) {
+	var mishap Mishap
+	if o.sent < len(o.Mishaps) {
+		mishap = o.Mishaps[o.sent]
+	}
+	o.sent++
+	return o.await(o.send(kind, id, now, old, mishap))
+}
+
+func (c *CloudFormation) row(row string) {
+	c.step("row %s", row)
+	if c.OnRow != nil {
+		c.OnRow(row)
+	}
+}
+
+// record keeps what an answer gives for good.
+func (c *CloudFormation) record(answer cfn.Response, properties map[string]any) {
+	tiers := map[string]string{}
+	for key, value := range answer.Data {
+		if tier, found := strings.CutSuffix(key, "SecurityGroupId"); found {
+			tiers[tier] = fmt.Sprint(value)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stack.properties, c.stack.tiers = properties, tiers
+}
+
+// Create makes the stack, or adds the chain to a stack that has none. It says whether
+// that succeeded.
+func (c *CloudFormation) Create(op Operation) bool {
+	o := &course{CloudFormation: c, Operation: op}
+	forward, undone, failed, cleanup := "CREATE", "ROLLBACK", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS"
+	adding := c.StackStatus() != "" && c.StackStatus() != "DELETE_COMPLETE"
+	if adding {
+		forward, undone, failed, cleanup = "UPDATE", "UPDATE_ROLLBACK", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+		c.begin("UPDATE_IN_PROGRESS")
+		if c.failedID != "" {
+			return o.createAgain()
+		}
+	}
+	c.set(forward+"_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+	answer, why := o.request(cfn.RequestCreate, "", op.Properties, nil)
+	id := answer.PhysicalResourceID
+	switch {
+	case why != "":
+		id = Invented
+		c.row("4")
+		c.set(forward+"_IN_PROGRESS", "CREATE_FAILED", "")
+	case answer.Status == cfn.StatusSuccess:
+		c.record(answer, op.Properties)
+		c.set(forward+"_IN_PROGRESS", "CREATE_COMPLETE", id)
+		c.move()
+		if !op.SiblingFails {
+			c.row("1")
+			if adding {
+				c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
+			}
+			c.set(forward+"_COMPLETE", "", "")
+			return true
+		}
+		c.row("4 simple")
+		if c.Habits.InventsAlways {
+			id = Invented
+		}
+	default:
+		c.row("2")
+		c.set(forward+"_IN_PROGRESS", "CREATE_FAILED", id)
+	}
+	if op.NoRollback && why == "" && answer.Status != cfn.StatusSuccess {
+		c.row("17")
+		c.failedID = id
+		c.set(failed, "", "")
+		return false
+	}
+	if adding {
+		c.row("11")
+		c.set("UPDATE_ROLLBACK_IN_PROGRESS", "", "")
+	}
+	o.undoCreate(id, undone, cleanup, adding)
+	return false
+}
+
+// undoCreate deletes what a Create left.
+func (o *course) undoCreate(id, undone, cleanup string, adding bool) {
+	c := o.CloudFormation
+	c.leave(o.Linger)
+	o.showRemoved(cleanup, id)
+	if !adding {
+		answer, why := o.request(cfn.RequestDelete, id, o.Properties, nil)
+		if why == "" && answer.Status == cfn.StatusSuccess {
+			c.set(undone+"_COMPLETE", "DELETE_COMPLETE", id)
+			return
+		}
+		c.row("15")
+		c.set("ROLLBACK_FAILED", "DELETE_FAILED", id)
+		return
+	}
+	c.abandoned = !o.cleanup(id, o.Properties) || c.abandoned
+	c.set(undone+"_COMPLETE", absent, "")
+}
+
+// showRemoved records a resource that is about to be deleted with its operation.
+func (o *course) showRemoved(stack, id string) {
+	if strings.HasSuffix(stack, "_CLEANUP_IN_PROGRESS") && o.Habits.RemovedShows == "absent" {
+		o.set(stack, absent, "")
+		return
+	}
+	o.set(stack, "DELETE_IN_PROGRESS", id)
+}
+
+// createAgain is the next operation after a Create that stayed failed: what has no
+// last known stable state is deleted and made anew.
+func (o *course) createAgain() bool {
+	c := o.CloudFormation
+	failed := c.failedID
+	c.failedID = ""
+	drop := func(status string) {
+		c.set(status, "DELETE_IN_PROGRESS", failed)
+		_, _ = o.request(cfn.RequestDelete, failed, o.Properties, nil)
+	}
+	if !c.Habits.CreatesFirst {
+		drop("UPDATE_IN_PROGRESS")
+	}
+	c.set("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+	answer, why := o.request(cfn.RequestCreate, "", o.Properties, nil)
+	if why != "" || answer.Status != cfn.StatusSuccess {
+		id := answer.PhysicalResourceID
+		if why != "" {
+			id = Invented
+		}
+		c.set("UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_FAILED", id)
+		if c.Habits.CreatesFirst && failed != id {
+			o.showRemoved("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", failed)
+			o.cleanup(failed, o.Properties)
+		}
+		o.undoCreate(id, "UPDATE_ROLLBACK", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", true)
+		return false
+	}
+	c.record(answer, o.Properties)
+	c.set("UPDATE_IN_PROGRESS", "CREATE_COMPLETE", answer.PhysicalResourceID)
+	c.move()
+	c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
+	if c.Habits.CreatesFirst {
+		o.cleanup(failed, o.Properties)
+	}
+	c.set("UPDATE_COMPLETE", "", "")
+	return true
+}
+
+// Update changes the chain. It says whether that succeeded.
+func (c *CloudFormation) Update(op Operation) bool {
+	if op.Properties == nil {
+		return c.remove(op)
+	}
+	o := &course{CloudFormation: c, Operation: op}
+	old, id := c.stack.properties, c.ID()
+	c.begin("UPDATE_IN_PROGRESS")
+	c.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
+	before := c.GroupIDs()
+	answer, why := o.request(cfn.RequestUpdate, id, op.Properties, old)
+	if why == "" && answer.Status == cfn.StatusSuccess {
+		return o.updated(answer, id, old, before)
+	}
+	recorded := id
+	switch {
+	case why != "":
+		c.row("cancelled Update")
+	case answer.PhysicalResourceID != id:
+		c.row("8")
+		recorded = answer.PhysicalResourceID
+	default:
+		c.row("7")
+	}
+	c.set("UPDATE_IN_PROGRESS", "UPDATE_FAILED", recorded)
+	if op.NoRollback && why == "" {
+		c.row("17")
+		c.set("UPDATE_FAILED", "", "")
+		return false
+	}
+	return o.rollback(old, op.Properties, id, recorded, before)
+}
+
+// updated is what follows an Update that succeeded: dependents move, and what was
+// replaced is cleaned up, or everything is taken back.
+func (o *course) updated(answer cfn.Response, id string, old map[string]any, before map[string]string) bool {
+	c := o.CloudFormation
+	replaced := answer.PhysicalResourceID != id
+	c.skipped = false
+	c.record(answer, o.Properties)
+	c.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+	c.join()
+	if o.Nested {
+		c.row("18")
+		c.rest()
+	}
+	if o.SiblingFails {
+		c.row(map[bool]string{true: "10", false: "9"}[replaced])
+		if o.Nested {
+			c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
+			c.rest()
+		}
+		return o.rollback(old, o.Properties, id, answer.PhysicalResourceID, before)
+	}
+	c.part(o.Linger)
+	if replaced {
+		o.cleanupReplaced("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id, answer.PhysicalResourceID, old)
+	} else {
+		c.row("5")
+		c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
+	}
+	c.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+	return true
+}
+
+// rollback sends the Update to the old properties, until it succeeds or is skipped.
+func (o *course) rollback(old, failed map[string]any, oldID, recorded string, before map[string]string) bool {
+	c := o.CloudFormation
+	carried := recorded
+	if c.Habits.RollbackCarries == "old" {
+		carried = oldID
+	}
+	for attempt := range 3 {
+		c.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", carried)
+		answer, why := o.request(cfn.RequestUpdate, carried, old, failed)
+		if why == "" && answer.Status == cfn.StatusSuccess {
+			c.record(answer, old)
+			c.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+			c.join()
+			c.part(o.Linger)
+			if recorded != answer.PhysicalResourceID {
+				o.cleanupReplaced("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", recorded, answer.PhysicalResourceID, failed)
+			} else {
+				c.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
+			}
+			c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+			return false
+		}
+		c.row("16")
+		c.set("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", carried)
+		c.rest()
+		if attempt == 2 {
+			break
+		}
+	}
+	// ContinueUpdateRollback with the resource skipped: it counts as rolled back.
+	c.row("16 skipped")
+	c.mu.Lock()
+	c.stack.properties, c.stack.tiers, c.skipped = old, before, true
+	c.mu.Unlock()
+	c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", carried)
+	return false
+}
+
+// cleanupReplaced deletes a replaced ID.
+func (o *course) cleanupReplaced(status, id, recorded string, properties map[string]any) {
+	c := o.CloudFormation
+	if o.Retain {
+		c.row("20")
+		c.set(status, "", "")
+		return
+	}
+	c.row("6")
+	if c.Habits.CleanupBrings == "new" {
+		properties = o.Properties
+	}
+	if c.Habits.CleanupShows == "old" {
+		c.set(status, "DELETE_IN_PROGRESS", id)
+	} else {
+		c.set(status, "UPDATE_COMPLETE", recorded)
+	}
+	o.cleanup(id, properties)
+}
+
+// cleanup tries three times to delete, and goes on whatever comes of it. It says
+// whether that succeeded.
+func (o *course) cleanup(id string, properties map[string]any) bool {
+	for range 3 {
+		answer, why := o.request(cfn.RequestDelete, id, properties, nil)
+		if why == "" && answer.Status == cfn.StatusSuccess {
+			return true
+		}
+	}
+	o.row("14")
+	return false
+}
+
+// remove takes the chain out of the template.
+func (c *CloudFormation) remove(op Operation) bool {
+	o := &course{CloudFormation: c, Operation: op}
+	id, properties := c.ID(), c.stack.properties
+	// What an Update made that failed and was not rolled back bears an ID that was never
+	// answered, and looks like the live chain beside a replaced one: the Delete leaves it
+	// (residue; see docs/lifecycle.md).
+	half := strings.HasSuffix(c.StackStatus(), "_FAILED") || c.skipped
+	c.row("12")
+	c.begin("UPDATE_IN_PROGRESS")
+	c.leave(op.Linger)
+	if op.Retain {
+		c.row("19")
+		c.abandoned = true
+	} else {
+		o.showRemoved("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id)
+		c.abandoned = !o.cleanup(id, properties) || half || c.abandoned
+	}
+	c.set("UPDATE_COMPLETE", absent, "")
+	c.mu.Lock()
+	c.stack.properties, c.stack.tiers = nil, nil
+	c.mu.Unlock()
+	return true
+}
+
+// Delete deletes the stack, once more where that fails, and says whether it is gone.
+func (c *CloudFormation) Delete(op Operation) bool {
+	o := &course{CloudFormation: c, Operation: op}
+	id, properties := c.ID(), c.stack.properties
+	c.abandoned = c.abandoned || op.Retain
+	if c.failedID != "" {
+		id = c.failedID
+		c.failedID = ""
+	}
+	c.leave(op.Linger)
+	for range 3 {
+		c.row("13")
+		if id == "" || op.Retain {
+			break
+		}
+		c.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
+		answer, why := o.request(cfn.RequestDelete, id, properties, nil)
+		if why == "" && answer.Status == cfn.StatusSuccess {
+			id, c.abandoned = "", false
+			break
+		}
+		c.set("DELETE_FAILED", "DELETE_FAILED", id)
+		c.rest()
+	}
+	if id != "" && !op.Retain {
+		return false
+	}
+	gone := "DELETE_COMPLETE"
+	if c.Habits.GoneShows == "absent" {
+		gone = ""
+	}
+	c.set(gone, absent, "")
+	return true
+}
+
+// rest is the time that people take between two operations.
+func (c *CloudFormation) rest() { <-time.After(c.Rests) }
+
+// move lets dependents begin, or go where the last answer says, all at once.
+func (c *CloudFormation) move() {
+	c.join()
+	c.part(0)
+}
+
+// join starts a dependent in each group of the last answer; those that are elsewhere stay
+// for now, as the tasks of a service do while it is being deployed.
+func (c *CloudFormation) join() {
+	for _, tier := range slices.Sorted(maps.Keys(c.GroupIDs())) {
+		group := c.GroupIDs()[tier]
+		one := Member{Interface: "eni-" + tier + "-" + group, Tier: tier, Group: group}
+		if slices.Contains(c.Members(), one) {
+			continue
+		}
+		if err := c.World.Attach(one.Interface, "ECS task of "+tier, group); err != nil {
+			if c.Excused == nil || !c.Excused() {
+				c.violate(AnyToAny, "the answer names group %s of tier %s: %v", group, tier, err)
+			}
+			continue
+		}
+		c.mu.Lock()
+		c.members = append(c.members, one)
+		c.mu.Unlock()
+		c.moved("%s starts in %s", one.Interface, group)
+	}
+}
+
+// part ends the dependents that are not in the groups that were answered last, one
+// by one; the last one of them after it lingered.
+func (c *CloudFormation) part(linger time.Duration) {
+	var leaving []Member
+	for _, one := range c.Members() {
+		if c.GroupIDs()[one.Tier] != one.Group {
+			leaving = append(leaving, one)
+		}
+	}
+	c.end(leaving, linger)
+}
+
+// leave ends all dependents.
+func (c *CloudFormation) leave(linger time.Duration) { c.end(c.Members(), linger) }
+
+func (c *CloudFormation) end(leaving []Member, linger time.Duration) {
+	for i, one := range leaving {
+		if linger > 0 && i == len(leaving)-1 {
+			c.running.Go(func() {
+				<-time.After(linger)
+				c.endOne(one)
+			})
+			return
+		}
+		if c.Moves > 0 {
+			<-time.After(c.Moves)
+		}
+		c.endOne(one)
+	}
+}
+
+func (c *CloudFormation) endOne(one Member) {
+	c.mu.Lock()
+	c.members = slices.DeleteFunc(c.members, func(m Member) bool { return m == one })
+	c.mu.Unlock()
+	if err := c.World.Attach(one.Interface, ""); err != nil {
+		c.violate(AnyToAny, "%v", err)
+	}
+	c.moved("%s ends in %s", one.Interface, one.Group)
+}
+
+func (c *CloudFormation) moved(format string, args ...any) {
+	c.step(format, args...)
+	if c.OnMove != nil {
+		c.OnMove()
+	}
+}

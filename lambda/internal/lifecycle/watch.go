@@ -1,0 +1,297 @@
+package lifecycle
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"sgchain/lambda/internal/world"
+)
+
+// The promises, by the names under which a broken one is reported.
+const (
+	NoGap     = "no gap"
+	NoOpening = "no opening"
+	AnyToAny  = "any to any"
+	Crash     = "crash anywhere"
+	HandsOff  = "hands off"
+	OneAnswer = "one answer"
+)
+
+// Promises lists them.
+func Promises() []string { return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer} }
+
+// Failure is a broken promise.
+type Failure struct{ Promise, Text string }
+
+func (f *Failure) Error() string { return f.Promise + ": " + f.Text }
+
+// Watch holds the promises against the world after every call and every move of a
+// dependent, by what the rules allow between members and from outside.
+type Watch struct {
+	cf *CloudFormation
+
+	mu     sync.Mutex
+	inPlay []Chain         // one at rest, more while an operation has not ended well
+	past   []Chain         // those before, as long as members live in groups from then
+	before map[string]bool // groups that were answered before this operation
+	exempt map[string]bool // flows that a stranger opened or shut
+	hands  bool            // whether one acted in this operation
+	failed *Failure
+	checks map[string]int
+}
+
+// NewWatch makes a watch over a stack and its world.
+func NewWatch(cf *CloudFormation) *Watch {
+	w := &Watch{cf: cf, exempt: map[string]bool{}, checks: map[string]int{}}
+	cf.World.After = w.call
+	cf.OnMove = w.flows
+	cf.OnViolation = w.violate
+	cf.Excused = w.meddled
+	return w
+}
+
+// Failed is the first broken promise, or nil.
+func (w *Watch) Failed() *Failure {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
+}
+
+// Checks counts how often each promise was held against the world.
+func (w *Watch) Checks() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.checks
+}
+
+func (w *Watch) violate(promise, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed == nil {
+		w.failed = &Failure{Promise: promise, Text: text}
+		w.cf.step("BROKEN %s: %s", promise, text)
+	}
+}
+
+func (w *Watch) count(promise string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checks[promise]++
+}
+
+// Begin says that an operation towards a chain begins.
+func (w *Watch) Begin(chain Chain) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inPlay = append(w.inPlay, chain)
+	w.hands = false
+	w.before = w.answered()
+}
+
+// answered is the groups that were answered last.
+func (w *Watch) answered() map[string]bool {
+	ids := map[string]bool{}
+	for _, id := range w.cf.GroupIDs() {
+		ids[id] = true
+	}
+	return ids
+}
+
+// Settle says that an operation ended well, with a chain: nothing else is in play any
+// more, and members reach each other exactly as it says.
+func (w *Watch) Settle(chain Chain) {
+	w.mu.Lock()
+	w.past = append(w.past, w.inPlay...)
+	w.inPlay, w.before = []Chain{chain}, w.answered()
+	if !slices.ContainsFunc(w.cf.Members(), func(m Member) bool { return !w.before[m.Group] }) {
+		w.past = nil
+	}
+	if !w.hands {
+		w.exempt = map[string]bool{}
+	}
+	w.mu.Unlock()
+	w.count(AnyToAny)
+	w.judge(func(flow string, _, _, is bool) {
+		w.violate(AnyToAny, fmt.Sprintf("at rest, %s is %s", flow, openOrShut(is)))
+	})
+}
+
+// Empty says that the chain is gone for good.
+func (w *Watch) Empty() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inPlay = nil
+}
+
+// meddled says whether a stranger acted in this operation.
+func (w *Watch) meddled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hands
+}
+
+// Hand lets a stranger act. What he changes is nobody's fault until the next
+// operation that he leaves alone.
+func (w *Watch) Hand(hand world.Hand) {
+	before := w.snapshot()
+	w.cf.World.Play(hand)
+	w.cf.step("a stranger: %s (%d)", hand.Deed, hand.Pick)
+	after := w.snapshot()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hands = true
+	for flow, was := range before {
+		if after[flow] != was {
+			w.exempt[flow] = true
+		}
+	}
+}
+
+func (w *Watch) call(call world.Call) {
+	w.cf.step("%.200s", call)
+	if !call.Write {
+		return
+	}
+	w.count(HandsOff)
+	for id, tags := range call.Touched {
+		if tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID {
+			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
+		}
+	}
+	w.flows()
+}
+
+// flows checks every flow: open where all chains in play allow it, shut where none
+// lets the target take it or none lets the source send it. (One that only the old
+// chain sends and only the new one takes may be open for a while: rules are
+// authorized before others are revoked.)
+func (w *Watch) flows() {
+	w.count(NoGap)
+	w.count(NoOpening)
+	w.judge(func(flow string, must, may, is bool) {
+		switch {
+		case must && !is:
+			w.violate(NoGap, flow+" is shut")
+		case is && !may:
+			w.violate(NoOpening, flow+" is open")
+		}
+	})
+}
+
+func openOrShut(is bool) string {
+	if is {
+		return "open"
+	}
+	return "shut"
+}
+
+// What flows are looked at: ports that chains open and one that none does, addresses
+// inside and outside of what chains name.
+func ports() []int { return []int{80, 443, 6060, 9999} }
+
+var addresses = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("198.51.100.1")}
+
+// judge goes through the flows of the members there are, and says of each that looks
+// wrong whether all chains in play allow it, whether they may be taken to allow it, and
+// whether the world does. Somebody who stayed in a group that an earlier operation
+// left behind is owed nothing, and may do what any chain since then allowed.
+func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
+	w.mu.Lock()
+	inPlay, exempt, known := w.inPlay, w.exempt, w.answered()
+	everyone := slices.Concat(w.inPlay, w.past)
+	for id := range w.before {
+		known[id] = true
+	}
+	w.mu.Unlock()
+	if len(inPlay) == 0 {
+		return
+	}
+	w.visit(w.cf.Members(), func(one flow, is bool) {
+		if len(exempt) > 0 && exempt[one.String()] {
+			return
+		}
+		chains := inPlay
+		stale := (one.source.Tier != "" && !known[one.source.Group]) || (one.target.Tier != "" && !known[one.target.Group])
+		if stale {
+			chains = everyone
+		}
+		may := slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)
+		must := !stale && !slices.ContainsFunc(chains, func(c Chain) bool { return !one.allowed(c) })
+		if (must && !is) || (is && !may) {
+			verdict(one.String(), must, may, is)
+		}
+	})
+}
+
+// snapshot is all flows between all groups of the chain, whether anybody lives there
+// by now or not.
+func (w *Watch) snapshot() map[string]bool {
+	var groups []Member
+	for _, id := range w.cf.World.Groups() {
+		if w.cf.World.Tag(id, "sgchain:stack-id") == StackID {
+			groups = append(groups, Member{Tier: w.cf.World.Tag(id, "sgchain:tier"), Group: id})
+		}
+	}
+	all := map[string]bool{}
+	w.visit(groups, func(one flow, is bool) { all[one.String()] = is })
+	return all
+}
+
+// flow is one way that traffic could take. Source or target is empty where it is
+// somebody outside.
+type flow struct {
+	source, target Member
+	address        netip.Addr
+	port           int
+}
+
+func (f flow) String() string {
+	end := func(m Member) string {
+		if m.Tier == "" {
+			return f.address.String()
+		}
+		return m.Tier + " (" + m.Group + ")"
+	}
+	return fmt.Sprintf("%s -> %s on %d", end(f.source), end(f.target), f.port)
+}
+
+func (f flow) taken(c Chain) bool {
+	switch {
+	case f.target.Tier == "":
+		return true
+	case f.source.Tier == "":
+		return c.allowsFrom(f.address, f.target.Tier, f.port)
+	}
+	return c.takes(f.source.Tier, f.target.Tier, f.port)
+}
+
+func (f flow) sent(c Chain) bool {
+	switch {
+	case f.target.Tier == "":
+		return c.allowsTo(f.source.Tier)
+	case f.source.Tier == "":
+		return true
+	}
+	return c.sends(f.source.Tier, f.target.Tier, f.port)
+}
+
+func (f flow) allowed(c Chain) bool { return f.taken(c) && f.sent(c) }
+
+func (w *Watch) visit(members []Member, see func(flow, bool)) {
+	ec2 := w.cf.World
+	for _, member := range members {
+		for _, address := range addresses {
+			for _, port := range ports() {
+				see(flow{target: member, address: address, port: port}, ec2.AllowsFrom(address, member.Group, "tcp", int32(port))) //nolint:gosec // a port
+			}
+			see(flow{source: member, address: address, port: 443}, ec2.AllowsTo(member.Group, address, "tcp", 443))
+		}
+		for _, source := range members {
+			for _, port := range ports() {
+				see(flow{source: source, target: member, port: port}, ec2.Allows(source.Group, member.Group, "tcp", int32(port))) //nolint:gosec // a port
+			}
+		}
+	}
+}
