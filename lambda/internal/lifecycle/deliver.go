@@ -195,6 +195,13 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 	}
 	ctx, cancel := context.WithTimeout(c.background(), c.Limit)
 	defer cancel()
+	c.running.Go(func() { // a process that dies does not use up its time
+		select {
+		case <-client.Ended():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	mail := &Mail{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
 	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail})
 	switch delivered := mail.count(); {

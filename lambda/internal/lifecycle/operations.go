@@ -358,6 +358,9 @@ func (c *CloudFormation) remove(op Operation) bool {
 func (c *CloudFormation) Delete(op Operation) bool {
 	o := &course{CloudFormation: c, Operation: op}
 	id, properties := c.ID(), c.stack.properties
+	if c.stack.resource.status == "DELETE_COMPLETE" {
+		id = ""
+	}
 	c.abandoned = c.abandoned || op.Retain
 	if c.failedID != "" {
 		id = c.failedID

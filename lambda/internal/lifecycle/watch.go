@@ -122,6 +122,7 @@ func (w *Watch) Settle(chain Chain) {
 func (w *Watch) Empty() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.past = append(w.past, w.inPlay...)
 	w.inPlay = nil
 }
 

@@ -51,10 +51,13 @@ type Client struct {
 	faults map[int]Fault
 	count  int
 	cut    bool
+	ended  chan struct{}
 }
 
 // Client makes a client.
-func (w *World) Client(name string) *Client { return &Client{world: w, name: name} }
+func (w *World) Client(name string) *Client {
+	return &Client{world: w, name: name, ended: make(chan struct{})}
+}
 
 // FailAt makes a call go wrong: call n, counted from 1 over the life of the client
 // or since Forget.
@@ -85,8 +88,19 @@ func (c *Client) Count() int {
 func (c *Client) Cut() {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
-	c.cut = true
+	c.end()
 }
+
+// end ends the client; the world's lock is held.
+func (c *Client) end() {
+	if !c.cut {
+		c.cut = true
+		close(c.ended)
+	}
+}
+
+// Ended is closed when the client was ended.
+func (c *Client) Ended() <-chan struct{} { return c.ended }
 
 // request is a call before it was made.
 type request struct {
@@ -289,7 +303,9 @@ func (w *World) isCut(c *Client, fault Fault) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was := c.cut
-	c.cut = c.cut || fault.Cut
+	if fault.Cut {
+		c.end()
+	}
 	return was || (fault.Cut && !fault.Lost)
 }
 
