@@ -204,6 +204,9 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 	})
 	mail := &Mail{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
 	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail})
+	if c.OnRun != nil {
+		c.OnRun(client.Count())
+	}
 	switch delivered := mail.count(); {
 	case client.IsCut():
 		if err == nil {
@@ -272,6 +275,9 @@ func (c *CloudFormation) Receive(requestID string, body []byte) {
 	answer, err := Accept(body, requestID)
 	if err != nil {
 		c.violate(OneAnswer, "%s: %v: %s", requestID, err, body)
+	}
+	if c.OnAnswer != nil {
+		c.OnAnswer()
 	}
 	c.step("answer %s %s %s %s", requestID, answer.Status, answer.PhysicalResourceID, answer.Reason)
 	switch r.mishap.Answer {

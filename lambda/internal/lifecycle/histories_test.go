@@ -52,6 +52,32 @@ func (b *table) add(out lifecycle.Outcome) {
 	}
 }
 
+// lacks lists what too few histories met to prove anything: less than one in a
+// hundred.
+func (b *table) lacks() []string {
+	var lacking []string
+	want := []string{
+		"row 1", "row 2", "row 4", "row 4 simple", "row 5", "row 6", "row 7", "row 8", "row 9", "row 10", "row 11", "row 12", "row 13", "row 14",
+		"row 15", "row 16", "row 16 skipped", "row 17", "row 18", "row 19", "row 20", "row cancelled Update",
+		"fault: duplicate", "fault: status denied", "fault: status behind", "fault: answer lost", "fault: answer late", "fault: answer without ID", "fault: cancelled",
+	}
+	for _, kind := range lifecycle.Kinds() {
+		want = append(want, "fault: "+kind)
+	}
+	for _, promise := range lifecycle.Promises() {
+		want = append(want, "promise: "+promise)
+	}
+	for _, one := range want {
+		if 100*b.met[one] < b.lives {
+			lacking = append(lacking, one)
+		}
+	}
+	if median := b.events[len(b.events)/2]; median < 6 {
+		lacking = append(lacking, fmt.Sprintf("events: the median history has %d, not 6", median))
+	}
+	return lacking
+}
+
 func (b *table) String() string {
 	var text strings.Builder
 	slices.Sort(b.events)
@@ -97,6 +123,9 @@ func TestHistories(t *testing.T) {
 		}
 	})
 	t.Logf("seed %d: %s", seed, met)
+	if lacking := met.lacks(); histories >= 5000 && len(lacking) > 0 && !failed.Load() {
+		t.Errorf("too few histories met: %s", strings.Join(lacking, ", "))
+	}
 }
 
 // report shrinks a history that broke a promise and tells its story.

@@ -64,6 +64,8 @@ type Outcome struct {
 	// the order in which they came up.
 	Sent  []string
 	Story []string
+	// Runs is how many calls of EC2 each run made, in the order in which they ended.
+	Runs []int
 	// World is how the world was before the stack was deleted.
 	World string
 }
@@ -85,6 +87,7 @@ func Play(h History, function Function, story bool) Outcome {
 		World: ec2World, Function: function, Habits: h.Habits, Limit: 10 * time.Minute, Patience: 1020 * time.Second,
 		RetryAfter: []time.Duration{time.Minute, 2 * time.Minute}, Moves: 5 * time.Second, Rests: settledAfter,
 		OnRow: func(row string) { p.out.Rows[row] = true },
+		OnRun: func(calls int) { p.out.Runs = append(p.out.Runs, calls) },
 	}
 	started := time.Now()
 	p.cf.OnStep = func(text string) {

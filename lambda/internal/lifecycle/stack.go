@@ -68,6 +68,8 @@ type CloudFormation struct {
 	// lifecycles is played.
 	OnStep func(text string)
 	OnRow  func(row string)
+	// OnRun is told how many calls of EC2 a run made.
+	OnRun func(calls int)
 	// OnHand lets a stranger act who comes with a fault.
 	OnHand func(world.Hand)
 	// Excused says whether a group that was answered may be gone: a stranger acted.
@@ -76,6 +78,8 @@ type CloudFormation struct {
 	OnMove func()
 	// OnViolation is told of a broken promise towards CloudFormation.
 	OnViolation func(promise, text string)
+	// OnAnswer is called for every answer.
+	OnAnswer func()
 
 	mu       sync.Mutex
 	stack    record

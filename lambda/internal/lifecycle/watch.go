@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -37,17 +38,18 @@ type Watch struct {
 	past   []Chain         // those before, as long as members live in groups from then
 	before map[string]bool // groups that were answered before this operation
 	exempt map[string]bool // flows that a stranger opened or shut
-	hands  bool            // whether one acted in this operation
+	hands  bool            // whether a stranger acted in this operation
+	held   map[string]bool // groups on which his hand fell
 	failed *Failure
 	checks map[string]int
 }
 
 // NewWatch makes a watch over a stack and its world.
 func NewWatch(cf *CloudFormation) *Watch {
-	w := &Watch{cf: cf, exempt: map[string]bool{}, checks: map[string]int{}}
+	w := &Watch{cf: cf, exempt: map[string]bool{}, held: map[string]bool{}, checks: map[string]int{}}
 	cf.World.After = w.call
 	cf.OnMove = w.flows
-	cf.OnViolation = w.violate
+	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
 	cf.Excused = w.meddled
 	return w
 }
@@ -104,6 +106,7 @@ func (w *Watch) answered() map[string]bool {
 func (w *Watch) Settle(chain Chain) {
 	w.mu.Lock()
 	w.past = append(w.past, w.inPlay...)
+	w.held = map[string]bool{}
 	w.inPlay, w.before = []Chain{chain}, w.answered()
 	if !slices.ContainsFunc(w.cf.Members(), func(m Member) bool { return !w.before[m.Group] }) {
 		w.past = nil
@@ -137,18 +140,23 @@ func (w *Watch) meddled() bool {
 // operation that he leaves alone.
 func (w *Watch) Hand(hand world.Hand) {
 	before := w.snapshot()
-	w.cf.World.Play(hand)
+	held := w.cf.World.Play(hand)
 	w.cf.step("a stranger: %s (%d)", hand.Deed, hand.Pick)
 	after := w.snapshot()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hands = true
+	// What he took away may have been what the rest of this operation relies on.
+	w.held[held] = true
 	for flow, was := range before {
 		if after[flow] != was {
 			w.exempt[flow] = true
 		}
 	}
 }
+
+// Answered counts an answer that was held against what CloudFormation takes.
+func (w *Watch) Answered() { w.count(OneAnswer) }
 
 func (w *Watch) call(call world.Call) {
 	w.cf.step("%.200s", call)
@@ -200,7 +208,7 @@ var addresses = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParse
 // left behind is owed nothing, and may do what any chain since then allowed.
 func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	w.mu.Lock()
-	inPlay, exempt, known := w.inPlay, w.exempt, w.answered()
+	inPlay, exempt, held, known := w.inPlay, w.exempt, maps.Clone(w.held), w.answered()
 	everyone := slices.Concat(w.inPlay, w.past)
 	for id := range w.before {
 		known[id] = true
@@ -219,7 +227,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 			chains = everyone
 		}
 		may := slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)
-		must := !stale && !slices.ContainsFunc(chains, func(c Chain) bool { return !one.allowed(c) })
+		must := !stale && !held[one.source.Group] && !held[one.target.Group] && !slices.ContainsFunc(chains, func(c Chain) bool { return !one.allowed(c) })
 		if (must && !is) || (is && !may) {
 			verdict(one.String(), must, may, is)
 		}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -136,25 +135,26 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 			}
 		}
 		var err error
-		out.SecurityGroups, out.NextToken, err = page(w, shown, in.MaxResults, in.NextToken)
+		out.SecurityGroups, out.NextToken, err = page(w, shown, func(one types.SecurityGroup) string { return text(one.GroupId) }, in.MaxResults, in.NextToken)
 		return err
 	}})
 	return answered(out, err)
 }
 
-// page cuts a page out of a list. EC2 may give fewer than were asked for.
-func page[T any](w *World, all []T, asked *int32, token *string) ([]T, *string, error) {
+// page cuts a page out of a list that is sorted by ID. EC2 may give fewer than were
+// asked for. A token is where the page before ended, so that what comes and goes
+// between two pages moves nothing else.
+func page[T any](w *World, all []T, id func(T) string, asked *int32, token *string) ([]T, *string, error) {
 	if asked != nil && (*asked < 5 || *asked > 1000) {
 		return nil, nil, fail("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", *asked)
 	}
-	start := 0
 	if token != nil {
-		var err error
-		if start, err = strconv.Atoi(*token); err != nil || start < 0 {
+		last, found := strings.CutPrefix(*token, "after ")
+		if !found {
 			return nil, nil, fail("InvalidParameterValue", "Unable to parse pagination token")
 		}
+		all = slices.DeleteFunc(all, func(one T) bool { return id(one) <= last })
 	}
-	start = min(start, len(all))
 	size := len(all)
 	if asked != nil {
 		size = int(*asked)
@@ -162,10 +162,10 @@ func page[T any](w *World, all []T, asked *int32, token *string) ([]T, *string, 
 	if w.PageSize > 0 {
 		size = min(w.PageSize, max(size, 1))
 	}
-	if size == 0 || start+size >= len(all) {
-		return all[start:], nil, nil
+	if size >= len(all) {
+		return all, nil, nil
 	}
-	return all[start : start+size], aws.String(strconv.Itoa(start + size)), nil
+	return all[:size], aws.String("after " + id(all[size-1])), nil
 }
 
 func (w *World) matches(g *group, filters []types.Filter, seen view) (bool, error) {
@@ -256,7 +256,7 @@ func (c *Client) DescribeNetworkInterfaces(ctx context.Context, in *ec2.Describe
 			}
 		}
 		var err error
-		out.NetworkInterfaces, out.NextToken, err = page(w, shown, in.MaxResults, in.NextToken)
+		out.NetworkInterfaces, out.NextToken, err = page(w, shown, func(one types.NetworkInterface) string { return text(one.NetworkInterfaceId) }, in.MaxResults, in.NextToken)
 		return err
 	}})
 	return answered(out, err)

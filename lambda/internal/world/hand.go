@@ -35,13 +35,13 @@ const ownerTag = "sgchain:provider"
 // handInterface begins the IDs of interfaces that strangers attach.
 const handInterface = "eni-by-hand-"
 
-// Play lets a stranger act.
-func (w *World) Play(hand Hand) {
+// Play lets a stranger act, and returns the group on which his hand falls.
+func (w *World) Play(hand Hand) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	owned := slices.DeleteFunc(w.all(), func(g *group) bool { return g.now().tags[ownerTag] == "" })
 	if len(owned) == 0 || hand.Pick < 0 {
-		return
+		return ""
 	}
 	target, which := owned[hand.Pick%len(owned)], hand.Pick/len(owned)
 	now := target.now()
@@ -76,6 +76,7 @@ func (w *World) Play(hand Hand) {
 		w.serial++
 		w.interfaces[handInterface+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
 	}
+	return target.id
 }
 
 // tag sets a tag of a group, or removes it.
