@@ -3,6 +3,8 @@
 
 ARCH ?= arm64
 PYTHON ?= python3
+HISTORIES ?= 20000
+SEED ?= 1
 
 TOOLS := build/tools
 PACKAGES := ./lambda/... ./cdk/...
@@ -22,13 +24,13 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down test check build size lint fmt clean
+.PHONY: help demo demo-update demo-down test check soak mutants build size lint fmt clean
 .PHONY: prerequisites formatted vet unit sizes end-to-end
 
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-	@printf '\nmake build takes ARCH=amd64 or ARCH=arm64 (default); PYTHON=python3.12 names another Python.\n'
+	@printf '\nmake build takes ARCH=amd64 or ARCH=arm64 (default), make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
 
 demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
 	@$(TOOLS)/demo up
@@ -39,12 +41,18 @@ demo-update: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/
 demo-down: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/demo ## Destroy it, show that nothing is left, stop the emulator
 	@$(TOOLS)/demo down
 
-test: prerequisites formatted vet lint unit sizes end-to-end ## Prove everything that can be proven on one machine
+test: prerequisites formatted vet lint unit soak sizes end-to-end ## Prove everything that can be proven on one machine
 	@printf '\nmake test: everything passed\n'
 
 check: prerequisites formatted ## The inner loop: formatting, vet and unit tests, under a minute
 	go vet $(PACKAGES)
 	go test -short $(PACKAGES)
+
+soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
+	SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
+
+mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
+	go run ./lambda/internal/mutants
 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
 	go run ./cdk/bundle -arch $(ARCH) -o build/lambda.zip

@@ -96,9 +96,9 @@ func (b *table) String() string {
 // TestHistories lives many histories, each drawn from a seed, and holds the promises
 // after every call. make soak gives other numbers.
 func TestHistories(t *testing.T) {
-	histories, seed := number(t, "SOAK_HISTORIES", 1000), number(t, "SOAK_SEED", 1)
+	histories, seed := number(t, "SOAK_HISTORIES", 300), number(t, "SOAK_SEED", 1)
 	if testing.Short() {
-		histories = 200
+		histories = 100
 	}
 	met := &table{met: map[string]int{}}
 	var next atomic.Uint64

@@ -86,8 +86,9 @@ func Play(h History, function Function, story bool) Outcome {
 	p.cf = &CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: 10 * time.Minute, Patience: 1020 * time.Second,
 		RetryAfter: []time.Duration{time.Minute, 2 * time.Minute}, Moves: 5 * time.Second, Rests: settledAfter,
-		OnRow: func(row string) { p.out.Rows[row] = true },
-		OnRun: func(calls int) { p.out.Runs = append(p.out.Runs, calls) },
+		Telling: story,
+		OnRow:   func(row string) { p.out.Rows[row] = true },
+		OnRun:   func(calls int) { p.out.Runs = append(p.out.Runs, calls) },
 	}
 	started := time.Now()
 	p.cf.OnStep = func(text string) {
@@ -301,11 +302,14 @@ func Draw(seed, index uint64) History {
 		h.Steps[0].Mishaps = r.mishaps()
 		h.Steps[0].SiblingFails, h.Steps[0].NoRollback = r.oneIn(8), r.oneIn(3)
 	}
+	if r.oneIn(40) {
+		h.Steps[0].SiblingFails, h.Steps[0].Mishaps = true, []Mishap{{}, {Denied: true}}
+	}
 	for range 2 + r.IntN(4) {
 		step := Step{Do: "update", Rest: r.rest()}
 		switch n := r.IntN(20); {
 		case n == 0:
-			step.Do = "remove"
+			step.Do, step.Retain = "remove", r.oneIn(4)
 		case n <= 2:
 			step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
 			h.Steps = append(h.Steps, step)
@@ -320,12 +324,15 @@ func Draw(seed, index uint64) History {
 			}
 			chain = step.Chain
 		}
-		step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), r.oneIn(20)
+		step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), step.Retain || r.oneIn(20)
 		if r.oneIn(3) {
 			step.Linger = 1 + r.IntN(900)
 		}
 		if r.oneIn(2) {
 			step.Mishaps = r.mishaps()
+		}
+		if r.oneIn(60) { // the rollback fails until it is skipped
+			step.SiblingFails, step.Mishaps = true, []Mishap{{}, {Denied: true}, {Denied: true}, {Denied: true}}
 		}
 		h.Steps = append(h.Steps, step)
 	}

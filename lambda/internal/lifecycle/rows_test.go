@@ -115,6 +115,13 @@ func rows() []row {
 			lifecycle.Step{Do: "update", Chain: first, Linger: 400, Rest: 400}), append([]string{"Create", "Update X", "Delete X", "Update Y", "Delete Y", "Delete X again"}, end...), []string{app1, web1}},
 		{"neighbors", "two adjacent tiers are replaced at once", created(lifecycle.Step{Do: "update", Chain: both, Linger: 60, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web2}},
 		{"crash", "the function dies half way and Lambda runs it again", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Faults: []lifecycle.Fault{{Call: 3, Kind: "crash after"}}}}, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
+		{
+			"sweep", "a final Delete dies half way through groups of two IDs, and Lambda runs it again", created(
+				lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{ok, unreadable, unreadable, unreadable}, Rest: 400},
+				lifecycle.Step{Do: "remove", Mishaps: []lifecycle.Mishap{{Faults: []lifecycle.Fault{{Call: 6, Kind: "crash after"}}}}, Rest: 400}),
+			[]string{"Create", "Update X", "Delete X", "Delete X", "Delete X", "Delete Y", lifecycle.End},
+			nil,
+		},
 		{"answer lost", "CloudFormation never sees the answer and rolls back", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Answer: "lost"}}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, app2, web1}},
 	}
 }

@@ -67,7 +67,9 @@ type CloudFormation struct {
 	// OnStep is told what happens, for stories; OnRow which row of the table of
 	// lifecycles is played.
 	OnStep func(text string)
-	OnRow  func(row string)
+	// Telling asks for every call to be told as well.
+	Telling bool
+	OnRow   func(row string)
 	// OnRun is told how many calls of EC2 a run made.
 	OnRun func(calls int)
 	// OnHand lets a stranger act who comes with a fault.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"sgchain/lambda/internal/world"
@@ -159,7 +160,9 @@ func (w *Watch) Hand(hand world.Hand) {
 func (w *Watch) Answered() { w.count(OneAnswer) }
 
 func (w *Watch) call(call world.Call) {
-	w.cf.step("%.200s", call)
+	if w.cf.Telling {
+		w.cf.step("%.200s", call)
+	}
 	if !call.Write {
 		return
 	}
@@ -217,6 +220,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	if len(inPlay) == 0 {
 		return
 	}
+	forward := !strings.Contains(w.cf.StackStatus(), "ROLLBACK")
 	w.visit(w.cf.Members(), func(one flow, is bool) {
 		if len(exempt) > 0 && exempt[one.String()] {
 			return
@@ -227,7 +231,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 			chains = everyone
 		}
 		may := slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)
-		must := !stale && !held[one.source.Group] && !held[one.target.Group] && !slices.ContainsFunc(chains, func(c Chain) bool { return !one.allowed(c) })
+		must := !stale && !held[one.source.Group] && !held[one.target.Group] && one.owed(chains, forward)
 		if (must && !is) || (is && !may) {
 			verdict(one.String(), must, may, is)
 		}
@@ -287,6 +291,36 @@ func (f flow) sent(c Chain) bool {
 }
 
 func (f flow) allowed(c Chain) bool { return f.taken(c) && f.sent(c) }
+
+// owed says whether all chains in play allow a flow. To the members of a tier that
+// leaves, the doors between them and others that name a tier are owed until they are
+// gone; not so where that is being taken back.
+func (f flow) owed(chains []Chain, forward bool) bool {
+	if forward && len(chains) == 2 && f.source.Tier != "" && f.target.Tier != "" && chains[0].leaves(chains[1], f) {
+		return true
+	}
+	return !slices.ContainsFunc(chains, func(c Chain) bool { return !f.allowed(c) })
+}
+
+// leaves says whether a flow of the old chain is by a door that names tiers, of which
+// one or both are not in the new chain any more.
+func (c Chain) leaves(now Chain, f flow) bool {
+	from, wasFrom := c.tier(f.source.Tier)
+	to, wasTo := c.tier(f.target.Tier)
+	if !wasFrom || !wasTo || !to.admits(from.Name, netip.Addr{}, f.port) || from.Egress == "none" {
+		return false
+	}
+	stays, isFrom := now.tier(from.Name)
+	_, isTo := now.tier(to.Name)
+	switch {
+	case !isFrom:
+		return true // what it may send is as it was, and who stays keeps doors that name it
+	case !isTo:
+		return from.Egress == "chain" || stays.Egress == "all"
+	default:
+		return false
+	}
+}
 
 func (w *Watch) visit(members []Member, see func(flow, bool)) {
 	ec2 := w.cf.World

@@ -107,7 +107,17 @@ func (r *run) build(ctx context.Context) outcome {
 		}
 		return fence.Over(r.request, *first, now)
 	}
-	reading, observed, err := r.look(ctx, over)
+	// A Create that finds groups, or an Update of something that finds it done, follows
+	// a run that died, or sees what was there before. Either way the answer must not
+	// build on it: it would name groups that are gone, or leave the chain as it was.
+	odd := func(seen sg.Observed) bool {
+		if r.event.RequestType == cfn.RequestCreate {
+			return len(seen.State.Groups) > 0
+		}
+		same := plan.Diff(chains.Old, chains.New).Empty() && plan.Diff(chains.New, chains.Old).Empty()
+		return !same && plan.Diff(seen.State, plan.Goal(chains, seen.State, seen.State.NextTag(physicalID))).Empty()
+	}
+	reading, observed, err := r.look(ctx, over, odd)
 	if err != nil {
 		return failed(physicalID, err)
 	}
@@ -165,7 +175,8 @@ func (r *run) remove(ctx context.Context) error {
 		}
 		return err
 	}
-	reading, observed, err := r.look(ctx, nil)
+	// Groups that are not shown may not be shown yet.
+	reading, observed, err := r.look(ctx, nil, func(seen sg.Observed) bool { return len(seen.State.Groups) == 0 })
 	if err != nil {
 		return err
 	}
@@ -223,14 +234,10 @@ func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error
 
 // look reads CloudFormation and EC2 at the same time. Where an older run may be
 // alive it waits until that one cannot write any more, and looks again. So it does
-// where a Create finds groups: either an older run made them, or they are being shown
-// after they were deleted, and a chain that looks complete would be answered with
-// groups that are gone. And where a Delete finds none: they may not be shown yet.
-func (r *run) look(ctx context.Context, over func(fence.Reading) error) (fence.Reading, sg.Observed, error) {
+// where what EC2 shows is odd for the request: it may be the past.
+func (r *run) look(ctx context.Context, over func(fence.Reading) error, odd func(sg.Observed) bool) (fence.Reading, sg.Observed, error) {
 	reading, observed, err := r.lookOnce(ctx, over, sg.Observed{})
-	found := len(observed.State.Groups) > 0
-	odd := (r.request.Type == fence.Create && found) || (r.request.Type == fence.Delete && !found)
-	if err != nil || (!odd && !fence.OlderMayRun(r.request, reading)) {
+	if err != nil || (!odd(observed) && !fence.OlderMayRun(r.request, reading)) {
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle), slog.String("reading", reading.String()))

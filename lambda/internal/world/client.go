@@ -114,7 +114,12 @@ type request struct {
 
 // compareInputs puts equal operations in an order; most calls are alone, so what they
 // ask for is printed here only.
-func compareInputs(a, b *pending) int { return strings.Compare(printed(a.input), printed(b.input)) }
+func compareInputs(a, b *pending) int {
+	if order := slices.Compare(a.touches, b.touches); order != 0 {
+		return order
+	}
+	return strings.Compare(printed(a.input), printed(b.input))
+}
 
 // printed is the input of a call as text, the same for the same input.
 func printed(input any) string {

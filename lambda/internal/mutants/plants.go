@@ -1,0 +1,89 @@
+package main
+
+const (
+	planFile      = "lambda/plan/plan.go"
+	goalFile      = "lambda/plan/goal.go"
+	tagFile       = "lambda/chain/tag.go"
+	identityFile  = "lambda/chain/identity.go"
+	ruleFile      = "lambda/chain/rule.go"
+	applyFile     = "lambda/internal/sg/apply.go"
+	convergeFile  = "lambda/internal/sg/converge.go"
+	observeFile   = "lambda/internal/sg/observe.go"
+	removeFile    = "lambda/internal/sg/remove.go"
+	errorsFile    = "lambda/internal/sg/errors.go"
+	tagsFile      = "lambda/internal/sg/tags.go"
+	leaseFile     = "lambda/internal/fence/lease.go"
+	verdictFile   = "lambda/internal/fence/verdict.go"
+	handlerFile   = "lambda/internal/provider/handler.go"
+	serveFile     = "lambda/internal/provider/serve.go"
+	responseFile  = "lambda/internal/protocol/response.go"
+	responderFile = "lambda/internal/protocol/responder.go"
+	eventFile     = "lambda/internal/protocol/event.go"
+	guardFile     = "lambda/internal/guard/guard.go"
+)
+
+func one(name, file, old, planted string) plant {
+	return plant{name: name, edits: []edit{{file, old, planted}}}
+}
+
+// plants lists the bugs.
+func plants() []plant {
+	return []plant{
+		one("revoke before authorize", planFile, "	Authorize\n	Describe\n	Retag\n	Revoke\n)", "	Revoke\n	Authorize\n	Describe\n	Retag\n)"),
+		one("delete inside Update", serveFile, "	warnings := append(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }, nil)\n	}\n	warnings := append("),
+		one("physical ID from the request", serveFile, "	physicalID := chain.PhysicalID(resource, spec.Identities())\n	chains", "	resource.LogicalID += r.event.RequestID\n	physicalID := chain.PhysicalID(resource, spec.Identities())\n	chains"),
+		one("new ID in a failed Update", serveFile, "			physicalID = r.event.PhysicalResourceID\n", ""),
+		one("no sweep on the final Delete", serveFile, "		case scope == fence.ForGood:\n			others = append(others, group.Identity)\n", ""),
+		one("sweep on cleanup", serveFile, "		case scope == fence.ForGood:\n", "		default:\n"),
+		one("rules that name retired groups are revoked", goalFile, "		if chains.Standing(group.Identity) == Retired {\n			members", "		if chains.Standing(group.Identity) == Orphan {\n			members"),
+		one("a live group does not keep its doors to a tier that left", goalFile, "		rules = append(rules, expand.rules(doorsToLeftTiers(chains, wanted.Tier))...)\n", ""),
+		one("retired groups get the new chain's doors only", goalFile, "			old, _ := chains.Old.Find(was.Identity)\n", "			old, _ := chains.New.Find(was.Identity)\n"),
+		one("re-tag forgotten", planFile, "		if was.Tag != wanted.Tag {", "		if false {"),
+		one("group found by name", tagsFile, "	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&\n		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != \"\"", "	return tags[tagTier] != \"\""),
+		one("server's filter trusted", observeFile, "	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })\n", ""),
+		one("pagination ignored", observeFile, "	for pages.HasMorePages() {", "	for range 1 {"),
+		one("CIDR not canonical", ruleFile, "prefix.Masked()", "prefix"),
+		one("description is part of a rule's identity", ruleFile, "	r.Description = \"\"\n", ""),
+		one("descriptions changed by revoke and authorize", planFile, "		plan.rules(Describe, UpdateDescriptions, wanted.Identity, described(was.Rules, wanted.Rules))", "		plan.rules(Authorize, RevokeRules, wanted.Identity, described(was.Rules, wanted.Rules))\n		plan.rules(Describe, AuthorizeRules, wanted.Identity, described(was.Rules, wanted.Rules))"),
+		one("a stale read is taken for absence", observeFile, "		if err != nil || observed.shows(known) || !lag.patient() {", "		if err != nil || !lag.patient() || len(known.GroupIDs) >= 0 {"),
+		one("a denied Describe is taken for nothing", observeFile, "		return Observed{}, &CallError{Doing: \"describing security groups of chain (\" + e.Owner.Resource.LogicalID + \")\", Err: err}", "		return Observed{GroupIDs: map[chain.Identity]string{}}, nil //nolint:nilerr // planted"),
+		one("Delete needs valid properties", serveFile, "	var newest chain.Tag\n", "	if _, err := chain.Parse(r.event.ResourceProperties, anyAnswerBytes); err != nil {\n		return err\n	}\n	var newest chain.Tag\n"),
+		one("answered twice", handlerFile, "	err := h.Responder.Send(until, event.ResponseURL, response)", "	_ = h.Responder.Send(until, event.ResponseURL, response)\n	err := h.Responder.Send(until, event.ResponseURL, response)"),
+		one("no time kept for the answer", handlerFile, "	return deadline.Add(-reserve)", "	return deadline.Add(reserve)"),
+		one("body over 4,096 bytes", responseFile, "	for cause != \"\" && len(Encode(response)) > MaxBody {", "	for cause != \"\" && len(response.Reason) > MaxBody {"),
+		one("the URL in an error", responderFile, "		return failed.Err", "		return failed"),
+		one("a panic is not answered", guardFile, "		if cause := recover(); cause != nil {", "		if cause := error(nil); cause != nil {"),
+		{name: "a cancelled Create goes on", edits: []edit{
+			{verdictFile, "	case isDelete(now.Stack), isBackward(now.Stack), isCleanup(now.Stack), isEnded(now.Stack):\n		return \"the stack does not go forward\"\n", ""},
+			{verdictFile, "	case now.Resource != \"\" && now.Resource != \"CREATE_IN_PROGRESS\":\n		return \"the resource is not being created\"\n", ""},
+		}},
+		one("a duplicate name is taken without a look at its tags", applyFile, "			if a.Owner.owns(holder) && tagMap(holder.Tags)[tagTier] == wanted.Tier &&\n				aws.ToString(holder.GroupName) == name && aws.ToString(holder.Description) == wanted.Description {", "			if aws.ToString(holder.GroupName) == name {"),
+		one("a write on a stale fence", leaseFile, "		case term != nil && term.Err() == nil:", "		case term != nil:"),
+		one("a lapsed lease leaves writes in flight", leaseFile, "	stop := context.AfterFunc(term, func() { cancel(context.Cause(term)) })", "	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(term)) })"),
+		one("no wait where an older run may live", verdictFile, "	return invented || strings.Contains(now.Stack, \"ROLLBACK\") || isCleanup(now.Stack)", "	return invented && now.Stack == \"\""),
+		one("a duplicate Update goes on after its own answer", verdictFile, "	case now.Resource != \"\" && !strings.HasSuffix(now.Resource, inProgress):\n		// A duplicate that starts after its own answer finds the resource so.\n		return \"the resource is at rest\"\n", ""),
+		one("a Delete is obeyed while the stack is at rest", verdictFile, "	case !isCleanup(now.Stack) && !isDelete(now.Resource):\n		return over(\"the stack neither deletes nor cleans up\")\n", ""),
+		one("a stale Delete takes the live groups", verdictFile, "	case isNewest && lives:\n		return over(\"its groups are the live ones\")\n", ""),
+		one("rules revoked while an interface is attached", removeFile, "		if len(blockers) == 0 {\n			for", "		if len(blockers) >= 0 {\n			for"),
+		one("newest groups deleted first in a sweep", serveFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
+		one("generation not raised", tagFile, "	return Tag{Generation: newest.Generation + 1, PhysicalID: physicalID}", "	return Tag{Generation: max(1, newest.Generation), PhysicalID: physicalID}"),
+		{name: "the generation is worked out once", edits: []edit{
+			{convergeFile, "	wrote := false\n	var refused", "	wrote := false\n	first := observed.State.NextTag(physicalID)\n	var refused"},
+			{convergeFile, "		wanted := observed.State.NextTag(physicalID)\n", "		wanted := first\n"},
+		}},
+		one("the operation is taken from the reading after the wait", serveFile, "		if first == nil {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
+		one("a Create believes a chain that is shown complete", serveFile, "			return len(seen.State.Groups) > 0\n", "			return false\n"),
+		one("an Update believes that it is done", serveFile, "		return !same && plan.Diff(", "		return same && !same && plan.Diff("),
+		one("a group that EC2 does not know counts as deleted", removeFile, "	if isLapsed(err) || IsGroupNotFound(err) {", "	if IsGroupNotFound(err) {\n		return nil\n	}\n	if isLapsed(err) {"),
+		one("rules that are not there are an error", errorsFile, "	return hasCode(err, codePermissionDuplicate, codePermissionNotFound) ||", "	return hasCode(err, codePermissionDuplicate) ||"),
+		one("unknown permissions are overlooked", applyFile, "	if err == nil && unknown {", "	if err == nil && unknown && false {"),
+		one("the chain is not verified", convergeFile, "		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// refusal", "		if round > 0 && refused.cause == nil {\n			done, err := a.observeAgain(ctx)\n			return Result{Observed: done, Wrote: wrote}, err\n		}\n		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// refusal"),
+		one("a failed Update leaves the groups that it made", convergeFile, "	if undo := run.undo(ctx); undo != nil {", "	if undo := error(nil); undo != nil {"),
+		one("an answer that was lost is not looked up", applyFile, "	duplicate := hasCode(err, codeGroupDuplicate)", "	duplicate := false"),
+		one("a group is created without its tags", applyFile, "			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag)),\n", ""),
+		one("a fresh group keeps EC2's egress", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		if exists {\n			plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))\n		}"),
+		one("any bucket gets the answer", responderFile, "	if address.Scheme != \"https\" || r.Region == \"\" || !slices.Contains(bucketHosts(r.Region), address.Host) {", "	if address.Scheme != \"https\" || r.Region == \"\" || (!slices.Contains(bucketHosts(r.Region), address.Host) && !strings.HasSuffix(address.Host, \".amazonaws.com\")) {"),
+		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
+		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
+	}
+}
