@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -87,11 +88,13 @@ func Play(h History, function Function, story bool) Outcome {
 		World: ec2World, Function: function, Habits: h.Habits, Limit: 10 * time.Minute, Patience: 1020 * time.Second,
 		RetryAfter: []time.Duration{time.Minute, 2 * time.Minute}, Moves: 5 * time.Second, Rests: settledAfter,
 		Telling: story,
-		OnRow:   func(row string) { p.out.Rows[row] = true },
-		OnRun:   func(calls int) { p.out.Runs = append(p.out.Runs, calls) },
+		OnRow:   func(row string) { p.note(func() { p.out.Rows[row] = true }) },
+		OnRun:   func(calls int) { p.note(func() { p.out.Runs = append(p.out.Runs, calls) }) },
 	}
 	started := time.Now()
 	p.cf.OnStep = func(text string) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if event, found := strings.CutPrefix(text, "event "); found {
 			p.out.Events++
 			p.out.Sent = append(p.out.Sent, event)
@@ -145,6 +148,15 @@ type player struct {
 	before  string // the strangers' groups
 	over    bool
 	chain   *Chain // what is deployed
+
+	mu sync.Mutex // of what is noted in out
+}
+
+// note keeps something of what happens, which it does in many goroutines.
+func (p *player) note(keep func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	keep()
 }
 
 // strangers puts groups into the world that are none of ours: one without tags, and
@@ -264,8 +276,7 @@ func (p *player) build(step Step) {
 func (p *player) end() {
 	p.cf.World.RemoveHands()
 	p.cf.step("STEP delete the stack")
-	p.out.Sent = append(p.out.Sent, End)
-	p.out.World = p.cf.World.String()
+	p.note(func() { p.out.Sent, p.out.World = append(p.out.Sent, End), p.cf.World.String() })
 	if !p.cf.Delete(Operation{Linger: 30 * time.Second}) {
 		p.watch.violate(Crash, "the stack cannot be deleted: "+p.cf.StackStatus())
 	}
