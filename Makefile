@@ -93,6 +93,7 @@ sizes:
 
 end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp
 	go test -tags e2e -count=1 -timeout 15m -v ./lambda/internal/stand/...
+	go test -tags e2e -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/lifecycle
 
 # What is installed, each with a stamp that is older than its pin when it has to be installed again.
 

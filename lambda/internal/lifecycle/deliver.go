@@ -134,7 +134,7 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 	c.running.Go(func() { c.invoke(r, true) })
 	for _, seconds := range mishap.Again {
 		c.running.Go(func() {
-			<-time.After(time.Duration(seconds) * time.Second)
+			<-time.After(min(time.Duration(seconds)*time.Second, c.Waits))
 			c.step("event %s again", r.id)
 			c.invoke(r, false)
 		})
@@ -176,7 +176,7 @@ func (c *CloudFormation) mayStart(r *request) bool {
 		if resting || age <= 0 || age >= settledAfter {
 			return !c.Habits.Undated || age <= 0
 		}
-		<-time.After(10 * time.Second)
+		<-time.After(min(10*time.Second, c.Waits))
 	}
 }
 
@@ -287,7 +287,7 @@ func (c *CloudFormation) Receive(requestID string, body []byte) {
 		r.answers <- answer
 	case "late":
 		c.running.Go(func() {
-			<-time.After(30 * time.Second)
+			<-time.After(min(30*time.Second, c.Waits))
 			r.answers <- answer
 		})
 	default:

@@ -34,6 +34,6 @@ func inProcess(log io.Writer) lifecycle.Function {
 // play lives a history in a bubble of virtual time.
 func play(t *testing.T, h lifecycle.History, story bool) (out lifecycle.Outcome) {
 	t.Helper()
-	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(nil), story) })
+	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(nil), lifecycle.Virtual(), story) })
 	return out
 }

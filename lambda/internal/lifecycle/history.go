@@ -71,12 +71,32 @@ type Outcome struct {
 	World string
 }
 
-// Play lives a history with a function. It is to run under a virtual clock. With a
-// story it keeps what happened, line by line.
-func Play(h History, function Function, story bool) Outcome {
-	p := &player{history: h, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
+// Pace is how long things take that are not the function's.
+type Pace struct {
+	// Latency is that of calls of EC2, Moves what a dependent takes to move.
+	Latency, Moves time.Duration
+	// Limit is the function's timeout, Patience CloudFormation's.
+	Limit, Patience time.Duration
+	// Waits bounds the pauses of people, dependents and Lambda between two things.
+	Waits time.Duration
+}
+
+// Virtual is the pace of a virtual clock: everything takes as long as in AWS.
+func Virtual() Pace {
+	return Pace{Latency: 97 * time.Millisecond, Moves: 5 * time.Second, Limit: 10 * time.Minute, Patience: 1020 * time.Second, Waits: time.Hour}
+}
+
+// Real is a pace at which somebody can wait for it.
+func Real() Pace {
+	return Pace{Moves: 50 * time.Millisecond, Limit: 45 * time.Second, Patience: time.Minute, Waits: 2 * time.Second}
+}
+
+// Play lives a history with a function. With a story it keeps what happened, line by
+// line.
+func Play(h History, function Function, pace Pace, story bool) Outcome {
+	p := &player{history: h, pace: pace, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
 	ec2World := &world.World{
-		Latency: 97 * time.Millisecond, PageSize: h.World.PageSize, OneByOne: h.World.OneByOne,
+		Latency: pace.Latency, PageSize: h.World.PageSize, OneByOne: h.World.OneByOne,
 		Lag: seconds(h.World.Lag), TagLag: seconds(h.World.TagLag), Newborn: seconds(h.World.Newborn),
 	}
 	if h.World.Default {
@@ -85,8 +105,8 @@ func Play(h History, function Function, story bool) Outcome {
 		ec2World.AddVPC(VPC)
 	}
 	p.cf = &CloudFormation{
-		World: ec2World, Function: function, Habits: h.Habits, Limit: 10 * time.Minute, Patience: 1020 * time.Second,
-		RetryAfter: []time.Duration{time.Minute, 2 * time.Minute}, Moves: 5 * time.Second, Rests: settledAfter,
+		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
+		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
 		Telling: story,
 		OnRow:   func(row string) { p.note(func() { p.out.Rows[row] = true }) },
 		OnRun:   func(calls int) { p.note(func() { p.out.Runs = append(p.out.Runs, calls) }) },
@@ -111,7 +131,7 @@ func Play(h History, function Function, story bool) Outcome {
 		if p.step(step); p.watch.Failed() != nil || p.over {
 			break
 		}
-		<-time.After(seconds(max(step.Rest, 1)))
+		<-time.After(p.wait(seconds(max(step.Rest, 1))))
 		if story {
 			p.cf.step("world:\n%s", ec2World)
 		}
@@ -140,8 +160,12 @@ func printed(value any) string {
 	return string(text)
 }
 
+// wait is a pause at the player's pace.
+func (p *player) wait(d time.Duration) time.Duration { return min(d, p.pace.Waits) }
+
 type player struct {
 	history History
+	pace    Pace
 	cf      *CloudFormation
 	watch   *Watch
 	out     Outcome
@@ -210,7 +234,7 @@ func (p *player) step(step Step) {
 	case "remove":
 		if p.chain != nil {
 			p.watch.Begin(*p.chain)
-			p.cf.Update(step.operation(nil))
+			p.cf.Update(step.operation(nil, p.pace.Waits))
 			if step.Retain {
 				p.over = true // what is retained is its owner's
 			}
@@ -237,10 +261,10 @@ func (p *player) meets(m Mishap) {
 	}
 }
 
-func (s Step) operation(properties map[string]any) Operation {
+func (s Step) operation(properties map[string]any, waits time.Duration) Operation {
 	return Operation{
 		Properties: properties, SiblingFails: s.SiblingFails, NoRollback: s.NoRollback,
-		Nested: s.Nested, Retain: s.Retain, Linger: seconds(s.Linger), Mishaps: s.Mishaps,
+		Nested: s.Nested, Retain: s.Retain, Linger: min(seconds(s.Linger), waits), Mishaps: s.Mishaps,
 	}
 }
 
@@ -255,9 +279,9 @@ func (p *player) build(step Step) {
 	p.watch.Begin(step.Chain)
 	var ok bool
 	if p.chain == nil {
-		ok = p.cf.Create(step.operation(properties))
+		ok = p.cf.Create(step.operation(properties, p.pace.Waits))
 	} else {
-		ok = p.cf.Update(step.operation(properties))
+		ok = p.cf.Update(step.operation(properties, p.pace.Waits))
 	}
 	switch {
 	case ok:
@@ -277,7 +301,7 @@ func (p *player) end() {
 	p.cf.World.RemoveHands()
 	p.cf.step("STEP delete the stack")
 	p.note(func() { p.out.Sent, p.out.World = append(p.out.Sent, End), p.cf.World.String() })
-	if !p.cf.Delete(Operation{Linger: 30 * time.Second}) {
+	if !p.cf.Delete(Operation{Linger: p.wait(30 * time.Second)}) {
 		p.watch.violate(Crash, "the stack cannot be deleted: "+p.cf.StackStatus())
 	}
 }
@@ -287,7 +311,7 @@ func (p *player) nothingLeft() {
 	p.watch.count(Crash)
 	text := p.cf.World.String()
 	switch {
-	case strings.Contains(text, "sgchain:stack-id="+StackID) && !p.cf.abandoned:
+	case strings.Contains(text, "sgchain:stack-id="+StackID) && !p.cf.abandoned && (p.chain != nil || !p.watch.Robbed()):
 		p.watch.violate(Crash, "groups are left behind")
 	case p.foreign() != p.before:
 		p.watch.violate(HandsOff, "a stranger's group has changed")

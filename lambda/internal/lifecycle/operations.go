@@ -176,7 +176,7 @@ func (o *course) createAgain() bool {
 		c.set("UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_FAILED", id)
 		if c.Habits.CreatesFirst && failed != id {
 			o.showRemoved("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", failed)
-			o.cleanup(failed, o.Properties)
+			c.abandoned = !o.cleanup(failed, o.Properties) || c.abandoned
 		}
 		o.undoCreate(id, "UPDATE_ROLLBACK", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", true)
 		return false

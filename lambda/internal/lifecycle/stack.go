@@ -60,8 +60,9 @@ type CloudFormation struct {
 	Limit, Patience time.Duration
 	// RetryAfter is when Lambda runs an event again whose run failed, Moves how long
 	// one dependent takes to move, Rests how long people take between two operations.
-	RetryAfter   []time.Duration
-	Moves, Rests time.Duration
+	// Waits bounds what comes late.
+	RetryAfter          []time.Duration
+	Moves, Rests, Waits time.Duration
 	// ResponseBase is where answers go, if not to the real bucket's name.
 	ResponseBase string
 	// OnStep is told what happens, for stories; OnRow which row of the table of

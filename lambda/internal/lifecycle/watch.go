@@ -41,6 +41,7 @@ type Watch struct {
 	exempt map[string]bool // flows that a stranger opened or shut
 	hands  bool            // whether a stranger acted in this operation
 	held   map[string]bool // groups on which his hand fell
+	robbed bool            // one of them was removed
 	failed *Failure
 	checks map[string]int
 }
@@ -137,6 +138,14 @@ func (w *Watch) meddled() bool {
 	return w.hands
 }
 
+// Robbed says whether a stranger ever removed a group: the newest generation may have
+// gone with it, and the chain is then taken for the one before (docs/lifecycle.md).
+func (w *Watch) Robbed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.robbed
+}
+
 // Hand lets a stranger act. What he changes is nobody's fault until the next
 // operation that he leaves alone.
 func (w *Watch) Hand(hand world.Hand) {
@@ -147,6 +156,7 @@ func (w *Watch) Hand(hand world.Hand) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hands = true
+	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
 	// What he took away may have been what the rest of this operation relies on.
 	w.held[held] = true
 	for flow, was := range before {

@@ -73,14 +73,14 @@ var buildLambda = sync.OnceValues(func() (string, error) {
 })
 
 // start runs a MiniStack for one test. When the test ends, the Lambda's log is searched, and
-// MiniStack must be gone with its port.
-func start(t *testing.T) (context.Context, *stand.MiniStack) {
+// MiniStack must be gone with its port. The Lambda gets the further variables.
+func start(t *testing.T, further ...string) (context.Context, *stand.MiniStack) {
 	t.Helper()
 	if err := os.RemoveAll(logFile(t)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	emulator, err := stand.Start(ctx, filepath.Join(repository(t), "build", "tools", "venv"), folder(t))
+	emulator, err := stand.Start(ctx, filepath.Join(repository(t), "build", "tools", "venv"), folder(t), further...)
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -34,8 +34,9 @@ type MiniStack struct {
 
 // Start runs MiniStack on a free port of 127.0.0.1, with its state, its log and its process ID in
 // dir, and returns when it answers. It holds nothing from an earlier run: a MiniStack that a killed
-// run left in the same folder is stopped first. venv is the Python environment that has it.
-func Start(ctx context.Context, venv, dir string) (*MiniStack, error) {
+// run left in the same folder is stopped first. venv is the Python environment that has it. The
+// functions that it runs get the further variables as well.
+func Start(ctx context.Context, venv, dir string, further ...string) (*MiniStack, error) {
 	old, err := Attach(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func Start(ctx context.Context, venv, dir string) (*MiniStack, error) {
 	// A port that was free a moment ago may be taken by now: then MiniStack ends at once.
 	var failures []error
 	for range 3 {
-		m, err := launch(ctx, venv, dir)
+		m, err := launch(ctx, venv, dir, further)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +152,7 @@ func (m *MiniStack) PortFree(ctx context.Context) bool {
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
-func launch(ctx context.Context, venv, dir string) (*MiniStack, error) {
+func launch(ctx context.Context, venv, dir string, further []string) (*MiniStack, error) {
 	m := &MiniStack{dir: dir}
 	tmp := filepath.Join(dir, "tmp")
 	if err := os.MkdirAll(tmp, 0o755); err != nil {
@@ -191,6 +192,7 @@ func launch(ctx context.Context, venv, dir string) (*MiniStack, error) {
 		"SGCHAIN_EMULATOR_ENDPOINT="+m.Endpoint(),
 		"SGCHAIN_EMULATOR_FENCE=log",
 	)
+	cmd.Env = append(cmd.Env, further...)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting MiniStack: %w", err)
 	}
