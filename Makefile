@@ -49,7 +49,7 @@ check: prerequisites formatted ## The inner loop: formatting, vet and unit tests
 	go test -short $(PACKAGES)
 
 soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
-	SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
+	GOGC=400 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
 
 mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
 	go run ./lambda/internal/mutants

@@ -90,9 +90,9 @@ func TestSmallScope(t *testing.T) {
 					}
 					calls.Add(int64(undisturbed.Runs[1]))
 					for call := 1; call <= undisturbed.Runs[1]; call++ {
-						for _, kind := range []string{"error", "lost", "crash", "crash after", "late", "stale", "blink", "panic"} {
+						for _, kind := range lifecycle.Kinds() {
 							for _, follow := range []string{"retry", "rollback", "delete"} {
-								history := lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{Call: call, Kind: kind, Seconds: 3}, follow)}
+								history := lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{Call: call, Kind: kind, Pick: call, Seconds: 3}, follow)}
 								lives.Add(1)
 								if out := play(t, history, false); out.Failure != nil {
 									once.Do(func() { tell(t, history) })
