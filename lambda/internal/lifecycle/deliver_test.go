@@ -20,23 +20,24 @@ func TestAccept(t *testing.T) {
 	long := func(size int) string {
 		return body("FAILED", "X", strings.Repeat("x", size-len(body("FAILED", "X", ""))))
 	}
-	for text, want := range map[string]string{
-		body("SUCCESS", "X", ""):  "",
-		body("FAILED", "X", "no"): "",
-		long(4096):                "",
-		long(4097):                "Response object is too long.",
-		body("FAILED", "", "no"):  "Invalid PhysicalResourceId",
-		body("FAILED", strings.Repeat("x", 1025), "n"): "Invalid PhysicalResourceId",
-		body("FAILED", "X", ""):                        "Invalid Response object: Reason",
-		body("DONE", "X", ""):                          "Invalid Response object: Status",
-		strings.Replace(body("SUCCESS", "X", ""), "request-1", "request-2", 1): "Invalid Response object: it is not about this request",
+	other := strings.Replace(body("SUCCESS", "X", ""), "request-1", "request-2", 1)
+	for _, one := range []struct{ text, want string }{
+		{body("SUCCESS", "X", ""), ""},
+		{body("FAILED", "X", "no"), ""},
+		{long(4096), ""},
+		{long(4097), "Response object is too long."},
+		{body("FAILED", "", "no"), "Invalid PhysicalResourceId"},
+		{body("FAILED", strings.Repeat("x", 1025), "no"), "Invalid PhysicalResourceId"},
+		{body("FAILED", "X", ""), "Invalid Response object: Reason"},
+		{body("DONE", "X", ""), "Invalid Response object: Status"},
+		{other, "Invalid Response object: it is not about this request"},
 	} {
-		answer, err := lifecycle.Accept([]byte(text), "request-1")
-		if (err == nil) != (want == "") || (err != nil && err.Error() != want) {
-			t.Errorf("%.80s: got %v, want %q", text, err, want)
+		answer, err := lifecycle.Accept([]byte(one.text), "request-1")
+		if (err == nil) != (one.want == "") || (err != nil && err.Error() != one.want) {
+			t.Errorf("%.80s: got %v, want %q", one.text, err, one.want)
 		}
 		if err != nil && (answer.Status != cfn.StatusFailed || answer.PhysicalResourceID != lifecycle.Invented) {
-			t.Errorf("%.80s: counts as %+v", text, answer)
+			t.Errorf("%.80s: counts as %+v", one.text, answer)
 		}
 	}
 }
