@@ -53,9 +53,10 @@ func (c Chains) Orphans(current chain.State) []chain.Identity {
 //
 // In the first two a peer tier means every group of that tier that is there,
 // live or retired: consumers move one by one, so any member may be in either
-// group of its tier while the other end is in either group of its own. Rules
-// that name an orphan stay as long as the orphan does: something may be using
-// it.
+// group of its tier while the other end is in either group of its own. A rule
+// that names an orphan stays as long as the orphan does, since something may be using
+// it; not so where the rule's own group was an orphan too, until now: what its new
+// members may do is the new chain's to say.
 func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
 	expand := expander{present: present(chains, current)}
 	var goal chain.State
@@ -63,7 +64,9 @@ func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
 		was, exists := current.Find(wanted.Identity)
 		rules := expand.rules(wanted.Rules)
 		rules = append(rules, expand.rules(doorsToLeftTiers(chains, wanted.Tier))...)
-		rules = append(rules, namingOrphans(chains, was.Rules)...)
+		if chains.Old.Has(wanted.Identity) {
+			rules = append(rules, namingOrphans(chains, was.Rules)...)
+		}
 		goal.Groups = append(goal.Groups, chain.Group{
 			Identity: wanted.Identity, Tag: tag, Rules: acceptDefaultEgress(rules, was.Rules, exists),
 		})
