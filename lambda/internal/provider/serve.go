@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -108,11 +109,15 @@ func (r *run) build(ctx context.Context) outcome {
 		return fence.Over(r.request, *first, now)
 	}
 	// A Create that finds groups, or an Update of something that finds it done, follows
-	// a run that died, or sees what was there before. Either way the answer must not
-	// build on it: it would name groups that are gone, or leave the chain as it was.
+	// a run that died, or sees what was there before; so does an Update that does not find
+	// all that it is to update. No answer must build on that: it would name groups that are
+	// gone, leave the chain as it was, or cut off the groups that were not shown.
 	odd := func(seen sg.Observed) bool {
 		if r.event.RequestType == cfn.RequestCreate {
 			return len(seen.State.Groups) > 0
+		}
+		if slices.ContainsFunc(chains.Old.Identities(), func(identity chain.Identity) bool { return !seen.State.Has(identity) }) {
+			return true
 		}
 		same := plan.Diff(chains.Old, chains.New).Empty() && plan.Diff(chains.New, chains.Old).Empty()
 		return !same && plan.Diff(seen.State, plan.Goal(chains, seen.State, seen.State.NextTag(physicalID))).Empty()
