@@ -174,7 +174,18 @@ func JudgeOnEmulator(request Request, newest chain.Tag) Scope {
 // on, or made up an ID for a Create that never answered.
 func OlderMayRun(request Request, now Reading) bool {
 	invented := request.Type == Delete && !chain.IsPhysicalID(request.PhysicalID)
-	return invented || strings.Contains(now.Stack, "ROLLBACK") || isCleanup(now.Stack)
+	return invented || strings.Contains(now.Stack, "ROLLBACK") || isCleanup(now.Stack) || Behind(request, now)
+}
+
+// behindBy is how much younger than the resource's last change a request must be for the
+// reading to count as behind. CloudFormation changes the status and makes the request in
+// one go.
+const behindBy = 3 * time.Second
+
+// Behind says whether a reading shows what was before the request: the status may then
+// hide that CloudFormation turned round.
+func Behind(request Request, now Reading) bool {
+	return !request.Date.IsZero() && !now.Changed.IsZero() && request.Date.Sub(now.Changed) > behindBy
 }
 
 const inProgress = "_IN_PROGRESS"

@@ -195,6 +195,31 @@ func TestOlderMayRun(t *testing.T) {
 	}
 }
 
+// A reading from before the request hides what CloudFormation does now.
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, test := range []struct {
+		name    string
+		date    time.Time
+		changed time.Time
+		want    bool
+	}{
+		{"changed with the request", made, made.Add(-time.Second), false},
+		{"changed after it", made, made.Add(time.Minute), false},
+		{"changed long before it", made, made.Add(-4 * time.Second), true},
+		{"no date", time.Time{}, made, false},
+		{"no resource", made, time.Time{}, false},
+	} {
+		now := reading("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x)
+		now.Changed = test.changed
+		request := fence.Request{Type: fence.Update, PhysicalID: x, Date: test.date}
+		if got := fence.Behind(request, now); got != test.want || fence.OlderMayRun(request, now) != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestJudgeOnEmulator(t *testing.T) {
 	t.Parallel()
 	for newest, want := range map[string]fence.Scope{x: fence.ForGood, y: fence.Cleanup} {

@@ -100,10 +100,11 @@ func (r *run) build(ctx context.Context) outcome {
 	chains := plan.Chains{New: chain.Desired(spec), Old: r.oldChain()}
 
 	// The operation that the run belongs to is the one that its very first reading
-	// shows, not the one that it finds after it has waited.
+	// shows, not the one that it finds after it has waited; unless that reading shows what
+	// was before the request.
 	var first *fence.Reading
 	over := func(now fence.Reading) error {
-		if first == nil {
+		if first == nil || fence.Behind(r.request, *first) {
 			first = &now
 		}
 		return fence.Over(r.request, *first, now)
@@ -112,11 +113,14 @@ func (r *run) build(ctx context.Context) outcome {
 	// a run that died, or sees what was there before; so does an Update that does not find
 	// all that it is to update. No answer must build on that: it would name groups that are
 	// gone, leave the chain as it was, or cut off the groups that were not shown.
+	// Where the newest groups bear another ID, the run that made them may be alive.
 	odd := func(seen sg.Observed) bool {
 		if r.event.RequestType == cfn.RequestCreate {
 			return len(seen.State.Groups) > 0
 		}
-		if slices.ContainsFunc(chains.Old.Identities(), func(identity chain.Identity) bool { return !seen.State.Has(identity) }) {
+		newest := seen.State.Newest()
+		if newest.PhysicalID != r.event.PhysicalResourceID ||
+			slices.ContainsFunc(chains.Old.Identities(), func(identity chain.Identity) bool { return !seen.State.Has(identity) }) {
 			return true
 		}
 		same := plan.Diff(chains.Old, chains.New).Empty() && plan.Diff(chains.New, chains.Old).Empty()
