@@ -129,6 +129,9 @@ func (c *CloudFormation) Create(op Operation) bool {
 func (o *course) undoCreate(id, undone, cleanup string, adding bool) {
 	c := o.CloudFormation
 	c.leave(o.Linger)
+	c.mu.Lock()
+	c.stack.properties, c.stack.tiers = nil, nil // nobody is owed anything in groups that are taken back
+	c.mu.Unlock()
 	o.showRemoved(cleanup, id)
 	if !adding {
 		answer, why := o.request(cfn.RequestDelete, id, o.Properties, nil)
