@@ -64,9 +64,11 @@ func (e *Edge) ObserveAgain(ctx context.Context, known Observed) (Observed, erro
 	}
 }
 
+// shows compares IDs too: a group of the same name may have been there before, and a
+// read that lags shows that one.
 func (o Observed) shows(known Observed) bool {
-	for identity := range known.GroupIDs {
-		if !o.State.Has(identity) {
+	for identity, id := range known.GroupIDs {
+		if o.GroupIDs[identity] != id {
 			return false
 		}
 	}
