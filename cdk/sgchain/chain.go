@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -32,6 +33,13 @@ type SecurityGroupChainProps struct {
 	// Provider is what serves the chain, of the same stack.
 	// Default: one that all chains of the stack share.
 	Provider Provider
+	// IPv6 says that "internet", "vpc" and the egress "all" mean IPv6 as well as IPv4.
+	IPv6 *bool
+	// RuleQuota is how many rules a group may have for each direction and family of
+	// addresses, where the account's quota was raised. Default: 60, which is EC2's.
+	RuleQuota *float64
+	// Tags are those of every group of the chain.
+	Tags *map[string]*string
 	// Revision is ignored; changing it has the chain verified and repaired by the
 	// next deploy.
 	Revision *string
@@ -77,6 +85,15 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	template := map[string]any{}
 	put(template, "VpcId", props.VpcId)
 	put(template, "Revision", props.Revision)
+	if props.IPv6 != nil && *props.IPv6 {
+		template["IpFamilies"] = []any{"ipv4", "ipv6"}
+	}
+	if props.RuleQuota != nil {
+		template["RuleQuota"] = strconv.FormatFloat(*props.RuleQuota, 'f', -1, 64)
+	}
+	if props.Tags != nil {
+		template["Tags"] = tagProperty(*props.Tags)
+	}
 	if props.Tiers != nil {
 		template["Tiers"] = properties(props.Tiers)
 	}

@@ -156,7 +156,13 @@ func TestFullTier(t *testing.T) {
 		&Tier{Name: jsii.String("Db"), Egress: jsii.String("none"), Ingress: &[]*Ingress{
 			{Ports: jsii.Strings("postgres"), Sources: jsii.Strings("Alb", "self"), Description: jsii.String("queries")},
 		}},
+		&Tier{
+			Name: jsii.String("Job"), Tags: &map[string]*string{"Team": jsii.String("ai")},
+			Egress:   jsii.String("chain"),
+			EgressTo: &[]*Egress{{Ports: jsii.Strings("443"), Destinations: jsii.Strings("com.amazonaws.{region}.s3")}},
+		},
 	)
+	props.IPv6, props.RuleQuota, props.Tags = jsii.Bool(true), jsii.Number(120), &map[string]*string{"App": jsii.String("shop")}
 	props.VpcId = awscdk.Fn_ImportValue(jsii.String("Vpc")) // known at deploy time only
 	props.Revision = jsii.String("2")
 	NewSecurityGroupChain(stack, jsii.String("Chain"), props)
@@ -167,10 +173,16 @@ func TestFullTier(t *testing.T) {
 		"ServiceTimeout": "1020",
 		"VpcId":          object{"Fn::ImportValue": "Vpc"},
 		"Revision":       "2",
+		"IpFamilies":     []string{"ipv4", "ipv6"},
+		"RuleQuota":      "120",
+		"Tags":           object{"App": "shop"},
 		"Tiers": []any{
 			object{"Name": "Alb", "GroupName": "ALB-SG", "Description": "The door", "Ports": []string{"80", "443"}, "Sources": []string{"internet-v4"}},
 			object{"Name": "Db", "Egress": "none", "Ingress": []any{
 				object{"Ports": []string{"postgres"}, "Sources": []string{"Alb", "self"}, "Description": "queries"},
+			}},
+			object{"Name": "Job", "Tags": object{"Team": "ai"}, "Egress": []any{
+				"chain", object{"Ports": []string{"443"}, "Destinations": []string{"com.amazonaws.{region}.s3"}},
 			}},
 		},
 	})

@@ -23,9 +23,12 @@ const (
 
 	// ownerTag is on every group and rule of the provider, with the ID of its stack.
 	ownerTag = "sgchain:provider"
-	// chainTag is the only tag that is ever rewritten.
+	// chainTag is the only ownership tag that is ever rewritten.
 	chainTag = "sgchain:chain"
 )
+
+// lasting is the ownership tags that stay as they were when the group was made.
+var lasting = []string{ownerTag, "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"}
 
 // statement is one statement of the role's policy, in the words of IAM. Resources
 // and the values of conditions are texts for Fn::Sub.
@@ -72,14 +75,24 @@ var statements = []statement{
 		}},
 	},
 	{
-		// Of the tags of its own groups it may rewrite one, and not the one that makes
-		// them its own. ForAllValues holds for no keys at all too, so Null is there.
+		// Of the ownership tags of its own groups it may rewrite one, and not those that
+		// make them its own. ForAllValues holds for no keys at all too, so Null is there.
 		sid:     "RetagOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
-			"StringEquals":              {"aws:ResourceTag/" + ownerTag: {thisID}},
-			"ForAllValues:StringEquals": {"aws:TagKeys": {chainTag}},
-			"Null":                      {"aws:TagKeys": {"false"}},
+			"StringEquals":                 {"aws:ResourceTag/" + ownerTag: {thisID}},
+			"ForAllValues:StringNotEquals": {"aws:TagKeys": lasting},
+			"Null":                         {"aws:TagKeys": {"false"}},
+		},
+	},
+	{
+		// The author's tags only.
+		sid:     "UntagOwnGroup",
+		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{
+			"StringEquals":                 {"aws:ResourceTag/" + ownerTag: {thisID}},
+			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chainTag}, lasting...)},
+			"Null":                         {"aws:TagKeys": {"false"}},
 		},
 	},
 	{
@@ -102,8 +115,10 @@ var statements = []statement{
 	},
 	{
 		// EC2 knows no resource for these.
-		sid:     "ReadGroups",
-		actions: []string{"ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces"}, resources: []string{anything},
+		sid: "ReadGroups",
+		actions: []string{
+			"ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeManagedPrefixLists",
+		}, resources: []string{anything},
 	},
 	{
 		sid:     "ReadOwnStack",
@@ -169,9 +184,9 @@ func (s statement) policy(logGroup awslogs.LogGroup) awsiam.PolicyStatement {
 	return awsiam.NewPolicyStatement(props)
 }
 
-// operand is a list only where there is a choice or ForAllValues wants one.
+// operand is a list only where there is a choice.
 func operand(values []string) any {
-	if len(values) == 1 && values[0] != chainTag {
+	if len(values) == 1 {
 		return substitute(values[0])
 	}
 	list := make([]*string, 0, len(values))

@@ -32,14 +32,30 @@ type Tier struct {
 	// "icmp/3/4", "https", "all" and so on. Default: nothing.
 	Ports *[]*string
 	// Sources is who comes in: "internet", "internet-v4", "internet-v6", a CIDR, the
-	// name of a tier, "self". Default: the internet for the first tier, the previous
-	// tier for the others.
+	// name of a tier, "self", "vpc", a security group ("sg-...", "123456789012/sg-..."), a
+	// prefix list ("pl-...", "com.amazonaws.global.cloudfront.origin-facing").
+	// Default: the internet for the first tier, the previous tier for the others.
 	Sources *[]*string
 	// Ingress is the long form: doors with ports and sources of their own.
 	Ingress *[]*Ingress
-	// Egress is "all", "chain" (only what other tiers take from this one) or "none".
-	// Default: all.
+	// Egress is "all", "chain" (only what other tiers take from this one) or "none", or
+	// several of these with commas between them. Default: all where EgressTo is not given.
 	Egress *string
+	// EgressTo lists where the tier may go, beside what Egress says.
+	EgressTo *[]*Egress
+	// Tags are those of the group; they win over the chain's.
+	Tags *map[string]*string
+}
+
+// Egress is one way out of a tier.
+type Egress struct {
+	// Ports is as in [Tier]. Required.
+	Ports *[]*string
+	// Destinations is as Sources in [Tier]. Required.
+	Destinations *[]*string
+	// Description is that of the rules, at most 255 characters.
+	// Default: one that names the tiers and the traffic.
+	Description *string
 }
 
 // Ingress is one door of a tier.
@@ -92,8 +108,9 @@ func tierOf(value any) *Tier {
 	object, _ := value.(map[string]any)
 	tier := &Tier{
 		Name: textOf(object["Name"]), GroupName: textOf(object["GroupName"]), Description: textOf(object["Description"]),
-		Ports: textsOf(object["Ports"]), Sources: textsOf(object["Sources"]), Egress: textOf(object["Egress"]),
+		Ports: textsOf(object["Ports"]), Sources: textsOf(object["Sources"]), Tags: tagsOf(object["Tags"]),
 	}
+	tier.Egress, tier.EgressTo = egressOf(object["Egress"])
 	if object["Ingress"] == nil || object["Ingress"] == "" {
 		return tier
 	}
@@ -106,6 +123,47 @@ func tierOf(value any) *Tier {
 	}
 	tier.Ingress = &doors
 	return tier
+}
+
+func egressOf(value any) (word *string, ways *[]*Egress) {
+	var words []string
+	for _, entry := range listOf(value) {
+		way, isMap := entry.(map[string]any)
+		switch {
+		case isMap && ways == nil:
+			ways = &[]*Egress{}
+			fallthrough
+		case isMap:
+			*ways = append(*ways, &Egress{
+				Ports: textsOf(way["Ports"]), Destinations: textsOf(way["Destinations"]), Description: textOf(way["Description"]),
+			})
+		case entry != nil && entry != "":
+			words = append(words, fmt.Sprint(entry))
+		}
+	}
+	if len(words) == 0 {
+		return nil, ways
+	}
+	return jsii.String(strings.Join(words, ",")), ways
+}
+
+func tagsOf(value any) *map[string]*string {
+	tags := map[string]*string{}
+	switch value := value.(type) {
+	case map[string]any:
+		for key, text := range value {
+			tags[key] = textOf(text)
+		}
+	case []any:
+		for _, entry := range value {
+			tag, _ := entry.(map[string]any)
+			tags[fmt.Sprint(tag["Key"])] = textOf(tag["Value"])
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	return &tags
 }
 
 func textOf(value any) *string {
@@ -147,7 +205,12 @@ func properties(tiers *[]*Tier) []any {
 		put(object, "Description", tier.Description)
 		putList(object, "Ports", tier.Ports)
 		putList(object, "Sources", tier.Sources)
-		put(object, "Egress", tier.Egress)
+		if egress := egressProperty(tier); egress != nil {
+			object["Egress"] = egress
+		}
+		if tier.Tags != nil {
+			object["Tags"] = tagProperty(*tier.Tags)
+		}
 		if tier.Ingress != nil {
 			doors := make([]any, 0, len(*tier.Ingress))
 			for _, ingress := range *tier.Ingress {
@@ -166,6 +229,45 @@ func properties(tiers *[]*Tier) []any {
 		list = append(list, object)
 	}
 	return list
+}
+
+// egressProperty is a word, or a list where there are several or ways of their own.
+func egressProperty(tier *Tier) any {
+	var words []any
+	if tier.Egress != nil {
+		for word := range strings.SplitSeq(*tier.Egress, ",") {
+			words = append(words, strings.TrimSpace(word))
+		}
+	}
+	if tier.EgressTo == nil {
+		if len(words) == 1 {
+			return words[0]
+		}
+		if words == nil {
+			return nil
+		}
+		return words
+	}
+	for _, way := range *tier.EgressTo {
+		if way == nil {
+			words = append(words, nil) // chain.Parse says so, with the place
+			continue
+		}
+		object := map[string]any{}
+		putList(object, "Ports", way.Ports)
+		putList(object, "Destinations", way.Destinations)
+		put(object, "Description", way.Description)
+		words = append(words, object)
+	}
+	return words
+}
+
+func tagProperty(tags map[string]*string) map[string]any {
+	object := map[string]any{}
+	for key, value := range tags {
+		put(object, key, value)
+	}
+	return object
 }
 
 func put(object map[string]any, key string, value *string) {

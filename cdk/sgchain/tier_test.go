@@ -29,7 +29,9 @@ func TestTiersFromJSON(t *testing.T) {
 		"one value where a list is meant": `[{"Name": "Alb", "Ports": 443, "Sources": "internet"}]`,
 		"empty texts":                     `[{"Name": "Alb", "GroupName": "", "Ports": [443], "Sources": "", "Ingress": "", "Egress": null}]`,
 		"closed":                          `[{"Name": "Alb", "Ports": []}, {"Name": "Db", "Ingress": []}]`,
-		"one object where a list is one":  `[{"Name": "Alb", "AllowPublic": false, "Ports": ["all"], "Egress": "none"}]`,
+		"tags and ways out": `[{"Name": "Alb", "Ports": [443], "Tags": {"Team": "ai", "Cost": 7}, "Egress": ["chain", {"Ports": [443], "Destinations": ["pl-0123abcd", "vpc"], "Description": "out"}]},
+			{"Name": "Db", "Ports": [5432], "Tags": [{"Key": "Team", "Value": "db"}], "Egress": {"Ports": "https", "Destinations": "internet"}}, {"Name": "Last", "Egress": ["chain", "all"]}]`,
+		"one object where a list is one": `[{"Name": "Alb", "AllowPublic": false, "Ports": ["all"], "Egress": "none"}]`,
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +62,7 @@ func TestTiersFromJSONRefuses(t *testing.T) {
 		"an empty list":  {`[]`, []string{"Tiers: is an empty list"}},
 		"no tier":        {`[5]`, []string{"Tiers[0]: "}},
 		"every mistake":  {`[{"Name": "Alb", "Ports": [70000], "Porst": 1}, {"Name": "Alb"}]`, []string{"Tiers[0].Ports[0]: ", "Tiers[0].Porst: ", "Tiers[1].Name: "}},
-		"not supported":  {`[{"Name": "Alb", "Tags": {"Team": "ai"}}]`, []string{"Tiers[0].Tags: is not supported"}},
+		"not supported":  {`[{"Name": "Alb", "AllowPublic": true}]`, []string{`Tiers[0].AllowPublic: "true" is not supported`}},
 		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: is known only when the stack is deployed"}},
 		"unknown source": {`[{"Name": "Alb", "Ports": [80], "Sources": ["Albb"]}]`, []string{`Tiers[0].Sources[0]: unknown peer "Albb"`}},
 	}

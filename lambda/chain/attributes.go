@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -72,22 +73,25 @@ func Summary(spec Spec) string {
 	var line strings.Builder
 	var others []string
 	for i, tier := range spec.Tiers {
-		from, name := CIDRPeer(InternetV4), "internet"
+		neighbor := "internet"
 		if i > 0 {
-			name = spec.Tiers[i-1].Name
-			from = TierPeer(name)
+			neighbor = spec.Tiers[i-1].Name
 		}
 		var doors []Rule
 		for _, rule := range tier.Ingress {
-			if rule.Peer == from {
+			name := PeerName(rule.Peer)
+			rule.Peer = Peer{} // IPv4's internet and IPv6's are one here
+			other := fmt.Sprintf("%s -%s-> %s", name, Traffic(rule.Protocol, rule.Ports), tier.Name)
+			switch {
+			case name == neighbor && !slices.ContainsFunc(doors, func(door Rule) bool { return door.Key() == rule.Key() }):
 				doors = append(doors, rule)
-				continue
+			case name != neighbor && !slices.Contains(others, other):
+				others = append(others, other)
 			}
-			others = append(others, fmt.Sprintf("%s -%s-> %s", rule.Peer, Traffic(rule.Protocol, rule.Ports), tier.Name))
 		}
 		switch {
 		case i == 0 && len(doors) > 0:
-			line.WriteString(name)
+			line.WriteString(neighbor)
 			fallthrough
 		case i > 0 && len(doors) > 0:
 			fmt.Fprintf(&line, " -%s-> %s", TrafficList(doors), tier.Name)
@@ -101,6 +105,20 @@ func Summary(spec Spec) string {
 		line.WriteString(" [" + strings.Join(others, ", ") + "]")
 	}
 	return line.String()
+}
+
+// PeerName is the word for a peer: "internet" for all addresses of a family.
+func PeerName(peer Peer) string {
+	switch {
+	case peer == CIDRPeer(InternetV4) || peer == CIDRPeer(InternetV6):
+		return "internet"
+	case peer.Kind == PeerVPC:
+		return "vpc"
+	case peer.Kind == PeerMember:
+		return peer.Member.Tier
+	default:
+		return peer.String()
+	}
 }
 
 // TrafficList prints what rules let through, ports of one protocol together: "tcp 80,443, udp 53".

@@ -1,8 +1,12 @@
 package chain
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,24 +36,24 @@ func Parse(properties map[string]any, answerBytes int) (Spec, error) {
 	r := &reader{}
 	object := r.object("", properties, "VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting",
 		"Guardrails", "RuleQuota", "Revision", "Tags", "ServiceToken", "ServiceTimeout")
-	r.onlyDefault("IpFamilies", object["IpFamilies"], "ipv4")
 	r.onlyDefault("UnmanagedRules", object["UnmanagedRules"], "revoke")
 	r.onlyDefault("AdoptExisting", object["AdoptExisting"], "false")
 	r.unsupported("Guardrails", object["Guardrails"])
-	r.unsupported("RuleQuota", object["RuleQuota"])
-	r.unsupported("Tags", object["Tags"])
 
-	spec := Spec{VPCID: r.vpcID(object["VpcId"])}
-	tiers := r.list("Tiers", object["Tiers"])
-	if isAbsent(object["Tiers"]) {
-		tiers = defaultTiers()
+	spec := Spec{
+		VPCID: r.vpcID(object["VpcId"]), IPv6: r.ipv6("IpFamilies", object["IpFamilies"]),
+		RuleQuota: r.ruleQuota("RuleQuota", object["RuleQuota"]),
 	}
-	if len(tiers) == 0 && len(r.problems) == 0 {
+	tags := r.tags("Tags", object["Tags"])
+	tiers, readable := r.tierList(object["Tiers"])
+	if len(tiers) == 0 && readable {
 		r.problem("Tiers", "is an empty list; name at least one tier, or leave Tiers out for the default chain")
 	}
 	names := r.tierNames(tiers)
 	for i, value := range tiers {
-		spec.Tiers = append(spec.Tiers, r.tier(index("Tiers", i), value, i, names))
+		tier := r.tier(index("Tiers", i), value, i, names, spec.IPv6)
+		tier.Tags = r.mergeTags(index("Tiers", i)+".Tags", tags, tier.Tags)
+		spec.Tiers = append(spec.Tiers, tier)
 	}
 	r.distinctGroupNames(spec.Tiers)
 	if len(r.problems) == 0 {
@@ -59,6 +63,77 @@ func Parse(properties map[string]any, answerBytes int) (Spec, error) {
 		return Spec{}, r.problems
 	}
 	return spec, nil
+}
+
+// tierList reads Tiers: a list, or the same list as JSON in a string, which is how a
+// template's parameter carries it.
+func (r *reader) tierList(value any) (tiers []any, readable bool) {
+	text, isText := value.(string)
+	switch {
+	case isAbsent(value) || (isText && strings.TrimSpace(text) == ""):
+		return defaultTiers(), true
+	case isText:
+		tiers, err := tiersFromJSON(text)
+		if err != nil {
+			r.problem("Tiers", `is text, and not a list of tiers in JSON (%v); write it as [{"Name": "Alb", "Ports": [80, 443]}]`, err)
+		}
+		return tiers, err == nil
+	}
+	before := len(r.problems)
+	tiers = r.list("Tiers", value)
+	return tiers, len(r.problems) == before
+}
+
+func tiersFromJSON(text string) ([]any, error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var tiers []any
+	if err := decoder.Decode(&tiers); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more after the list")
+	}
+	return tiers, nil
+}
+
+// defaultRuleQuota is EC2's for a direction and a family of addresses; with a higher
+// one a network interface may have fewer groups, since rules times groups is at most
+// maxRuleQuota (VPC user guide, "Amazon VPC quotas").
+const (
+	defaultRuleQuota = 60
+	maxRuleQuota     = 1000
+)
+
+func (r *reader) ruleQuota(path string, value any) int {
+	text, ok := r.scalar(path, value)
+	if !ok || text == "" {
+		return defaultRuleQuota
+	}
+	quota, err := strconv.Atoi(text)
+	if err != nil || quota < 1 || quota > maxRuleQuota {
+		r.problem(path, "%q is not a quota of rules; write the account's own, a number from 1 to %d, or leave it out for %d", text, maxRuleQuota, defaultRuleQuota)
+	}
+	return quota
+}
+
+// ipv6 reads IpFamilies and says whether IPv6 is among them.
+func (r *reader) ipv6(path string, value any) bool {
+	var families []string
+	for i, entry := range r.list(path, value) {
+		text, ok := r.scalar(index(path, i), entry)
+		switch word := strings.ToLower(text); {
+		case !ok || word == "":
+		case word == familyV4 || word == familyV6:
+			families = append(families, word)
+		default:
+			r.problem(index(path, i), "%q is not known; write ipv4, or ipv4 and ipv6", text)
+		}
+	}
+	if len(families) > 0 && !slices.Contains(families, familyV4) {
+		r.problem(path, "lacks ipv4, which every VPC has; write ipv4 and ipv6")
+	}
+	return slices.Contains(families, familyV6)
 }
 
 // defaultTiers is the chain that is meant when Tiers is absent.
@@ -130,36 +205,36 @@ func (r *reader) tierNames(tiers []any) []string {
 	return names
 }
 
-func (r *reader) tier(path string, value any, place int, names []string) Tier {
+func (r *reader) tier(path string, value any, place int, names []string, ipv6 bool) Tier {
 	object := r.object(path, value, "Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "Tags", "AllowPublic")
 	if object == nil {
 		return Tier{}
 	}
-	r.unsupported(path+".Tags", object["Tags"])
 	r.onlyDefault(path+".AllowPublic", object["AllowPublic"], "false")
-	tier := Tier{Name: names[place]}
+	tier := Tier{Name: names[place], Tags: r.tags(path+".Tags", object["Tags"])}
 	tier.GroupName = r.groupName(path+".GroupName", object["GroupName"])
 	tier.Description = r.text(path+".Description", object["Description"], groupText)
 	if tier.Description == "" {
 		tier.Description = "Security group of tier " + tier.Name
 	}
-	known := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
+	in := scope{tier: tier.Name, ipv6: ipv6}
+	in.tiers = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
 	if isAbsent(object["Ingress"]) {
 		previous := "internet"
 		if place > 0 {
 			previous = names[place-1]
 		}
-		tier.Ingress = r.shortForm(path, object, tier.Name, previous, known)
+		tier.Ingress = r.shortForm(path, object, previous, in)
 	} else {
-		tier.Ingress = r.longForm(path, object, tier.Name, known)
+		tier.Ingress = r.longForm(path, object, in)
 	}
-	tier.Egress = r.egress(path+".Egress", object["Egress"])
+	tier.Egress = r.egress(path+".Egress", object["Egress"], in)
 	return tier
 }
 
 // shortForm reads Ports and Sources. The first tier is open to the internet and
 // every other one to its predecessor, unless Sources says otherwise.
-func (r *reader) shortForm(path string, object map[string]any, tier, previous string, known []string) []Rule {
+func (r *reader) shortForm(path string, object map[string]any, previous string, in scope) []Rule {
 	traffics := r.traffics(path+".Ports", object["Ports"])
 	sources := r.list(path+".Sources", object["Sources"])
 	switch {
@@ -168,11 +243,11 @@ func (r *reader) shortForm(path string, object map[string]any, tier, previous st
 	case len(sources) == 0 && previous != "": // a nameless predecessor is reported by tierNames
 		sources = []any{previous}
 	}
-	return r.rules(path+".Sources", traffics, sources, "", tier, known)
+	return r.rules(path+".Sources", Ingress, traffics, sources, "", in)
 }
 
 // longForm reads Ingress: a list of doors, each with its own Ports and Sources.
-func (r *reader) longForm(path string, object map[string]any, tier string, known []string) []Rule {
+func (r *reader) longForm(path string, object map[string]any, in scope) []Rule {
 	for _, key := range []string{"Ports", "Sources"} {
 		if !isAbsent(object[key]) {
 			r.problem(join(path, key), "stands beside Ingress; write it inside Ingress, or leave Ingress out")
@@ -180,70 +255,121 @@ func (r *reader) longForm(path string, object map[string]any, tier string, known
 	}
 	var rules []Rule
 	for i, value := range r.list(path+".Ingress", object["Ingress"]) {
-		door := index(path+".Ingress", i)
-		entry := r.object(door, value, "Ports", "Sources", "Description")
-		if entry == nil {
-			continue
+		rules = r.join(rules, index(path+".Ingress", i), r.door(index(path+".Ingress", i), value, Ingress, in))
+	}
+	return rules
+}
+
+// door reads one entry of the long form, of either direction.
+func (r *reader) door(path string, value any, direction Direction, in scope) []Rule {
+	peers := "Sources"
+	if direction == Egress {
+		peers = "Destinations"
+	}
+	entry := r.object(path, value, "Ports", peers, "Description")
+	if entry == nil {
+		return nil
+	}
+	for _, key := range []string{"Ports", peers} {
+		if len(r.list(join(path, key), entry[key])) == 0 {
+			r.problem(join(path, key), "is missing; an entry of the long form needs both Ports and %s", peers)
 		}
-		for _, key := range []string{"Ports", "Sources"} {
-			if len(r.list(join(door, key), entry[key])) == 0 {
-				r.problem(join(door, key), "is missing; a door of the long form needs both Ports and Sources")
-			}
-		}
-		traffics := r.traffics(door+".Ports", entry["Ports"])
-		sources := r.list(door+".Sources", entry["Sources"])
-		description := r.text(door+".Description", entry["Description"], ruleText)
-		for _, rule := range r.rules(door+".Sources", traffics, sources, description, tier, known) {
-			twin := slices.IndexFunc(rules, func(other Rule) bool { return other.Key() == rule.Key() })
-			switch {
-			case twin < 0:
-				rules = append(rules, rule)
-			case rules[twin].Description != rule.Description:
-				r.problem(door, "%s is there already, with the description %q; a rule has one description", rule, rules[twin].Description)
-			}
+	}
+	traffics := r.traffics(path+".Ports", entry["Ports"])
+	description := r.text(path+".Description", entry["Description"], ruleText)
+	return r.rules(join(path, peers), direction, traffics, r.list(join(path, peers), entry[peers]), description, in)
+}
+
+// join adds the rules of one entry to those of the entries before it.
+func (r *reader) join(rules []Rule, path string, more []Rule) []Rule {
+	for _, rule := range more {
+		twin := slices.IndexFunc(rules, func(other Rule) bool { return other.Key() == rule.Key() })
+		switch {
+		case twin < 0:
+			rules = append(rules, rule)
+		case rules[twin].Description != rule.Description:
+			r.problem(path, "%s is there already, with the description %q; a rule has one description", rule, rules[twin].Description)
 		}
 	}
 	return rules
 }
 
-// rules combines every kind of traffic with every source.
-func (r *reader) rules(path string, traffics []traffic, sources []any, description, tier string, known []string) []Rule {
+// rules combines every kind of traffic with every peer.
+func (r *reader) rules(path string, direction Direction, traffics []traffic, peers []any, description string, in scope) []Rule {
 	var rules []Rule
-	for i, value := range sources {
-		source, ok := r.source(index(path, i), value, tier, known)
-		if !ok {
-			continue
-		}
-		for _, traffic := range traffics {
-			rule := Rule{Direction: Ingress, Protocol: traffic.protocol, Ports: traffic.ports, Peer: source.peer}
+	var all []source
+	before := len(r.problems)
+	for i, value := range peers {
+		all = append(all, r.sources(index(path, i), value, in)...)
+	}
+	for _, traffic := range traffics {
+		served := false
+		for _, source := range all {
+			rule := Rule{Direction: direction, Protocol: traffic.protocol, Ports: traffic.ports, Peer: source.peer}
+			if !rule.Protocol.fits(rule.Peer) {
+				continue
+			}
+			served = true
 			if slices.ContainsFunc(rules, func(other Rule) bool { return other.Key() == rule }) {
 				continue
 			}
-			rule.Description = description
-			if description == "" {
-				rule.Description = describe(source.name, tier, rule)
+			from, to := source.name, in.tier
+			if direction == Egress {
+				from, to = to, from
+			}
+			if rule.Description = description; description == "" {
+				rule.Description = describe(from, to, rule)
 			}
 			rules = append(rules, rule)
+		}
+		if !served && len(peers) > 0 && len(r.problems) == before {
+			r.problem(path, "none of these goes with %s; icmp is for IPv4 and icmpv6 for IPv6", Traffic(traffic.protocol, traffic.ports))
 		}
 	}
 	return rules
 }
 
-func (r *reader) egress(path string, value any) EgressMode {
-	if _, isList := value.([]any); isList {
-		r.problem(path, "lists are not supported by this version; write all, chain or none")
-		return EgressAll
+// egress reads a word, or a list of words and of entries with Ports and Destinations.
+func (r *reader) egress(path string, value any, in scope) EgressSpec {
+	var egress EgressSpec
+	if isAbsent(value) {
+		return EgressSpec{All: true}
 	}
-	text, ok := r.scalar(path, value)
-	switch mode := EgressMode(text); {
-	case !ok || mode == "":
-		return EgressAll
-	case mode == EgressAll || mode == EgressChain || mode == EgressNone:
-		return mode
-	default:
-		r.problem(path, "%q is not known; write all, chain or none", text)
-		return EgressAll
+	entries, isList := value.([]any)
+	if !isList {
+		entries = []any{value}
 	}
+	none := false
+	for i, entry := range entries {
+		place := path
+		if isList {
+			place = index(path, i)
+		}
+		if _, isMap := entry.(map[string]any); isMap {
+			egress.Rules = r.join(egress.Rules, place, r.door(place, entry, Egress, in))
+			continue
+		}
+		text, ok := r.scalar(place, entry)
+		switch strings.ToLower(text) {
+		case egressAll:
+			egress.All = true
+		case egressChain:
+			egress.Chain = true
+		case egressNone:
+			none = true
+		default:
+			if ok {
+				r.problem(place, "%q is not known; write all, chain or none, or a list of these words and of {Ports, Destinations}", text)
+			}
+		}
+	}
+	switch {
+	case len(entries) == 0:
+		r.problem(path, "is an empty list; write none for a tier that calls nobody, or leave Egress out for all")
+	case none && len(entries) > 1:
+		r.problem(path, "has none beside others; write none alone")
+	}
+	return egress
 }
 
 func (r *reader) groupName(path string, value any) string {
@@ -287,10 +413,7 @@ func (r *reader) distinctGroupNames(tiers []Tier) {
 // check: a Delete wants their order and must not fail on properties that were
 // refused before.
 func TierNames(properties map[string]any) []string {
-	tiers, ok := properties["Tiers"].([]any)
-	if !ok {
-		tiers = defaultTiers()
-	}
+	tiers, _ := new(reader).tierList(properties["Tiers"])
 	var names []string
 	for _, value := range tiers {
 		tier, isMap := value.(map[string]any)

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -100,8 +102,6 @@ func TestPorts(t *testing.T) {
 		`"icmp"`:          "ingress icmp from 10.0.0.0/8",
 		`"icmp/8"`:        "ingress icmp 8 from 10.0.0.0/8",
 		`"icmp/3/4"`:      "ingress icmp 3/4 from 10.0.0.0/8",
-		`"icmpv6"`:        "ingress icmpv6 from 10.0.0.0/8",
-		`"icmpv6/128/0"`:  "ingress icmpv6 128/0 from 10.0.0.0/8",
 		`"proto/50"`:      "ingress protocol 50 from 10.0.0.0/8",
 		`"all"`:           "ingress all traffic from 10.0.0.0/8",
 	} {
@@ -148,15 +148,22 @@ func TestRefusedPorts(t *testing.T) {
 func TestSources(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"internet":           "0.0.0.0/0",
-		"Internet-V4":        "0.0.0.0/0",
-		"internet-v6":        "::/0",
-		"203.0.113.7/24":     "203.0.113.0/24",
-		"203.0.113.7/32":     "203.0.113.7/32",
-		"2001:DB8:0:0::1/64": "2001:db8::/64",
-		"self":               "B",
-		"B":                  "B",
-		"A":                  "A",
+		"internet":                         "0.0.0.0/0",
+		"Internet-V4":                      "0.0.0.0/0",
+		"internet-v6":                      "::/0",
+		"203.0.113.7/24":                   "203.0.113.0/24",
+		"203.0.113.7/32":                   "203.0.113.7/32",
+		"2001:DB8:0:0::1/64":               "2001:db8::/64",
+		"self":                             "B",
+		"B":                                "B",
+		"A":                                "A",
+		"vpc":                              "vpc (ipv4)",
+		"sg-0123456789abcdef0":             "sg-0123456789abcdef0",
+		"SG-0123abcd":                      "sg-0123abcd",
+		"123456789012/sg-0123456789abcdef": "123456789012/sg-0123456789abcdef",
+		"pl-0123456789abcdef0":             "pl-0123456789abcdef0",
+		"com.amazonaws.{region}.s3":        "com.amazonaws.{region}.s3",
+		"com.amazonaws.global.cloudfront.origin-facing": "com.amazonaws.global.cloudfront.origin-facing",
 	} {
 		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A"}, {"Name": "B", "Ports": 80, "Sources": ["`+text+`"]}]}`), chain.DefaultAnswerBytes)
 		if err != nil || len(spec.Tiers[1].Ingress) != 1 || spec.Tiers[1].Ingress[0].Peer.String() != want {
@@ -164,22 +171,191 @@ func TestSources(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"C":                          `unknown peer "C"; write a tier (A, B), a CIDR`,
-		"a":                          "unknown peer",
-		"203.0.113.7":                "write 203.0.113.7/32",
-		"2001:db8::1":                "write 2001:db8::1/128",
-		"203.0.113.7/33":             "unknown peer",
-		"::ffff:10.0.0.0/96":         "write it as IPv4",
-		"vpc":                        "not supported by this version",
-		"sg-0abc":                    "not supported by this version",
-		"123456789012/sg-0a":         "not supported by this version",
-		"pl-0abc":                    "not supported by this version",
-		"com.amazonaws.us-east-1.s3": "not supported by this version",
-		"":                           "unknown peer",
+		"C":                        `unknown peer "C"; write a tier (A, B), a CIDR`,
+		"a":                        "unknown peer",
+		"203.0.113.7":              "write 203.0.113.7/32",
+		"2001:db8::1":              "write 2001:db8::1/128",
+		"203.0.113.7/33":           "unknown peer",
+		"::ffff:10.0.0.0/96":       "write it as IPv4",
+		"sg-?":                     "is not a security group",
+		"1234/sg-0123456789abcdef": "is not a security group",
+		"pl-":                      "is not a prefix list",
+		"com.amazonaws.{zone}.s3":  "unknown peer",
+		"":                         "unknown peer",
 	} {
 		_, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A"}, {"Name": "B", "Ports": 80, "Sources": ["`+text+`", "internet"]}]}`), chain.DefaultAnswerBytes)
 		if err == nil || !strings.HasPrefix(err.Error(), "Tiers[1].Sources[0]: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want Tiers[1].Sources[0] and %q", text, err, want)
+		}
+	}
+}
+
+// desired is the state of a chain with one tier A, printed; its properties are given.
+func desired(tb testing.TB, properties, tier string) (string, error) {
+	tb.Helper()
+	spec, err := chain.Parse(decode(tb, `{"VpcId": "vpc-1", `+properties+` "Tiers": [{"Name": "A", `+tier+`}, {"Name": "B", "Ports": 1, "Egress": "none"}]}`), chain.DefaultAnswerBytes)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, line := range strings.Split(chain.Desired(spec).String(), "\n")[1:] {
+		if !strings.HasPrefix(line, " ") {
+			break
+		}
+		line, _, _ = strings.Cut(line, ` "`)
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.Join(lines, "; "), nil
+}
+
+func TestFamilies(t *testing.T) {
+	t.Parallel()
+	both := `"IpFamilies": ["ipv4", "ipv6"],`
+	for _, c := range []struct{ properties, tier, want string }{
+		{"", `"Ports": 80, "Egress": "none"`, "ingress tcp 80 from 0.0.0.0/0"},
+		{`"IpFamilies": "ipv4",`, `"Ports": 80, "Egress": "none"`, "ingress tcp 80 from 0.0.0.0/0"},
+		{both, `"Ports": 80, "Egress": "none"`, "ingress tcp 80 from 0.0.0.0/0; ingress tcp 80 from ::/0"},
+		{both, `"Egress": "all"`, "egress all traffic to 0.0.0.0/0; egress all traffic to ::/0"},
+		{both, `"Ports": 80, "Sources": ["vpc"], "Egress": "none"`, "ingress tcp 80 from vpc (ipv4); ingress tcp 80 from vpc (ipv6)"},
+		{both, `"Ports": 80, "Sources": ["internet-v4"], "Egress": "none"`, "ingress tcp 80 from 0.0.0.0/0"},
+		{both, `"Ports": ["icmp", "icmpv6"], "Egress": "none"`, "ingress icmp from 0.0.0.0/0; ingress icmpv6 from ::/0"},
+		{both, `"Ports": ["icmp", "icmpv6"], "Sources": ["vpc"], "Egress": "none"`, "ingress icmp from vpc (ipv4); ingress icmpv6 from vpc (ipv6)"},
+		{"", `"Ports": ["icmp", "icmpv6"], "Sources": ["B"], "Egress": "none"`, "ingress icmp from B; ingress icmpv6 from B"},
+	} {
+		if got, err := desired(t, c.properties, c.tier); err != nil || got != c.want {
+			t.Errorf("%s %s: got %s, %v, want %s", c.properties, c.tier, got, err, c.want)
+		}
+	}
+	for properties, want := range map[string]string{
+		`"IpFamilies": ["ipv6"],`:         "IpFamilies: lacks ipv4",
+		`"IpFamilies": ["ipv4", "ipv5"],`: `IpFamilies[1]: "ipv5" is not known`,
+		`"IpFamilies": {"a": "b"},`:       "IpFamilies: must be a list, not a map",
+		`"IpFamilies": [["ipv4"]],`:       "IpFamilies[0]: must be one value",
+	} {
+		if _, err := desired(t, properties, `"Ports": 80`); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", properties, err, want)
+		}
+	}
+	for _, ports := range []string{`"icmpv6"`, `"icmpv6/128/0"`} {
+		if _, err := one(t, ports); err == nil || !strings.Contains(err.Error(), "icmpv6 for IPv6") {
+			t.Errorf("%s from an IPv4 range: got %v", ports, err)
+		}
+	}
+}
+
+func TestEgress(t *testing.T) {
+	t.Parallel()
+	for egress, want := range map[string]string{
+		`""`:               "egress all traffic to 0.0.0.0/0",
+		`"All"`:            "egress all traffic to 0.0.0.0/0",
+		`"none"`:           "",
+		`["none"]`:         "",
+		`"chain"`:          "egress tcp 1 to B",
+		`["chain", "all"]`: "egress all traffic to 0.0.0.0/0; egress tcp 1 to B",
+		`{"Ports": 443, "Destinations": "pl-0123abcd"}`:                                                     "egress tcp 443 to pl-0123abcd",
+		`["chain", {"Ports": [443, "udp/53"], "Destinations": ["internet", "self"], "Description": "out"}]`: "egress tcp 1 to B; egress tcp 443 to 0.0.0.0/0; egress tcp 443 to A; egress udp 53 to 0.0.0.0/0; egress udp 53 to A",
+	} {
+		if got, err := desired(t, "", `"Egress": `+egress); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", egress, got, err, want)
+		}
+	}
+	for egress, want := range map[string]string{
+		`"some"`:            `Tiers[0].Egress: "some" is not known; write all, chain or none, or a list`,
+		`[]`:                "Tiers[0].Egress: is an empty list; write none",
+		`["none", "chain"]`: "Tiers[0].Egress: has none beside others",
+		`["chain", "some"]`: `Tiers[0].Egress[1]: "some" is not known`,
+		`[["all"]]`:         "Tiers[0].Egress[0]: must be one value, not a list",
+		`[{"Ports": 443}]`:  "Tiers[0].Egress[0].Destinations: is missing",
+		`[{"Ports": 443, "Sources": "internet"}]`:                                                            "Tiers[0].Egress[0].Sources: unknown property; known here are Ports, Destinations, Description",
+		`[{"Ports": 443, "Destinations": "nobody"}]`:                                                         `Tiers[0].Egress[0].Destinations[0]: unknown peer "nobody"`,
+		`[{"Ports": 443, "Destinations": "vpc"}, {"Ports": 443, "Destinations": "vpc", "Description": "x"}]`: "Tiers[0].Egress[1]: egress tcp 443 to vpc (ipv4) is there already",
+	} {
+		if _, err := desired(t, "", `"Egress": `+egress); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", egress, err, want)
+		}
+	}
+}
+
+func TestTags(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ chain, tier, want string }{
+		{"", `"Tags": {"Team": "ai"}`, `Team="ai"`},
+		{`"Tags": {"Team": "ai", "Cost": 7},`, `"Tags": [{"Key": "Team", "Value": "web"}]`, `Cost="7" Team="web"`},
+		{`"Tags": [{"Key": "Name", "Value": "web"}],`, `"Ports": 80`, `Name="web"`},
+		{`"Tags": {"Team": ""},`, `"Ports": 80`, ""},
+	} {
+		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+c.chain+` "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		first, _, _ := strings.Cut(chain.Desired(spec).String(), "\n")
+		if _, got, _ := strings.Cut(first, `A"`); strings.TrimSpace(got) != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+	many := `{"k0": "v"`
+	for i := range 44 {
+		many += fmt.Sprintf(`, "key%d": "v"`, i)
+	}
+	for tags, want := range map[string]string{
+		many + "}":                     "Tiers[0].Tags: a group of this tier would have 45 tags; use at most 44",
+		`{"aws:x": "1"}`:               `Tags.aws:x: the key "aws:x" begins with a prefix that is reserved`,
+		`{"SGChain:x": "1"}`:           "Tags.SGChain:x: the key",
+		`[{"Value": "1"}]`:             "Tags[0]: has no key; write Key and Value",
+		`[{"Key": "a", "Worth": "1"}]`: "Tags[0].Worth: unknown property",
+		`["a"]`:                        "Tags[0]: must be a map with the keys Key, Value",
+		`{"a": ["b"]}`:                 "Tags.a: must be one value",
+		`{"` + strings.Repeat("k", 129) + `": "1"}`:                "Tags.kk",
+		`{"a": "` + strings.Repeat("v", 257) + `"}`:                "Tags.a: the value has 257 characters",
+		`[{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]`: `Tags[1]: the key "a" is there twice`,
+	} {
+		_, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tags": `+tags+`}`), chain.DefaultAnswerBytes)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", tags, err, want)
+		}
+	}
+}
+
+func TestRuleQuota(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{`""`: 60, `"120"`: 120, `1000`: 1000} {
+		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "RuleQuota": `+text+`}`), chain.DefaultAnswerBytes)
+		if err != nil || spec.RuleQuota != want {
+			t.Errorf("%s: got %d, %v, want %d", text, spec.RuleQuota, err, want)
+		}
+	}
+	for _, text := range []string{`0`, `1001`, `"many"`, `["60"]`} {
+		if _, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "RuleQuota": `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), "RuleQuota: ") {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
+// A console parameter carries the list as text.
+func TestTiersAsText(t *testing.T) {
+	t.Parallel()
+	list := `[{"Name": "A", "Ports": [80]}, {"Name": "B", "Ports": "6060", "Egress": ["chain"]}]`
+	asText, errText := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": " " + list + "\n"}, chain.DefaultAnswerBytes)
+	asList, errList := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": `+list+`}`), chain.DefaultAnswerBytes)
+	if errText != nil || errList != nil || !reflect.DeepEqual(asText, asList) {
+		t.Errorf("got %+v, %v and %+v, %v", asText, errText, asList, errList)
+	}
+	if none, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": " "}, chain.DefaultAnswerBytes); err != nil || len(none.Tiers) != 2 {
+		t.Errorf("blank text: got %+v, %v", none, err)
+	}
+	for text, want := range map[string]string{
+		`[{"Name": "A"}`:              "unexpected EOF",
+		`{"Name": "A"}`:               "cannot unmarshal object",
+		`[{"Name": "A"}] [1]`:         "there is more after the list",
+		`Alb`:                         "invalid character",
+		`[]`:                          "is an empty list",
+		`null`:                        "is an empty list",
+		`[{"Name": "A", "Prots": 1}]`: "Tiers[0].Prots: unknown property",
+	} {
+		_, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": text}, chain.DefaultAnswerBytes)
+		if err == nil || !strings.HasPrefix(err.Error(), "Tiers") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}
 }
@@ -189,18 +365,14 @@ func TestSources(t *testing.T) {
 func TestNotSupportedYet(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`"IpFamilies": ["ipv4", "ipv6"]`: `IpFamilies: "ipv6" is not supported by this version; write ipv4 or leave it out`,
-		`"UnmanagedRules": "keep"`:       "UnmanagedRules: ",
-		`"AdoptExisting": true`:          "AdoptExisting: ",
-		`"Guardrails": "warn"`:           "Guardrails: is not supported by this version; leave it out",
-		`"RuleQuota": 100`:               "RuleQuota: ",
-		`"Tags": {"Team": "ai"}`:         "Tags: ",
-		`"IpFamilies": ["ipv4"]`:         "",
-		`"UnmanagedRules": "revoke"`:     "",
-		`"AdoptExisting": "false"`:       "",
-		`"Guardrails": ""`:               "",
-		`"Revision": "7"`:                "",
-		`"ServiceTimeout": "1020"`:       "",
+		`"UnmanagedRules": "keep"`:   "UnmanagedRules: ",
+		`"AdoptExisting": true`:      "AdoptExisting: ",
+		`"Guardrails": "warn"`:       "Guardrails: is not supported by this version; leave it out",
+		`"UnmanagedRules": "revoke"`: "",
+		`"AdoptExisting": "false"`:   "",
+		`"Guardrails": ""`:           "",
+		`"Revision": "7"`:            "",
+		`"ServiceTimeout": "1020"`:   "",
 	} {
 		_, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+property+`}`), chain.DefaultAnswerBytes)
 		if (want == "") != (err == nil) || (err != nil && !strings.HasPrefix(err.Error(), want)) {
@@ -208,10 +380,7 @@ func TestNotSupportedYet(t *testing.T) {
 		}
 	}
 	for property, want := range map[string]string{
-		`"Tags": {"a": "b"}`:              "Tiers[0].Tags: ",
 		`"AllowPublic": true`:             "Tiers[0].AllowPublic: ",
-		`"Egress": [{"Ports": [443]}]`:    "Tiers[0].Egress: lists are not supported",
-		`"Egress": "some"`:                `Tiers[0].Egress: "some" is not known; write all, chain or none`,
 		`"AllowPublic": false`:            "",
 		`"Egress": "", "Description": ""`: "",
 	} {
@@ -239,7 +408,8 @@ func TestTierNames(t *testing.T) {
 	for text, want := range map[string]string{
 		`{}`: "Alb Fargate",
 		`{"Tiers": [{"Name": "A", "Ports": [99999]}, 7, {"Nome": "C"}, {"Name": "B"}]}`: "A B",
-		`{"Tiers": "broken"}`: "Alb Fargate",
+		`{"Tiers": "broken"}`:              "",
+		`{"Tiers": "[{\"Name\": \"A\"}]"}`: "A",
 	} {
 		if got := strings.Join(chain.TierNames(decode(t, text)), " "); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)

@@ -2,8 +2,15 @@ package chain
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
+)
+
+// The families of addresses, as IpFamilies has them.
+const (
+	familyV4 = "ipv4"
+	familyV6 = "ipv6"
 )
 
 // peerWords are the peers that have a word; a tier may not bear their names.
@@ -11,44 +18,71 @@ func peerWords() []string {
 	return []string{"internet", "internet-v4", "internet-v6", "self", "vpc"}
 }
 
-// source is one entry of a Sources list, with the word for descriptions.
+var (
+	// groupPeer is a security group, of another account where one stands before it.
+	groupPeer = regexp.MustCompile(`^([0-9]{12}/)?sg-[0-9a-z]+$`)
+	listPeer  = regexp.MustCompile(`^pl-[0-9a-z]+$`)
+	// listNamePeer is the name of a list that AWS manages (VPC user guide,
+	// "AWS-managed prefix lists").
+	listNamePeer = regexp.MustCompile(`^(cn\.)?com\.amazonaws\.[a-z0-9{}.-]{1,100}$`)
+)
+
+// source is one peer that a word of a Sources or Destinations list stands for, with
+// the name that descriptions have for it.
 type source struct {
 	peer Peer
 	name string
 }
 
-// source reads one peer. Tiers holds the names of the chain's tiers and tier
-// the name of the one that is being read.
-func (r *reader) source(path string, value any, tier string, tiers []string) (source, bool) {
+// scope is what a list of peers is read in: the tier that it belongs to, the names of
+// all tiers, and whether the chain has IPv6.
+type scope struct {
+	tier  string
+	tiers []string
+	ipv6  bool
+}
+
+// sources reads one entry. A word that stands for both families gives a peer for each.
+func (r *reader) sources(path string, value any, in scope) []source {
 	text, ok := r.scalar(path, value)
 	if !ok {
-		return source{}, false
+		return nil
 	}
-	word := strings.ToLower(text)
-	switch {
-	case slices.Contains(tiers, text):
-		return source{TierPeer(text), text}, true
+	one := func(peer Peer, name string) []source { return []source{{peer, name}} }
+	v4, v6 := source{CIDRPeer(InternetV4), "internet"}, source{CIDRPeer(InternetV6), "internet"}
+	switch word := strings.ToLower(text); {
+	case slices.Contains(in.tiers, text):
+		return one(TierPeer(text), text)
+	case word == "internet" && in.ipv6:
+		return []source{v4, v6}
 	case word == "internet" || word == "internet-v4":
-		return source{CIDRPeer(InternetV4), "internet"}, true
+		return []source{v4}
 	case word == "internet-v6":
-		return source{CIDRPeer(InternetV6), "internet"}, true
+		return []source{v6}
 	case word == "self":
 		// All groups of the tier: while one is being replaced, its old and its
 		// new members go on talking to each other.
-		return source{TierPeer(tier), tier}, true
-	case word == "vpc" || isGroupOrPrefixList(word):
-		r.problem(path, "%q: VPC, security group and prefix list peers are not supported by this version; name a tier or a CIDR", text)
-		return source{}, false
+		return one(TierPeer(in.tier), in.tier)
+	case word == "vpc" && in.ipv6:
+		return []source{{Peer{Kind: PeerVPC, ID: familyV4}, "vpc"}, {Peer{Kind: PeerVPC, ID: familyV6}, "vpc"}}
+	case word == "vpc":
+		return one(Peer{Kind: PeerVPC, ID: familyV4}, "vpc")
+	case groupPeer.MatchString(word):
+		return one(Peer{Kind: PeerGroup, ID: word}, word)
+	case listPeer.MatchString(word):
+		return one(Peer{Kind: PeerPrefixList, ID: word}, word)
+	case listNamePeer.MatchString(word) && strings.Count(word, "{") == strings.Count(word, "{region}"):
+		return one(Peer{Kind: PeerListName, ID: word}, word)
+	case strings.Contains(word, "sg-"):
+		r.problem(path, "%q is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", text)
+	case strings.HasPrefix(word, "pl-"):
+		r.problem(path, "%q is not a prefix list; it looks like pl-0123456789abcdef0", text)
 	default:
-		prefix, ok := r.cidr(path, text, tiers)
-		return source{CIDRPeer(prefix), prefix.Masked().String()}, ok
+		if prefix, ok := r.cidr(path, text, in.tiers); ok {
+			return one(CIDRPeer(prefix), prefix.Masked().String())
+		}
 	}
-}
-
-func isGroupOrPrefixList(word string) bool {
-	_, afterAccount, _ := strings.Cut(word, "/")
-	return strings.HasPrefix(word, "sg-") || strings.HasPrefix(afterAccount, "sg-") ||
-		strings.HasPrefix(word, "pl-") || strings.HasPrefix(word, "com.amazonaws.")
+	return nil
 }
 
 func (r *reader) cidr(path, text string, tiers []string) (netip.Prefix, bool) {
@@ -58,11 +92,24 @@ func (r *reader) cidr(path, text string, tiers []string) (netip.Prefix, bool) {
 	case errAddress == nil && !address.Is4In6() && address.Zone() == "":
 		r.problem(path, "%q is an address without a prefix length; write %s/%d for this one address", text, text, address.BitLen())
 	case err != nil:
-		r.problem(path, "unknown peer %q; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6 or self", text, strings.Join(tiers, ", "))
+		r.problem(path, "unknown peer %q; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-...), a prefix list (pl-...) or the name of one of AWS (com.amazonaws...)", text, strings.Join(tiers, ", "))
 	case prefix.Addr().Is4In6():
 		r.problem(path, "%q is an IPv4 range written as IPv6; write it as IPv4", text)
 	default:
 		return prefix, true
 	}
 	return netip.Prefix{}, false
+}
+
+// fits says whether a protocol goes with a peer: ICMP is IPv4's, ICMPv6 is IPv6's.
+func (p Protocol) fits(peer Peer) bool {
+	v4, v6 := true, true
+	switch peer.Kind {
+	case PeerCIDR:
+		v4, v6 = peer.CIDR.Addr().Is4(), peer.CIDR.Addr().Is6()
+	case PeerVPC:
+		v4, v6 = peer.ID == familyV4, peer.ID == familyV6
+	case PeerPrefixList, PeerGroup, PeerTier, PeerMember, PeerListName:
+	}
+	return (p != ICMP || v4) && (p != ICMPv6 || v6)
 }

@@ -104,6 +104,11 @@ const (
 	PeerTier
 	// PeerMember is one owned group; Peer.Member holds its identity.
 	PeerMember
+	// PeerVPC is the ranges of the group's own VPC of one family; Peer.ID holds
+	// "ipv4" or "ipv6". PeerListName is the managed prefix list of a name; Peer.ID
+	// holds it. Only states that are not resolved yet have them ([State.Resolve]).
+	PeerVPC
+	PeerListName
 )
 
 // Peer is the other end of a rule: the source of an ingress rule, the
@@ -142,8 +147,10 @@ func (p Peer) String() string {
 			return p.ID // a range that EC2 shows and netip cannot read
 		}
 		return p.CIDR.String()
-	case PeerPrefixList, PeerGroup:
+	case PeerPrefixList, PeerGroup, PeerListName:
 		return p.ID
+	case PeerVPC:
+		return "vpc (" + p.ID + ")"
 	case PeerTier:
 		return p.Tier
 	case PeerMember:

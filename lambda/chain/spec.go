@@ -4,7 +4,12 @@ package chain
 // filled in. Only [Parse] makes one.
 type Spec struct {
 	VPCID string
-	Tiers []Tier // outermost first, at least one
+	// IPv6 says that internet, vpc and Egress all mean IPv6 as well.
+	IPv6 bool
+	// RuleQuota is how many rules a group may have for each direction and address
+	// family, 1 to 1000.
+	RuleQuota int
+	Tiers     []Tier // outermost first, at least one
 }
 
 // Tier is one security group of the chain.
@@ -12,21 +17,23 @@ type Tier struct {
 	Name        string // unique in the chain, [A-Za-z][A-Za-z0-9]*; prefix of the attribute
 	GroupName   string // empty where it is generated
 	Description string
-	Ingress     []Rule // peers are CIDRs and tiers
-	Egress      EgressMode
+	Ingress     []Rule
+	Egress      EgressSpec
+	Tags        map[string]string // the author's, those of the chain included
 }
 
-// EgressMode says where a tier may go.
-type EgressMode string
+// EgressSpec says where a tier may go. The zero EgressSpec is nowhere.
+type EgressSpec struct {
+	All   bool   // everywhere: EC2's own default
+	Chain bool   // what other tiers of the chain take from this one
+	Rules []Rule // what the author lists
+}
 
 // The words for egress.
 const (
-	// EgressAll is all traffic to 0.0.0.0/0: EC2's own default.
-	EgressAll EgressMode = "all"
-	// EgressChain is only what other tiers of the chain take from this one.
-	EgressChain EgressMode = "chain"
-	// EgressNone is nothing at all.
-	EgressNone EgressMode = "none"
+	egressAll   = "all"
+	egressChain = "chain"
+	egressNone  = "none"
 )
 
 // Identities lists the identities of the tiers' groups in chain order.
@@ -42,25 +49,34 @@ func (s Spec) identity(tier Tier) Identity {
 	return Identity{VPCID: s.VPCID, Tier: tier.Name, GroupName: tier.GroupName, Description: tier.Description}
 }
 
-// Desired is the state that the spec asks for, with tiers as peers. A strict
-// tier gets, for each door that names it as a source, the egress rule that
-// makes the door usable; that holds for its own doors to itself as well.
+// Desired is the state that the spec asks for, with tiers as peers. A tier whose
+// egress is the chain gets, for each door that names it as a source, the egress rule
+// that makes the door usable; that holds for its own doors to itself as well.
 func Desired(spec Spec) State {
 	var state State
 	for _, tier := range spec.Tiers {
-		group := Group{Identity: spec.identity(tier), Rules: append([]Rule(nil), tier.Ingress...)}
-		switch tier.Egress {
-		case EgressAll:
-			rule := AllTrafficV4()
-			rule.Description = describe(tier.Name, "anywhere", rule)
-			group.Rules = append(group.Rules, rule)
-		case EgressChain:
+		group := Group{Identity: spec.identity(tier), Tags: tier.Tags, Rules: append([]Rule(nil), tier.Ingress...)}
+		group.Rules = append(group.Rules, tier.Egress.Rules...)
+		if tier.Egress.All {
+			group.Rules = append(group.Rules, everywhere(spec, tier)...)
+		}
+		if tier.Egress.Chain {
 			group.Rules = append(group.Rules, doorsTo(spec, tier.Name)...)
-		case EgressNone:
 		}
 		state.Groups = append(state.Groups, group)
 	}
 	return state.Normalize()
+}
+
+func everywhere(spec Spec, tier Tier) []Rule {
+	rules := []Rule{AllTrafficV4()}
+	if spec.IPv6 {
+		rules = append(rules, AllTrafficV6())
+	}
+	for i := range rules {
+		rules[i].Description = describe(tier.Name, "anywhere", rules[i])
+	}
+	return rules
 }
 
 // doorsTo lists what the tiers of the chain take from a tier, as its egress.
@@ -87,7 +103,7 @@ func describe(from, to string, rule Rule) string {
 func Warnings(spec Spec) []string {
 	var warnings []string
 	for _, tier := range spec.Tiers {
-		if tier.Egress == EgressChain && len(doorsTo(spec, tier.Name)) == 0 {
+		if tier.Egress.Chain && len(tier.Egress.Rules) == 0 && !tier.Egress.All && len(doorsTo(spec, tier.Name)) == 0 {
 			warnings = append(warnings, "tier "+tier.Name+" can call nobody: its Egress is chain and no tier takes traffic from it")
 		}
 	}

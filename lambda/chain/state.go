@@ -2,6 +2,7 @@ package chain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -15,6 +16,9 @@ type Group struct {
 	// gives it to them.
 	Tag   Tag
 	Rules []Rule
+	// Tags is the author's tags in a desired state; in a current one every tag that
+	// is neither for ownership nor AWS's own.
+	Tags map[string]string
 }
 
 // State is the groups of a chain and their rules, either desired or current.
@@ -28,6 +32,17 @@ func (s State) Normalize() State {
 	for i := range groups {
 		rules := slices.SortedFunc(slices.Values(groups[i].Rules), CompareRules)
 		groups[i].Rules = slices.CompactFunc(rules, func(a, b Rule) bool { return a.Key() == b.Key() })
+	}
+	return State{Groups: groups}
+}
+
+// Named returns the state with a Name tag for every group whose author gave none: what
+// the console shows.
+func (s State) Named(resource Resource) State {
+	groups := slices.Clone(s.Groups)
+	for i, group := range groups {
+		groups[i].Tags = map[string]string{"Name": group.EC2Name(resource)}
+		maps.Copy(groups[i].Tags, group.Tags)
 	}
 	return State{Groups: groups}
 }
@@ -79,6 +94,9 @@ func (s State) String() string {
 		fmt.Fprintf(&text, "%s %q", group.Identity, group.Description)
 		if group.Tag != (Tag{}) {
 			fmt.Fprintf(&text, " %s", group.Tag)
+		}
+		for _, key := range slices.Sorted(maps.Keys(group.Tags)) {
+			fmt.Fprintf(&text, " %s=%q", key, group.Tags[key])
 		}
 		text.WriteByte('\n')
 		for _, rule := range group.Rules {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"sgchain/lambda/chain"
@@ -69,6 +70,7 @@ func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
 		}
 		goal.Groups = append(goal.Groups, chain.Group{
 			Identity: wanted.Identity, Tag: tag, Rules: acceptDefaultEgress(rules, was.Rules, exists),
+			Tags: tags(chains, wanted, was.Tags),
 		})
 	}
 	for _, was := range sorted(current).Groups {
@@ -78,7 +80,7 @@ func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
 			old, _ := chains.Old.Find(was.Identity)
 			rules := append(expand.rules(old.Rules), namingOrphans(chains, was.Rules)...)
 			goal.Groups = append(goal.Groups, chain.Group{
-				Identity: was.Identity, Tag: was.Tag, Rules: acceptDefaultEgress(rules, was.Rules, true),
+				Identity: was.Identity, Tag: was.Tag, Rules: acceptDefaultEgress(rules, was.Rules, true), Tags: was.Tags,
 			})
 		case Orphan:
 			goal.Groups = append(goal.Groups, was)
@@ -143,6 +145,24 @@ func doorsToLeftTiers(chains Chains, tier string) []chain.Rule {
 	return doors
 }
 
+// tags is what a live group carries: what its author asks for, and what others gave
+// it. A key that the author had and has no more is taken away.
+func tags(chains Chains, wanted chain.Group, was map[string]string) map[string]string {
+	all := maps.Clone(was)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, group := range chains.Old.Groups {
+		if group.Tier == wanted.Tier {
+			for key := range group.Tags {
+				delete(all, key)
+			}
+		}
+	}
+	maps.Copy(all, wanted.Tags)
+	return all
+}
+
 func namingOrphans(chains Chains, rules []chain.Rule) []chain.Rule {
 	var naming []chain.Rule
 	for _, rule := range rules {
@@ -155,20 +175,23 @@ func namingOrphans(chains Chains, rules []chain.Rule) []chain.Rule {
 
 // acceptDefaultEgress fits a group that may send anything to what EC2 makes by
 // itself: a fresh group's rule has no description, and in a VPC with an IPv6
-// range it has a twin for ::/0.
+// range it has a twin for ::/0, whether the chain asks for IPv6 or not.
 func acceptDefaultEgress(rules, was []chain.Rule, exists bool) []chain.Rule {
-	isV4 := func(rule chain.Rule) bool { return rule.Key() == chain.AllTrafficV4() }
-	place := slices.IndexFunc(rules, isV4)
-	if place < 0 {
+	find := func(rules []chain.Rule, key chain.Rule) int {
+		return slices.IndexFunc(rules, func(rule chain.Rule) bool { return rule.Key() == key })
+	}
+	v4, v6 := find(rules, chain.AllTrafficV4()), find(rules, chain.AllTrafficV6())
+	if v4 < 0 {
 		return rules
 	}
 	if !exists || slices.Contains(was, chain.AllTrafficV4()) {
-		rules[place].Description = ""
+		rules[v4].Description = ""
 	}
-	for _, rule := range was {
-		if rule.Key() == chain.AllTrafficV6() {
-			rules = append(rules, rule)
-		}
+	switch twin := find(was, chain.AllTrafficV6()); {
+	case v6 >= 0 && (!exists || slices.Contains(was, chain.AllTrafficV6())):
+		rules[v6].Description = ""
+	case v6 < 0 && twin >= 0:
+		rules = append(rules, was[twin])
 	}
 	return rules
 }

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -37,11 +38,18 @@ func built(state chain.State, tag chain.Tag) chain.State {
 }
 
 // apply takes the steps of a plan as EC2 would.
-func apply(current chain.State, todo plan.Plan) chain.State {
+func apply(current chain.State, todo plan.Plan) chain.State { return applyIn(false, current, todo) }
+
+// applyIn does so in a VPC with or without IPv6.
+func applyIn(ipv6 bool, current chain.State, todo plan.Plan) chain.State {
 	next := chain.State{Groups: slices.Clone(current.Groups)}
 	for _, step := range todo.Steps {
 		if step.Action == plan.CreateGroup {
-			next.Groups = append(next.Groups, plan.Fresh(step.Group, step.Tag))
+			made := changed(plan.Fresh(step.Group, step.Tag), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
+			if ipv6 {
+				made.Rules = append(made.Rules, chain.AllTrafficV6())
+			}
+			next.Groups = append(next.Groups, made)
 			continue
 		}
 		for i := range next.Groups {
@@ -59,8 +67,19 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 	}
 	switch step.Action {
 	case plan.CreateGroup:
-	case plan.RetagGroup:
-		group.Tag = step.Tag
+	case plan.RetagGroup, plan.UntagGroup:
+		if step.Tag != (chain.Tag{}) {
+			group.Tag = step.Tag
+		}
+		group.Tags = maps.Clone(group.Tags)
+		if group.Tags == nil {
+			group.Tags = map[string]string{}
+		}
+		for _, tag := range step.Tags {
+			if group.Tags[tag.Key] = tag.Value; step.Action == plan.UntagGroup {
+				delete(group.Tags, tag.Key)
+			}
+		}
 	case plan.AuthorizeRules:
 		group.Rules = append(slices.Clone(group.Rules), step.Rules...)
 	case plan.RevokeRules:
@@ -283,9 +302,12 @@ func drawState(rt *rapid.T, label string) chain.State {
 		for _, port := range rapid.SliceOfNDistinct(rapid.IntRange(80, 83), 0, 3, rapid.ID[int]).Draw(rt, "ports") {
 			ports = append(ports, port)
 		}
-		tiers = append(tiers, tier(name, rapid.SampledFrom([]string{"one", "two"}).Draw(rt, "description"), rapid.SampledFrom([]string{"all", "chain", "none"}).Draw(rt, "egress"), ports...))
+		one := tier(name, rapid.SampledFrom([]string{"one", "two"}).Draw(rt, "description"), rapid.SampledFrom([]string{"all", "chain", "none"}).Draw(rt, "egress"), ports...)
+		one["Tags"] = map[string]any{rapid.SampledFrom([]string{"Team", "Cost"}).Draw(rt, "key"): rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "value")}
+		tiers = append(tiers, one)
 	}
-	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": tiers}, chain.DefaultAnswerBytes)
+	families := rapid.SampledFrom([]any{"ipv4", []any{"ipv4", "ipv6"}}).Draw(rt, "families")
+	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "IpFamilies": families, "Tiers": tiers}, chain.DefaultAnswerBytes)
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -307,7 +329,10 @@ func TestPlansLeadToTheGoal(t *testing.T) {
 		tag := start.NextTag("Z")
 		goal := plan.Goal(chains, start, tag)
 		todo := plan.Diff(start, goal)
-		end := apply(start, todo)
+		ipv6 := rapid.Bool().Draw(rt, "VPC with IPv6")
+		end := applyIn(ipv6, start, todo)
+		// Which default egress a fresh group has is seen only once it is there.
+		end = apply(end, plan.Diff(end, plan.Goal(chains, end, tag)))
 		if rest := plan.Diff(end, plan.Goal(chains, end, tag)); !rest.Empty() {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
 		}

@@ -74,6 +74,7 @@ func destinations(group chain.Group) string {
 		case rule.Direction != chain.Egress:
 		case rule.Key() == chain.AllTrafficV4():
 			words = append(words, "anywhere")
+		case rule.Key() == chain.AllTrafficV6() && len(words) > 0: // its twin said it
 		default:
 			words = append(words, peerName(rule.Peer, group.Tier)+": "+chain.Traffic(rule.Protocol, rule.Ports))
 		}
@@ -85,20 +86,8 @@ func destinations(group chain.Group) string {
 }
 
 func peerName(peer chain.Peer, self string) string {
-	name := peer.String()
-	switch peer.Kind {
-	case chain.PeerTier:
-		name = peer.Tier
-	case chain.PeerMember:
-		name = peer.Member.Tier
-	case chain.PeerCIDR:
-		if peer == chain.CIDRPeer(chain.InternetV4) || peer == chain.CIDRPeer(chain.InternetV6) {
-			return "internet"
-		}
-	case chain.PeerPrefixList, chain.PeerGroup:
+	if name := chain.PeerName(peer); name != self {
+		return name
 	}
-	if name == self {
-		return "itself"
-	}
-	return name
+	return "itself"
 }

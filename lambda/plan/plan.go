@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,12 +17,14 @@ import (
 // another and a gap would drop live traffic. A fresh group has no members, so
 // its unwanted default egress goes at the same time as its rules come. Groups
 // are re-tagged in between: once a retired group's neighbors have what they need
-// and before anything is taken away.
+// and before anything is taken away. MakeRoom is there only where a group has not room
+// enough for its old rules and its new ones together; see [Plan.Fit].
 type Phase int
 
 // The phases in their order.
 const (
 	Create Phase = iota + 1
+	MakeRoom
 	Authorize
 	Describe
 	Retag
@@ -37,6 +40,7 @@ const (
 	AuthorizeRules     Action = "authorize"
 	UpdateDescriptions Action = "update description"
 	RetagGroup         Action = "re-tag"
+	UntagGroup         Action = "untag"
 	RevokeRules        Action = "revoke"
 )
 
@@ -48,8 +52,13 @@ type Step struct {
 	Group     chain.Identity
 	Direction chain.Direction // of the rules; empty where there are none
 	Rules     []chain.Rule    // sorted
-	Tag       chain.Tag       // what a created or re-tagged group carries
+	Tag       chain.Tag       // what a created or re-tagged group carries; zero where it stays
+	Tags      []Tag           // what a created or re-tagged group gets, or an untagged one loses; sorted
 }
+
+// Tag is a tag that the author or somebody else gave a group; one that is taken away
+// has no value here.
+type Tag struct{ Key, Value string }
 
 // Plan is the steps from a current state to a goal, in the order in which they
 // are taken: by phase, then as the goal orders its groups, ingress before egress.
@@ -82,8 +91,13 @@ func (p Plan) String() string {
 		switch {
 		case step.Action == CreateGroup:
 			fmt.Fprintf(&text, " %q", step.Group.Description)
-		case step.Action == RetagGroup:
+		case step.Tag != (chain.Tag{}):
 			fmt.Fprintf(&text, " %s", step.Tag)
+		}
+		for _, tag := range step.Tags {
+			if text.WriteString(" " + tag.Key); step.Action != UntagGroup {
+				fmt.Fprintf(&text, "=%q", tag.Value)
+			}
 		}
 		text.WriteByte('\n')
 		for _, rule := range step.Rules {
@@ -101,11 +115,20 @@ func Diff(current, goal chain.State) Plan {
 	for _, wanted := range goal.Groups {
 		was, exists := current.Find(wanted.Identity)
 		if !exists {
-			plan.add(Step{Phase: Create, Action: CreateGroup, Group: wanted.Identity, Tag: wanted.Tag})
+			plan.add(Step{Phase: Create, Action: CreateGroup, Group: wanted.Identity, Tag: wanted.Tag, Tags: tagged(nil, wanted.Tags)})
 			was = Fresh(wanted.Identity, wanted.Tag)
+			was.Tags = wanted.Tags
+			was.Rules = append(was.Rules, twinOf(wanted.Rules)...)
 		}
+		retag := Step{Phase: Retag, Action: RetagGroup, Group: wanted.Identity, Tags: tagged(was.Tags, wanted.Tags)}
 		if was.Tag != wanted.Tag {
-			plan.add(Step{Phase: Retag, Action: RetagGroup, Group: wanted.Identity, Tag: wanted.Tag})
+			retag.Tag = wanted.Tag
+		}
+		if retag.Tag != (chain.Tag{}) || len(retag.Tags) > 0 {
+			plan.add(retag)
+		}
+		if lost := untagged(was.Tags, wanted.Tags); len(lost) > 0 {
+			plan.add(Step{Phase: Retag, Action: UntagGroup, Group: wanted.Identity, Tags: lost})
 		}
 		revoke := Revoke
 		if !exists {
@@ -115,13 +138,44 @@ func Diff(current, goal chain.State) Plan {
 		plan.rules(Describe, UpdateDescriptions, wanted.Identity, described(was.Rules, wanted.Rules))
 		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))
 	}
-	slices.SortStableFunc(plan, func(a, b Step) int { return cmp.Compare(a.Phase, b.Phase) })
+	slices.SortStableFunc(plan, byPhase)
 	return Plan{Steps: plan}
 }
+
+func byPhase(a, b Step) int { return cmp.Compare(a.Phase, b.Phase) }
 
 // Fresh is a group as EC2 creates it: with its default egress.
 func Fresh(identity chain.Identity, tag chain.Tag) chain.Group {
 	return chain.Group{Identity: identity, Tag: tag, Rules: []chain.Rule{chain.AllTrafficV4()}}
+}
+
+// twinOf is the other default egress rule, where a fresh group's goal has it: a chain
+// with IPv6 is in a VPC with IPv6, and there EC2 makes it. Where EC2 does not, the next
+// plan does.
+func twinOf(wanted []chain.Rule) []chain.Rule {
+	return slices.DeleteFunc(slices.Clone(wanted), func(rule chain.Rule) bool { return rule.Key() != chain.AllTrafficV6() })
+}
+
+// tagged lists the tags that a group has to get, sorted.
+func tagged(was, wanted map[string]string) []Tag {
+	var tags []Tag
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		if value, has := was[key]; !has || value != wanted[key] {
+			tags = append(tags, Tag{Key: key, Value: wanted[key]})
+		}
+	}
+	return tags
+}
+
+// untagged lists the tags that a group has to lose, sorted, without their values.
+func untagged(was, wanted map[string]string) []Tag {
+	var tags []Tag
+	for _, key := range slices.Sorted(maps.Keys(was)) {
+		if _, stays := wanted[key]; !stays {
+			tags = append(tags, Tag{Key: key})
+		}
+	}
+	return tags
 }
 
 // builder gathers the steps of a plan.

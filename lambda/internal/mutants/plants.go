@@ -3,6 +3,7 @@ package main
 const (
 	planFile      = "lambda/plan/plan.go"
 	goalFile      = "lambda/plan/goal.go"
+	quotaFile     = "lambda/plan/quota.go"
 	tagFile       = "lambda/chain/tag.go"
 	identityFile  = "lambda/chain/identity.go"
 	ruleFile      = "lambda/chain/rule.go"
@@ -30,8 +31,8 @@ func one(name, file, old, planted string) plant {
 func plants() []plant {
 	return []plant{
 		one("revoke before authorize", planFile, "	Authorize\n	Describe\n	Retag\n	Revoke\n)", "	Revoke\n	Authorize\n	Describe\n	Retag\n)"),
-		one("delete inside Update", serveFile, "	warnings := append(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }, nil)\n	}\n	warnings := append("),
-		one("physical ID from the request", serveFile, "	physicalID := chain.PhysicalID(resource, spec.Identities())\n	chains", "	resource.LogicalID += r.event.RequestID\n	physicalID := chain.PhysicalID(resource, spec.Identities())\n	chains"),
+		one("delete inside Update", serveFile, "	warnings := slices.Concat(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }, nil)\n	}\n	warnings := slices.Concat("),
+		one("physical ID from the request", serveFile, "	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want", "	resource.LogicalID += r.event.RequestID\n	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want"),
 		one("new ID in a failed Update", serveFile, "			physicalID = r.event.PhysicalResourceID\n", ""),
 		one("no sweep on the final Delete", serveFile, "		case scope == fence.ForGood:\n			others = append(others, group.Identity)\n", ""),
 		one("sweep on cleanup", serveFile, "		case scope == fence.ForGood:\n", "		default:\n"),
@@ -68,19 +69,25 @@ func plants() []plant {
 		one("newest groups deleted first in a sweep", serveFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
 		one("generation not raised", tagFile, "	return Tag{Generation: newest.Generation + 1, PhysicalID: physicalID}", "	return Tag{Generation: max(1, newest.Generation), PhysicalID: physicalID}"),
 		{name: "the generation is worked out once", edits: []edit{
-			{convergeFile, "	wrote := false\n	var refused", "	wrote := false\n	first := observed.State.NextTag(physicalID)\n	var refused"},
-			{convergeFile, "		wanted := observed.State.NextTag(physicalID)\n", "		wanted := first\n"},
+			{convergeFile, "	return plan.Goal(w.Chains, observed, observed.NextTag(w.PhysicalID))", "	return plan.Goal(w.Chains, observed, w.tag)"},
+			{convergeFile, "	PhysicalID string\n	Quota ", "	PhysicalID string\n	tag        chain.Tag\n	Quota "},
+			{convergeFile, "	run := newApplication(e, observed)\n	result, err", "	want.tag = observed.State.NextTag(want.PhysicalID)\n	run := newApplication(e, observed)\n	result, err"},
 		}},
-		one("the operation is taken from the reading after the wait", serveFile, "		if first == nil {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
-		one("a Create believes a chain that is shown complete", serveFile, "			return len(seen.State.Groups) > 0\n", "			return false\n"),
-		one("an Update believes that it is done", serveFile, "		return !same && plan.Diff(", "		return same && !same && plan.Diff("),
+		one("the operation is taken from the reading after the wait", serveFile, "		if first == nil || fence.Behind(r.request, *first) {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
+		one("a Create believes a chain that is shown complete", serveFile, "		return len(seen.State.Groups) > 0\n	}\n	old", "		return false\n	}\n	old"),
+		one("an Update believes that it is done", serveFile, "	return !same && plan.Diff(", "	return same && !same && plan.Diff("),
 		one("rules that are not there are an error", errorsFile, "	return hasCode(err, codePermissionDuplicate, codePermissionNotFound) ||", "	return hasCode(err, codePermissionDuplicate) ||"),
 		one("a group that was left behind keeps what named others like it", goalFile, "		if chains.Old.Has(wanted.Identity) {", "		if true {"),
-		one("the chain is not verified", convergeFile, "		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// refusal", "		if round > 0 && refused.cause == nil {\n			done, err := a.observeAgain(ctx)\n			return Result{Observed: done, Wrote: wrote}, err\n		}\n		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// refusal"),
+		one("the chain is not verified", convergeFile, "		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// plan works", "		if round > 0 && refused.cause == nil {\n			done, err := a.observeAgain(ctx)\n			result.Observed = done\n			return result, err\n		}\n		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// plan works"),
 		one("a failed Update leaves the groups that it made", convergeFile, "	if undo := run.undo(ctx); undo != nil {", "	if undo := error(nil); undo != nil {"),
 		one("an answer that was lost is not looked up", applyFile, "	duplicate := hasCode(err, codeGroupDuplicate)", "	duplicate := false"),
-		one("a group is created without its tags", applyFile, "			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag)),\n", ""),
+		one("a group is created without its tags", applyFile, "			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag, step.Tags)),\n", ""),
 		one("a fresh group keeps EC2's egress", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		if exists {\n			plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))\n		}"),
+		one("orphans are left behind", serveFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
+		one("orphans that are in use are removed", removeFile, "	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return used.of(observed.GroupIDs[identity]) })", "	unused := doomed"),
+		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota)", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000})"),
+		one("rules that share a flow make room", quotaFile, "			return exists && slices.ContainsFunc(final,", "			return !exists && slices.ContainsFunc(final,"),
+		one("a status from before the request is believed", verdictFile, "isCleanup(now.Stack) || Behind(request, now)", "isCleanup(now.Stack)"),
 		one("any bucket gets the answer", responderFile, "	if address.Scheme != \"https\" || r.Region == \"\" || !slices.Contains(bucketHosts(r.Region), address.Host) {", "	if address.Scheme != \"https\" || r.Region == \"\" || (!slices.Contains(bucketHosts(r.Region), address.Host) && !strings.HasSuffix(address.Host, \".amazonaws.com\")) {"),
 		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
 		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),

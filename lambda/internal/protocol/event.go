@@ -119,3 +119,12 @@ func CheckOrigin(event Event, functionARN string) error {
 		return nil
 	}
 }
+
+// Place is the Region and the account of the event's stack, empty where its ARN cannot
+// be read.
+func Place(event Event) (region, account string) {
+	if stack := strings.SplitN(event.StackID, ":", 6); len(stack) == 6 {
+		return stack[3], stack[4]
+	}
+	return "", ""
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -97,7 +98,7 @@ func (r *run) build(ctx context.Context) outcome {
 		return failed(chain.PhysicalID(resource, nil), &inputError{err})
 	}
 	physicalID := chain.PhysicalID(resource, spec.Identities())
-	chains := plan.Chains{New: chain.Desired(spec), Old: r.oldChain()}
+	want := sg.Want{Chains: plan.Chains{New: chain.Desired(spec), Old: r.oldChain()}, PhysicalID: physicalID}
 
 	// The operation that the run belongs to is the one that its very first reading
 	// shows, not the one that it finds after it has waited; unless that reading shows what
@@ -109,44 +110,47 @@ func (r *run) build(ctx context.Context) outcome {
 		}
 		return fence.Over(r.request, *first, now)
 	}
-	// A Create that finds groups, or an Update of something that finds it done, follows
-	// a run that died, or sees what was there before; so does an Update that does not find
-	// all that it is to update. No answer must build on that: it would name groups that are
-	// gone, leave the chain as it was, or cut off the groups that were not shown.
-	// Where the newest groups bear another ID, the run that made them may be alive.
-	odd := func(seen sg.Observed) bool {
-		if r.event.RequestType == cfn.RequestCreate {
-			return len(seen.State.Groups) > 0
-		}
-		newest := seen.State.Newest()
-		if newest.PhysicalID != r.event.PhysicalResourceID ||
-			slices.ContainsFunc(chains.Old.Identities(), func(identity chain.Identity) bool { return !seen.State.Has(identity) }) {
-			return true
-		}
-		same := plan.Diff(chains.Old, chains.New).Empty() && plan.Diff(chains.New, chains.Old).Empty()
-		return !same && plan.Diff(seen.State, plan.Goal(chains, seen.State, seen.State.NextTag(physicalID))).Empty()
-	}
-	reading, observed, err := r.look(ctx, over, odd)
+	reading, observed, err := r.look(ctx, over, func(ctx context.Context) error { return r.resolve(ctx, spec.RuleQuota, &want) }, func(seen sg.Observed) bool { return r.odd(want, seen) })
 	if err != nil {
 		return failed(physicalID, err)
 	}
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(over), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
-	result, err := r.edge.Converge(ctx, chains, physicalID, observed)
+	result, err := r.edge.Converge(ctx, want, observed)
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	warnings := append(chain.Warnings(spec), r.orphanWarnings(chains, result.Observed)...)
+	warnings := slices.Concat(chain.Warnings(spec), result.Warnings, r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}
-	answer := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: chains.New.RuleCount(), Warnings: warnings}
+	answer := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: want.Chains.New.RuleCount(), Warnings: warnings}
 	for _, identity := range spec.Identities() {
 		answer.GroupIDs[identity.Tier] = result.Observed.GroupIDs[identity]
 	}
 	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.String("state", result.Observed.State.String()))
 	return outcome{physicalID: physicalID, attributes: answer.Attributes(room)}
+}
+
+// odd says whether what EC2 shows may be the past, or the work of a run that is still
+// alive. A Create that finds groups, or an Update of something that finds it done, follows
+// a run that died, or sees what was there before; so does an Update that does not find
+// all that it is to update. No answer must build on that: it would name groups that are
+// gone, leave the chain as it was, or cut off the groups that were not shown. Groups of no
+// chain may be gone by now, and where the newest ones bear another ID, the run that made
+// them may be alive.
+func (r *run) odd(want sg.Want, seen sg.Observed) bool {
+	if r.event.RequestType == cfn.RequestCreate {
+		return len(seen.State.Groups) > 0
+	}
+	old, now := want.Chains.Old, want.Chains.New
+	isHidden := func(identity chain.Identity) bool { return !seen.State.Has(identity) }
+	if seen.State.Newest().PhysicalID != r.event.PhysicalResourceID || slices.ContainsFunc(old.Identities(), isHidden) || len(want.Chains.Orphans(seen.State)) > 0 {
+		return true
+	}
+	same := plan.Diff(old, now).Empty() && plan.Diff(now, old).Empty()
+	return !same && plan.Diff(seen.State, want.Goal(seen.State)).Empty()
 }
 
 // oldChain is what the resource was before this Update. Properties that cannot be
@@ -163,10 +167,59 @@ func (r *run) oldChain() chain.State {
 	return chain.Desired(spec)
 }
 
-func (r *run) orphanWarnings(chains plan.Chains, observed sg.Observed) []string {
+// resolve looks up what only EC2 knows, and completes the chains with it and with the
+// names that the groups have in the console.
+func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
+	resource := protocol.Resource(r.event)
+	region, account := protocol.Place(r.event)
+	found, err := r.edge.LookUp(ctx, chain.Wanted(region, want.Chains.New, want.Chains.Old))
+	if err != nil {
+		return err
+	}
+	found.Region, found.Account = region, account
+	now, unknown := want.Chains.New.Resolve(found)
+	if len(unknown) > 0 {
+		return errors.Join(unknown...)
+	}
+	old, unknown := want.Chains.Old.Resolve(found)
+	if len(unknown) > 0 {
+		r.log.Warn("peers of the old chain are not there any more", slog.String("problems", errors.Join(unknown...).Error()))
+	}
+	want.Chains = plan.Chains{New: now.Named(resource), Old: old.Named(resource)}
+	want.Quota = plan.Quota{Rules: ruleQuota, Lists: found.Lists}
+	return nil
+}
+
+// removeOrphans removes groups that no chain has any more and nobody uses, as the last
+// thing that an Update does, and says what is left. Nothing of it lets the Update fail.
+//
+// Orphans of the newest generation stay: they may be the work of another run of the
+// moment. Now that this chain is the newest one, the next Update takes them. A rollback
+// whose ID never changed takes unused groups of the chain that it rolls back, too: no
+// answer that named them was ever taken, and no cleanup will come.
+func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Reading, newest chain.Tag, observed sg.Observed) []string {
+	isBack := strings.Contains(reading.Stack, "ROLLBACK") && r.event.RequestType == cfn.RequestUpdate && r.event.PhysicalResourceID == want.PhysicalID
+	var orphans, doomed []chain.Identity
+	for _, group := range observed.State.Groups {
+		standing := want.Chains.Standing(group.Identity)
+		if standing == plan.Orphan || (standing == plan.Retired && isBack) {
+			orphans = append(orphans, group.Identity)
+			if isBack || group.Tag.Generation < newest.Generation {
+				doomed = append(doomed, group.Identity)
+			}
+		}
+	}
+	left, err := r.edge.RemoveUnused(ctx, observed, doomed, chain.TierNames(r.event.ResourceProperties))
+	if err != nil {
+		r.log.Warn("removing groups that were left over failed", slog.String("error", err.Error()))
+	}
 	var warnings []string
-	for _, identity := range chains.Orphans(observed.State) {
-		warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes when the chain is deleted", observed.GroupIDs[identity], identity.Tier))
+	for _, identity := range orphans {
+		if slices.Contains(doomed, identity) && !slices.Contains(left, identity) {
+			continue
+		}
+		warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes with the next update once no network interface uses it, or when the chain is deleted",
+			observed.GroupIDs[identity], identity.Tier))
 	}
 	return warnings
 }
@@ -185,7 +238,7 @@ func (r *run) remove(ctx context.Context) error {
 		return err
 	}
 	// Groups that are not shown may not be shown yet.
-	reading, observed, err := r.look(ctx, nil, func(seen sg.Observed) bool { return len(seen.State.Groups) == 0 })
+	reading, observed, err := r.look(ctx, nil, nil, func(seen sg.Observed) bool { return len(seen.State.Groups) == 0 })
 	if err != nil {
 		return err
 	}
@@ -241,11 +294,12 @@ func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error
 	}
 }
 
-// look reads CloudFormation and EC2 at the same time. Where an older run may be
-// alive it waits until that one cannot write any more, and looks again. So it does
-// where what EC2 shows is odd for the request: it may be the past.
-func (r *run) look(ctx context.Context, over func(fence.Reading) error, odd func(sg.Observed) bool) (fence.Reading, sg.Observed, error) {
-	reading, observed, err := r.lookOnce(ctx, over, sg.Observed{})
+// look reads CloudFormation and EC2 at the same time, with what else there is to be
+// asked for. Where an older run may be alive it waits until that one cannot write any
+// more, and looks again. So it does where what EC2 shows is odd for the request: it may be
+// the past.
+func (r *run) look(ctx context.Context, over func(fence.Reading) error, also func(context.Context) error, odd func(sg.Observed) bool) (fence.Reading, sg.Observed, error) {
+	reading, observed, err := r.lookOnce(ctx, over, also, sg.Observed{})
 	if err != nil || (!odd(observed) && !fence.OlderMayRun(r.request, reading)) {
 		return reading, observed, err
 	}
@@ -254,40 +308,45 @@ func (r *run) look(ctx context.Context, over func(fence.Reading) error, odd func
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return r.lookOnce(ctx, over, observed)
+		return r.lookOnce(ctx, over, nil, observed)
 	case <-ctx.Done():
 		return reading, observed, context.Cause(ctx)
 	}
 }
 
 // lookOnce looks; groups that are known have to be shown.
-func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, known sg.Observed) (fence.Reading, sg.Observed, error) {
-	type view struct {
-		observed sg.Observed
-		err      error
-	}
-	seen := make(chan view, 1)
-	go func() {
-		var now view
-		now.err = guard.Run(func() (err error) {
-			now.observed, err = r.edge.ObserveAgain(ctx, known)
-			return err
-		})
-		seen <- now
-	}()
+func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also func(context.Context) error, known sg.Observed) (fence.Reading, sg.Observed, error) {
+	var observed sg.Observed
+	seen := aside(func() (err error) {
+		observed, err = r.edge.ObserveAgain(ctx, known)
+		return err
+	})
+	asked := aside(func() error {
+		if also == nil {
+			return nil
+		}
+		return also(ctx)
+	})
 	reading, err := r.reader.Read(ctx)
-	ec2 := <-seen
+	errEC2 := errors.Join(<-seen, <-asked)
 	if err != nil {
-		return reading, ec2.observed, errors.Join(&statusError{err}, context.Cause(ctx))
+		return reading, observed, errors.Join(&statusError{err}, context.Cause(ctx))
 	}
 	if reading.ResourceType != "" && reading.ResourceType != chain.ResourceType {
-		return reading, ec2.observed, fmt.Errorf("checking event: the stack records %s as %.60q, which is not %s",
+		return reading, observed, fmt.Errorf("checking event: the stack records %s as %.60q, which is not %s",
 			r.event.LogicalResourceID, reading.ResourceType, chain.ResourceType)
 	}
 	if over != nil {
 		if err = r.judge(over)(reading); err != nil {
-			return reading, ec2.observed, err
+			return reading, observed, err
 		}
 	}
-	return reading, ec2.observed, ec2.err
+	return reading, observed, errEC2
+}
+
+// aside does something in a goroutine of its own.
+func aside(task func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- guard.Run(task) }()
+	return done
 }

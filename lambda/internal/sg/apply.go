@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -48,12 +49,12 @@ type change struct {
 	action plan.Action
 	group  chain.Identity
 	rule   chain.Rule
-	tag    chain.Tag
+	tags   string
 }
 
 func changes(step plan.Step) []change {
 	if len(step.Rules) == 0 {
-		return []change{{action: step.Action, group: step.Group, tag: step.Tag}}
+		return []change{{action: step.Action, group: step.Group, tags: tagSet(step)}}
 	}
 	all := make([]change, 0, len(step.Rules))
 	for _, rule := range step.Rules {
@@ -82,8 +83,8 @@ func (a *application) apply(ctx context.Context, steps plan.Plan) error {
 	return nil
 }
 
-// tasks is the calls of a phase: one a step, but one for all groups that get the
-// same tag, because CreateTags takes a list of resources.
+// tasks is the calls of a phase: one a step, but one for all groups that get or lose
+// the same tags, because CreateTags and DeleteTags take a list of resources.
 func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() error {
 	var tasks []func() error
 	if phase[0].Phase != plan.Retag {
@@ -92,14 +93,19 @@ func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() err
 		}
 		return tasks
 	}
-	byTag := map[chain.Tag][]plan.Step{}
+	same := map[string][]plan.Step{}
 	for _, step := range phase {
-		byTag[step.Tag] = append(byTag[step.Tag], step)
+		same[tagSet(step)] = append(same[tagSet(step)], step)
 	}
-	for tag, steps := range byTag {
-		tasks = append(tasks, func() error { return a.done(a.retag(ctx, tag, steps), steps...) })
+	for _, set := range slices.Sorted(maps.Keys(same)) {
+		tasks = append(tasks, func() error { return a.done(a.retag(ctx, same[set]), same[set]...) })
 	}
 	return tasks
+}
+
+// tagSet is what a step does to tags, as a key.
+func tagSet(step plan.Step) string {
+	return fmt.Sprintf("%s %s %q", step.Action, step.Tag, step.Tags)
 }
 
 func (a *application) step(ctx context.Context, step plan.Step) error {
@@ -140,7 +146,7 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	err := a.write(ctx, opCreateSecurityGroup, func(ctx context.Context) error {
 		output, err := a.API.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(name), Description: aws.String(step.Group.Description), VpcId: aws.String(step.Group.VPCID),
-			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag)),
+			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag, step.Tags)),
 		})
 		if err == nil {
 			id = aws.ToString(output.GroupId)
@@ -198,19 +204,38 @@ func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, 
 	}
 }
 
-// retag gives groups their new ownership tag: the moment from which they belong
-// to another physical ID.
-func (a *application) retag(ctx context.Context, chainTag chain.Tag, steps []plan.Step) error {
+// retag gives groups new tags, all of them the same, or takes some away. A new ownership
+// tag is the moment from which they belong to another physical ID.
+func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	resources := make([]string, 0, len(steps))
 	for _, step := range steps {
 		resources = append(resources, a.groupID(step.Group))
 	}
-	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
-		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: []types.Tag{tag(tagChain, chainTag.String())}})
+	doing, operation := "tagging", opCreateTags
+	var tags []types.Tag
+	if steps[0].Tag != (chain.Tag{}) {
+		tags = append(tags, tag(tagChain, steps[0].Tag.String()))
+	}
+	for _, one := range steps[0].Tags {
+		tags = append(tags, tag(one.Key, one.Value))
+	}
+	call := func(ctx context.Context) error {
+		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: tags})
 		return err
-	})
+	}
+	if steps[0].Action == plan.UntagGroup {
+		doing, operation = "untagging", opDeleteTags
+		for i := range tags {
+			tags[i].Value = nil // whatever the value is (API reference, DeleteTags)
+		}
+		call = func(ctx context.Context) error {
+			_, err := a.API.DeleteTags(ctx, &ec2.DeleteTagsInput{Resources: resources, Tags: tags})
+			return err
+		}
+	}
+	err := a.write(ctx, operation, call)
 	if err != nil {
-		err = &CallError{Doing: "tagging security groups (" + strings.Join(resources, ", ") + ")", Err: err}
+		err = &CallError{Doing: doing + " security groups (" + strings.Join(resources, ", ") + ")", Err: err}
 	}
 	return a.unlessStale(err)
 }

@@ -105,19 +105,36 @@ func (e *RenameError) Remedy() string {
 	return "Change the GroupName as well, leave it out to have one generated, or take the other change back."
 }
 
+// Want is what a chain should become.
+type Want struct {
+	Chains plan.Chains
+	// PhysicalID is what the live groups are to belong to.
+	PhysicalID string
+	Quota      plan.Quota
+}
+
+// Goal is what must hold at the end, as far as an observation tells. The tag is worked
+// out from each observation anew: one that left out the newest group would otherwise
+// give this chain too low a generation for good.
+func (w Want) Goal(observed chain.State) chain.State {
+	return plan.Goal(w.Chains, observed, observed.NextTag(w.PhysicalID))
+}
+
 // Result is a chain that has become what it should be.
 type Result struct {
 	Observed Observed
 	// Wrote says whether anything had to be changed.
 	Wrote bool
+	// Warnings is what had to be done out of the usual order.
+	Warnings []string
 }
 
 // Converge brings the chain to the goal and verifies it by observing again, until
 // nothing differs. When it fails, it first removes the groups that it created
 // itself, unless the gate is shut.
-func (e *Edge) Converge(ctx context.Context, chains plan.Chains, physicalID string, observed Observed) (Result, error) {
+func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Result, error) {
 	run := newApplication(e, observed)
-	result, err := run.converge(ctx, chains, physicalID, observed)
+	result, err := run.converge(ctx, want, observed)
 	if err == nil {
 		return result, nil
 	}
@@ -127,20 +144,18 @@ func (e *Edge) Converge(ctx context.Context, chains plan.Chains, physicalID stri
 	return Result{}, err
 }
 
-func (a *application) converge(ctx context.Context, chains plan.Chains, physicalID string, observed Observed) (Result, error) {
+func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
 	lag := lagging{}
-	wrote := false
+	var result Result
 	var refused refusal // the last plan that EC2 did not take
 	for round := 0; ; {
-		// The tag is worked out from each observation anew: one that left out the newest
-		// group would otherwise give this chain too low a generation for good.
-		wanted := observed.State.NextTag(physicalID)
-		todo := plan.Diff(observed.State, plan.Goal(chains, observed.State, wanted))
-		if todo.Empty() {
-			return Result{Observed: observed, Wrote: wrote}, nil
+		todo, made, err := a.plan(want, observed, result.Wrote)
+		if err != nil {
+			return Result{}, err
 		}
-		if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
-			return Result{}, &RenameError{NameConflict: conflicts[0]}
+		if todo.Empty() {
+			result.Observed = observed
+			return result, nil
 		}
 		overlooked, err := a.overlooks(ctx, todo)
 		if err != nil {
@@ -164,7 +179,8 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, physical
 				lag = lagging{}
 			}
 			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
-			wrote = true
+			result.Wrote = true
+			result.Warnings = append(result.Warnings, made...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
 				return Result{}, err
 			}
@@ -173,6 +189,24 @@ func (a *application) converge(ctx context.Context, chains plan.Chains, physical
 			return Result{}, err
 		}
 	}
+}
+
+// plan works out what is to be done, and refuses what cannot be. Made is what had to be
+// put in an unusual order.
+func (a *application) plan(want Want, observed Observed, wrote bool) (todo plan.Plan, made []string, err error) {
+	goal := want.Goal(observed.State)
+	if err = plan.OwnGroups(want.Chains, observed.GroupIDs); err != nil {
+		return plan.Plan{}, nil, err
+	}
+	todo = plan.Diff(observed.State, goal)
+	if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
+		return plan.Plan{}, nil, &RenameError{NameConflict: conflicts[0]}
+	}
+	todo, made, err = todo.Fit(observed.State, goal, want.Quota)
+	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
+		tight.Wrote = wrote
+	}
+	return todo, made, err
 }
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.

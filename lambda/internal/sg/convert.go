@@ -144,8 +144,8 @@ func permissionOf(rule chain.Rule, groupIDs map[chain.Identity]string) types.IpP
 		permission.UserIdGroupPairs = []types.UserIdGroupPair{pair}
 	case chain.PeerMember:
 		permission.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(groupIDs[peer.Member]), Description: description}}
-	case chain.PeerTier:
-		panic("a rule with a tier as its peer reached EC2: " + rule.String()) // Goal expands them all
+	case chain.PeerTier, chain.PeerVPC, chain.PeerListName:
+		panic("a rule with an open peer reached EC2: " + rule.String()) // Resolve and Goal expand them all
 	}
 	return permission
 }

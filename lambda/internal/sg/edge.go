@@ -14,6 +14,7 @@ import (
 const (
 	opCreateSecurityGroup = "CreateSecurityGroup"
 	opCreateTags          = "CreateTags"
+	opDeleteTags          = "DeleteTags"
 	opAuthorizeIngress    = "AuthorizeSecurityGroupIngress"
 	opAuthorizeEgress     = "AuthorizeSecurityGroupEgress"
 	opRevokeIngress       = "RevokeSecurityGroupIngress"

@@ -42,7 +42,7 @@ func (l *Limiter) reserve(operation string, now time.Time) time.Duration {
 	b, ok := l.buckets[operation]
 	if !ok {
 		b = &bucket{burst: mutatingBurst, perSecond: mutatingPerSecond, at: now}
-		if operation == opCreateTags {
+		if operation == opCreateTags || operation == opDeleteTags {
 			b.burst, b.perSecond = taggingBurst, taggingPerSecond
 		}
 		b.tokens = b.burst

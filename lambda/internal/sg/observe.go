@@ -40,6 +40,7 @@ func (e *Edge) Observe(ctx context.Context) (Observed, error) {
 		observed.GroupIDs[members[id]] = id
 		observed.State.Groups = append(observed.State.Groups, chain.Group{
 			Identity: members[id], Tag: chain.ParseTag(tagMap(group.Tags)[tagChain]), Rules: rulesOf(group, members),
+			Tags: othersTags(group),
 		})
 	}
 	slices.SortFunc(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })

@@ -46,7 +46,10 @@ func (e *BlockedError) Unwrap() error { return e.Cause }
 
 // Remedy is one sentence of what to do.
 func (e *BlockedError) Remedy() string {
-	return "Remove these uses, or wait for those that AWS removes by itself (load balancers, tasks and functions that were just deleted), then delete again."
+	if len(e.Blockers) == 0 {
+		return "Look for what else uses these groups, such as an association with another VPC (aws ec2 describe-security-group-vpc-associations), remove it, then delete again."
+	}
+	return "Remove these uses, or wait where it says that they go by themselves, then delete again."
 }
 
 // Remove deletes the groups that doomed picks, and waits while something uses
@@ -61,10 +64,11 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 		if len(all) == 0 {
 			return nil
 		}
-		blockers, err := e.interfaces(ctx, observed, all)
+		uses, err := e.interfaces(ctx, observed, all)
 		if err != nil {
 			return err
 		}
+		blockers := uses.texts()
 		if len(blockers) == 0 {
 			for _, batch := range batches {
 				var tried []chain.Identity
@@ -89,6 +93,24 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 			return err
 		}
 	}
+}
+
+// RemoveUnused deletes those of some groups that no network interface uses, without
+// waiting for the others, and revokes the rules that name them. It returns what is left.
+func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string) (left []chain.Identity, err error) {
+	if len(doomed) == 0 {
+		return nil, nil
+	}
+	used, err := e.interfaces(ctx, observed, doomed)
+	if err != nil {
+		return doomed, err
+	}
+	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return used.of(observed.GroupIDs[identity]) })
+	if len(unused) == 0 {
+		return doomed, nil
+	}
+	gone, err := e.removeOnce(ctx, observed, unused, tierOrder)
+	return slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(gone, identity) }), err
 }
 
 // without is the observation once groups are gone.
@@ -194,10 +216,27 @@ func (e *Edge) deleteGroup(ctx context.Context, id string) error {
 	return err
 }
 
-// interfaces names the network interfaces that use groups.
-func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) ([]string, error) {
+// use is a network interface that uses a group.
+type use struct{ groupID, text string }
+
+type uses []use
+
+func (u uses) texts() []string {
+	texts := make([]string, 0, len(u))
+	for _, one := range u {
+		texts = append(texts, one.text)
+	}
+	return texts
+}
+
+func (u uses) of(groupID string) bool {
+	return slices.ContainsFunc(u, func(one use) bool { return one.groupID == groupID })
+}
+
+// interfaces lists the network interfaces that use groups.
+func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) (uses, error) {
 	ids := observed.idsOf(identities)
-	var blockers []string
+	var found uses
 	pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{
 		Filters: []types.Filter{filter("group-id", ids...)}, MaxResults: aws.Int32(pageSize),
 	})
@@ -209,24 +248,57 @@ func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []c
 		for _, one := range page.NetworkInterfaces {
 			for _, group := range one.Groups {
 				if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
-					blockers = append(blockers, interfaceText(one)+" on "+id)
+					found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
 				}
 			}
 		}
 	}
-	slices.Sort(blockers)
-	return blockers, nil
+	slices.SortFunc(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
+	return found, nil
 }
 
+// interfaceText names an interface, whose it is and what becomes of it.
 func interfaceText(one types.NetworkInterface) string {
 	text := "network interface " + aws.ToString(one.NetworkInterfaceId) + " (" + string(one.InterfaceType)
 	if description := aws.ToString(one.Description); description != "" {
 		text += ", " + description
 	}
-	if one.Attachment != nil && aws.ToString(one.Attachment.InstanceId) != "" {
-		text += ", instance " + aws.ToString(one.Attachment.InstanceId)
+	instance := ""
+	if one.Attachment != nil {
+		instance = aws.ToString(one.Attachment.InstanceId)
 	}
-	return text + ")"
+	if instance != "" {
+		text += ", instance " + instance
+	}
+	return text + "; " + ending(one, instance) + ")"
+}
+
+// ending says how an interface goes away. Lambda removes its own some time after the
+// function is gone ("up to 20 minutes", Lambda developer guide, "Giving Lambda functions
+// access to resources in an Amazon VPC"; Terraform's documentation of aws_lambda_function
+// has 45); the others go with what they belong to.
+func ending(one types.NetworkInterface, instance string) string {
+	description := aws.ToString(one.Description)
+	switch {
+	case one.InterfaceType == types.NetworkInterfaceTypeLambda || strings.HasPrefix(description, "AWS Lambda VPC ENI"):
+		return "goes by itself up to 45 minutes after its functions are gone"
+	case strings.HasPrefix(description, "ELB "):
+		return "goes by itself some minutes after the load balancer is deleted"
+	case strings.HasPrefix(description, "arn:aws") && strings.Contains(description, ":ecs:"):
+		return "goes by itself when the task has stopped"
+	case one.InterfaceType == types.NetworkInterfaceTypeVpcEndpoint:
+		return "goes with its VPC endpoint"
+	case strings.HasPrefix(description, "RDSNetworkInterface"):
+		return "goes with its database"
+	case aws.ToBool(one.RequesterManaged):
+		return "goes with the service that made it"
+	case instance != "":
+		return "stays until the instance is terminated or has other groups"
+	case one.Status == types.NetworkInterfaceStatusAvailable:
+		return "is not attached and stays until somebody deletes it"
+	default:
+		return "stays until somebody removes it or gives it other groups"
+	}
 }
 
 func (o Observed) idsOf(identities []chain.Identity) []string {

@@ -1,10 +1,14 @@
 package sg
 
 import (
+	"maps"
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
 )
 
 // The ownership tags. Nothing that lacks them is ever touched. They are set by
@@ -22,8 +26,6 @@ const (
 	// tagChain is a chain.Tag: which physical ID the group belongs to. It is the
 	// only one that is ever rewritten.
 	tagChain = "sgchain:chain"
-	// tagName is what the console shows.
-	tagName = "Name"
 )
 
 // Owner is whose groups these are.
@@ -36,9 +38,22 @@ func (o Owner) ruleTags() []types.Tag {
 	return []types.Tag{tag(tagProvider, o.Provider), tag(tagStackID, o.Resource.StackID), tag(tagLogicalID, o.Resource.LogicalID)}
 }
 
-func (o Owner) groupTags(identity chain.Identity, chainTag chain.Tag) []types.Tag {
-	return append(o.ruleTags(),
-		tag(tagTier, identity.Tier), tag(tagChain, chainTag.String()), tag(tagName, identity.EC2Name(o.Resource)))
+// groupTags is the ownership tags and the author's.
+func (o Owner) groupTags(identity chain.Identity, chainTag chain.Tag, authors []plan.Tag) []types.Tag {
+	tags := append(o.ruleTags(), tag(tagTier, identity.Tier), tag(tagChain, chainTag.String()))
+	for _, one := range authors {
+		tags = append(tags, tag(one.Key, one.Value))
+	}
+	return tags
+}
+
+// othersTags is the tags of a group that are neither for ownership nor AWS's own.
+func othersTags(group types.SecurityGroup) map[string]string {
+	tags := tagMap(group.Tags)
+	maps.DeleteFunc(tags, func(key, _ string) bool {
+		return strings.HasPrefix(key, chain.OwnershipPrefix) || strings.HasPrefix(key, "aws:")
+	})
+	return tags
 }
 
 // filters asks EC2 for the owner's groups. Owns asks again, because what a

@@ -292,6 +292,107 @@ func (c *Client) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...f
 	return answered(&ec2.CreateTagsOutput{}, err)
 }
 
+// DeleteTags takes tags away from groups; one with a value only where the value is the
+// same (API reference, DeleteTags).
+func (c *Client) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
+	w := c.world
+	err := c.do(ctx, request{operation: "DeleteTags", write: true, input: in, touches: in.Resources, effect: func(view) error {
+		for _, id := range in.Resources {
+			if _, err := w.known(id); err != nil {
+				return err
+			}
+		}
+		for _, id := range in.Resources {
+			tags := maps.Clone(w.groups[id].now().tags)
+			for _, tag := range in.Tags {
+				if tag.Value == nil || tags[text(tag.Key)] == *tag.Value {
+					delete(tags, text(tag.Key))
+				}
+			}
+			w.groups[id].set(func(s *state) { s.tags = tags })
+		}
+		return nil
+	}})
+	return answered(&ec2.DeleteTagsOutput{}, err)
+}
+
+// DescribeVpcs lists VPCs with their ranges.
+func (c *Client) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
+	w, out := c.world, &ec2.DescribeVpcsOutput{}
+	err := c.do(ctx, request{operation: "DescribeVpcs", input: in, effect: func(view) error {
+		var shown []types.Vpc
+		for _, id := range slices.Sorted(maps.Keys(w.vpcs)) {
+			matches, err := filteredBy(in.Filters, map[string]string{"vpc-id": id})
+			if err != nil {
+				return err
+			}
+			one := types.Vpc{VpcId: aws.String(id), OwnerId: aws.String(Account)}
+			associated := types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated}
+			for _, prefix := range w.vpcs[id].ranges {
+				if prefix.Addr().Is6() {
+					one.Ipv6CidrBlockAssociationSet = append(one.Ipv6CidrBlockAssociationSet, types.VpcIpv6CidrBlockAssociation{Ipv6CidrBlock: aws.String(prefix.String()), Ipv6CidrBlockState: &associated})
+				} else {
+					one.CidrBlockAssociationSet = append(one.CidrBlockAssociationSet, types.VpcCidrBlockAssociation{CidrBlock: aws.String(prefix.String()), CidrBlockState: &associated})
+				}
+			}
+			if matches || w.IgnoreFilters {
+				shown = append(shown, one)
+			}
+		}
+		var err error
+		out.Vpcs, out.NextToken, err = page(w, shown, func(one types.Vpc) string { return text(one.VpcId) }, in.MaxResults, in.NextToken)
+		return err
+	}})
+	return answered(out, err)
+}
+
+// managedPrefix begins the names of AWS's own lists. EC2 shows no maximum number of
+// entries for those (VPC user guide, "AWS-managed prefix lists", has their weights).
+const managedPrefix = "com.amazonaws."
+
+// DescribeManagedPrefixLists lists prefix lists.
+func (c *Client) DescribeManagedPrefixLists(ctx context.Context, in *ec2.DescribeManagedPrefixListsInput, _ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
+	w, out := c.world, &ec2.DescribeManagedPrefixListsOutput{}
+	err := c.do(ctx, request{operation: "DescribeManagedPrefixLists", input: in, effect: func(view) error {
+		var shown []types.ManagedPrefixList
+		for _, id := range slices.Sorted(maps.Keys(w.lists)) {
+			list := w.lists[id]
+			matches, err := filteredBy(in.Filters, map[string]string{"prefix-list-id": id, "prefix-list-name": list.name})
+			if err != nil {
+				return err
+			}
+			one := types.ManagedPrefixList{PrefixListId: aws.String(id), PrefixListName: aws.String(list.name), AddressFamily: aws.String("IPv4")}
+			if list.ipv6 {
+				one.AddressFamily = aws.String("IPv6")
+			}
+			if !strings.HasPrefix(list.name, managedPrefix) {
+				one.MaxEntries = aws.Int32(int32(list.weight)) //nolint:gosec // a small number
+			}
+			if matches || w.IgnoreFilters {
+				shown = append(shown, one)
+			}
+		}
+		var err error
+		out.PrefixLists, out.NextToken, err = page(w, shown, func(one types.ManagedPrefixList) string { return text(one.PrefixListId) }, in.MaxResults, in.NextToken)
+		return err
+	}})
+	return answered(out, err)
+}
+
+// filteredBy holds values by their filters' names against filters.
+func filteredBy(filters []types.Filter, values map[string]string) (bool, error) {
+	for _, filter := range filters {
+		value, known := values[text(filter.Name)]
+		if !known {
+			return false, fail("InvalidParameterValue", "The filter '%s' is invalid", text(filter.Name))
+		}
+		if !slices.Contains(filter.Values, value) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // AuthorizeSecurityGroupIngress adds rules.
 func (c *Client) AuthorizeSecurityGroupIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
 	err := c.change(ctx, "AuthorizeSecurityGroupIngress", in, in.GroupId, func(g *group) error {

@@ -36,6 +36,7 @@ func (w *World) lets(groupID string, egress bool, peer string, address netip.Add
 		if r.egress != egress || (r.protocol != "-1" && (r.protocol != protocol || port < r.from || port > r.to)) {
 			return false
 		}
-		return (peer != "" && r.peer == peer) || (r.prefix.IsValid() && r.prefix.Contains(address))
+		contains := func(prefix netip.Prefix) bool { return prefix.Contains(address) }
+		return (peer != "" && r.peer == peer) || (r.prefix.IsValid() && contains(r.prefix)) || slices.ContainsFunc(w.lists[r.peer].entries, contains)
 	})
 }

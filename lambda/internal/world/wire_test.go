@@ -226,6 +226,21 @@ func journeys(ids known) []journey {
 		{name: "tag what is not there", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidGroup.NotFound"},
 		{name: "tag in the dark", prepare: func(w *World, _ *Client) { w.Newborn = time.Hour }, calls: []any{create("n", "d", "vpc-1"), label(ids.web, tag("a", "b"))}, want: "InvalidGroup.NotFound"},
 
+		{name: "untag", calls: []any{
+			&ec2.DeleteTagsInput{Resources: []string{ids.web, ids.db}, Tags: []types.Tag{{Key: aws.String("odd")}, tag("Name", "web"), {Key: aws.String("none")}}}, groups(),
+		}},
+		{name: "untag what is not there", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{{Key: aws.String("odd")}}}}, want: "InvalidGroup.NotFound"},
+
+		{name: "describe VPCs", calls: []any{&ec2.DescribeVpcsInput{}, &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("vpc-id", "vpc-1", "vpc-x")}}}},
+		{name: "describe VPCs in pages", prepare: func(w *World, _ *Client) { w.PageSize = 1 }, calls: []any{&ec2.DescribeVpcsInput{MaxResults: aws.Int32(1000)}}},
+		{name: "describe VPCs by an unknown filter", calls: []any{&ec2.DescribeVpcsInput{Filters: []types.Filter{filter("x", "1")}}}, want: "InvalidParameterValue"},
+		{name: "describe prefix lists", calls: []any{
+			&ec2.DescribeManagedPrefixListsInput{}, &ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{filter("prefix-list-id", "pl-6")}},
+			&ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{filter("prefix-list-name", "six", "seven")}},
+		}},
+		{name: "describe prefix lists in pages", prepare: func(w *World, _ *Client) { w.PageSize = 1 }, calls: []any{&ec2.DescribeManagedPrefixListsInput{MaxResults: aws.Int32(100)}}},
+		{name: "describe prefix lists by an unknown filter", calls: []any{&ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{filter("x", "1")}}}, want: "InvalidParameterValue"},
+
 		{name: "authorize", calls: []any{
 			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: everything(ids), TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", awkward))},
 			&ec2.AuthorizeSecurityGroupEgressInput{GroupId: &ids.web, IpPermissions: everything(ids), TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", awkward))},

@@ -103,12 +103,14 @@ func (c Call) String() string {
 
 type vpc struct {
 	isDefault, hasIPv6 bool
+	ranges             []netip.Prefix
 }
 
 type prefixList struct {
-	name   string
-	weight int
-	ipv6   bool
+	name    string
+	weight  int
+	ipv6    bool
+	entries []netip.Prefix
 }
 
 // group is a security group with all that it ever was, so that reads can lag. A
@@ -160,13 +162,19 @@ type VPCOption func(*vpc)
 func Default(v *vpc) { v.isDefault = true }
 
 // IPv6 gives it an IPv6 range.
-func IPv6(v *vpc) { v.hasIPv6 = true }
+func IPv6(v *vpc) {
+	v.hasIPv6 = true
+	v.ranges = append(v.ranges, netip.MustParsePrefix("2001:db8:1::/56"))
+}
+
+// ipv4Range is the first range of every VPC; members have addresses in it.
+const ipv4Range = "10.1.0.0/16"
 
 // AddVPC adds a VPC with its default security group, or changes it.
 func (w *World) AddVPC(id string, options ...VPCOption) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var v vpc
+	v := vpc{ranges: []netip.Prefix{netip.MustParsePrefix(ipv4Range)}}
 	for _, option := range options {
 		option(&v)
 	}
@@ -194,10 +202,10 @@ func (w *World) Peer(one, other string) {
 
 // AddPrefixList adds a managed prefix list; its weight is what a rule that names it
 // counts against the quota of rules.
-func (w *World) AddPrefixList(id, name string, weight int, ipv6 bool) {
+func (w *World) AddPrefixList(id, name string, weight int, ipv6 bool, entries ...netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lists[id] = prefixList{name: name, weight: weight, ipv6: ipv6}
+	w.lists[id] = prefixList{name: name, weight: weight, ipv6: ipv6, entries: entries}
 }
 
 // Associate makes a group usable in another VPC, as AssociateSecurityGroupVpc does;

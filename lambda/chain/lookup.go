@@ -1,0 +1,138 @@
+package chain
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// LookUps is what has to be asked for before a state can be resolved.
+type LookUps struct {
+	VPCIDs    []string // whose ranges are wanted, sorted
+	ListIDs   []string // prefix lists named by ID, sorted
+	ListNames []string // prefix lists named by name, sorted
+}
+
+// Empty says whether nothing has to be asked for.
+func (l LookUps) Empty() bool { return len(l.VPCIDs)+len(l.ListIDs)+len(l.ListNames) == 0 }
+
+// Wanted lists what the rules of states name and only EC2 knows. Names are taken as
+// they are in a Region: {region} stands for it.
+func Wanted(region string, states ...State) LookUps {
+	vpcs, ids, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, state := range states {
+		for _, group := range state.Groups {
+			for _, rule := range group.Rules {
+				switch rule.Peer.Kind {
+				case PeerVPC:
+					vpcs[group.VPCID] = true
+				case PeerPrefixList:
+					ids[rule.Peer.ID] = true
+				case PeerListName:
+					names[listName(rule.Peer.ID, region)] = true
+				case PeerCIDR, PeerGroup, PeerTier, PeerMember:
+				}
+			}
+		}
+	}
+	sorted := func(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+	return LookUps{VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names)}
+}
+
+func listName(text, region string) string { return strings.ReplaceAll(text, "{region}", region) }
+
+// PrefixList is a managed prefix list.
+type PrefixList struct {
+	ID   string
+	Name string
+	IPv6 bool
+	// Weight is how many rules a rule that names the list counts as, against the quota
+	// of its group: the list's maximum number of entries (VPC user guide, "Security
+	// group rules", "Security group size"); 0 where it is not known.
+	Weight int
+}
+
+// Found is what was asked for.
+type Found struct {
+	Account string // the function's own
+	Region  string
+	VPCs    map[string][]netip.Prefix // ranges by VPC ID
+	Lists   []PrefixList
+}
+
+// List is the prefix list of an ID.
+func (f Found) List(id string) (PrefixList, bool) {
+	place := slices.IndexFunc(f.Lists, func(list PrefixList) bool { return list.ID == id })
+	if place < 0 {
+		return PrefixList{}, false
+	}
+	return f.Lists[place], true
+}
+
+// UnknownPeerError is a peer that the account does not have.
+type UnknownPeerError struct{ Tier, Peer string }
+
+func (e *UnknownPeerError) Error() string {
+	return fmt.Sprintf("looking up peer (%s) of tier %s: there is none in this account and Region", e.Peer, e.Tier)
+}
+
+// Remedy is one sentence of what to do.
+func (e *UnknownPeerError) Remedy() string {
+	return "Nothing was changed; name a prefix list that is there (aws ec2 describe-managed-prefix-lists), or leave the peer out."
+}
+
+// Resolve replaces what only EC2 knows: the word vpc by the VPC's ranges, names of
+// prefix lists by their IDs. Groups of the own account are named without it, as EC2
+// shows them. The errors are of type [*UnknownPeerError], one for each peer that was
+// not found; the state comes back without these.
+func (s State) Resolve(found Found) (State, []error) {
+	var problems []error
+	resolved := State{Groups: slices.Clone(s.Groups)}
+	for i, group := range resolved.Groups {
+		var rules []Rule
+		for _, rule := range group.Rules {
+			peers, known := found.peers(group.VPCID, rule.Peer)
+			if !known {
+				problems = append(problems, &UnknownPeerError{Tier: group.Tier, Peer: listName(rule.Peer.ID, found.Region)})
+			}
+			for _, peer := range peers {
+				rule.Peer = peer
+				rules = append(rules, rule)
+			}
+		}
+		resolved.Groups[i].Rules = rules
+	}
+	return resolved.Normalize(), problems
+}
+
+// peers is what a peer stands for; false where it is unknown.
+func (f Found) peers(vpcID string, peer Peer) ([]Peer, bool) {
+	switch peer.Kind {
+	case PeerVPC:
+		var peers []Peer
+		for _, prefix := range f.VPCs[vpcID] {
+			if prefix.Addr().Is6() == (peer.ID == familyV6) {
+				peers = append(peers, CIDRPeer(prefix))
+			}
+		}
+		return peers, true // a VPC need not have IPv6
+	case PeerPrefixList:
+		_, known := f.List(peer.ID)
+		return []Peer{peer}, known
+	case PeerListName:
+		name := listName(peer.ID, f.Region)
+		for _, list := range f.Lists {
+			if list.Name == name {
+				return []Peer{{Kind: PeerPrefixList, ID: list.ID}}, true
+			}
+		}
+		return nil, false
+	case PeerGroup:
+		peer.ID = strings.TrimPrefix(peer.ID, f.Account+"/")
+		return []Peer{peer}, true
+	case PeerCIDR, PeerTier, PeerMember:
+	}
+	return []Peer{peer}, true
+}

@@ -1,0 +1,136 @@
+package sg
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+)
+
+// LookUp asks for what rules name and only EC2 knows: one call each kind, all at once.
+func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, error) {
+	found := chain.Found{VPCs: map[string][]netip.Prefix{}}
+	var byID, byName []chain.PrefixList
+	var tasks []func() error
+	if len(wanted.VPCIDs) > 0 {
+		tasks = append(tasks, func() error { return e.lookUpVPCs(ctx, wanted.VPCIDs, found.VPCs) })
+	}
+	lists := func(name string, values []string, into *[]chain.PrefixList) {
+		if len(values) > 0 {
+			tasks = append(tasks, func() (err error) {
+				*into, err = e.lookUpLists(ctx, name, values)
+				return err
+			})
+		}
+	}
+	lists("prefix-list-id", wanted.ListIDs, &byID)
+	lists("prefix-list-name", wanted.ListNames, &byName)
+	err := parallel(tasks)
+	found.Lists = append(byID, byName...)
+	return found, err
+}
+
+func (e *Edge) lookUpVPCs(ctx context.Context, ids []string, into map[string][]netip.Prefix) error {
+	pages := ec2.NewDescribeVpcsPaginator(e.API, &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("vpc-id", ids...)}, MaxResults: aws.Int32(pageSize)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return &CallError{Doing: "describing VPCs (" + strings.Join(ids, ", ") + ")", Err: err}
+		}
+		for _, vpc := range page.Vpcs {
+			ranges, err := rangesOf(vpc)
+			if err != nil {
+				return err
+			}
+			into[aws.ToString(vpc.VpcId)] = ranges
+		}
+	}
+	for _, id := range ids {
+		if len(into[id]) == 0 {
+			return &CallError{Doing: "describing VPCs (" + id + ")", Err: missingVPCError{id}}
+		}
+	}
+	return nil
+}
+
+// rangesOf lists the ranges that a VPC has now; one that is being taken away counts no
+// more.
+func rangesOf(vpc types.Vpc) ([]netip.Prefix, error) {
+	var texts []string
+	for _, one := range vpc.CidrBlockAssociationSet {
+		if one.CidrBlockState != nil && one.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+			texts = append(texts, aws.ToString(one.CidrBlock))
+		}
+	}
+	if len(texts) == 0 && vpc.CidrBlock != nil { // some engines show the first range only
+		texts = append(texts, *vpc.CidrBlock)
+	}
+	for _, one := range vpc.Ipv6CidrBlockAssociationSet {
+		if one.Ipv6CidrBlockState != nil && one.Ipv6CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+			texts = append(texts, aws.ToString(one.Ipv6CidrBlock))
+		}
+	}
+	ranges := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("describing VPCs (%s): reading its range: %w", aws.ToString(vpc.VpcId), err)
+		}
+		ranges = append(ranges, prefix.Masked())
+	}
+	return ranges, nil
+}
+
+// missingVPCError is what EC2 says in other calls.
+type missingVPCError struct{ id string }
+
+func (e missingVPCError) Error() string        { return e.ErrorMessage() }
+func (e missingVPCError) ErrorCode() string    { return codeVPCNotFound }
+func (e missingVPCError) ErrorMessage() string { return "The vpc ID '" + e.id + "' does not exist" }
+
+func (e *Edge) lookUpLists(ctx context.Context, name string, values []string) ([]chain.PrefixList, error) {
+	var lists []chain.PrefixList
+	pages := ec2.NewDescribeManagedPrefixListsPaginator(e.API, &ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{filter(name, values...)}, MaxResults: aws.Int32(maxListPage)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, &CallError{Doing: "describing managed prefix lists (" + strings.Join(values, ", ") + ")", Err: err}
+		}
+		for _, list := range page.PrefixLists {
+			weight := int(aws.ToInt32(list.MaxEntries))
+			if weight == 0 {
+				weight = managedWeight(aws.ToString(list.PrefixListName))
+			}
+			lists = append(lists, chain.PrefixList{
+				ID: aws.ToString(list.PrefixListId), Name: aws.ToString(list.PrefixListName),
+				IPv6: strings.EqualFold(aws.ToString(list.AddressFamily), "ipv6"), Weight: weight,
+			})
+		}
+	}
+	return lists, nil
+}
+
+// maxListPage is the most that a page of DescribeManagedPrefixLists may have (API
+// reference: 1 to 100).
+const maxListPage = 100
+
+// managedWeight is how many rules a list counts as that AWS manages: EC2 shows no number
+// of entries for those (VPC user guide, "AWS-managed prefix lists", "AWS-managed prefix
+// list weight"). A list that is not in that table counts as one, and EC2 has the last word.
+func managedWeight(name string) int {
+	for suffix, weight := range map[string]int{
+		".cloudfront.origin-facing": 55, ".dynamodb": 1, ".ec2-instance-connect": 2, ".groundstation": 5,
+		".route53-healthchecks": 25, ".s3": 1, ".s3express": 6, ".vpc-lattice": 10,
+	} {
+		if strings.HasSuffix(name, suffix) {
+			return weight
+		}
+	}
+	return 1
+}

@@ -1,0 +1,233 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sgchain/lambda/chain"
+)
+
+// Quota is how many rules EC2 lets a group have for each direction and family of
+// addresses ("This quota is enforced separately for IPv4 rules and IPv6 rules", VPC user
+// guide, "Amazon VPC quotas").
+type Quota struct {
+	Rules int
+	Lists []chain.PrefixList // what is known of the lists that rules name
+}
+
+// counts is a number of rules for each family.
+type counts struct{ v4, v6 int }
+
+func (c counts) plus(other counts) counts { return counts{c.v4 + other.v4, c.v6 + other.v6} }
+
+// weigh counts rules. One that names a group counts for both families, one that names a
+// prefix list as often as the list is heavy.
+func (q Quota) weigh(rules []chain.Rule) counts {
+	var sum counts
+	for _, rule := range rules {
+		switch peer := rule.Peer; peer.Kind {
+		case chain.PeerCIDR:
+			if peer.CIDR.Addr().Is6() {
+				sum.v6++
+			} else {
+				sum.v4++
+			}
+		case chain.PeerPrefixList:
+			list, _ := (chain.Found{Lists: q.Lists}).List(peer.ID)
+			if weight := max(1, list.Weight); list.IPv6 {
+				sum.v6 += weight
+			} else {
+				sum.v4 += weight
+			}
+		case chain.PeerGroup, chain.PeerTier, chain.PeerMember, chain.PeerVPC, chain.PeerListName:
+			sum = sum.plus(counts{1, 1})
+		}
+	}
+	return sum
+}
+
+// QuotaError is a group that has not room for the rules that it needs.
+type QuotaError struct {
+	Group     chain.Identity
+	Direction chain.Direction
+	Family    string // IPv4 or IPv6
+	Quota     int
+	There     int // what is there now and cannot be revoked first
+	Added     int // what comes to it
+	Final     int // what the group has in the end
+	Heavy     []chain.PrefixList
+	// Wrote says that the run has changed something before: somebody else took the room.
+	Wrote bool
+}
+
+func (e *QuotaError) Error() string {
+	text := fmt.Sprintf("planning %s rules of security group (%s): ", e.Direction, e.Group)
+	if e.Final > e.Quota {
+		text += fmt.Sprintf("the chain needs %d %s rules", e.Final, e.Family)
+	} else {
+		text += fmt.Sprintf("until the old rules are revoked the group needs %d %s rules (%d that are there and %d new ones)", e.There+e.Added, e.Family, e.There, e.Added)
+	}
+	parts := []string{text + fmt.Sprintf(", and the quota is %d", e.Quota)}
+	for _, list := range e.Heavy {
+		parts = append(parts, fmt.Sprintf("prefix list %s counts as %d", strings.TrimSpace(list.ID+" "+list.Name), list.Weight))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Remedy is one sentence of what to do.
+func (e *QuotaError) Remedy() string {
+	text := "Make the change in two deployments, or have the account's quota raised and set RuleQuota to it."
+	if e.Final > e.Quota {
+		text = "Use fewer or wider rules, or have the account's quota raised and set RuleQuota to it."
+	}
+	if !e.Wrote {
+		text = "Nothing was changed. " + text
+	}
+	return text
+}
+
+// Fit makes room in groups that have not room enough for their old rules and their new
+// ones together: there the rules that share no flow with the goal go first, in the phase
+// [MakeRoom]. A flow that only they let through is not in the goal, so nobody whom the
+// new chain serves is cut off by that. Made says, for people, in which groups. The error
+// is a [*QuotaError], where that is not enough.
+func (p Plan) Fit(current, goal chain.State, quota Quota) (fitted Plan, made []string, err error) {
+	steps := slices.Clone(p.Steps)
+	for _, step := range p.Steps {
+		if step.Action != AuthorizeRules {
+			continue
+		}
+		was, exists := current.Find(step.Group)
+		if !exists {
+			was = Fresh(step.Group, chain.Tag{})
+		}
+		wanted, _ := goal.Find(step.Group)
+		there, final := inDirection(was.Rules, step.Direction), inDirection(wanted.Rules, step.Direction)
+		if quota.lacksRoom(there, step.Rules) == "" {
+			continue
+		}
+		early := slices.DeleteFunc(missing(final, there), func(rule chain.Rule) bool {
+			return exists && slices.ContainsFunc(final, func(other chain.Rule) bool { return shareFlow(rule, other) })
+		})
+		kept := missing(early, there)
+		if family := quota.lacksRoom(kept, step.Rules); family != "" {
+			return Plan{}, nil, quota.failure(step, family, kept, final)
+		}
+		steps = revokeEarly(steps, step, early)
+		if exists {
+			made = append(made, fmt.Sprintf("security group %s is near its quota of %d rules: %d old %s rules, which share no flow with the new ones, were revoked before new ones came",
+				step.Group, quota.Rules, len(early), step.Direction))
+		}
+	}
+	slices.SortStableFunc(steps, byPhase)
+	return Plan{Steps: steps}, made, nil
+}
+
+func inDirection(rules []chain.Rule, direction chain.Direction) []chain.Rule {
+	return slices.DeleteFunc(slices.Clone(rules), func(rule chain.Rule) bool { return rule.Direction != direction })
+}
+
+// lacksRoom names the family of which there would be too many rules. Where none of a
+// family is added, there are as many as the account let in.
+func (q Quota) lacksRoom(there, added []chain.Rule) string {
+	more := q.weigh(added)
+	switch peak := q.weigh(there).plus(more); {
+	case more.v4 > 0 && peak.v4 > q.Rules:
+		return "IPv4"
+	case more.v6 > 0 && peak.v6 > q.Rules:
+		return "IPv6"
+	default:
+		return ""
+	}
+}
+
+func (q Quota) failure(step Step, family string, there, final []chain.Rule) *QuotaError {
+	of := func(rules []chain.Rule) int {
+		if family == "IPv6" {
+			return q.weigh(rules).v6
+		}
+		return q.weigh(rules).v4
+	}
+	failed := &QuotaError{
+		Group: step.Group, Direction: step.Direction, Family: family, Quota: q.Rules,
+		There: of(there), Added: of(step.Rules), Final: of(final),
+	}
+	for _, list := range q.Lists {
+		names := func(rule chain.Rule) bool { return rule.Peer.Kind == chain.PeerPrefixList && rule.Peer.ID == list.ID }
+		if list.Weight > 1 && list.IPv6 == (family == "IPv6") && (slices.ContainsFunc(final, names) || slices.ContainsFunc(there, names)) {
+			failed.Heavy = append(failed.Heavy, list)
+		}
+	}
+	return failed
+}
+
+// revokeEarly moves revocations of a group and direction to the phase before rules are
+// authorized.
+func revokeEarly(steps []Step, of Step, early []chain.Rule) []Step {
+	var moved []Step
+	for _, step := range steps {
+		if step.Action == RevokeRules && step.Group == of.Group && step.Direction == of.Direction {
+			step.Rules = missing(early, step.Rules)
+		}
+		if step.Action != RevokeRules || len(step.Rules) > 0 {
+			moved = append(moved, step)
+		}
+	}
+	return append(moved, Step{Phase: MakeRoom, Action: RevokeRules, Group: of.Group, Direction: of.Direction, Rules: early})
+}
+
+// shareFlow says whether something could pass by either of two rules of one group and
+// direction. What is not known counts as shared.
+func shareFlow(a, b chain.Rule) bool { return sharePorts(a, b) && sharePeer(a.Peer, b.Peer) }
+
+func sharePorts(a, b chain.Rule) bool {
+	switch {
+	case a.Protocol == chain.All || b.Protocol == chain.All:
+		return true
+	case a.Protocol != b.Protocol:
+		return false
+	case a.Protocol == chain.TCP || a.Protocol == chain.UDP:
+		return a.Ports.From <= b.Ports.To && b.Ports.From <= a.Ports.To
+	default:
+		return true
+	}
+}
+
+func sharePeer(a, b chain.Peer) bool {
+	switch {
+	case a.Kind == chain.PeerCIDR && b.Kind == chain.PeerCIDR && a.CIDR.IsValid() && b.CIDR.IsValid():
+		return a.CIDR.Overlaps(b.CIDR)
+	case a.Kind == chain.PeerMember && b.Kind == chain.PeerMember:
+		return a.Member.Tier == b.Member.Tier
+	default:
+		return true // members have addresses, and lists are not looked into
+	}
+}
+
+// OwnGroups refuses a desired chain that names one of its own groups by ID. The ID would
+// stand in the way when that group is replaced.
+func OwnGroups(chains Chains, groupIDs map[chain.Identity]string) error {
+	for _, group := range chains.New.Groups {
+		for _, rule := range group.Rules {
+			for identity, id := range groupIDs {
+				if rule.Peer.Kind == chain.PeerGroup && rule.Peer.ID == id {
+					return &OwnGroupError{Tier: group.Tier, GroupID: id, Named: identity.Tier}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// OwnGroupError is a group of the chain that is named by its ID.
+type OwnGroupError struct{ Tier, GroupID, Named string }
+
+func (e *OwnGroupError) Error() string {
+	return fmt.Sprintf("reading peers of tier %s: %s is the group of tier %s of this chain", e.Tier, e.GroupID, e.Named)
+}
+
+// Remedy is one sentence of what to do.
+func (e *OwnGroupError) Remedy() string {
+	return "Nothing was changed; name the tier " + e.Named + ", so that the rule follows when the group is replaced."
+}

@@ -1,0 +1,239 @@
+package plan_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// doors is a tier that lets some sources in on 443.
+func doors(name string, sources ...any) map[string]any {
+	return map[string]any{"Name": name, "Ports": 443, "Sources": sources, "Egress": "none"}
+}
+
+func fit(tb testing.TB, old, now chain.State, quota plan.Quota) (plan.Plan, []string, error) {
+	tb.Helper()
+	start := built(old, first)
+	goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
+	return plan.Diff(start, goal).Fit(start, goal, quota)
+}
+
+func TestFit(t *testing.T) {
+	t.Parallel()
+	from := func(ranges ...any) chain.State { return desired(t, doors("A", ranges...)) }
+	list := chain.Rule{Direction: chain.Ingress, Protocol: chain.TCP, Ports: chain.PortRange{From: 443, To: 443}, Peer: chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, Description: "x"}
+	withList := from("10.1.0.0/16")
+	withList.Groups[0].Rules = append(withList.Groups[0].Rules, list)
+	heavy := []chain.PrefixList{{ID: "pl-1", Name: "com.amazonaws.global.cloudfront.origin-facing", Weight: 55}}
+	for _, test := range []struct {
+		name     string
+		old, now chain.State
+		quota    plan.Quota
+		want     string // the plan, or the error
+		made     string
+	}{
+		{
+			"there is room", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.3.0.0/16"),
+			plan.Quota{Rules: 3},
+			"authorize A\n  ingress tcp 443 from 10.3.0.0/16\nrevoke A\n  ingress tcp 443 from 10.2.0.0/16\n", "",
+		},
+		{
+			"what shares no flow goes first", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.3.0.0/16"),
+			plan.Quota{Rules: 2},
+			"revoke A\n  ingress tcp 443 from 10.2.0.0/16\nauthorize A\n  ingress tcp 443 from 10.3.0.0/16\n",
+			"is near its quota of 2 rules: 1 old ingress rules, which share no flow with the new ones, were revoked",
+		},
+		{
+			"what shares a flow stays until the new rule is there", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.2.1.0/24"),
+			plan.Quota{Rules: 2},
+			"until the old rules are revoked the group needs 3 IPv4 rules (2 that are there and 1 new ones), and the quota is 2", "",
+		},
+		{
+			"the chain is too large", from("10.1.0.0/16"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"),
+			plan.Quota{Rules: 2},
+			"the chain needs 3 IPv4 rules, and the quota is 2", "",
+		},
+		{
+			"families are counted apart", from("10.1.0.0/16", "2001:db8::/64"), from("10.1.0.0/16", "10.2.0.0/16", "2001:db8::/64", "2001:db8:1::/64"),
+			plan.Quota{Rules: 2},
+			"authorize A\n  ingress tcp 443 from 10.2.0.0/16\n  ingress tcp 443 from 2001:db8:1::/64\n", "",
+		},
+		{
+			"IPv6 is too much", from("10.1.0.0/16"), from("10.1.0.0/16", "2001:db8::/64", "2001:db8:1::/64"),
+			plan.Quota{Rules: 1},
+			"the chain needs 2 IPv6 rules, and the quota is 1", "",
+		},
+		{
+			"a prefix list weighs", from("10.1.0.0/16"), withList,
+			plan.Quota{Rules: 55, Lists: heavy},
+			"the chain needs 56 IPv4 rules, and the quota is 55; prefix list pl-1 com.amazonaws.global.cloudfront.origin-facing counts as 55", "",
+		},
+		{"nothing to add is never too much", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16"), plan.Quota{Rules: 1}, "revoke A\n  ingress tcp 443 from 10.2.0.0/16\n", ""},
+		{
+			"a fresh group has members later",
+			chain.State{},
+			desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "10.1.0.0/16"}}}),
+			plan.Quota{Rules: 1},
+			"create group A\nrevoke A\n  egress all traffic to 0.0.0.0/0\nauthorize A\n  egress tcp 443 to 10.1.0.0/16\n", "",
+		},
+	} {
+		todo, made, err := fit(t, test.old, test.now, test.quota)
+		got := todo.String()
+		if err != nil {
+			got = err.Error()
+		}
+		id := test.now.Groups[0].Identity.String()
+		got = strings.ReplaceAll(strings.ReplaceAll(got, id, "A"), ` "Security group of tier A"`, "")
+		if !strings.HasSuffix(got, test.want) || !strings.Contains(strings.Join(made, ""), test.made) || (test.made == "") != (len(made) == 0) {
+			t.Errorf("%s: got\n%s%v, want\n%s%s", test.name, got, made, test.want, test.made)
+		}
+		if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
+			before := tight.Remedy()
+			tight.Wrote = true
+			if !strings.HasPrefix(before, "Nothing was changed. ") || strings.HasPrefix(tight.Remedy(), "Nothing was changed") || !strings.Contains(before, "RuleQuota") {
+				t.Errorf("%s: the remedies are %q and %q", test.name, before, tight.Remedy())
+			}
+		}
+	}
+}
+
+// count is an account of its own of what EC2 counts against the quota.
+func count(group chain.Group, direction chain.Direction, ipv6 bool) int {
+	sum := 0
+	for _, rule := range group.Rules {
+		if rule.Direction == direction && (rule.Peer.Kind != chain.PeerCIDR || rule.Peer.CIDR.Addr().Is6() == ipv6) {
+			sum++
+		}
+	}
+	return sum
+}
+
+// lets says whether a group lets a probe pass: an address, or a member of a tier, on a port.
+func lets(group chain.Group, port int32, address netip.Addr, tier string) bool {
+	return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool {
+		if rule.Direction != chain.Ingress || (rule.Protocol != chain.All && (port < rule.Ports.From || port > rule.Ports.To)) {
+			return false
+		}
+		return (rule.Peer.Kind == chain.PeerMember && rule.Peer.Member.Tier == tier) || (rule.Peer.Kind == chain.PeerCIDR && rule.Peer.CIDR.Contains(address))
+	})
+}
+
+// However small the quota: no group ever passes it, in whichever order the calls of a
+// phase take effect; what both chains let in is let in all the time; the goal is reached.
+// Otherwise the change is refused, and then rightly.
+func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
+	t.Parallel()
+	ranges := []string{"10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "10.3.0.0/16", "0.0.0.0/0", "2001:db8::/64", "A", "B"}
+	draw := func(rt *rapid.T, label string) chain.State {
+		var tiers []any
+		for _, name := range []string{"A", "B"} {
+			sources := []any{}
+			for _, source := range rapid.SliceOfNDistinct(rapid.SampledFrom(ranges), 1, 5, rapid.ID[string]).Draw(rt, label) {
+				sources = append(sources, source)
+			}
+			one := doors(name, sources...)
+			one["Ports"] = rapid.SampledFrom([]any{80, "80-90", "all"}).Draw(rt, "ports")
+			tiers = append(tiers, one)
+		}
+		spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": tiers}, chain.DefaultAnswerBytes)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		return chain.Desired(spec)
+	}
+	refused, early := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		old, now := draw(rt, "old"), draw(rt, "now")
+		quota := plan.Quota{Rules: rapid.IntRange(1, 7).Draw(rt, "quota")}
+		start := built(old, first)
+		goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
+		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota)
+		fits := func(state chain.State) error {
+			for _, group := range state.Groups {
+				for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
+					for _, ipv6 := range []bool{false, true} {
+						was, _ := start.Find(group.Identity)
+						if n := count(group, direction, ipv6); n > quota.Rules && n > count(was, direction, ipv6) {
+							return fmt.Errorf("%d %s rules in %s", n, direction, group.Identity)
+						}
+					}
+				}
+			}
+			return nil
+		}
+		if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
+			refused++
+			if tight.Final <= quota.Rules && tight.There+tight.Added <= quota.Rules {
+				rt.Fatalf("refused without a reason: %v", err)
+			}
+			if fits(apply(start, plan.Diff(start, goal))) != nil {
+				return
+			}
+			// Only the way there has no room: then authorizing first has none.
+			grown := start
+			for _, step := range plan.Diff(start, goal).Steps {
+				if step.Action != plan.RevokeRules {
+					grown = apply(grown, plan.Plan{Steps: []plan.Step{step}})
+				}
+			}
+			if fits(grown) == nil {
+				rt.Fatalf("refused, and there was room: %v", err)
+			}
+			return
+		}
+		if early += len(made); err != nil {
+			rt.Fatal(err)
+		}
+		state := start
+		for _, phase := range todo.Phases() {
+			for _, step := range rapid.Permutation(phase).Draw(rt, "order") {
+				state = apply(state, plan.Plan{Steps: []plan.Step{step}})
+				if err := fits(state); err != nil {
+					rt.Fatalf("%v, quota %d, after\n%s", err, quota.Rules, todo)
+				}
+				for _, group := range state.Groups {
+					was, _ := start.Find(group.Identity)
+					end, _ := goal.Find(group.Identity)
+					for _, probe := range []string{"10.1.2.3", "10.1.9.9", "10.2.0.1", "10.3.0.1", "192.0.2.1", "2001:db8::1"} {
+						for _, tier := range []string{"A", "B", "nobody"} {
+							for _, port := range []int32{80, 85, 99} {
+								address := netip.MustParseAddr(probe)
+								if lets(was, port, address, tier) && lets(end, port, address, tier) && !lets(group, port, address, tier) {
+									rt.Fatalf("%s (%s) to %s on %d is shut during\n%s", probe, tier, group.Identity, port, todo)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+		if rest := plan.Diff(state, goal); !rest.Empty() {
+			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
+		}
+	})
+	if refused == 0 || early == 0 {
+		t.Errorf("%d changes were refused and %d groups made room: the quotas drawn say nothing", refused, early)
+	}
+}
+
+func TestOwnGroups(t *testing.T) {
+	t.Parallel()
+	now := desired(t, doors("A", "sg-0123"), doors("B", "sg-0456"))
+	ids := map[chain.Identity]string{now.Groups[0].Identity: "sg-0456"}
+	err := plan.OwnGroups(plan.Chains{New: now}, ids)
+	named, ok := errors.AsType[*plan.OwnGroupError](err)
+	if !ok || named.Tier != "B" || named.Named != "A" || !strings.Contains(named.Remedy(), "name the tier A") || !strings.Contains(err.Error(), "sg-0456 is the group of tier A of this chain") {
+		t.Errorf("got %v", err)
+	}
+	if err := plan.OwnGroups(plan.Chains{New: now}, nil); err != nil {
+		t.Errorf("foreign groups: got %v", err)
+	}
+}
