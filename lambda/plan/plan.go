@@ -48,6 +48,7 @@ const (
 // that it is one EC2 call whatever the number of rules.
 type Step struct {
 	Phase     Phase
+	Stage     int // of the phase MakeRoom, from 1
 	Action    Action
 	Group     chain.Identity
 	Direction chain.Direction // of the rules; empty where there are none
@@ -67,12 +68,12 @@ type Plan struct{ Steps []Step }
 // Empty says whether there is nothing to do.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 
-// Phases splits the plan into its phases, in order; phases without a step are
-// left out.
+// Phases splits the plan into its phases and their stages, in order; those without a
+// step are left out.
 func (p Plan) Phases() [][]Step {
 	var phases [][]Step
 	for i, step := range p.Steps {
-		if i == 0 || p.Steps[i-1].Phase != step.Phase {
+		if i == 0 || byPhase(p.Steps[i-1], step) != 0 {
 			phases = append(phases, nil)
 		}
 		phases[len(phases)-1] = append(phases[len(phases)-1], step)
@@ -142,7 +143,7 @@ func Diff(current, goal chain.State) Plan {
 	return Plan{Steps: plan}
 }
 
-func byPhase(a, b Step) int { return cmp.Compare(a.Phase, b.Phase) }
+func byPhase(a, b Step) int { return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Stage, b.Stage)) }
 
 // Fresh is a group as EC2 creates it: with its default egress.
 func Fresh(identity chain.Identity, tag chain.Tag) chain.Group {

@@ -88,10 +88,10 @@ func (e *QuotaError) Remedy() string {
 }
 
 // Fit makes room in groups that have not room enough for their old rules and their new
-// ones together: there the rules that share no flow with the goal go first, in the phase
-// [MakeRoom]. A flow that only they let through is not in the goal, so nobody whom the
-// new chain serves is cut off by that. Made says, for people, in which groups. The error
-// is a [*QuotaError], where that is not enough.
+// ones together. There, in stages of the phase [MakeRoom], an old rule goes as soon as
+// every new rule that shares a flow with it is there; one that shares a flow with none
+// goes first. So nobody whom the new chain serves is cut off. Made says, for people, in
+// which groups. The error is a [*QuotaError], where there is no such way.
 func (p Plan) Fit(current, goal chain.State, quota Quota) (fitted Plan, made []string, err error) {
 	steps := slices.Clone(p.Steps)
 	for _, step := range p.Steps {
@@ -107,21 +107,88 @@ func (p Plan) Fit(current, goal chain.State, quota Quota) (fitted Plan, made []s
 		if quota.lacksRoom(there, step.Rules) == "" {
 			continue
 		}
-		early := slices.DeleteFunc(missing(final, there), func(rule chain.Rule) bool {
-			return exists && slices.ContainsFunc(final, func(other chain.Rule) bool { return shareFlow(rule, other) })
-		})
-		kept := missing(early, there)
-		if family := quota.lacksRoom(kept, step.Rules); family != "" {
-			return Plan{}, nil, quota.failure(step, family, kept, final)
+		room := squeeze{quota: quota, step: step, hasMembers: exists, there: there, coming: step.Rules, going: missing(final, there)}
+		for quota.lacksRoom(room.there, room.coming) != "" {
+			if !room.revoke() && !room.authorize() {
+				return Plan{}, nil, quota.failure(step, quota.lacksRoom(room.there, room.coming), room.there, room.coming, final)
+			}
 		}
-		steps = revokeEarly(steps, step, early)
+		steps = append(room.without(steps), room.stages...)
 		if exists {
-			made = append(made, fmt.Sprintf("security group %s is near its quota of %d rules: %d old %s rules, which share no flow with the new ones, were revoked before new ones came",
-				step.Group, quota.Rules, len(early), step.Direction))
+			made = append(made, fmt.Sprintf("security group %s is near its quota of %d rules: some old %s rules were revoked before all new ones were there; nobody whom the chain serves was cut off",
+				step.Group, quota.Rules, step.Direction))
 		}
 	}
 	slices.SortStableFunc(steps, byPhase)
 	return Plan{Steps: steps}, made, nil
+}
+
+// squeeze finds the stages for one group and direction.
+type squeeze struct {
+	quota         Quota
+	step          Step // what authorizes its new rules
+	hasMembers    bool
+	there         []chain.Rule // what the group has by now
+	coming, going []chain.Rule // what is still to come and to go
+	stages        []Step
+}
+
+// revoke lets the rules go that share no flow with a rule that is still to come.
+func (s *squeeze) revoke() bool {
+	free := slices.DeleteFunc(slices.Clone(s.going), func(rule chain.Rule) bool { return s.hasMembers && len(s.sharing(rule)) > 0 })
+	if len(free) == 0 {
+		return false
+	}
+	s.stage(RevokeRules, free)
+	s.there, s.going = missing(free, s.there), missing(free, s.going)
+	return true
+}
+
+// authorize lets the fewest rules come after which a rule may go.
+func (s *squeeze) authorize() bool {
+	var fewest []chain.Rule
+	for _, rule := range s.going {
+		if some := s.sharing(rule); s.quota.lacksRoom(s.there, some) == "" && (fewest == nil || len(some) < len(fewest)) {
+			fewest = some
+		}
+	}
+	if len(fewest) == 0 {
+		return false
+	}
+	s.stage(AuthorizeRules, fewest)
+	s.there, s.coming = slices.Concat(s.there, fewest), missing(fewest, s.coming)
+	return true
+}
+
+// sharing lists the rules to come that share a flow with a rule.
+func (s *squeeze) sharing(rule chain.Rule) []chain.Rule {
+	return slices.DeleteFunc(slices.Clone(s.coming), func(other chain.Rule) bool { return !shareFlow(rule, other) })
+}
+
+func (s *squeeze) stage(action Action, rules []chain.Rule) {
+	s.stages = append(s.stages, Step{
+		Phase: MakeRoom, Stage: len(s.stages) + 1, Action: action, Group: s.step.Group, Direction: s.step.Direction, Rules: rules,
+	})
+}
+
+// without takes out of the other phases what is done in stages.
+func (s *squeeze) without(steps []Step) []Step {
+	var others []Step
+	for _, step := range steps {
+		if step.Group == s.step.Group && step.Direction == s.step.Direction {
+			switch step.Action {
+			case AuthorizeRules:
+				step.Rules = s.coming
+			case RevokeRules:
+				step.Rules = s.going
+			case CreateGroup, UpdateDescriptions, RetagGroup, UntagGroup:
+			}
+		}
+		if len(step.Rules) > 0 || (step.Action != AuthorizeRules && step.Action != RevokeRules) {
+			others = append(others, step)
+		}
+	}
+	return others
 }
 
 func inDirection(rules []chain.Rule, direction chain.Direction) []chain.Rule {
@@ -142,7 +209,7 @@ func (q Quota) lacksRoom(there, added []chain.Rule) string {
 	}
 }
 
-func (q Quota) failure(step Step, family string, there, final []chain.Rule) *QuotaError {
+func (q Quota) failure(step Step, family string, there, coming, final []chain.Rule) *QuotaError {
 	of := func(rules []chain.Rule) int {
 		if family == "IPv6" {
 			return q.weigh(rules).v6
@@ -151,7 +218,7 @@ func (q Quota) failure(step Step, family string, there, final []chain.Rule) *Quo
 	}
 	failed := &QuotaError{
 		Group: step.Group, Direction: step.Direction, Family: family, Quota: q.Rules,
-		There: of(there), Added: of(step.Rules), Final: of(final),
+		There: of(there), Added: of(coming), Final: of(final),
 	}
 	for _, list := range q.Lists {
 		names := func(rule chain.Rule) bool { return rule.Peer.Kind == chain.PeerPrefixList && rule.Peer.ID == list.ID }
@@ -160,21 +227,6 @@ func (q Quota) failure(step Step, family string, there, final []chain.Rule) *Quo
 		}
 	}
 	return failed
-}
-
-// revokeEarly moves revocations of a group and direction to the phase before rules are
-// authorized.
-func revokeEarly(steps []Step, of Step, early []chain.Rule) []Step {
-	var moved []Step
-	for _, step := range steps {
-		if step.Action == RevokeRules && step.Group == of.Group && step.Direction == of.Direction {
-			step.Rules = missing(early, step.Rules)
-		}
-		if step.Action != RevokeRules || len(step.Rules) > 0 {
-			moved = append(moved, step)
-		}
-	}
-	return append(moved, Step{Phase: MakeRoom, Action: RevokeRules, Group: of.Group, Direction: of.Direction, Rules: early})
 }
 
 // shareFlow says whether something could pass by either of two rules of one group and

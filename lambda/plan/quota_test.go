@@ -49,12 +49,22 @@ func TestFit(t *testing.T) {
 			"what shares no flow goes first", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.3.0.0/16"),
 			plan.Quota{Rules: 2},
 			"revoke A\n  ingress tcp 443 from 10.2.0.0/16\nauthorize A\n  ingress tcp 443 from 10.3.0.0/16\n",
-			"is near its quota of 2 rules: 1 old ingress rules, which share no flow with the new ones, were revoked",
+			"is near its quota of 2 rules: some old ingress rules were revoked before all new ones were there",
 		},
 		{
 			"what shares a flow stays until the new rule is there", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.2.1.0/24"),
 			plan.Quota{Rules: 2},
 			"until the old rules are revoked the group needs 3 IPv4 rules (2 that are there and 1 new ones), and the quota is 2", "",
+		},
+		{
+			"a wide rule makes room for others", from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), from("10.0.0.0/8", "203.0.113.0/24"), plan.Quota{Rules: 4},
+			"authorize A\n  ingress tcp 443 from 10.0.0.0/8\nrevoke A\n  ingress tcp 443 from 10.1.0.0/16\n  ingress tcp 443 from 10.2.0.0/16\n  ingress tcp 443 from 10.3.0.0/16\nauthorize A\n  ingress tcp 443 from 203.0.113.0/24\n",
+			"is near its quota of 4 rules",
+		},
+		{
+			"and back again", from("10.0.0.0/8", "203.0.113.0/24"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), plan.Quota{Rules: 4},
+			"revoke A\n  ingress tcp 443 from 203.0.113.0/24\nauthorize A\n  ingress tcp 443 from 10.1.0.0/16\n  ingress tcp 443 from 10.2.0.0/16\n  ingress tcp 443 from 10.3.0.0/16\nrevoke A\n  ingress tcp 443 from 10.0.0.0/8\n",
+			"is near its quota of 4 rules",
 		},
 		{
 			"the chain is too large", from("10.1.0.0/16"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"),
