@@ -143,7 +143,9 @@ func Diff(current, goal chain.State) Plan {
 	return Plan{Steps: plan}
 }
 
-func byPhase(a, b Step) int { return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Stage, b.Stage)) }
+func byPhase(a, b Step) int {
+	return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Stage, b.Stage))
+}
 
 // Fresh is a group as EC2 creates it: with its default egress.
 func Fresh(identity chain.Identity, tag chain.Tag) chain.Group {

@@ -47,6 +47,22 @@ func (q Quota) weigh(rules []chain.Rule) counts {
 	return sum
 }
 
+// UnknownLists lists the prefix lists, sorted, that rules name in groups to which the plan
+// adds rules, and of which the quota does not know the weight.
+func (p Plan) UnknownLists(current chain.State, quota Quota) []string {
+	var ids []string
+	for _, step := range p.Steps {
+		was, _ := current.Find(step.Group)
+		for _, rule := range was.Rules {
+			_, known := chain.Found{Lists: quota.Lists}.List(rule.Peer.ID)
+			if step.Action == AuthorizeRules && rule.Direction == step.Direction && rule.Peer.Kind == chain.PeerPrefixList && !known {
+				ids = append(ids, rule.Peer.ID)
+			}
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(ids)))
+}
+
 // QuotaError is a group that has not room for the rules that it needs.
 type QuotaError struct {
 	Group     chain.Identity
@@ -90,9 +106,12 @@ func (e *QuotaError) Remedy() string {
 // Fit makes room in groups that have not room enough for their old rules and their new
 // ones together. There, in stages of the phase [MakeRoom], an old rule goes as soon as
 // every new rule that shares a flow with it is there; one that shares a flow with none
-// goes first. So nobody whom the new chain serves is cut off. Made says, for people, in
-// which groups. The error is a [*QuotaError], where there is no such way.
-func (p Plan) Fit(current, goal chain.State, quota Quota) (fitted Plan, made []string, err error) {
+// goes first. So nobody whom the new chain serves is cut off. Groups of which isNew says
+// that they have no members yet lose all their old rules first; the new rules of one that
+// is still to be created wait for the next plan, which sees what EC2 gave it. Made says,
+// for people, in which groups there were members. The error is a [*QuotaError], where
+// there is no such way.
+func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Identity) bool) (fitted Plan, made []string, err error) {
 	steps := slices.Clone(p.Steps)
 	for _, step := range p.Steps {
 		if step.Action != AuthorizeRules {
@@ -101,20 +120,30 @@ func (p Plan) Fit(current, goal chain.State, quota Quota) (fitted Plan, made []s
 		was, exists := current.Find(step.Group)
 		if !exists {
 			was = Fresh(step.Group, chain.Tag{})
+			was.Rules = append(was.Rules, chain.AllTrafficV6()) // as it may be
 		}
 		wanted, _ := goal.Find(step.Group)
 		there, final := inDirection(was.Rules, step.Direction), inDirection(wanted.Rules, step.Direction)
 		if quota.lacksRoom(there, step.Rules) == "" {
 			continue
 		}
-		room := squeeze{quota: quota, step: step, hasMembers: exists, there: there, coming: step.Rules, going: missing(final, there)}
+		if family := quota.lacksRoom(nil, final); family != "" {
+			return Plan{}, nil, quota.failure(step, family, there, step.Rules, final)
+		}
+		if !exists {
+			steps = slices.DeleteFunc(steps, func(other Step) bool {
+				return other.Action == AuthorizeRules && other.Group == step.Group && other.Direction == step.Direction
+			})
+			continue
+		}
+		room := squeeze{quota: quota, step: step, hasMembers: !isNew(step.Group), there: there, coming: step.Rules, going: missing(final, there)}
 		for quota.lacksRoom(room.there, room.coming) != "" {
 			if !room.revoke() && !room.authorize() {
 				return Plan{}, nil, quota.failure(step, quota.lacksRoom(room.there, room.coming), room.there, room.coming, final)
 			}
 		}
 		steps = append(room.without(steps), room.stages...)
-		if exists {
+		if room.hasMembers {
 			made = append(made, fmt.Sprintf("security group %s is near its quota of %d rules: some old %s rules were revoked before all new ones were there; nobody whom the chain serves was cut off",
 				step.Group, quota.Rules, step.Direction))
 		}

@@ -23,7 +23,7 @@ func fit(tb testing.TB, old, now chain.State, quota plan.Quota) (plan.Plan, []st
 	tb.Helper()
 	start := built(old, first)
 	goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
-	return plan.Diff(start, goal).Fit(start, goal, quota)
+	return plan.Diff(start, goal).Fit(start, goal, quota, nobody)
 }
 
 func TestFit(t *testing.T) {
@@ -57,12 +57,14 @@ func TestFit(t *testing.T) {
 			"until the old rules are revoked the group needs 3 IPv4 rules (2 that are there and 1 new ones), and the quota is 2", "",
 		},
 		{
-			"a wide rule makes room for others", from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), from("10.0.0.0/8", "203.0.113.0/24"), plan.Quota{Rules: 4},
+			"a wide rule makes room for others", from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), from("10.0.0.0/8", "203.0.113.0/24"),
+			plan.Quota{Rules: 4},
 			"authorize A\n  ingress tcp 443 from 10.0.0.0/8\nrevoke A\n  ingress tcp 443 from 10.1.0.0/16\n  ingress tcp 443 from 10.2.0.0/16\n  ingress tcp 443 from 10.3.0.0/16\nauthorize A\n  ingress tcp 443 from 203.0.113.0/24\n",
 			"is near its quota of 4 rules",
 		},
 		{
-			"and back again", from("10.0.0.0/8", "203.0.113.0/24"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), plan.Quota{Rules: 4},
+			"and back again", from("10.0.0.0/8", "203.0.113.0/24"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"),
+			plan.Quota{Rules: 4},
 			"revoke A\n  ingress tcp 443 from 203.0.113.0/24\nauthorize A\n  ingress tcp 443 from 10.1.0.0/16\n  ingress tcp 443 from 10.2.0.0/16\n  ingress tcp 443 from 10.3.0.0/16\nrevoke A\n  ingress tcp 443 from 10.0.0.0/8\n",
 			"is near its quota of 4 rules",
 		},
@@ -88,11 +90,11 @@ func TestFit(t *testing.T) {
 		},
 		{"nothing to add is never too much", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16"), plan.Quota{Rules: 1}, "revoke A\n  ingress tcp 443 from 10.2.0.0/16\n", ""},
 		{
-			"a fresh group has members later",
+			"what a fresh group has is seen when it is there",
 			chain.State{},
 			desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "10.1.0.0/16"}}}),
 			plan.Quota{Rules: 1},
-			"create group A\nrevoke A\n  egress all traffic to 0.0.0.0/0\nauthorize A\n  egress tcp 443 to 10.1.0.0/16\n", "",
+			"create group A\nrevoke A\n  egress all traffic to 0.0.0.0/0\n", "",
 		},
 	} {
 		todo, made, err := fit(t, test.old, test.now, test.quota)
@@ -112,6 +114,28 @@ func TestFit(t *testing.T) {
 				t.Errorf("%s: the remedies are %q and %q", test.name, before, tight.Remedy())
 			}
 		}
+	}
+}
+
+func nobody(chain.Identity) bool { return false }
+
+// A group that this run made gives up EC2's own rules first: nobody lives there yet.
+func TestFitOfAFreshGroup(t *testing.T) {
+	t.Parallel()
+	now := desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "2001:db8::/64"}}})
+	want := plan.Chains{New: now}
+	fresh := plan.Fresh(now.Groups[0].Identity, first)
+	fresh.Rules = append(fresh.Rules, chain.AllTrafficV6())
+	start := chain.State{Groups: []chain.Group{fresh}}
+	goal := plan.Goal(want, start, first)
+	isNew := func(chain.Identity) bool { return true }
+	todo, made, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, isNew)
+	phases := todo.Phases()
+	if err != nil || len(made) > 0 || len(phases) != 2 || phases[0][0].Action != plan.RevokeRules || len(phases[0][0].Rules) != 2 || phases[1][0].Action != plan.AuthorizeRules {
+		t.Errorf("got\n%s, %v, %v", todo, made, err)
+	}
+	if _, _, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, nobody); err == nil {
+		t.Error("a group with members lost its rules first")
 	}
 }
 
@@ -165,7 +189,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 		quota := plan.Quota{Rules: rapid.IntRange(1, 7).Draw(rt, "quota")}
 		start := built(old, first)
 		goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
-		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota)
+		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota, nobody)
 		fits := func(state chain.State) error {
 			for _, group := range state.Groups {
 				for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {

@@ -1,13 +1,22 @@
 package lifecycle
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 )
 
 // Chain is a chain as its author thinks of it. What it allows is worked out here, from
 // nothing but these words.
-type Chain struct{ Tiers []Tier }
+type Chain struct {
+	Tiers []Tier
+	// IPv6 says that the internet and the VPC mean IPv6 as well.
+	IPv6 bool `json:",omitempty"`
+	// Quota is the RuleQuota; 0 for EC2's own.
+	Quota int `json:",omitempty"`
+	// Tags are those of every group.
+	Tags map[string]string `json:",omitempty"`
+}
 
 // Tier is one tier of a Chain.
 type Tier struct {
@@ -20,12 +29,28 @@ type Tier struct {
 	// Egress is all, chain or none.
 	Egress string
 	Doors  []Door `json:",omitempty"`
+	// Ways are where the tier may go beside what Egress says.
+	Ways []Door            `json:",omitempty"`
+	Tags map[string]string `json:",omitempty"`
 }
 
-// Door is a port that a tier opens to some sources: tier names, self, internet, CIDRs.
+// Door is a port and who is at the other end: tier names, self, internet, vpc, CIDRs,
+// prefix lists.
 type Door struct {
 	Port    int
 	Sources []string
+}
+
+// The prefix lists that there are, one of which the account made itself and one of which
+// is found by its name.
+const (
+	officeList = "pl-0123456789abcdef0"
+	remoteList = "com.amazonaws.us-east-1.remote"
+)
+
+var lists = map[string][]netip.Prefix{
+	officeList: {netip.MustParsePrefix("203.0.113.0/25")},
+	remoteList: {netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("192.0.2.0/24")},
 }
 
 // Properties are the chain as a template has it.
@@ -38,20 +63,48 @@ func (c Chain) Properties(vpcID string) map[string]any {
 		} else if one.Text != "" {
 			fields["Description"] = one.Text
 		}
-		var doors []any
-		for _, door := range one.Doors {
-			var sources []any
-			for _, source := range door.Sources {
-				sources = append(sources, source)
-			}
-			doors = append(doors, map[string]any{"Ports": []any{door.Port}, "Sources": sources})
+		if len(one.Doors) > 0 {
+			fields["Ingress"] = entries(one.Doors, "Sources")
 		}
-		if len(doors) > 0 {
-			fields["Ingress"] = doors
+		if len(one.Ways) > 0 {
+			fields["Egress"] = append(entries(one.Ways, "Destinations"), one.Egress)
+		}
+		if len(one.Tags) > 0 {
+			fields["Tags"] = one.Tags
 		}
 		tiers = append(tiers, fields)
 	}
-	return map[string]any{"VpcId": vpcID, "Tiers": tiers, "ServiceTimeout": "1020"}
+	properties := map[string]any{"VpcId": vpcID, "Tiers": tiers, "ServiceTimeout": "1020"}
+	if c.IPv6 {
+		properties["IpFamilies"] = []any{"ipv4", "ipv6"}
+	}
+	if c.Quota > 0 {
+		properties["RuleQuota"] = c.Quota
+	}
+	if len(c.Tags) > 0 {
+		properties["Tags"] = c.Tags
+	}
+	return properties
+}
+
+func entries(doors []Door, peers string) []any {
+	var all []any
+	for _, door := range doors {
+		var sources []any
+		for _, source := range door.Sources {
+			sources = append(sources, source)
+		}
+		all = append(all, map[string]any{"Ports": []any{door.Port}, peers: sources})
+	}
+	return all
+}
+
+// tags is what the group of a tier carries of the author's.
+func (c Chain) tags(tier Tier) map[string]string {
+	tags := map[string]string{}
+	maps.Copy(tags, c.Tags)
+	maps.Copy(tags, tier.Tags)
+	return tags
 }
 
 func (c Chain) tier(name string) (Tier, bool) {
@@ -63,45 +116,59 @@ func (c Chain) tier(name string) (Tier, bool) {
 	return Tier{}, false
 }
 
-// admits says whether a tier takes traffic on a port from a tier or an address.
-func (t Tier) admits(tier string, address netip.Addr, port int) bool {
-	return slices.ContainsFunc(t.Doors, func(door Door) bool {
+// opens says whether doors of a tier let a tier or an address pass on a port.
+func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr, port int) bool {
+	contains := func(prefixes ...netip.Prefix) bool {
+		return slices.ContainsFunc(prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
+	}
+	return slices.ContainsFunc(doors, func(door Door) bool {
 		return door.Port == port && slices.ContainsFunc(door.Sources, func(source string) bool {
 			switch source {
 			case "self":
-				return tier == t.Name
+				return tier == owner
 			case "internet":
-				return address.Is4()
+				return address.Is4() || (c.IPv6 && address.Is6())
+			case "vpc":
+				return contains(vpcRange)
 			}
 			prefix, err := netip.ParsePrefix(source)
-			return source == tier || (err == nil && prefix.Contains(address))
+			return source == tier || (err == nil && contains(prefix)) || contains(lists[source]...)
 		})
 	})
 }
 
-// inside is an address that members of every tier may have.
-var inside = netip.MustParseAddr("10.1.2.3")
+// admits says whether a tier takes traffic on a port from a tier or an address.
+func (c Chain) admits(t Tier, tier string, address netip.Addr, port int) bool {
+	return c.opens(t.Name, t.Doors, tier, address, port)
+}
+
+// inside is an address that members of every tier may have, in the VPC's range.
+var (
+	inside   = netip.MustParseAddr("10.1.2.3")
+	vpcRange = netip.MustParsePrefix("10.1.0.0/16")
+)
 
 // takes says whether one tier lets another one in. A tier that the chain lacks is an
 // address like any other.
 func (c Chain) takes(source, target string, port int) bool {
 	to, ok := c.tier(target)
-	return ok && to.admits(source, inside, port)
+	return ok && c.admits(to, source, inside, port)
 }
 
 // sends says whether one tier may call another one.
 func (c Chain) sends(source, target string, port int) bool {
 	from, okFrom := c.tier(source)
 	to, okTo := c.tier(target)
-	return okFrom && (from.Egress == "all" || (from.Egress == "chain" && okTo && to.admits(source, netip.Addr{}, port)))
+	return okFrom && (from.Egress == "all" || c.opens(source, from.Ways, target, inside, port) ||
+		(from.Egress == "chain" && okTo && c.admits(to, source, netip.Addr{}, port)))
 }
 
 func (c Chain) allowsFrom(address netip.Addr, target string, port int) bool {
 	to, ok := c.tier(target)
-	return ok && to.admits("", address, port)
+	return ok && c.admits(to, "", address, port)
 }
 
-func (c Chain) allowsTo(source string) bool {
+func (c Chain) allowsTo(source string, address netip.Addr, port int) bool {
 	from, ok := c.tier(source)
-	return ok && from.Egress == "all"
+	return ok && (from.Egress == "all" || c.opens(source, from.Ways, "", address, port))
 }

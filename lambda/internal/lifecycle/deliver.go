@@ -263,6 +263,31 @@ func (m *Mail) RoundTrip(put *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: put}, nil
 }
 
+// weigh holds what an answer says against what was done.
+func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
+	if strings.Contains(answer.Reason, "and the quota is") {
+		c.mu.Lock()
+		c.refused = true
+		c.mu.Unlock()
+		c.row("no room")
+	}
+	if !strings.Contains(answer.Reason, "Nothing was changed") {
+		return
+	}
+	runs, writes := map[string]bool{}, 0
+	for _, call := range c.World.Calls() {
+		if strings.HasPrefix(call.Client, requestID+" ") {
+			runs[call.Client] = true
+			if call.Write {
+				writes++
+			}
+		}
+	}
+	if len(runs) == 1 && writes > 0 {
+		c.violate(AnyToAny, "%s says that nothing was changed, after %d writes", requestID, writes)
+	}
+}
+
 // Receive takes the body of an answer as CloudFormation's bucket does.
 func (c *CloudFormation) Receive(requestID string, body []byte) {
 	c.mu.Lock()
@@ -280,6 +305,7 @@ func (c *CloudFormation) Receive(requestID string, body []byte) {
 		c.OnAnswer()
 	}
 	c.step("answer %s %s %s %s", requestID, answer.Status, answer.PhysicalResourceID, answer.Reason)
+	c.weigh(requestID, answer)
 	switch r.mishap.Answer {
 	case "lost":
 	case "without ID":

@@ -30,6 +30,9 @@ type Setting struct {
 	Lag, TagLag, Newborn int  `json:",omitempty"`
 	OneByOne             bool `json:",omitempty"`
 	Default              bool `json:",omitempty"`
+	IPv6                 bool `json:",omitempty"`
+	// Quota is the account's quota of rules; 0 for EC2's own.
+	Quota int `json:",omitempty"`
 }
 
 // Step is one operation, or a stranger's hand between two.
@@ -97,13 +100,18 @@ func Play(h History, function Function, pace Pace, story bool) Outcome {
 	p := &player{history: h, pace: pace, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
 	ec2World := &world.World{
 		Latency: pace.Latency, PageSize: h.World.PageSize, OneByOne: h.World.OneByOne,
-		Lag: seconds(h.World.Lag), TagLag: seconds(h.World.TagLag), Newborn: seconds(h.World.Newborn),
+		Lag: seconds(h.World.Lag), TagLag: seconds(h.World.TagLag), Newborn: seconds(h.World.Newborn), RuleQuota: h.World.Quota,
 	}
+	var options []world.VPCOption
 	if h.World.Default {
-		ec2World.AddVPC(VPC, world.Default)
-	} else {
-		ec2World.AddVPC(VPC)
+		options = append(options, world.Default)
 	}
+	if h.World.IPv6 {
+		options = append(options, world.IPv6)
+	}
+	ec2World.AddVPC(VPC, options...)
+	ec2World.AddPrefixList(officeList, "office", 3, false, lists[officeList]...)
+	ec2World.AddPrefixList("pl-0fedcba9876543210", remoteList, 1, false, lists[remoteList]...)
 	p.cf = &CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
@@ -277,6 +285,7 @@ func (p *player) build(step Step) {
 		return // CloudFormation sends nothing where no property changes
 	}
 	p.watch.Begin(step.Chain)
+	p.cf.refused = false
 	var ok bool
 	if p.chain == nil {
 		ok = p.cf.Create(step.operation(properties, p.pace.Waits))
@@ -285,14 +294,37 @@ func (p *player) build(step Step) {
 	}
 	switch {
 	case ok:
-		p.chain = &step.Chain
 		p.watch.Settle(step.Chain)
-	case step.undisturbed():
+		p.tags(p.chain, step.Chain)
+		p.chain = &step.Chain
+	case step.undisturbed() && !p.cf.refused:
 		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
 		p.over = true // only the stack's deletion is left
 	case p.cf.StackStatus() == "UPDATE_ROLLBACK_COMPLETE" && p.chain != nil && !p.out.Rows["16 skipped"]:
 		p.watch.Settle(*p.chain)
+	}
+}
+
+// tags holds the groups' tags against the author's: those that he wants, and those that he
+// wanted until now. Of others nobody knows whose they are.
+func (p *player) tags(old *Chain, now Chain) {
+	if p.watch.meddled() {
+		return
+	}
+	for _, one := range now.Tiers {
+		before := map[string]string{}
+		if old != nil {
+			if was, ok := old.tier(one.Name); ok {
+				before = old.tags(was)
+			}
+		}
+		for _, key := range tagKeys {
+			want, got := now.tags(one)[key], p.cf.World.Tag(p.cf.GroupIDs()[one.Name], key)
+			if got != want && (want != "" || before[key] != "") {
+				p.watch.violate(AnyToAny, fmt.Sprintf("the tag %s of tier %s is %q and not %q", key, one.Name, got, want))
+			}
+		}
 	}
 }
 
@@ -320,7 +352,7 @@ func (p *player) nothingLeft() {
 
 // Draw makes a history from a seed.
 func Draw(seed, index uint64) History {
-	r := &drawer{rand.New(rand.NewPCG(seed, index))} //nolint:gosec // chance that can be repeated
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed, index))} //nolint:gosec // chance that can be repeated
 	h := History{
 		Habits: Habits{
 			CleanupShows: pick(r, "new", "old"), RemovedShows: pick(r, "deleting", "absent"), RollbackCarries: pick(r, "new", "old"),
@@ -328,9 +360,13 @@ func Draw(seed, index uint64) History {
 		},
 		World: Setting{
 			PageSize: pick(r, 0, 0, 1, 2), Lag: pick(r, 0, 0, 0, 1, 3), TagLag: pick(r, 0, 0, 0, 2), Newborn: pick(r, 0, 0, 0, 2),
-			OneByOne: r.oneIn(2), Default: r.oneIn(4),
+			OneByOne: r.oneIn(2), Default: r.oneIn(4), IPv6: r.oneIn(4),
 		},
 	}
+	if r.oneIn(5) {
+		h.World.Quota = 4 + r.IntN(6)
+	}
+	r.quota = h.World.Quota
 	chain := r.chain()
 	h.Steps = []Step{{Do: "create", Chain: chain, Rest: r.rest()}}
 	if r.oneIn(6) {
@@ -374,32 +410,58 @@ func Draw(seed, index uint64) History {
 	return h
 }
 
-type drawer struct{ *rand.Rand }
+type drawer struct {
+	*rand.Rand
+
+	quota int
+}
 
 func pick[T any](r *drawer, from ...T) T { return from[r.IntN(len(from))] }
 
 func (r *drawer) oneIn(n int) bool { return r.IntN(n) == 0 }
 
-func (r *drawer) rest() int { return pick(r, 1, 30, 65, 120, longRest) }
+// rest is what passes between two operations. CloudFormation itself takes some seconds to
+// end one and to begin another, more than reads lag.
+func (r *drawer) rest() int { return pick(r, 5, 30, 65, 120, longRest) }
 
 var tierNames = []string{"A", "B", "C", "D"}
+
+// tagKeys are the keys of the author's tags.
+var tagKeys = []string{"Cost", "Team"}
 
 func (r *drawer) chain() Chain {
 	names := slices.Clone(tierNames)
 	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	names = names[:1+r.IntN(len(names))]
-	var c Chain
+	c := Chain{Quota: r.quota, IPv6: r.oneIn(4), Tags: r.tags()}
 	for _, name := range names {
 		c.Tiers = append(c.Tiers, r.tier(name, names))
 	}
 	return c
 }
 
+func (r *drawer) tags() map[string]string {
+	if !r.oneIn(4) {
+		return nil
+	}
+	return map[string]string{pick(r, tagKeys...): pick(r, "a", "b")}
+}
+
 func (r *drawer) tier(name string, names []string) Tier {
-	t := Tier{Name: name, Named: r.oneIn(2), Text: pick(r, "", "", "first", "second"), Egress: pick(r, "all", "all", "chain", "chain", "none")}
-	sources := append([]string{"internet", "10.0.0.0/8", "203.0.113.0/24", "self"}, names...)
+	t := Tier{Name: name, Named: r.oneIn(2), Text: pick(r, "", "", "first", "second"), Egress: pick(r, "all", "all", "chain", "chain", "none"), Tags: r.tags()}
+	t.Doors = r.doors(name, names, 2)
+	if t.Egress != "none" { // which stands alone
+		t.Ways = r.doors(name, names, 8)
+	}
+	return t
+}
+
+// doors draws one of few ports.
+func (r *drawer) doors(name string, names []string, few int) []Door {
+	sources := append([]string{"internet", "10.0.0.0/8", "203.0.113.0/24", "self", "vpc", officeList, remoteList}, names...)
+	var doors []Door
 	for _, port := range ports()[:3] {
-		if !r.oneIn(2) {
+		if !r.oneIn(few) {
 			continue
 		}
 		door := Door{Port: port}
@@ -408,9 +470,9 @@ func (r *drawer) tier(name string, names []string) Tier {
 				door.Sources = append(door.Sources, source)
 			}
 		}
-		t.Doors = append(t.Doors, door)
+		doors = append(doors, door)
 	}
-	return t
+	return doors
 }
 
 // variant is a chain with something changed, or another one.
@@ -427,7 +489,11 @@ func (r *drawer) variant(c Chain) Chain {
 		i := r.IntN(len(tiers))
 		tiers[i] = r.tier(tiers[i].Name, names)
 	}
-	return Chain{Tiers: tiers}
+	next := Chain{Tiers: tiers, Quota: c.Quota, IPv6: c.IPv6, Tags: c.Tags}
+	if r.oneIn(6) {
+		next.IPv6, next.Tags = r.oneIn(2), r.tags()
+	}
+	return next
 }
 
 func (r *drawer) mishaps() []Mishap {
@@ -502,6 +568,7 @@ func (h History) smaller() []History {
 	}
 	try(func(n *History) { n.World = Setting{} })
 	try(func(n *History) { n.World = Setting{Lag: n.World.Lag} })
+	try(func(n *History) { n.World = Setting{Quota: n.World.Quota} })
 	try(func(n *History) { n.Habits = Habits{} })
 	try(func(n *History) { n.Habits.Undated = false })
 	return all
@@ -523,6 +590,11 @@ const longRest = 400
 
 func (h History) smallerChains(i int) []History {
 	var all []History
+	if c := h.Steps[i].Chain; c.IPv6 || c.Tags != nil {
+		next := h.clone()
+		next.Steps[i].Chain.IPv6, next.Steps[i].Chain.Tags = false, nil
+		all = append(all, next)
+	}
 	for t, tier := range h.Steps[i].Chain.Tiers {
 		edit := func(change func(*Chain)) {
 			next := h.clone()
@@ -530,12 +602,18 @@ func (h History) smallerChains(i int) []History {
 			all = append(all, next)
 		}
 		if len(h.Steps[i].Chain.Tiers) > 1 && !slices.ContainsFunc(h.Steps[i].Chain.Tiers, func(other Tier) bool {
-			return other.Name != tier.Name && slices.ContainsFunc(other.Doors, func(d Door) bool { return slices.Contains(d.Sources, tier.Name) })
+			return other.Name != tier.Name && slices.ContainsFunc(slices.Concat(other.Doors, other.Ways), func(d Door) bool { return slices.Contains(d.Sources, tier.Name) })
 		}) {
 			edit(func(c *Chain) { c.Tiers = slices.Delete(c.Tiers, t, t+1) })
 		}
 		if tier.Egress != "all" {
 			edit(func(c *Chain) { c.Tiers[t].Egress = "all" })
+		}
+		if tier.Tags != nil {
+			edit(func(c *Chain) { c.Tiers[t].Tags = nil })
+		}
+		if tier.Ways != nil {
+			edit(func(c *Chain) { c.Tiers[t].Ways = nil })
 		}
 		for d, door := range tier.Doors {
 			edit(func(c *Chain) { c.Tiers[t].Doors = slices.Delete(c.Tiers[t].Doors, d, d+1) })

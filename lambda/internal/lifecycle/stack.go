@@ -95,6 +95,7 @@ type CloudFormation struct {
 	// times, and knows nothing of it any more.
 	abandoned bool
 	skipped   bool // the resource in a rollback that could not be done
+	refused   bool // an answer said that a group has not room for the rules
 }
 
 // StackID and LogicalID are the place of the one chain.

@@ -215,6 +215,9 @@ func ports() []int { return []int{80, 443, 6060, 9999} }
 
 var addresses = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("198.51.100.1")}
 
+// outsideV6 is in no VPC.
+var outsideV6 = netip.MustParseAddr("2001:db8:ffff::1")
+
 // judge goes through the flows of the members there are, and says of each that looks
 // wrong whether all chains in play allow it, whether they may be taken to allow it, and
 // whether the world does. Somebody who stayed in a group that an earlier operation
@@ -293,7 +296,7 @@ func (f flow) taken(c Chain) bool {
 func (f flow) sent(c Chain) bool {
 	switch {
 	case f.target.Tier == "":
-		return c.allowsTo(f.source.Tier)
+		return c.allowsTo(f.source.Tier, f.address, f.port)
 	case f.source.Tier == "":
 		return true
 	}
@@ -317,7 +320,7 @@ func (f flow) owed(chains []Chain, forward bool) bool {
 func (c Chain) leaves(now Chain, f flow) bool {
 	from, wasFrom := c.tier(f.source.Tier)
 	to, wasTo := c.tier(f.target.Tier)
-	if !wasFrom || !wasTo || !to.admits(from.Name, netip.Addr{}, f.port) || from.Egress == "none" {
+	if !wasFrom || !wasTo || !c.admits(to, from.Name, netip.Addr{}, f.port) || from.Egress == "none" {
 		return false
 	}
 	stays, isFrom := now.tier(from.Name)
@@ -341,6 +344,9 @@ func (w *Watch) visit(members []Member, see func(flow, bool)) {
 			}
 			see(flow{source: member, address: address, port: 443}, ec2.AllowsTo(member.Group, address, "tcp", 443))
 		}
+		// Into groups only: a group that may send anything keeps the rule for ::/0 that EC2
+		// gave it, whether the chain has IPv6 or not.
+		see(flow{target: member, address: outsideV6, port: 443}, ec2.AllowsFrom(outsideV6, member.Group, "tcp", 443))
 		for _, source := range members {
 			for _, port := range ports() {
 				see(flow{source: source, target: member, port: port}, ec2.Allows(source.Group, member.Group, "tcp", int32(port))) //nolint:gosec // a port

@@ -195,10 +195,12 @@ func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
 //
 // Orphans of the newest generation stay: they may be the work of another run of the
 // moment. Now that this chain is the newest one, the next Update takes them. A rollback
-// whose ID never changed takes unused groups of the chain that it rolls back, too: no
-// answer that named them was ever taken, and no cleanup will come.
+// takes unused groups of the chain that it rolls back, too, where the recorded ID is its
+// own or one that CloudFormation made up: no answer that named them was ever taken, and no
+// cleanup will come.
 func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Reading, newest chain.Tag, observed sg.Observed) []string {
-	isBack := strings.Contains(reading.Stack, "ROLLBACK") && r.event.RequestType == cfn.RequestUpdate && r.event.PhysicalResourceID == want.PhysicalID
+	recorded := r.event.PhysicalResourceID
+	isBack := strings.Contains(reading.Stack, "ROLLBACK") && r.event.RequestType == cfn.RequestUpdate && (recorded == want.PhysicalID || !chain.IsPhysicalID(recorded))
 	var orphans, doomed []chain.Identity
 	for _, group := range observed.State.Groups {
 		standing := want.Chains.Standing(group.Identity)

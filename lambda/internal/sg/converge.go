@@ -149,7 +149,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 	var result Result
 	var refused refusal // the last plan that EC2 did not take
 	for round := 0; ; {
-		todo, made, err := a.plan(want, observed, result.Wrote)
+		todo, made, err := a.plan(ctx, &want, observed, result.Wrote)
 		if err != nil {
 			return Result{}, err
 		}
@@ -193,7 +193,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 
 // plan works out what is to be done, and refuses what cannot be. Made is what had to be
 // put in an unusual order.
-func (a *application) plan(want Want, observed Observed, wrote bool) (todo plan.Plan, made []string, err error) {
+func (a *application) plan(ctx context.Context, want *Want, observed Observed, wrote bool) (todo plan.Plan, made []string, err error) {
 	goal := want.Goal(observed.State)
 	if err = plan.OwnGroups(want.Chains, observed.GroupIDs); err != nil {
 		return plan.Plan{}, nil, err
@@ -202,11 +202,29 @@ func (a *application) plan(want Want, observed Observed, wrote bool) (todo plan.
 	if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
 		return plan.Plan{}, nil, &RenameError{NameConflict: conflicts[0]}
 	}
-	todo, made, err = todo.Fit(observed.State, goal, want.Quota)
+	// Lists that neither chain names may weigh in a group that was left behind or edited.
+	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
+		found, err := a.lookUpLists(ctx, "prefix-list-id", strange)
+		if err != nil {
+			return plan.Plan{}, nil, err
+		}
+		for _, id := range strange { // one that is gone weighs as little as a rule
+			found = append(found, chain.PrefixList{ID: id})
+		}
+		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
+	}
+	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
 	return todo, made, err
+}
+
+// made says whether this run created a group: nobody lives there yet.
+func (a *application) made(identity chain.Identity) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.created, identity)
 }
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
