@@ -467,3 +467,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Values of the wrong kind, in each place that takes one.
+func TestValuesOfTheWrongKind(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`"Tiers": [{"Name": "A", "Ports": 80, "Sources": [["internet"]]}]`:            "Tiers[0].Sources[0]: must be one value, not a list",
+		`"Tiers": [{"Name": "A", "Ingress": ["80"]}]`:                                 "Tiers[0].Ingress[0]: must be a map with the keys Ports, Sources, Description, not one value",
+		`"Tiers": [{"Name": "A", "Ingress": [null]}]`:                                 "Tiers[0].Ingress[0]: must be a map with the keys Ports, Sources, Description, not nothing",
+		`"Tiers": [{"Name": "A", "Description": "` + strings.Repeat("d", 256) + `"}]`: "Tiers[0].Description: has 256 characters; EC2 takes at most 255",
+		`"Tiers": [[]]`:                    "Tiers[0]: must be a map with the keys Name",
+		`"Tags": [["a"]]`:                  "Tags[0]: must be a map with the keys Key, Value, not a list",
+		`"Tags": [{"Key": ["a"]}]`:         "Tags[0].Key: must be one value, not a list",
+		`"Tiers": {"Name": "A"}`:           "Tiers: must be a list, not a map",
+		`"RuleQuota": {"Limit": 60}`:       "RuleQuota: must be one value, not a map",
+		`"AdoptExisting": [{"Limit": 60}]`: "AdoptExisting: must be one value, not a map",
+	} {
+		if _, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}

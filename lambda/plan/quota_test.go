@@ -271,3 +271,54 @@ func TestOwnGroups(t *testing.T) {
 		t.Errorf("foreign groups: got %v", err)
 	}
 }
+
+// Lists that neither chain names weigh too, where rules are added beside them.
+func TestUnknownLists(t *testing.T) {
+	t.Parallel()
+	named := func(ids ...string) chain.State {
+		var sources []any
+		for _, id := range ids {
+			sources = append(sources, id)
+		}
+		return desired(t, doors("A", sources...))
+	}
+	for _, test := range []struct {
+		was, wanted chain.State
+		want        string
+	}{
+		{named("pl-3", "pl-1", "pl-2"), named("10.1.0.0/16"), "[pl-1 pl-3]"},
+		{named("pl-1", "10.1.0.0/16"), named("10.1.0.0/16"), "[]"}, // nothing is added
+		{named("10.1.0.0/16"), named("pl-1"), "[]"},
+	} {
+		start := built(test.was, first)
+		todo := plan.Diff(start, plan.Goal(plan.Chains{New: test.wanted, Old: test.was}, start, first))
+		if got := fmt.Sprint(todo.UnknownLists(start, plan.Quota{Lists: []chain.PrefixList{{ID: "pl-2"}}})); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}
+
+// Whatever may share a flow counts as sharing one.
+func TestOnlyWhatSharesNoFlowGoesFirst(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		old, now string
+		early    bool
+	}{
+		{"tcp/80", "udp/80", true},
+		{"tcp/80", "tcp/81", true},
+		{"80-90", "85", false},
+		{"tcp/80", "all", false},
+		{"icmp/8", "icmp/3", false}, // types are not looked into
+		{"icmp/8", "tcp/8", true},
+		{"proto/50", "proto/51", true},
+	} {
+		one := func(port, source string) chain.State {
+			return desired(t, map[string]any{"Name": "A", "Ports": port, "Sources": source, "Egress": "none"})
+		}
+		_, made, err := fit(t, one(test.old, "10.0.0.0/8"), one(test.now, "10.1.0.0/16"), plan.Quota{Rules: 1})
+		if early := err == nil && len(made) == 1; early != test.early {
+			t.Errorf("%s, then %s: goes first is %v, %v", test.old, test.now, early, err)
+		}
+	}
+}

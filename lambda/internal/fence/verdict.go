@@ -130,7 +130,9 @@ func (s Scope) String() string {
 //
 //   - for good: the stack is being deleted, its creation undone, or gone; or it
 //     cleans up, the resource is being deleted or absent, and the ID is either
-//     none of ours or the newest one and the recorded one, if any is recorded;
+//     none of ours or the newest one and the recorded one, if any is recorded; or the
+//     resource is being deleted under an ID that is none of ours, even while the stack goes
+//     forward (a Create that stayed failed is removed before it is made anew);
 //   - over: the stack does none of that, unless the resource itself is being
 //     deleted; or the ID is the newest while the resource lives (a Delete that was
 //     sent again after X -> Y -> X would remove the live chain);
@@ -147,7 +149,7 @@ func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
 	switch {
 	case now.Stack == "" || isDelete(now.Stack) || strings.HasPrefix(now.Stack, "ROLLBACK_"):
 		return ForGood, nil
-	case isCleanup(now.Stack) && !lives && !chain.IsPhysicalID(request.PhysicalID):
+	case (isCleanup(now.Stack) || isDelete(now.Resource)) && !lives && !chain.IsPhysicalID(request.PhysicalID):
 		return ForGood, nil
 	case isCleanup(now.Stack) && !lives && isNewest && (now.PhysicalID == "" || now.PhysicalID == request.PhysicalID):
 		return ForGood, nil

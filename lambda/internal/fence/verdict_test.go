@@ -153,6 +153,7 @@ func TestJudge(t *testing.T) {
 		{"row 12, the resource shown no more", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "", newestX, fence.ForGood, ""},
 		{"newest, but another ID is recorded", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", y, newestX, fence.Cleanup, ""},
 		{"row 11: added in an update that is undone, invented ID", invented, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
+		{"row 17: a failed Create is removed before it is made anew, invented ID", invented, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
 		{"invented ID while the resource lives", invented, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, fence.Cleanup, ""},
 		{"two IDs share the highest generation", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, tie, fence.Cleanup, ""},
 		{"row 17: sent while the stack goes forward", x, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.Cleanup, ""},

@@ -1,0 +1,136 @@
+package chain_test
+
+import (
+	"errors"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"sgchain/lambda/chain"
+)
+
+// asking is a chain that names everything that only EC2 knows.
+func asking(tb testing.TB, sources string) chain.State {
+	tb.Helper()
+	spec, err := chain.Parse(decode(tb, `{"VpcId": "vpc-1", "IpFamilies": ["ipv4", "ipv6"], "Tiers": [{"Name": "A", "Ports": 443, "Sources": [`+sources+`], "Egress": "none"}]}`), chain.DefaultAnswerBytes)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return chain.Desired(spec)
+}
+
+func TestLookUps(t *testing.T) {
+	t.Parallel()
+	state := asking(t, `"vpc", "pl-2", "pl-1", "com.amazonaws.{region}.s3", "com.amazonaws.global.cloudfront.origin-facing", "sg-1", "10.0.0.0/8", "self"`)
+	wanted := chain.Wanted("eu-west-1", state, asking(t, `"pl-1", "pl-3"`))
+	if want := (chain.LookUps{
+		VPCIDs: []string{"vpc-1"}, ListIDs: []string{"pl-1", "pl-2", "pl-3"},
+		ListNames: []string{"com.amazonaws.eu-west-1.s3", "com.amazonaws.global.cloudfront.origin-facing"},
+	}); !reflect.DeepEqual(wanted, want) || wanted.Empty() {
+		t.Errorf("got %+v, want %+v", wanted, want)
+	}
+	if none := chain.Wanted("eu-west-1", asking(t, `"internet", "self", "sg-1"`)); !none.Empty() {
+		t.Errorf("nothing is to be asked for, got %+v", none)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	found := chain.Found{
+		Account: "123456789012", Region: "eu-west-1",
+		VPCs: map[string][]netip.Prefix{"vpc-1": {
+			netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("2001:db8::/56"),
+		}},
+		Lists: []chain.PrefixList{{ID: "pl-1", Weight: 7}, {ID: "pl-9", Name: "com.amazonaws.eu-west-1.s3", Weight: 1}},
+	}
+	for sources, want := range map[string]string{
+		`"vpc"`:                                "10.0.0.0/16 10.1.0.0/16 2001:db8::/56",
+		`"vpc", "10.1.0.0/16"`:                 "10.0.0.0/16 10.1.0.0/16 2001:db8::/56",
+		`"pl-1"`:                               "pl-1",
+		`"com.amazonaws.{region}.s3"`:          "pl-9",
+		`"pl-9", "com.amazonaws.eu-west-1.s3"`: "pl-9",
+		`"123456789012/sg-1"`:                  "sg-1",
+		`"999999999999/sg-1"`:                  "999999999999/sg-1",
+		`"self", "internet"`:                   "0.0.0.0/0 ::/0 A",
+	} {
+		state, problems := asking(t, sources).Resolve(found)
+		var peers []string
+		for _, rule := range state.Groups[0].Rules {
+			peers = append(peers, rule.Peer.String())
+			if rule.Description == "" {
+				t.Errorf("%s: %s has no description", sources, rule)
+			}
+		}
+		if got := strings.Join(peers, " "); got != want || len(problems) > 0 {
+			t.Errorf("%s: got %s, %v, want %s", sources, got, problems, want)
+		}
+	}
+	state, problems := asking(t, `"pl-2", "com.amazonaws.{region}.dynamodb", "10.0.0.0/8"`).Resolve(found)
+	if len(problems) != 2 || len(state.Groups[0].Rules) != 2 {
+		t.Fatalf("got %v and\n%s", problems, state)
+	}
+	// What is named by its ID may be there in rules; a name alone says nothing.
+	if text := state.String(); !strings.Contains(text, "from pl-2") || strings.Contains(text, "amazonaws") {
+		t.Errorf("got\n%s", text)
+	}
+	all := errors.Join(problems...)
+	unknown, ok := errors.AsType[*chain.UnknownPeerError](all)
+	if !ok || unknown.Tier != "A" || !strings.Contains(unknown.Remedy(), "Nothing was changed") || !strings.Contains(all.Error(), "looking up peer (com.amazonaws.eu-west-1.dynamodb) of tier A") {
+		t.Errorf("got %v", all)
+	}
+}
+
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A", "GroupName": "web"}, {"Name": "B", "Tags": {"Name": "mine", "Team": "ai"}}, {"Name": "C"}]}`), chain.DefaultAnswerBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resource := chain.Resource{StackID: "arn:aws:cloudformation:us-east-1:123456789012:stack/Shop/1", LogicalID: "Chain"}
+	state := chain.Desired(spec).Named(resource)
+	got := []string{state.Groups[0].Tags["Name"], state.Groups[1].Tags["Name"], state.Groups[2].Tags["Name"]}
+	if got[0] != "web" || got[1] != "mine" || got[2] != chain.GeneratedName(resource, spec.Identities()[2]) || state.Groups[1].Tags["Team"] != "ai" {
+		t.Errorf("got %q", got)
+	}
+	if tags := chain.Desired(spec).Groups[0].Tags; tags != nil {
+		t.Errorf("the state before it has changed: %v", tags)
+	}
+}
+
+// What plans and messages call a peer, and what a state answers about its groups.
+func TestWordsForPeersAndGroups(t *testing.T) {
+	t.Parallel()
+	member := chain.Identity{VPCID: "vpc-1", Tier: "A", GroupName: "web"}
+	for _, c := range []struct {
+		peer        chain.Peer
+		text, named string
+	}{
+		{chain.CIDRPeer(chain.InternetV6), "::/0", "internet"},
+		{chain.Peer{Kind: chain.PeerCIDR, ID: "weird"}, "weird", "weird"},
+		{chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, "pl-1", "pl-1"},
+		{chain.Peer{Kind: chain.PeerVPC, ID: "ipv6"}, "vpc (ipv6)", "vpc"},
+		{chain.MemberPeer(member), "A(web)", "A"},
+		{chain.MemberPeer(chain.Identity{}), "", ""},
+		{chain.Peer{}, "nobody", "nobody"},
+	} {
+		if c.peer.String() != c.text || chain.PeerName(c.peer) != c.named {
+			t.Errorf("%+v: got %q and %q, want %q and %q", c.peer, c.peer, chain.PeerName(c.peer), c.text, c.named)
+		}
+	}
+	state := chain.State{Groups: []chain.Group{{Identity: member, Tag: chain.Tag{Generation: 2, PhysicalID: "X"}, Tags: map[string]string{"b": "2", "a": "1"}}}}
+	if group, ok := state.Find(member); !ok || group.Tier != "A" || !state.Has(member) || !state.HasTier("A") || state.HasTier("B") || state.Has(chain.Identity{}) || state.Identities()[0] != member {
+		t.Errorf("the group is not found in %s", state)
+	}
+	if text := state.String(); text != "A(web) \"\" 2:X a=\"1\" b=\"2\"\n" {
+		t.Errorf("got %q", text)
+	}
+	for protocol, want := range map[chain.Protocol]bool{chain.TCP: true, chain.ICMPv6: true, chain.All: false, "50": false} {
+		if protocol.HasPorts() != want {
+			t.Errorf("%s has ports: got %v", protocol, !want)
+		}
+	}
+	if text := (chain.PortRange{From: -1, To: -1}).String(); text != "all" {
+		t.Errorf("all ports are %q", text)
+	}
+}
