@@ -24,7 +24,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down test check soak mutants build size lint fmt clean
+.PHONY: help demo demo-update demo-down test check soak counts mutants build size lint fmt clean
 .PHONY: prerequisites formatted vet unit sizes end-to-end
 
 help: ## Show these commands
@@ -50,6 +50,10 @@ check: prerequisites formatted ## The inner loop: formatting, vet and unit tests
 
 soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
 	GOGC=400 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
+
+counts: prerequisites ## Measure the EC2 calls of every operation, hold them against their figures and show them
+	go test -count=1 -run 'TestCounts$$' ./lambda/internal/provider
+	@cat docs/counts.md
 
 mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
 	go run ./lambda/internal/mutants

@@ -164,7 +164,8 @@ func (o *course) createAgain() bool {
 	c.failedID = ""
 	drop := func(status string) {
 		c.set(status, "DELETE_IN_PROGRESS", failed)
-		_, _ = o.request(cfn.RequestDelete, failed, o.Properties, nil)
+		answer, why := o.request(cfn.RequestDelete, failed, o.Properties, nil)
+		c.abandoned = c.abandoned || why != "" || answer.Status != cfn.StatusSuccess
 	}
 	if !c.Habits.CreatesFirst {
 		drop("UPDATE_IN_PROGRESS")

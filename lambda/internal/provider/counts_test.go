@@ -1,97 +1,313 @@
 package provider_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/internal/world"
+	"sgchain/lambda/plan"
 )
+
+// figure is what an operation may cost: EC2 calls, and dependent rounds, whatever the
+// number of rules in a tier. Strict is the egress mode chain.
+type figure struct {
+	name   string
+	from   int // tiers that it needs
+	calls  func(n int, strict bool) int
+	rounds func(n int, strict bool) int
+}
+
+func pick(strict bool, all, chain int) int {
+	if strict {
+		return chain
+	}
+	return all
+}
+
+func figures() []figure {
+	always := func(n int) func(int, bool) int { return func(int, bool) int { return n } }
+	either := func(all, chain int) func(int, bool) int {
+		return func(_ int, strict bool) int { return pick(strict, all, chain) }
+	}
+	return []figure{
+		{"create", 1, func(n int, strict bool) int { return pick(strict, 2*n+2, 4*n+1) }, always(4)},
+		{"update, nothing differs", 1, always(1), always(1)},
+		{"one rule added", 2, either(3, 4), always(3)},
+		{"one rule removed", 2, either(3, 4), always(3)},
+		{"one rule replaced", 2, either(4, 6), always(4)},
+		{"last tier added", 1, either(5, 7), always(5)},
+		{"last tier removed", 1, always(3), always(3)},
+		{"delete", 1, func(n int, strict bool) int { return pick(strict, n+(n-1)/2+2, 2*n+1) }, func(n int, strict bool) int {
+			switch {
+			case n == 1:
+				return 3
+			case n == 2 && !strict:
+				return 4
+			}
+			return 5
+		}},
+	}
+}
+
+// engine is a chain that lives: through the whole handler, or through planner and edge
+// alone.
+type engine interface {
+	become(properties)
+	tidy() // what CloudFormation's cleanup does
+	end()
+}
+
+// whole is the handler.
+type whole struct {
+	*rig
+
+	id       string
+	now, old properties
+	was      string
+}
+
+func (w *whole) become(next properties) {
+	w.old, w.was = w.now, w.id
+	if w.now == nil {
+		w.id = w.succeeds(w.create(next)).PhysicalResourceID
+	} else {
+		w.id = w.succeeds(w.update(w.id, next, w.now)).PhysicalResourceID
+	}
+	w.now = next
+}
+
+func (w *whole) tidy() {
+	w.succeeds(w.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", w.was, w.id, w.old))
+}
+func (w *whole) end() { w.succeeds(w.destroy(w.id, w.now)) }
+
+// edge is planner and edge: the only way for chains whose answer would pass 4,096 bytes.
+type edge struct {
+	tb    testing.TB
+	world *world.World
+	now   properties
+	edge  *sg.Edge
+	old   string
+	id    string
+}
+
+// open admits every write.
+type open struct{}
+
+func (open) Write(ctx context.Context, call func(context.Context) error) error { return call(ctx) }
+
+func newEdge(tb testing.TB) *edge {
+	tb.Helper()
+	w := &world.World{}
+	w.AddVPC(vpcID)
+	return &edge{tb: tb, world: w, edge: &sg.Edge{
+		API: w.Client("edge"), Owner: sg.Owner{Provider: "arn:provider", Resource: place()}, Gate: open{}, Limiter: &sg.Limiter{}, Log: slog.New(slog.DiscardHandler),
+	}}
+}
+
+func place() chain.Resource { return chain.Resource{StackID: stackID, LogicalID: "Chain"} }
+
+func (e *edge) state(now properties) (chain.State, string) {
+	if now == nil {
+		return chain.State{}, ""
+	}
+	spec, err := chain.Parse(now, math.MaxInt)
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+	return chain.Desired(spec).Named(place()), chain.PhysicalID(place(), spec.Identities())
+}
+
+func (e *edge) become(next properties) {
+	old, was := e.state(e.now)
+	now, id := e.state(next)
+	observed, err := e.edge.Observe(e.tb.Context())
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+	if _, err = e.edge.Converge(e.tb.Context(), sg.Want{Chains: plan.Chains{New: now, Old: old}, PhysicalID: id, Quota: plan.Quota{Rules: 60}}, observed); err != nil {
+		e.tb.Fatal(err)
+	}
+	e.now, e.old, e.id = next, was, id
+}
+
+func (e *edge) remove(doomed func(chain.Group) bool) {
+	observed, err := e.edge.Observe(e.tb.Context())
+	if err == nil {
+		err = e.edge.Remove(e.tb.Context(), observed, func(state chain.State) [][]chain.Identity {
+			chosen := slices.DeleteFunc(slices.Clone(state.Groups), func(group chain.Group) bool { return !doomed(group) })
+			return [][]chain.Identity{chain.State{Groups: chosen}.Identities()}
+		}, chain.TierNames(e.now))
+	}
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+}
+
+func (e *edge) tidy() {
+	e.remove(func(group chain.Group) bool { return group.Tag.PhysicalID == e.old })
+}
+func (e *edge) end() { e.remove(func(chain.Group) bool { return true }) }
 
 // line is a chain of n tiers, each open to the one before it on several ports.
 // The second one's ports may be others.
-func line(n int, egress string, second ...any) properties {
+func line(n, ports int, egress string, second ...any) properties {
 	var tiers []any
 	for i := range n {
-		ports := []any{"6060", "6061", "6062"}
-		if i == 1 && len(second) > 0 {
-			ports = second
+		var open []any
+		for port := range ports {
+			open = append(open, 6060+port)
 		}
-		tiers = append(tiers, tier(fmt.Sprintf("Tier%02d", i), "Ports", ports, "Egress", egress))
+		if i == 1 {
+			open = append(open, second...)
+		}
+		tiers = append(tiers, tier(fmt.Sprintf("Tier%02d", i), "Ports", open, "Egress", egress))
 	}
 	return props(tiers...)
 }
 
-// TestCounts holds every operation against its figure: EC2 calls and dependent
-// rounds, whatever the number of rules in a tier.
+// live takes a chain through every operation, and hands each to measure.
+func live(e engine, n, ports int, egress string, measure func(name string, act func())) {
+	base, more, other := line(n, ports, egress), line(n, ports, egress, 7070), line(n, ports, egress, 7071)
+	to := func(next properties) func() { return func() { e.become(next) } }
+	measure("create", to(base))
+	measure("update, nothing differs", to(base))
+	if n > 1 {
+		measure("one rule added", to(more))
+		measure("one rule replaced", to(other))
+		measure("one rule removed", to(base))
+	}
+	measure("last tier added", to(line(n+1, ports, egress)))
+	measure("last tier removed", to(base))
+	e.tidy()
+	measure("delete", e.end)
+}
+
+// TestCounts holds every operation against its figure, and the page of the figures
+// against what was measured. With UPDATE_DOCS=1 it writes the page.
 func TestCounts(t *testing.T) {
-	for _, n := range []int{1, 2, 5, 20, 35} {
-		for _, egress := range []string{"all", "chain"} {
-			t.Run(fmt.Sprintf("%d tiers, egress %s", n, egress), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { countLife(t, n, egress) })
-			})
+	t.Parallel()
+	var mu sync.Mutex
+	measured := map[string]int{}
+	key := func(name, egress string, n int) string { return fmt.Sprintf("%s/%s/%d", name, egress, n) }
+	t.Run("all", func(t *testing.T) {
+		for _, n := range []int{1, 2, 5, 20, 35, 50} {
+			for _, egress := range []string{"all", "chain"} {
+				for _, ports := range []int{1, 3, 15} {
+					if n != 5 && ports != 3 {
+						continue
+					}
+					t.Run(fmt.Sprintf("%d tiers with %d rules, egress %s", n, ports, egress), func(t *testing.T) {
+						t.Parallel()
+						synctest.Test(t, func(t *testing.T) {
+							count(t, n, ports, egress, func(name string, calls int) {
+								mu.Lock()
+								defer mu.Unlock()
+								measured[key(name, egress, n)] = calls
+							})
+						})
+					})
+				}
+			}
 		}
+	})
+	var table strings.Builder
+	for _, egress := range []string{"all", "chain"} {
+		fmt.Fprintf(&table, "\nEgress `%s`:\n\n| operation | 1 tier | 2 | 5 | 20 | 35 | 50, edge alone | rounds |\n|---|---|---|---|---|---|---|---|\n", egress)
+		for _, one := range figures() {
+			fmt.Fprintf(&table, "| %s |", one.name)
+			for _, n := range []int{1, 2, 5, 20, 35, 50} {
+				calls, known := measured[key(one.name, egress, n)]
+				if text := fmt.Sprint(calls); known {
+					fmt.Fprintf(&table, " %s |", text)
+				} else {
+					table.WriteString(" |")
+				}
+			}
+			rounds := fmt.Sprint(one.rounds(5, egress == "chain"))
+			if one.name == "delete" {
+				rounds += fmt.Sprintf(" (1 tier: %d; 2 tiers: %d)", one.rounds(1, egress == "chain"), one.rounds(2, egress == "chain"))
+			}
+			fmt.Fprintf(&table, " %s |\n", rounds)
+		}
+	}
+	documented(t, "counts.md", "counts", table.String()+"\n")
+}
+
+// count holds one life against the figures.
+func count(t *testing.T, n, ports int, egress string, note func(name string, calls int)) {
+	t.Helper()
+	var e engine
+	var ec2 *world.World
+	if n <= 35 {
+		r := newRig(t)
+		e, ec2 = &whole{rig: r}, r.world
+	} else {
+		alone := newEdge(t)
+		e, ec2 = alone, alone.world
+	}
+	ec2.Latency = latency
+	strict := egress == "chain"
+	live(e, n, ports, egress, func(name string, act func()) {
+		<-time.After(2 * time.Minute) // virtual: the limiter's buckets are full again
+		ec2.Forget()
+		started := time.Now()
+		act()
+		took := time.Since(started)
+		place := slices.IndexFunc(figures(), func(one figure) bool { return one.name == name })
+		calls, rounds := figures()[place].calls(n, strict), figures()[place].rounds(n, strict)
+		note(name, len(ec2.Calls()))
+		if got := len(ec2.Calls()); got != calls {
+			t.Errorf("%s: %d calls, want %d: %v", name, got, calls, ec2.Calls())
+		}
+		if ec2.Widest() > sg.MaxConnections {
+			t.Errorf("%s: %d calls at once, want at most %d", name, ec2.Widest(), sg.MaxConnections)
+		}
+		// Ten calls go at once, so a phase of more takes several turns, and a delete of more
+		// waits for the limiter; where none does, time counts the rounds.
+		if got := int(took / latency); ec2.Widest() < sg.MaxConnections && got != rounds {
+			t.Errorf("%s: %d rounds, want %d", name, got, rounds)
+		}
+	})
+	if text := ec2.String(); text != "" {
+		t.Errorf("left over:\n%s", text)
 	}
 }
 
-func countLife(t *testing.T, n int, egress string) {
+// documented holds a part of a page in docs, between two marks, against a text. With
+// UPDATE_DOCS=1 it writes that part.
+func documented(t *testing.T, page, mark, text string) {
 	t.Helper()
-	r := newRig(t)
-	r.world.Latency = latency
-	strict := egress == "chain"
-	pick := func(all, chain int) int {
-		if strict {
-			return chain
-		}
-		return all
+	file := filepath.Join("..", "..", "..", "docs", page)
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	measure := func(what string, calls, rounds int, act func() cfn.Response) cfn.Response {
-		t.Helper()
-		<-time.After(2 * time.Minute) // virtual: the limiter's buckets are full again
-		r.forget()
-		started := time.Now()
-		answer := r.succeeds(act())
-		took := time.Since(started)
-		if got := len(r.world.Calls()); got != calls {
-			t.Errorf("%s: %d calls, want %d: %v", what, got, calls, r.world.Calls())
-		}
-		if r.world.Widest() > 10 {
-			t.Errorf("%s: %d calls at once, want at most 10", what, r.world.Widest())
-		}
-		// Ten calls go at once, so a phase of more takes several turns; where none
-		// does, time counts the rounds.
-		if got := int(took / latency); r.world.Widest() < 10 && got != rounds {
-			t.Errorf("%s: %d rounds, want %d", what, got, rounds)
-		}
-		return answer
+	begin, end := "<!-- "+mark+": begin -->\n", "<!-- "+mark+": end -->\n"
+	before, rest, found := strings.Cut(string(have), begin)
+	_, after, foundEnd := strings.Cut(rest, end)
+	if !found || !foundEnd {
+		t.Fatalf("docs/%s has no place for the %s", page, mark)
 	}
-	base := line(n, egress)
-	id := measure("create", pick(2*n+2, 4*n+1), 4, func() cfn.Response { return r.create(base) }).PhysicalResourceID
-	measure("update without difference", 1, 1, func() cfn.Response { return r.update(id, base, base) })
-	if n > 1 {
-		more := line(n, egress, "6060", "6061", "6062", "6063")
-		replaced := line(n, egress, "6060", "6061", "7070")
-		measure("rule added", pick(3, 4), 3, func() cfn.Response { return r.update(id, more, base) })
-		measure("rule removed", pick(3, 4), 3, func() cfn.Response { return r.update(id, base, more) })
-		measure("rule replaced", pick(4, 6), 4, func() cfn.Response { return r.update(id, replaced, base) })
-		measure("rule replaced back", pick(4, 6), 4, func() cfn.Response { return r.update(id, base, replaced) })
-	}
-	if n < 35 {
-		longer := line(n+1, egress)
-		wider := measure("last tier added", pick(5, 7), 5, func() cfn.Response { return r.update(id, longer, base) }).PhysicalResourceID
-		id = measure("last tier removed", 3, 3, func() cfn.Response { return r.update(wider, base, longer) }).PhysicalResourceID
-		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", wider, id, longer))
-	}
-	rounds := 5
+	want := before + begin + text + end + after
 	switch {
-	case n == 1:
-		rounds = 3
-	case n == 2 && !strict:
-		rounds = 4
-	}
-	measure("delete", pick(n+(n-1)/2+2, 2*n+1), rounds, func() cfn.Response { return r.destroy(id, base) })
-	if text := r.world.String(); text != "" {
-		t.Errorf("left over:\n%s", text)
+	case os.Getenv("UPDATE_DOCS") != "": //nolint:forbidigo // asks for the page to be written
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+			t.Fatal(err)
+		}
+	case want != string(have):
+		t.Errorf("docs/%s is not up to date; write it with UPDATE_DOCS=1", page)
 	}
 }
