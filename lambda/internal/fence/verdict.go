@@ -146,12 +146,13 @@ func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
 	}
 	isNewest := newest.PhysicalID != "" && newest.PhysicalID == request.PhysicalID
 	lives := now.Resource != "" && !isDelete(now.Resource)
+	invented := !chain.IsPhysicalID(request.PhysicalID)
 	switch {
 	case now.Stack == "" || isDelete(now.Stack) || strings.HasPrefix(now.Stack, "ROLLBACK_"):
 		return ForGood, nil
-	case (isCleanup(now.Stack) || isDelete(now.Resource)) && !lives && !chain.IsPhysicalID(request.PhysicalID):
+	case invented && (isDelete(now.Resource) || (isCleanup(now.Stack) && !lives)):
 		return ForGood, nil
-	case isCleanup(now.Stack) && !lives && isNewest && (now.PhysicalID == "" || now.PhysicalID == request.PhysicalID):
+	case isCleanup(now.Stack) && !lives && isNewest && isRecorded(request, now):
 		return ForGood, nil
 	case !isCleanup(now.Stack) && !isDelete(now.Resource):
 		return over("the stack neither deletes nor cleans up")
@@ -160,6 +161,11 @@ func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
 	default:
 		return Cleanup, nil
 	}
+}
+
+// isRecorded says whether an ID is the recorded one, if any is recorded.
+func isRecorded(request Request, now Reading) bool {
+	return now.PhysicalID == "" || now.PhysicalID == request.PhysicalID
 }
 
 // JudgeOnEmulator is Judge for an engine that does not keep statuses (MiniStack):

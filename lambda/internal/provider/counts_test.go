@@ -197,7 +197,7 @@ func live(e engine, n, ports int, egress string, measure func(name string, act f
 
 // TestCounts holds every operation against its figure, and the page of the figures
 // against what was measured. With UPDATE_DOCS=1 it writes the page.
-func TestCounts(t *testing.T) {
+func TestCounts(t *testing.T) { //nolint:tparallel // the page is held against all of its lives
 	t.Parallel()
 	var mu sync.Mutex
 	measured := map[string]int{}
@@ -304,7 +304,7 @@ func documented(t *testing.T, page, mark, text string) {
 	want := before + begin + text + end + after
 	switch {
 	case os.Getenv("UPDATE_DOCS") != "": //nolint:forbidigo // asks for the page to be written
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	case want != string(have):

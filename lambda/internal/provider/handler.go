@@ -54,6 +54,7 @@ type Handler struct {
 type outcome struct {
 	physicalID string
 	attributes map[string]string
+	writes     int64 // calls of EC2 that change something
 	err        error
 }
 
@@ -87,6 +88,7 @@ func (h *Handler) Handle(ctx context.Context, functionARN string, raw json.RawMe
 	err := h.Responder.Send(until, event.ResponseURL, response)
 	log.Info("answered", slog.String("status", string(response.Status)), slog.String("answeredId", response.PhysicalResourceID),
 		slog.Bool("delivered", err == nil), slog.Int64("milliseconds", time.Since(started).Milliseconds()))
+	measure(log, event, result, err == nil, time.Since(started))
 	return err
 }
 

@@ -76,9 +76,12 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 	}
 	switch event.RequestType {
 	case cfn.RequestDelete:
-		return outcome{physicalID: event.PhysicalResourceID, err: r.remove(ctx)}
+		err := r.remove(ctx)
+		return outcome{physicalID: event.PhysicalResourceID, err: err, writes: r.edge.Writes()}
 	case cfn.RequestCreate, cfn.RequestUpdate:
-		return r.build(ctx)
+		result := r.build(ctx)
+		result.writes = r.edge.Writes()
+		return result
 	}
 	return outcome{physicalID: fallbackID(event), err: fmt.Errorf("checking event: unknown RequestType %.40q", event.RequestType)}
 }

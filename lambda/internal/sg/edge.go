@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sgchain/lambda/internal/guard"
@@ -41,7 +42,12 @@ type Edge struct {
 	Gate    Gate
 	Limiter *Limiter
 	Log     *slog.Logger
+
+	writes atomic.Int64
 }
+
+// Writes is how many calls that change something were sent.
+func (e *Edge) Writes() int64 { return e.writes.Load() }
 
 // write makes one call that changes something. The token comes first: waiting
 // for it must not use up the gate's time.
@@ -49,7 +55,10 @@ func (e *Edge) write(ctx context.Context, operation string, call func(context.Co
 	if err := e.Limiter.take(ctx, operation); err != nil {
 		return err
 	}
-	return e.Gate.Write(ctx, call)
+	return e.Gate.Write(ctx, func(ctx context.Context) error {
+		e.writes.Add(1)
+		return call(ctx)
+	})
 }
 
 // parallel runs every task, at most MaxConnections at a time, and waits for all

@@ -1,0 +1,247 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"sgchain/lambda/internal/world"
+)
+
+// with is the properties of a chain with more than tiers.
+func with(more properties, tiers ...any) properties {
+	p := props(tiers...)
+	maps.Copy(p, more)
+	return p
+}
+
+// operations counts the calls of an operation since the last forget.
+func (r *rig) operations(name string) int {
+	count := 0
+	for _, call := range r.world.Calls() {
+		if call.Operation == name {
+			count++
+		}
+	}
+	return count
+}
+
+// TestLookUps: what only EC2 knows is asked for once a kind, beside the first read.
+func TestLookUps(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		r.world.AddVPC(vpcID, world.IPv6)
+		r.world.AddPrefixList("pl-0a", "office", 5, false, netip.MustParsePrefix("198.51.100.0/24"))
+		r.world.AddPrefixList("pl-0b", "com.amazonaws.us-east-1.s3", 1, false)
+		chain := with(properties{"IpFamilies": []any{"ipv4", "ipv6"}},
+			tier("Web", "GroupName", "web", "Ports", 443, "Sources", []any{"internet", "pl-0a", "123456789012/" + r.world.GroupID("default")}),
+			tier("App", "GroupName", "app", "Ports", 6060, "Sources", []any{"vpc"}, "Egress", []any{"chain", map[string]any{"Ports": 443, "Destinations": "com.amazonaws.{region}.s3"}}))
+		answer := r.succeeds(r.create(chain))
+		r.shows(`app "Security group of tier App" in vpc-0123456789abcdef0
+  egress tcp 443-443 pl-0b "App to com.amazonaws.{region}.s3: tcp 443"
+  ingress tcp 6060-6060 10.1.0.0/16 "vpc to App: tcp 6060"
+  ingress tcp 6060-6060 2001:db8:1::/56 "vpc to App: tcp 6060"
+web "Security group of tier Web" in vpc-0123456789abcdef0
+  egress -1 0.0.0.0/0
+  egress -1 ::/0
+  ingress tcp 443-443 0.0.0.0/0 "internet to Web: tcp 443"
+  ingress tcp 443-443 ::/0 "internet to Web: tcp 443"
+  ingress tcp 443-443 default "123456789012/` + r.world.GroupID("default") + ` to Web: tcp 443"
+  ingress tcp 443-443 pl-0a "pl-0a to Web: tcp 443"
+`)
+		if r.operations("DescribeVpcs") != 1 || r.operations("DescribeManagedPrefixLists") != 2 {
+			t.Errorf("the look-ups are %v", r.world.Calls())
+		}
+		r.forget()
+		r.succeeds(r.update(answer.PhysicalResourceID, chain, chain))
+		if r.world.Writes() != 0 {
+			t.Errorf("a second run wrote: %v", r.world.Calls())
+		}
+	})
+}
+
+// TestUnknownPeers: every peer that is not there is named before anything is touched.
+func TestUnknownPeers(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a", "com.amazonaws.{region}.s4", "internet"}))),
+			"looking up peer (pl-0a) of tier Web: there is none", "looking up peer (com.amazonaws.us-east-1.s4) of tier Web", "Nothing was changed")
+		r.fails(r.create(with(properties{"VpcId": "vpc-0fedcba9876543210"}, tier("Web", "Ports", 443, "Sources", []any{"vpc"}))),
+			"describing VPCs (vpc-0fedcba9876543210): InvalidVpcID.NotFound", "Set VpcId to a VPC of this account and Region")
+		if r.world.Writes() != 0 {
+			t.Errorf("it wrote: %v", r.world.Calls())
+		}
+		// What the old chain named and is gone by now does not stand in the way.
+		r.world.AddPrefixList("pl-0a", "office", 5, false)
+		first := r.succeeds(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a"}))))
+		gone := props(tier("Web", "Ports", 443, "Sources", []any{"com.amazonaws.{region}.s4"}))
+		r.succeeds(r.update(first.PhysicalResourceID, props(tier("Web", "Ports", 443)), gone))
+	})
+}
+
+// TestOwnGroupByID: a group of the chain is named by its tier.
+func TestOwnGroupByID(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		old := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060))
+		first := r.succeeds(r.create(old))
+		r.forget()
+		now := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", []any{attribute(first, "Web")}))
+		r.fails(r.update(first.PhysicalResourceID, now, old), attribute(first, "Web")+" is the group of tier Web of this chain", "name the tier Web")
+		if r.world.Writes() != 0 {
+			t.Errorf("it wrote: %v", r.world.Calls())
+		}
+	})
+}
+
+// TestTags: the author's tags are set with the group, changed in one call for each distinct
+// set, and taken away with it; what others tagged stays.
+func TestTags(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		old := with(properties{"Tags": properties{"Team": "web", "Cost": "7"}}, tier("Web"), tier("App", "Tags", properties{"Name": "the app"}))
+		first := r.succeeds(r.create(old))
+		web, app := attribute(first, "Web"), attribute(first, "App")
+		shows := func(when, id string, want ...string) {
+			t.Helper()
+			for i, key := range []string{"Team", "Cost", "Owner", "Name"} {
+				if got := r.world.Tag(id, key); got != want[i] && want[i] != "any" {
+					t.Errorf("%s: %s is %q, want %q", when, key, got, want[i])
+				}
+			}
+		}
+		shows("created", web, "web", "7", "", "any")
+		shows("created", app, "web", "7", "", "the app")
+		for range 2 { // on both groups
+			r.world.Play(world.Hand{Deed: world.AddTag, Pick: 0})
+			r.world.Play(world.Hand{Deed: world.AddTag, Pick: 1})
+		}
+		r.forget()
+		now := with(properties{"Tags": properties{"Team": "shop"}}, tier("Web"), tier("App"))
+		r.succeeds(r.update(first.PhysicalResourceID, now, old))
+		shows("changed", web, "shop", "", "by hand", "any")
+		shows("changed", app, "shop", "", "by hand", "any")
+		if name := r.world.Tag(app, "Name"); !strings.HasPrefix(name, "sgchain-Shop-App-") {
+			t.Errorf("without a Name of the author's the group is named %q", name)
+		}
+		// App gets a name as well, so there are two distinct sets.
+		if r.operations("CreateTags") != 2 || r.operations("DeleteTags") != 1 || r.world.Writes() != 3 {
+			t.Errorf("got %v", r.world.Calls())
+		}
+	})
+}
+
+// TestQuota: a change that does not fit is refused with the arithmetic, before anything is
+// touched; one that fits only by an unusual order is made in that order, and it is said.
+func TestQuota(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		r.world.RuleQuota = 3
+		from := func(sources ...any) properties {
+			return with(properties{"RuleQuota": "3"}, tier("Web", "Ports", 443, "Sources", sources))
+		}
+		old := from("10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16")
+		first := r.succeeds(r.create(old))
+		r.forget()
+		r.fails(r.update(first.PhysicalResourceID, from("10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), old),
+			"planning ingress rules of security group (Web~", "the chain needs 4 IPv4 rules, and the quota is 3", "Nothing was changed.", "set RuleQuota to it")
+		r.fails(r.update(first.PhysicalResourceID, from("10.0.0.0/17", "10.1.0.0/17", "10.2.0.0/17"), old),
+			"until the old rules are revoked the group needs 6 IPv4 rules (3 that are there and 3 new ones), and the quota is 3", "two deployments")
+		if r.world.Writes() != 0 {
+			t.Errorf("it wrote: %v", r.world.Calls())
+		}
+		second := r.succeeds(r.update(first.PhysicalResourceID, from("10.0.0.0/16", "10.1.0.0/16", "10.3.0.0/16"), old))
+		if warning, _ := second.Data["Warnings"].(string); !strings.Contains(warning, "near its quota of 3 rules") {
+			t.Errorf("the warning is %q", warning)
+		}
+		var order []string
+		for _, call := range r.world.Calls() {
+			if call.Write {
+				order = append(order, call.Operation)
+			}
+		}
+		if strings.Join(order, " ") != "RevokeSecurityGroupIngress AuthorizeSecurityGroupIngress" {
+			t.Errorf("the order is %v", order)
+		}
+	})
+}
+
+// TestQuotaOfAListLeftBehind: a prefix list that neither chain names weighs as well.
+func TestQuotaOfAListLeftBehind(t *testing.T) {
+	life(t, func(_ *testing.T, r *rig) {
+		r.world.RuleQuota = 6
+		r.world.AddPrefixList("pl-0a", "office", 5, false)
+		listed := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web", "Ports", 443, "Sources", []any{"pl-0a"}))
+		plain := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web", "Ports", 443, "Sources", []any{"10.1.0.0/16", "10.2.0.0/16"}))
+		first := r.succeeds(r.create(listed))
+		// As after a rollback that was skipped: CloudFormation takes the chain for another.
+		empty := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web"))
+		r.fails(r.update(first.PhysicalResourceID, plain, empty), "the group needs 7 IPv4 rules (5 that are there and 2 new ones), and the quota is 6; prefix list pl-0a office counts as 5")
+	})
+}
+
+// TestOrphans: a group that no chain has any more goes with the next Update, once nobody
+// uses it, and with it the rules that name it; until then it is named.
+func TestOrphans(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		one := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Description", "one"))
+		two := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Description", "two"))
+		three := props(tier("Web", "Ports", 443), tier("App", "Ports", 6061, "Description", "two"))
+		first := r.succeeds(r.create(one))
+		second := r.succeeds(r.update(first.PhysicalResourceID, two, one))
+		// The cleanup never comes, and somebody still lives in the old group.
+		old := attribute(first, "App")
+		r.attach("eni-2", "late", old)
+		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
+		if warning, _ := third.Data["Warnings"].(string); !strings.Contains(warning, "security group "+old+" (tier App) is left over") {
+			t.Errorf("the warning is %q", warning)
+		}
+		r.attach("eni-2", "")
+		r.forget()
+		fourth := r.succeeds(r.update(third.PhysicalResourceID, two, three))
+		if warning, _ := fourth.Data["Warnings"].(string); warning != "" || r.operations("DeleteSecurityGroup") != 1 {
+			t.Errorf("the warning is %q, the calls are %v", warning, r.world.Calls())
+		}
+		last := r.world.Calls()[len(r.world.Calls())-1]
+		if last.Operation != "DeleteSecurityGroup" || last.Err != nil {
+			t.Errorf("the last call is %s", last)
+		}
+		r.succeeds(r.destroy(fourth.PhysicalResourceID, two))
+	})
+}
+
+// TestMetrics: a line of the log is what CloudWatch reads metrics from.
+func TestMetrics(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		r.succeeds(r.create(props(tier("Web", "Ports", 443))))
+		r.fails(r.create(props(tier("Web", "Ports", 99999))), "port 99999")
+		var lines []map[string]any
+		for line := range strings.Lines(r.logged()) {
+			var entry map[string]any
+			if err := json.Unmarshal([]byte(line), &entry); err != nil {
+				t.Fatal(err)
+			}
+			if entry["_aws"] != nil {
+				lines = append(lines, entry)
+			}
+		}
+		if len(lines) != 2 {
+			t.Fatalf("%d lines with metrics, want 2", len(lines))
+		}
+		for i, want := range []map[string]any{{"Failures": 0.0, "Writes": 2.0}, {"Failures": 1.0, "Writes": 0.0}} {
+			format, _ := lines[i]["_aws"].(map[string]any)
+			directives, _ := format["CloudWatchMetrics"].([]any)
+			directive, _ := directives[0].(map[string]any)
+			metrics, _ := directive["Metrics"].([]any)
+			for _, metric := range metrics {
+				name, _ := metric.(map[string]any)["Name"].(string)
+				value, known := lines[i][name].(float64)
+				if expected, given := want[name]; !known || (given && value != expected) {
+					t.Errorf("line %d: %s is %v, want %v", i, name, lines[i][name], want[name])
+				}
+			}
+			if len(metrics) != 4 || directive["Namespace"] != "SecurityGroupChain" || lines[i]["Operation"] != string(cfn.RequestCreate) || format["Timestamp"] == nil {
+				t.Errorf("got %v", lines[i])
+			}
+		}
+	})
+}
