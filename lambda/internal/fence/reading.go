@@ -39,7 +39,10 @@ func (r Reading) String() string {
 		stack = "the stack is " + r.Stack
 	}
 	if r.Resource != "" {
-		resource = fmt.Sprintf("the resource is %s as %s", r.Resource, r.PhysicalID)
+		resource = "the resource is " + r.Resource
+	}
+	if r.Resource != "" && r.PhysicalID != "" {
+		resource += " as " + r.PhysicalID
 	}
 	return stack + ", " + resource
 }

@@ -5,7 +5,6 @@ package protocol
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -27,7 +26,7 @@ type Event = cfn.Event
 func Decode(raw json.RawMessage) (Event, error) {
 	var event Event
 	if err := json.Unmarshal(raw, &event); err != nil {
-		return lenient(raw), errors.New("decoding event: it is not a request of CloudFormation")
+		return lenient(raw), &EventError{Problem: "decoding event: it is not a request of CloudFormation", Todo: onlyCloudFormation}
 	}
 	missing := []string{}
 	for _, field := range []struct{ name, value string }{
@@ -44,13 +43,13 @@ func Decode(raw json.RawMessage) (Event, error) {
 		missing = append(missing, "PhysicalResourceId")
 	}
 	if len(missing) > 0 {
-		return event, fmt.Errorf("decoding event: it has no %s", strings.Join(missing, ", "))
+		return event, &EventError{Problem: "decoding event: it has no " + strings.Join(missing, ", "), Todo: onlyCloudFormation}
 	}
 	switch event.RequestType {
 	case cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete:
 		return event, nil
 	default:
-		return event, fmt.Errorf("decoding event: unknown RequestType %.40q", event.RequestType)
+		return event, &EventError{Problem: fmt.Sprintf("decoding event: unknown RequestType %.40q", event.RequestType), Todo: onlyCloudFormation}
 	}
 }
 
@@ -70,6 +69,17 @@ func lenient(raw json.RawMessage) Event {
 		RequestID: text("RequestId"), LogicalResourceID: text("LogicalResourceId"), PhysicalResourceID: text("PhysicalResourceId"),
 	}
 }
+
+// EventError is an event that is not for this provider.
+type EventError struct{ Problem, Todo string }
+
+func (e *EventError) Error() string { return e.Problem }
+
+// Remedy is one sentence of what to do.
+func (e *EventError) Remedy() string { return e.Todo }
+
+// onlyCloudFormation is what to do about events that nobody but CloudFormation makes.
+const onlyCloudFormation = "Only CloudFormation may invoke the function: look who else does (CloudTrail shows it), and guard lambda:InvokeFunction."
 
 // Resource is the place of the event's chain.
 func Resource(event Event) chain.Resource {
@@ -109,12 +119,15 @@ func CheckOrigin(event Event, functionARN string) error {
 	const partition, service, region, account = 1, 2, 3, 4
 	switch {
 	case len(stack) != 6 || stack[0] != "arn" || stack[service] != "cloudformation" || !strings.HasPrefix(stack[5], "stack/"):
-		return errors.New("checking event: StackId is not the ARN of a stack")
+		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation}
 	case len(function) != 6:
-		return errors.New("checking event: the function's own ARN is not known")
+		return &EventError{Problem: "checking event: the function's own ARN is not known", Todo: "The function runs only in AWS Lambda."}
 	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:
-		return fmt.Errorf("checking event: the stack is in account %s, Region %s, and this function serves account %s, Region %s",
-			stack[account], stack[region], function[account], function[region])
+		return &EventError{
+			Problem: fmt.Sprintf("checking event: the stack is in account %s, Region %s, and this function serves account %s, Region %s",
+				stack[account], stack[region], function[account], function[region]),
+			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.",
+		}
 	default:
 		return nil
 	}

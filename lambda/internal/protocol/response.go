@@ -29,7 +29,11 @@ func (r Reason) text(cause string) string {
 	if cause == "" {
 		cause = "failed for no known reason" // CloudFormation wants a reason for every failure
 	}
-	parts := []string{strings.TrimRight(cause, ". ") + "."}
+	cause = strings.TrimRight(cause, ". ")
+	if !strings.HasSuffix(cause, "?") {
+		cause += "."
+	}
+	parts := []string{cause}
 	for _, part := range []string{r.Remedy, r.Log} {
 		if part != "" {
 			parts = append(parts, part)

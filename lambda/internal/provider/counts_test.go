@@ -286,6 +286,17 @@ func count(t *testing.T, n, ports int, egress string, note func(name string, cal
 	}
 }
 
+// firstDifference shows where two texts part.
+func firstDifference(have, want string) string {
+	old, now := strings.Split(have, "\n"), strings.Split(want, "\n")
+	for i := range min(len(old), len(now)) {
+		if old[i] != now[i] {
+			return fmt.Sprintf("line %d is %q and should be %q", i+1, old[i], now[i])
+		}
+	}
+	return fmt.Sprintf("it has %d lines and should have %d", len(old), len(now))
+}
+
 // documented holds a part of a page in docs, between two marks, against a text. With
 // UPDATE_DOCS=1 it writes that part.
 func documented(t *testing.T, page, mark, text string) {
@@ -308,6 +319,6 @@ func documented(t *testing.T, page, mark, text string) {
 			t.Fatal(err)
 		}
 	case want != string(have):
-		t.Errorf("docs/%s is not up to date; write it with UPDATE_DOCS=1", page)
+		t.Errorf("docs/%s is not up to date; write it with UPDATE_DOCS=1: %s", page, firstDifference(string(have), want))
 	}
 }

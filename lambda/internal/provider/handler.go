@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,10 +175,13 @@ func fallbackID(event protocol.Event) string {
 	return chain.PhysicalID(protocol.Resource(event), spec.Identities())
 }
 
+// anyRemedy is what to do where no error knows better.
+const anyRemedy = "Try again: the chain goes on from where it is; if it fails in the same way, the log has what was done before."
+
 // reason makes an error readable for a stack owner: on one line, with the first
 // remedy that any error in it knows.
 func (h *Handler) reason(err error) protocol.Reason {
-	reason := protocol.Reason{Cause: strings.Join(strings.Split(strings.TrimSpace(err.Error()), "\n"), "; "), Remedy: remedy(err)}
+	reason := protocol.Reason{Cause: strings.Join(strings.Split(strings.TrimSpace(err.Error()), "\n"), "; "), Remedy: cmp.Or(remedy(err), anyRemedy)}
 	if h.LogPlace != "" {
 		reason.Log = "Log: " + h.LogPlace + "."
 	}

@@ -332,9 +332,9 @@ func TestDuplicates(t *testing.T) {
 // there at once.
 func TestRenameIsRefused(t *testing.T) {
 	for name, changed := range map[string]map[string]any{
-		"its Description changed": tier("Alb", "GroupName", "ALB-SG", "Description", "another"),
-		"its tier name changed":   tier("Balancer", "GroupName", "ALB-SG", "Description", "one"),
-		"its letter case":         tier("Alb", "GroupName", "alb-sg", "Description", "one"),
+		"its Description changed":        tier("Alb", "GroupName", "ALB-SG", "Description", "another"),
+		"its tier changed":               tier("Balancer", "GroupName", "ALB-SG", "Description", "one"),
+		"in nothing but the letter case": tier("Alb", "GroupName", "alb-sg", "Description", "one"),
 	} {
 		life(t, func(_ *testing.T, r *rig) {
 			old := props(tier("Alb", "GroupName", "ALB-SG", "Description", "one"))

@@ -20,6 +20,9 @@ import (
 	"sgchain/lambda/plan"
 )
 
+// ownType is what to do about a resource of another type.
+const ownType = "Give the resource the Type " + chain.ResourceType + ", or another ServiceToken."
+
 // anyAnswerBytes is for properties that were accepted before or are not going to
 // be answered for: whether their attributes fit does not matter.
 const anyAnswerBytes = math.MaxInt
@@ -30,7 +33,20 @@ type statusError struct{ err error }
 func (e *statusError) Error() string { return e.err.Error() }
 func (e *statusError) Unwrap() error { return e.err }
 func (e *statusError) Remedy() string {
-	return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack."
+	var coded interface{ ErrorCode() string }
+	if errors.As(e.err, &coded) && strings.Contains(coded.ErrorCode(), "AccessDenied") {
+		return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack."
+	}
+	return "" // nothing is written while the status is not known; trying again is all there is
+}
+
+// environmentError is a function that cannot work as it is deployed.
+type environmentError struct{ err error }
+
+func (e *environmentError) Error() string { return e.err.Error() }
+func (e *environmentError) Unwrap() error { return e.err }
+func (e *environmentError) Remedy() string {
+	return "Deploy the function with the provider's own construct or template, which sets its environment."
 }
 
 // inputError is properties that cannot be built.
@@ -63,13 +79,16 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 		reader:  fence.Reader{API: h.CloudFormation, Resource: resource},
 	}
 	if h.Misconfigured != nil {
-		return outcome{physicalID: fallbackID(event), err: h.Misconfigured}
+		return outcome{physicalID: fallbackID(event), err: &environmentError{h.Misconfigured}}
 	}
 	if err := protocol.CheckOrigin(event, functionARN); err != nil {
 		return outcome{physicalID: fallbackID(event), err: err}
 	}
 	if event.ResourceType != chain.ResourceType {
-		return outcome{physicalID: fallbackID(event), err: fmt.Errorf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, chain.ResourceType)}
+		return outcome{physicalID: fallbackID(event), err: &protocol.EventError{
+			Problem: fmt.Sprintf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, chain.ResourceType),
+			Todo:    ownType,
+		}}
 	}
 	if err := context.Cause(ctx); err != nil {
 		return outcome{physicalID: fallbackID(event), err: err}
@@ -83,7 +102,7 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 		result.writes = r.edge.Writes()
 		return result
 	}
-	return outcome{physicalID: fallbackID(event), err: fmt.Errorf("checking event: unknown RequestType %.40q", event.RequestType)}
+	panic("a request that Decode does not let through: " + event.RequestType)
 }
 
 // build serves Create and Update, which differ in what came before.
@@ -338,8 +357,10 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also
 		return reading, observed, errors.Join(&statusError{err}, context.Cause(ctx))
 	}
 	if reading.ResourceType != "" && reading.ResourceType != chain.ResourceType {
-		return reading, observed, fmt.Errorf("checking event: the stack records %s as %.60q, which is not %s",
-			r.event.LogicalResourceID, reading.ResourceType, chain.ResourceType)
+		return reading, observed, &protocol.EventError{
+			Problem: fmt.Sprintf("checking event: the stack records %s as %.60q, which is not %s", r.event.LogicalResourceID, reading.ResourceType, chain.ResourceType),
+			Todo:    ownType,
+		}
 	}
 	if over != nil {
 		if err = r.judge(over)(reading); err != nil {

@@ -36,7 +36,10 @@ type DriftError struct {
 }
 
 func (e *DriftError) Error() string {
-	lines := strings.Split(strings.TrimSpace(e.Rest.String()), "\n")
+	lines := strings.FieldsFunc(e.Rest.String(), func(r rune) bool { return r == '\n' })
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
 	return "verifying chain (" + e.LogicalID + "): still to do: " + strings.Join(lines, "; ")
 }
 
@@ -90,14 +93,14 @@ func nameTaken(holder types.SecurityGroup) error {
 type RenameError struct{ plan.NameConflict }
 
 func (e *RenameError) Error() string {
-	what := "Description"
-	if e.Wanted.Tier != e.Holder.Tier {
-		what = "tier name"
-	} else if e.Wanted.Description == e.Holder.Description {
-		what = "letter case of the GroupName"
+	change := fmt.Sprintf("its Description changed from %q to %q", e.Holder.Description, e.Wanted.Description)
+	switch {
+	case e.Wanted.Tier != e.Holder.Tier:
+		change = fmt.Sprintf("its tier changed from %s to %s", e.Holder.Tier, e.Wanted.Tier)
+	case e.Wanted.Description == e.Holder.Description:
+		change = fmt.Sprintf("its GroupName changed from %s to %s in nothing but the letter case", e.Holder.GroupName, e.Wanted.GroupName)
 	}
-	return fmt.Sprintf("replacing security group (%s): its %s changed from tier %s %q to tier %s %q, which needs a new group, and the GroupName %s cannot be had twice in VPC %s",
-		e.Holder.GroupName, what, e.Holder.Tier, e.Holder.Description, e.Wanted.Tier, e.Wanted.Description, e.Wanted.GroupName, e.Wanted.VPCID)
+	return fmt.Sprintf("replacing security group (%s): %s, which needs a new group, and the name cannot be had twice in VPC %s", e.Holder.GroupName, change, e.Wanted.VPCID)
 }
 
 // Remedy is one sentence of what to do.
