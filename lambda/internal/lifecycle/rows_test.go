@@ -36,6 +36,17 @@ var (
 	}}
 )
 
+// listed is third with a peer of every sort, IPv6, ways out and tags.
+var listed = lifecycle.Chain{
+	IPv6: true, Tags: map[string]string{"Team": "a"}, Tiers: []lifecycle.Tier{
+		{
+			Name: "Web", Egress: "chain", Doors: []lifecycle.Door{{Port: 443, Sources: []string{"internet", "vpc", "203.0.113.0/24", "pl-0123456789abcdef0", "com.amazonaws.us-east-1.remote"}}},
+			Ways: []lifecycle.Door{{Port: 443, Sources: []string{"com.amazonaws.us-east-1.remote", "vpc"}}}, Tags: map[string]string{"Cost": "b"},
+		},
+		{Name: "App", Egress: "none", Text: "first", Doors: []lifecycle.Door{{Port: 6060, Sources: []string{"Web", "self"}}}},
+	},
+}
+
 func created(steps ...lifecycle.Step) lifecycle.History {
 	return lifecycle.History{Steps: append([]lifecycle.Step{{Do: "create", Chain: first, Rest: 400}}, steps...)}
 }
@@ -114,6 +125,7 @@ func rows() []row {
 			lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{ok, {Again: []int{300}}}, Rest: 90},
 			lifecycle.Step{Do: "update", Chain: first, Linger: 400, Rest: 400}), append([]string{"Create", "Update X", "Delete X", "Update Y", "Delete Y", "Delete X again"}, end...), []string{app1, web1}},
 		{"neighbors", "two adjacent tiers are replaced at once", created(lifecycle.Step{Do: "update", Chain: both, Linger: 60, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web2}},
+		{"peers", "peers of every sort, IPv6, ways out and tags come, and go again", created(lifecycle.Step{Do: "update", Chain: listed, Rest: 400}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
 		{"crash", "the function dies half way and Lambda runs it again", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Faults: []lifecycle.Fault{{Call: 3, Kind: "crash after"}}}}, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
 		{
 			"sweep", "a final Delete dies half way through groups of two IDs, and Lambda runs it again", created(

@@ -13,7 +13,7 @@ import (
 )
 
 // shapes are chains that differ in kind: names given or generated, tiers that come, go,
-// move and are replaced, loops, egress of each sort.
+// move and are replaced, loops, egress of each sort, peers of each sort.
 func shapes() []lifecycle.Chain {
 	door := func(port int, sources ...string) []lifecycle.Door {
 		return []lifecycle.Door{{Port: port, Sources: sources}}
@@ -51,7 +51,12 @@ func shapes() []lifecycle.Chain {
 	for _, tiers := range chains {
 		all = append(all, lifecycle.Chain{Tiers: tiers})
 	}
-	return all
+	// Everything that only EC2 knows, both families, tags and ways out.
+	listed := tier("A", "chain", door(443, "internet", "pl-0123456789abcdef0"))
+	listed.Ways, listed.Tags = door(443, "com.amazonaws.us-east-1.remote"), map[string]string{"Team": "a"}
+	return append(all, lifecycle.Chain{
+		IPv6: true, Tags: map[string]string{"Cost": "b"}, Tiers: []lifecycle.Tier{listed, tier("B", "none", door(6060, "A", "vpc"))},
+	})
 }
 
 // TestSmallScope leaves nothing out of a small world: every pair of chain shapes, every
