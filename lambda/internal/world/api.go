@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -40,9 +41,9 @@ func checkTags(tags map[string]string) error {
 		switch {
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			return fail("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
-		case key == "" || len(key) > maxTagKey:
+		case key == "" || utf8.RuneCountInString(key) > maxTagKey:
 			return fail("InvalidParameterValue", "Tag key exceeds the maximum length of %d characters", maxTagKey)
-		case len(tags[key]) > maxTagText:
+		case utf8.RuneCountInString(tags[key]) > maxTagText:
 			return fail("InvalidParameterValue", "Tag value exceeds the maximum length of %d characters", maxTagText)
 		}
 		own++
