@@ -435,7 +435,7 @@ func (w *World) authorize(g *group, egress bool, permissions []types.IpPermissio
 	for _, one := range rules {
 		if slices.ContainsFunc(after, one.same) {
 			refused = fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, ALLOW\" already exists", one.peer, strings.ToUpper(one.protocol))
-		} else if err := w.checkQuota(append(slices.Clip(after), one)); err != nil {
+		} else if err := w.checkQuota(append(slices.Clip(after), one), one); err != nil {
 			refused = err
 		}
 		if refused != nil {

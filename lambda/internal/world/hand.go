@@ -53,7 +53,7 @@ func (w *World) Play(hand Hand) string {
 	case hand.Deed == AddRule:
 		port := int32(which % 1000)
 		added := rule{egress: which%2 == 0, protocol: "tcp", from: port, to: port, peer: "198.51.100.0/24", prefix: netip.MustParsePrefix("198.51.100.0/24"), description: "by hand"}
-		if !slices.ContainsFunc(now.rules, added.same) {
+		if !slices.ContainsFunc(now.rules, added.same) && w.checkQuota(append(slices.Clip(now.rules), added), added) == nil {
 			target.set(func(s *state) { s.rules = append(slices.Clone(s.rules), added) })
 		}
 	case hand.Deed == RemoveRule && len(now.rules) > 0:

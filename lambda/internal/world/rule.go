@@ -233,29 +233,35 @@ func (r rule) addTo(list *[]types.IpPermission) {
 // checkQuota counts rules as EC2 does: each direction for itself, IPv4 and IPv6
 // apart; a rule that names a group counts in both, one that names a prefix list as
 // often as the list is heavy (VPC user guide, "Amazon VPC quotas" and "Security
-// group rules").
-func (w *World) checkQuota(rules []rule) error {
+// group rules"). Only where the rule that is added counts is there anything to refuse.
+func (w *World) checkQuota(rules []rule, added rule) error {
 	quota := w.RuleQuota
 	if quota == 0 {
 		quota = defaultRuleQuota
 	}
-	counts := map[[2]bool]int{} // egress, IPv6
-	for _, one := range rules {
-		list, isList := w.lists[one.peer]
-		switch {
-		case isList:
-			counts[[2]bool{one.egress, list.ipv6}] += list.weight
-		case one.prefix.IsValid():
-			counts[[2]bool{one.egress, one.prefix.Addr().Is6()}]++
-		default:
-			counts[[2]bool{one.egress, false}]++
-			counts[[2]bool{one.egress, true}]++
+	for _, ipv6 := range []bool{false, true} {
+		count := 0
+		for _, one := range rules {
+			if one.egress == added.egress {
+				count += w.weight(one, ipv6)
+			}
 		}
-	}
-	for _, count := range counts {
-		if count > quota {
+		if w.weight(added, ipv6) > 0 && count > quota {
 			return fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 		}
 	}
 	return nil
+}
+
+// weight is how often a rule counts in a family.
+func (w *World) weight(r rule, ipv6 bool) int {
+	list, isList := w.lists[r.peer]
+	switch {
+	case isList && list.ipv6 == ipv6:
+		return list.weight
+	case isList, r.prefix.IsValid() && r.prefix.Addr().Is6() != ipv6:
+		return 0
+	default:
+		return 1
+	}
 }
