@@ -133,10 +133,14 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 
 // check is what the function itself does first with the properties.
 func check(template map[string]any) (chain.Spec, error) {
-	if problems := tokens("Tiers", template["Tiers"]); len(problems) > 0 {
-		return chain.Spec{}, problems
-	}
 	known := maps.Clone(template)
+	if template["Tiers"] != nil {
+		stand := standIns{}
+		known["Tiers"] = stand.in("Tiers", "", template["Tiers"])
+		if len(stand.problems) > 0 {
+			return chain.Spec{}, stand.problems
+		}
+	}
 	if id, _ := template["VpcId"].(string); strings.Contains(id, "${Token[") {
 		known["VpcId"] = someVPC
 	}

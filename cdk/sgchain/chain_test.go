@@ -188,6 +188,24 @@ func TestFullTier(t *testing.T) {
 	})
 }
 
+// TestPeersAndTagsKnownLater: groups of other constructs have no ID at synth.
+func TestPeersAndTagsKnownLater(t *testing.T) {
+	stack := newStack(t)
+	other := awscdk.NewCfnParameter(stack, jsii.String("Other"), nil).ValueAsString()
+	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(&Tier{
+		Name: jsii.String("Web"), Tags: &map[string]*string{"Stack": stack.StackName(), "Of": other},
+		Ingress: &[]*Ingress{
+			{Ports: jsii.Strings("443"), Sources: &[]*string{other}, Description: jsii.String("one")},
+			{Ports: jsii.Strings("443"), Sources: &[]*string{awscdk.Fn_ImportValue(jsii.String("Bastion"))}, Description: jsii.String("another")},
+		},
+		EgressTo: &[]*Egress{{Ports: jsii.Strings("443"), Destinations: &[]*string{other}}},
+	}))
+	_, resource := only(t, synth(stack), chain.ResourceType)
+	web := dig[object](dig[[]any](resource, "Properties", "Tiers")[0])
+	equal(t, "tags", web["Tags"], object{"Stack": "Stack", "Of": object{"Ref": "Other"}})
+	equal(t, "sources", dig[any](dig[[]any](web, "Ingress")[1], "Sources"), []any{object{"Fn::ImportValue": "Bastion"}})
+}
+
 // TestResourcesDoNotGrow: a stack has room for a chain, however long it is.
 func TestResourcesDoNotGrow(t *testing.T) {
 	counts := map[int]int{}
@@ -268,8 +286,8 @@ func TestRefusals(t *testing.T) {
 		"all at once": {alb(func(tier *Tier) {
 			tier.Ports, tier.Sources, tier.Egress = jsii.Strings("70000"), jsii.Strings("Albb"), jsii.String("some")
 		}), []string{"Tiers[0].Ports[0]: ", "Tiers[0].Sources[0]: ", "Tiers[0].Egress: "}},
-		"tokens": {alb(func(tier *Tier) { tier.GroupName, tier.Sources = token, &[]*string{token} }), []string{
-			"Tiers[0].GroupName: is known only when the stack is deployed", "Tiers[0].Sources[0]: is known only when the stack is deployed",
+		"tokens": {alb(func(tier *Tier) { tier.GroupName, tier.Ports = token, &[]*string{token} }), []string{
+			"Tiers[0].GroupName: is known only when the stack is deployed", "Tiers[0].Ports[0]: is known only when the stack is deployed",
 		}},
 	}
 	for name, test := range tests {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +16,8 @@ import (
 )
 
 // Tier is one security group of a chain. It takes either Ports and Sources, or
-// Ingress. Its values are concrete: what is known only at deploy time (a token) can
-// not be checked and is refused.
+// Ingress. What is known only at deploy time (a token) may stand among Sources,
+// Destinations and the values of Tags; elsewhere it can not be checked and is refused.
 type Tier struct {
 	// Name is unique in the chain: at most 64 letters and digits, a letter first.
 	// Required.
@@ -291,29 +292,47 @@ func putList(object map[string]any, key string, values *[]*string) {
 	object[key] = list
 }
 
-// tokens finds what is known only at deploy time: the CDK's mark in a text.
-func tokens(path string, value any) chain.Problems {
-	var problems chain.Problems
+// standIns puts values that can be checked in the place of what is known only at deploy
+// time, the CDK's mark in a text: groups for peers, anything for the values of tags.
+// Elsewhere such a text can neither be checked nor stand in a name, and is a problem.
+type standIns struct {
+	problems chain.Problems
+	count    int
+}
+
+func (s *standIns) in(path, key string, value any) any {
 	switch value := value.(type) {
 	case string:
-		if strings.Contains(value, "${Token[") {
-			problems = append(problems, chain.FieldError{
-				Path: path, Problem: "is known only when the stack is deployed (a token); write the value itself",
-			})
+		switch {
+		case !strings.Contains(value, "${Token["):
+			return value
+		case key == "Sources" || key == "Destinations":
+			s.count++
+			return fmt.Sprintf("sg-%08x", s.count)
+		case key == "Tags":
+			return "known later"
 		}
+		s.problems = append(s.problems, chain.FieldError{
+			Path: path, Problem: "is known only when the stack is deployed (a token); write the value itself",
+		})
+		return value
 	case []any:
+		list := make([]any, len(value))
 		for i, entry := range value {
-			problems = append(problems, tokens(path+"["+strconv.Itoa(i)+"]", entry)...)
+			list[i] = s.in(path+"["+strconv.Itoa(i)+"]", key, entry)
 		}
+		return list
 	case map[string]any:
-		keys := make([]string, 0, len(value))
-		for key := range value {
-			keys = append(keys, key)
+		object := map[string]any{}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			inner := name
+			if key == "Tags" {
+				inner = key
+			}
+			object[name] = s.in(path+"."+name, inner, value[name])
 		}
-		slices.Sort(keys)
-		for _, key := range keys {
-			problems = append(problems, tokens(path+"."+key, value[key])...)
-		}
+		return object
+	default:
+		return value
 	}
-	return problems
 }

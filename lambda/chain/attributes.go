@@ -158,6 +158,12 @@ func cut(text string, size int) string {
 	if textSize(text) <= size {
 		return text
 	}
+	// Inside JSON a text takes at least as many bytes as it has.
+	end := min(len(text), max(size, 0))
+	for end > 0 && end < len(text) && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	text = text[:end]
 	for text != "" && textSize(text)+len(mark) > size {
 		_, width := utf8.DecodeLastRuneInString(text)
 		text = text[:len(text)-width]

@@ -13,15 +13,19 @@ type LookUps struct {
 	VPCIDs    []string // whose ranges are wanted, sorted
 	ListIDs   []string // prefix lists named by ID, sorted
 	ListNames []string // prefix lists named by name, sorted
+	GroupIDs  []string // security groups of the own account, sorted
 }
 
 // Empty says whether nothing has to be asked for.
-func (l LookUps) Empty() bool { return len(l.VPCIDs)+len(l.ListIDs)+len(l.ListNames) == 0 }
+func (l LookUps) Empty() bool {
+	return len(l.VPCIDs)+len(l.ListIDs)+len(l.ListNames)+len(l.GroupIDs) == 0
+}
 
 // Wanted lists what the rules of states name and only EC2 knows. Names are taken as
-// they are in a Region: {region} stands for it.
-func Wanted(region string, states ...State) LookUps {
-	vpcs, ids, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
+// they are in a Region: {region} stands for it. Groups of other accounts are not shown to
+// this one.
+func Wanted(region, account string, states ...State) LookUps {
+	vpcs, ids, names, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, state := range states {
 		for _, group := range state.Groups {
 			for _, rule := range group.Rules {
@@ -32,13 +36,17 @@ func Wanted(region string, states ...State) LookUps {
 					ids[rule.Peer.ID] = true
 				case PeerListName:
 					names[listName(rule.Peer.ID, region)] = true
-				case PeerCIDR, PeerGroup, PeerTier, PeerMember:
+				case PeerGroup:
+					if id := strings.TrimPrefix(rule.Peer.ID, account+"/"); !strings.Contains(id, "/") {
+						groups[id] = true
+					}
+				case PeerCIDR, PeerTier, PeerMember:
 				}
 			}
 		}
 	}
 	sorted := func(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
-	return LookUps{VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names)}
+	return LookUps{VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names), GroupIDs: sorted(groups)}
 }
 
 func listName(text, region string) string { return strings.ReplaceAll(text, "{region}", region) }
@@ -58,8 +66,10 @@ type PrefixList struct {
 type Found struct {
 	Account string // the function's own
 	Region  string
-	VPCs    map[string][]netip.Prefix // ranges by VPC ID
+	VPCs    map[string][]netip.Prefix // ranges by VPC ID; one that is not there is missing
 	Lists   []PrefixList
+	// Missing is the groups that were asked for and are not there.
+	Missing map[string]bool
 }
 
 // List is the prefix list of an ID.
@@ -71,8 +81,12 @@ func (f Found) List(id string) (PrefixList, bool) {
 	return f.Lists[place], true
 }
 
-// UnknownPeerError is a peer that the account does not have.
-type UnknownPeerError struct{ Tier, Peer string }
+// UnknownPeerError is a peer that the account does not have: a prefix list, a security
+// group, or the VPC whose ranges are meant.
+type UnknownPeerError struct {
+	Tier, Peer string
+	Kind       PeerKind
+}
 
 func (e *UnknownPeerError) Error() string {
 	return fmt.Sprintf("looking up peer (%s) of tier %s: there is none in this account and Region", e.Peer, e.Tier)
@@ -80,7 +94,14 @@ func (e *UnknownPeerError) Error() string {
 
 // Remedy is one sentence of what to do.
 func (e *UnknownPeerError) Remedy() string {
-	return "Nothing was changed; name a prefix list that is there (aws ec2 describe-managed-prefix-lists), or leave the peer out."
+	switch e.Kind {
+	case PeerVPC:
+		return "Nothing was changed; set VpcId to a VPC of this account and Region."
+	case PeerGroup:
+		return "Nothing was changed; name a security group that is there, write the account before one of another account, or leave the peer out."
+	default:
+		return "Nothing was changed; name a prefix list that is there (aws ec2 describe-managed-prefix-lists), or leave the peer out."
+	}
 }
 
 // Resolve replaces what only EC2 knows: the word vpc by the VPC's ranges, names of
@@ -95,7 +116,13 @@ func (s State) Resolve(found Found) (State, []error) {
 		for _, rule := range group.Rules {
 			peers, known := found.peers(group.VPCID, rule.Peer)
 			if !known {
-				problems = append(problems, &UnknownPeerError{Tier: group.Tier, Peer: listName(rule.Peer.ID, found.Region)})
+				unknown := &UnknownPeerError{Tier: group.Tier, Peer: listName(rule.Peer.ID, found.Region), Kind: rule.Peer.Kind}
+				if rule.Peer.Kind == PeerVPC {
+					unknown.Peer = group.VPCID
+				}
+				if !slices.ContainsFunc(problems, func(other error) bool { return other.Error() == unknown.Error() }) {
+					problems = append(problems, unknown)
+				}
 			}
 			for _, peer := range peers {
 				rule.Peer = peer
@@ -117,7 +144,8 @@ func (f Found) peers(vpcID string, peer Peer) ([]Peer, bool) {
 				peers = append(peers, CIDRPeer(prefix))
 			}
 		}
-		return peers, true // a VPC need not have IPv6
+		_, known := f.VPCs[vpcID]
+		return peers, known // and need not have IPv6
 	case PeerPrefixList:
 		_, known := f.List(peer.ID)
 		return []Peer{peer}, known
@@ -131,7 +159,7 @@ func (f Found) peers(vpcID string, peer Peer) ([]Peer, bool) {
 		return nil, false
 	case PeerGroup:
 		peer.ID = strings.TrimPrefix(peer.ID, f.Account+"/")
-		return []Peer{peer}, true
+		return []Peer{peer}, !f.Missing[peer.ID]
 	case PeerCIDR, PeerTier, PeerMember:
 	}
 	return []Peer{peer}, true

@@ -23,14 +23,15 @@ func asking(tb testing.TB, sources string) chain.State {
 func TestLookUps(t *testing.T) {
 	t.Parallel()
 	state := asking(t, `"vpc", "pl-2", "pl-1", "com.amazonaws.{region}.s3", "com.amazonaws.global.cloudfront.origin-facing", "sg-1", "10.0.0.0/8", "self"`)
-	wanted := chain.Wanted("eu-west-1", state, asking(t, `"pl-1", "pl-3"`))
+	wanted := chain.Wanted("eu-west-1", "123456789012", state, asking(t, `"pl-1", "pl-3", "123456789012/sg-1", "123456789012/sg-2", "999999999999/sg-3"`))
 	if want := (chain.LookUps{
 		VPCIDs: []string{"vpc-1"}, ListIDs: []string{"pl-1", "pl-2", "pl-3"},
 		ListNames: []string{"com.amazonaws.eu-west-1.s3", "com.amazonaws.global.cloudfront.origin-facing"},
+		GroupIDs:  []string{"sg-1", "sg-2"},
 	}); !reflect.DeepEqual(wanted, want) || wanted.Empty() {
 		t.Errorf("got %+v, want %+v", wanted, want)
 	}
-	if none := chain.Wanted("eu-west-1", asking(t, `"internet", "self", "sg-1"`)); !none.Empty() {
+	if none := chain.Wanted("eu-west-1", "123456789012", asking(t, `"internet", "self", "999999999999/sg-1"`)); !none.Empty() {
 		t.Errorf("nothing is to be asked for, got %+v", none)
 	}
 }
@@ -73,6 +74,15 @@ func TestResolve(t *testing.T) {
 	// What is named by its ID may be there in rules; a name alone says nothing.
 	if text := state.String(); !strings.Contains(text, "from pl-2") || strings.Contains(text, "amazonaws") {
 		t.Errorf("got\n%s", text)
+	}
+	gone, problems2 := asking(t, `"vpc", "sg-1"`).Resolve(chain.Found{Missing: map[string]bool{"sg-1": true}})
+	if text := errors.Join(problems2...).Error(); len(problems2) != 2 || !strings.Contains(text, "looking up peer (vpc-1) of tier A") || !strings.Contains(text, "looking up peer (sg-1) of tier A") || len(gone.Groups[0].Rules) != 1 {
+		t.Errorf("got %v and\n%s", problems2, gone)
+	}
+	for _, problem := range problems2 {
+		if unknown, ok := errors.AsType[*chain.UnknownPeerError](problem); !ok || !strings.HasPrefix(unknown.Remedy(), "Nothing was changed; ") || strings.Contains(unknown.Remedy(), "prefix list") {
+			t.Errorf("got %v", problem)
+		}
 	}
 	all := errors.Join(problems...)
 	unknown, ok := errors.AsType[*chain.UnknownPeerError](all)

@@ -103,6 +103,8 @@ func tiersFromJSON(text string) ([]any, error) {
 const (
 	defaultRuleQuota = 60
 	maxRuleQuota     = 1000
+	// maxEntryRules is more than any group can have, of both families together.
+	maxEntryRules = 2 * maxRuleQuota
 )
 
 func (r *reader) ruleQuota(path string, value any) int {
@@ -302,6 +304,11 @@ func (r *reader) rules(path string, direction Direction, traffics []traffic, pee
 	for i, value := range peers {
 		all = append(all, r.sources(index(path, i), value, in)...)
 	}
+	if n := len(traffics) * len(all); n > maxEntryRules {
+		r.problem(path, "is %d peers on %d kinds of ports, %d rules; a group can have at most %d for each direction and family", len(all), len(traffics), n, maxRuleQuota)
+		return nil
+	}
+	there := map[Rule]bool{}
 	for _, traffic := range traffics {
 		served := false
 		for _, source := range all {
@@ -310,9 +317,10 @@ func (r *reader) rules(path string, direction Direction, traffics []traffic, pee
 				continue
 			}
 			served = true
-			if slices.ContainsFunc(rules, func(other Rule) bool { return other.Key() == rule }) {
+			if there[rule] {
 				continue
 			}
+			there[rule] = true
 			from, to := source.name, in.tier
 			if direction == Egress {
 				from, to = to, from

@@ -63,6 +63,12 @@ func (p Plan) UnknownLists(current chain.State, quota Quota) []string {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
+// sum counts rules in both families together.
+func (q Quota) sum(rules []chain.Rule) int {
+	both := q.weigh(rules)
+	return both.v4 + both.v6
+}
+
 // QuotaError is a group that has not room for the rules that it needs.
 type QuotaError struct {
 	Group     chain.Identity
@@ -136,9 +142,12 @@ func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Ident
 			})
 			continue
 		}
-		room := squeeze{quota: quota, step: step, hasMembers: !isNew(step.Group), there: there, coming: step.Rules, going: missing(final, there)}
-		for quota.lacksRoom(room.there, room.coming) != "" {
-			if !room.revoke() && !room.authorize() {
+		room := squeeze{quota: quota, step: step, hasMembers: !isNew(step.Group), there: there, coming: step.Rules, going: missing(final, there), share: shareFlow}
+		byTier := room
+		byTier.share = shareFlowByTier
+		if !room.fit() {
+			// Only now does it count that somebody may live in the groups of two tiers.
+			if room = byTier; !room.fit() {
 				return Plan{}, nil, quota.failure(step, quota.lacksRoom(room.there, room.coming), room.there, room.coming, final)
 			}
 		}
@@ -160,6 +169,18 @@ type squeeze struct {
 	there         []chain.Rule // what the group has by now
 	coming, going []chain.Rule // what is still to come and to go
 	stages        []Step
+	share         func(a, b chain.Rule) bool
+}
+
+// fit finds the stages until there is room for the rest. Every stage has fewer rules left
+// to come or to go than the one before it.
+func (s *squeeze) fit() bool {
+	for s.quota.lacksRoom(s.there, s.coming) != "" {
+		if !s.revoke() && !s.authorize() {
+			return false
+		}
+	}
+	return true
 }
 
 // revoke lets the rules go that share no flow with a rule that is still to come.
@@ -173,25 +194,32 @@ func (s *squeeze) revoke() bool {
 	return true
 }
 
-// authorize lets the fewest rules come after which a rule may go.
+// authorize lets those rules come after which one or more may go: of what there is room
+// for, what makes the most room in the end.
 func (s *squeeze) authorize() bool {
-	var fewest []chain.Rule
+	var best []chain.Rule
+	gain := 0
 	for _, rule := range s.going {
-		if some := s.sharing(rule); s.quota.lacksRoom(s.there, some) == "" && (fewest == nil || len(some) < len(fewest)) {
-			fewest = some
+		some := s.sharing(rule)
+		if len(some) == 0 || s.quota.lacksRoom(s.there, some) != "" {
+			continue
+		}
+		free := slices.DeleteFunc(slices.Clone(s.going), func(other chain.Rule) bool { return len(missing(some, s.sharing(other))) > 0 })
+		if now := s.quota.sum(free) - s.quota.sum(some); best == nil || now > gain {
+			best, gain = some, now
 		}
 	}
-	if len(fewest) == 0 {
+	if best == nil {
 		return false
 	}
-	s.stage(AuthorizeRules, fewest)
-	s.there, s.coming = slices.Concat(s.there, fewest), missing(fewest, s.coming)
+	s.stage(AuthorizeRules, best)
+	s.there, s.coming = slices.Concat(s.there, best), missing(best, s.coming)
 	return true
 }
 
 // sharing lists the rules to come that share a flow with a rule.
 func (s *squeeze) sharing(rule chain.Rule) []chain.Rule {
-	return slices.DeleteFunc(slices.Clone(s.coming), func(other chain.Rule) bool { return !shareFlow(rule, other) })
+	return slices.DeleteFunc(slices.Clone(s.coming), func(other chain.Rule) bool { return !s.share(rule, other) })
 }
 
 func (s *squeeze) stage(action Action, rules []chain.Rule) {
@@ -262,6 +290,14 @@ func (q Quota) failure(step Step, family string, there, coming, final []chain.Ru
 // direction. What is not known counts as shared.
 func shareFlow(a, b chain.Rule) bool { return sharePorts(a, b) && sharePeer(a.Peer, b.Peer) }
 
+// shareFlowByTier says so of members that live in the group of one tier only.
+func shareFlowByTier(a, b chain.Rule) bool {
+	if a.Peer.Kind == chain.PeerMember && b.Peer.Kind == chain.PeerMember && a.Peer.Member.Tier != b.Peer.Member.Tier {
+		return false
+	}
+	return shareFlow(a, b)
+}
+
 func sharePorts(a, b chain.Rule) bool {
 	switch {
 	case a.Protocol == chain.All || b.Protocol == chain.All:
@@ -276,14 +312,10 @@ func sharePorts(a, b chain.Rule) bool {
 }
 
 func sharePeer(a, b chain.Peer) bool {
-	switch {
-	case a.Kind == chain.PeerCIDR && b.Kind == chain.PeerCIDR && a.CIDR.IsValid() && b.CIDR.IsValid():
+	if a.Kind == chain.PeerCIDR && b.Kind == chain.PeerCIDR && a.CIDR.IsValid() && b.CIDR.IsValid() {
 		return a.CIDR.Overlaps(b.CIDR)
-	case a.Kind == chain.PeerMember && b.Kind == chain.PeerMember:
-		return a.Member.Tier == b.Member.Tier
-	default:
-		return true // members have addresses, and lists are not looked into
 	}
+	return true // members have addresses and may be in several groups, and lists are not looked into
 }
 
 // OwnGroups refuses a desired chain that names one of its own groups by ID. The ID would

@@ -69,6 +69,13 @@ func TestFit(t *testing.T) {
 			"is near its quota of 4 rules",
 		},
 		{
+			"what makes the most room comes first",
+			from("10.1.0.0/17", "10.1.128.0/17", "10.2.0.0/17", "10.2.64.0/18", "10.3.0.0/16"), from("10.1.0.0/16", "10.2.0.0/18", "10.2.64.0/19", "10.3.0.0/17", "10.3.128.0/17"),
+			plan.Quota{Rules: 7},
+			"authorize A\n  ingress tcp 443 from 10.1.0.0/16\nrevoke A\n  ingress tcp 443 from 10.1.0.0/17\n  ingress tcp 443 from 10.1.128.0/17\nauthorize A\n  ingress tcp 443 from 10.2.0.0/18\n  ingress tcp 443 from 10.2.64.0/19\nrevoke A\n  ingress tcp 443 from 10.2.0.0/17\n  ingress tcp 443 from 10.2.64.0/18\nauthorize A\n  ingress tcp 443 from 10.3.0.0/17\n  ingress tcp 443 from 10.3.128.0/17\nrevoke A\n  ingress tcp 443 from 10.3.0.0/16\n",
+			"is near its quota of 7 rules",
+		},
+		{
 			"the chain is too large", from("10.1.0.0/16"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"),
 			plan.Quota{Rules: 2},
 			"the chain needs 3 IPv4 rules, and the quota is 2", "",

@@ -107,7 +107,7 @@ type timeIsUpError struct{}
 func (timeIsUpError) Error() string { return "the time for this request is up" }
 
 func (timeIsUpError) Remedy() string {
-	return "Update the stack again: the chain goes on from where it is."
+	return "Try again: the chain goes on from where it is."
 }
 
 // inTime does the work and comes back before the function is ended, whatever the

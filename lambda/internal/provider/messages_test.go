@@ -38,6 +38,7 @@ var problems = []string{
 	`"Tiers": [{"Name": "A", "GroupName": "web"}, {"Name": "B", "GroupName": "WEB"}, {"Name": "C", "GroupName": "sg-c", "Description": "<c>"}]`,
 	`"Tiers": [{"Name": "A", "Description": "` + strings.Repeat("d", 256) + `"}]`,
 	`"Tiers": [{"Name": "A", "Ports": [70000, "90-80", "eighty", "tcp", "icmp/300", "proto/300", "proto/6", ["80"]]}]`,
+	`"Tiers": [{"Name": "A", "Ports": [` + listOf(50, `"%d"`) + `], "Sources": [` + listOf(50, `"10.0.0.%d/32"`) + `]}]`,
 	`"Tiers": [{"Name": "A", "Sources": "internet"}, {"Name": "B", "Ports": 80, "Ingress": [{"Ports": 80}]}]`,
 	`"Tiers": [{"Name": "A", "Ingress": [{"Ports": 80, "Sources": "internet", "Description": "one"}, {"Ports": 80, "Sources": "internet", "Description": "two"}]}]`,
 	`"Tiers": [{"Name": "A", "Ports": ["icmpv6"], "Sources": "10.0.0.0/8"}]`,
@@ -46,6 +47,15 @@ var problems = []string{
 	`"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}, {"Value": "1"}, {"Key": "aws:x", "Value": "1"}, {"Key": "` + strings.Repeat("k", 129) + `", "Value": "1"}, {"Key": "b", "Value": "` + strings.Repeat("v", 257) + `"}]`,
 	`"Tags": {` + many(45) + `}`,
 	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 60), ", ") + `]`,
+}
+
+// listOf writes numbers from 1 in a form, with commas between them.
+func listOf(n int, form string) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(form, i+1))
+	}
+	return strings.Join(all, ", ")
 }
 
 func many(n int) string {
@@ -153,6 +163,12 @@ func situations() []situation {
 		}},
 		{"a prefix list is not there", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "com.amazonaws.{region}.s4"))))
+		}},
+		{"the VPC whose ranges are meant is not there", func(r *rig) string {
+			return reason(r.create(with(properties{"VpcId": "vpc-0a"}, tier("Web", "Ports", 80, "Sources", "vpc"))))
+		}},
+		{"a security group is not there", func(r *rig) string {
+			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "sg-0dead"))))
 		}},
 		{"a group of the chain is named by its ID", func(r *rig) string {
 			old := props(tier("Web"), tier("App", "Ports", 80))

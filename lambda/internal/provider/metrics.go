@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -36,7 +37,7 @@ func measure(log *slog.Logger, event protocol.Event, result outcome, delivered b
 		Namespace: namespace, Dimensions: [][]string{{operation}},
 		Metrics: []metric{{"Duration", "Milliseconds"}, {"Failures", "Count"}, {"Undelivered", "Count"}, {"Writes", "Count"}},
 	}}}
-	log.Info("metrics", slog.Any("_aws", format), slog.String(operation, string(event.RequestType)),
+	log.Info("metrics", slog.Any("_aws", format), slog.String(operation, cmp.Or(string(event.RequestType), "Unknown")),
 		slog.Int64("Duration", took.Milliseconds()), slog.Int("Failures", one(result.err != nil)),
 		slog.Int("Undelivered", one(!delivered)), slog.Int64("Writes", result.writes))
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/internal/world"
 )
@@ -69,7 +72,9 @@ func TestUnknownPeers(t *testing.T) {
 		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a", "com.amazonaws.{region}.s4", "internet"}))),
 			"looking up peer (pl-0a) of tier Web: there is none", "looking up peer (com.amazonaws.us-east-1.s4) of tier Web", "Nothing was changed")
 		r.fails(r.create(with(properties{"VpcId": "vpc-0fedcba9876543210"}, tier("Web", "Ports", 443, "Sources", []any{"vpc"}))),
-			"describing VPCs (vpc-0fedcba9876543210): InvalidVpcID.NotFound", "Set VpcId to a VPC of this account and Region")
+			"looking up peer (vpc-0fedcba9876543210) of tier Web: there is none", "set VpcId to a VPC of this account and Region")
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"sg-0dead", "999999999999/sg-0beef", r.world.GroupID("default")}))),
+			"looking up peer (sg-0dead) of tier Web: there is none", "name a security group that is there")
 		if r.world.Writes() != 0 {
 			t.Errorf("it wrote: %v", r.world.Calls())
 		}
@@ -78,6 +83,8 @@ func TestUnknownPeers(t *testing.T) {
 		first := r.succeeds(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a"}))))
 		gone := props(tier("Web", "Ports", 443, "Sources", []any{"com.amazonaws.{region}.s4"}))
 		r.succeeds(r.update(first.PhysicalResourceID, props(tier("Web", "Ports", 443)), gone))
+		elsewhere := with(properties{"VpcId": "vpc-0fedcba9876543210"}, tier("Web", "Ports", 443, "Sources", []any{"vpc"}))
+		r.succeeds(r.rollback(first.PhysicalResourceID, props(tier("Web", "Ports", 443)), elsewhere))
 	})
 }
 
@@ -206,6 +213,36 @@ func TestOrphans(t *testing.T) {
 			t.Errorf("the last call is %s", last)
 		}
 		r.succeeds(r.destroy(fourth.PhysicalResourceID, two))
+	})
+}
+
+// TestOrphansThatCannotGo: one that somebody else's group names does not keep the others.
+func TestOrphansThatCannotGo(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		one := props(tier("A", "Ports", 80), tier("B", "Ports", 80), tier("C", "Ports", 80), tier("D", "Ports", 80))
+		two, three := props(tier("E")), props(tier("E", "Ports", 80))
+		first := r.succeeds(r.create(one))
+		second := r.succeeds(r.update(first.PhysicalResourceID, two, one)) // and no cleanup comes
+		stranger, held := r.world.Client("stranger"), attribute(first, "D")
+		theirs, err := stranger.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("theirs"), Description: aws.String("d"), VpcId: aws.String(vpcID)})
+		if err == nil {
+			_, err = stranger.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: theirs.GroupId, IpPermissions: []types.IpPermission{{
+				IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &held}},
+			}}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
+		warning, _ := third.Data["Warnings"].(string)
+		if !strings.Contains(warning, held) || strings.Count(warning, "left over") != 1 || !strings.Contains(warning, "no group of somebody else names it") {
+			t.Errorf("the warning is %q", warning)
+		}
+		for _, tier := range []string{"A", "B", "C"} {
+			if r.world.Tag(attribute(first, tier), "sgchain:tier") != "" {
+				t.Errorf("the group of %s is still there", tier)
+			}
+		}
 	})
 }
 

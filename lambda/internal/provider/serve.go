@@ -194,7 +194,9 @@ func (r *run) oldChain() chain.State {
 func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
 	resource := protocol.Resource(r.event)
 	region, account := protocol.Place(r.event)
-	found, err := r.edge.LookUp(ctx, chain.Wanted(region, want.Chains.New, want.Chains.Old))
+	wanted := chain.Wanted(region, account, want.Chains.New, want.Chains.Old)
+	wanted.GroupIDs = chain.Wanted(region, account, want.Chains.New).GroupIDs // those of the old chain may be gone
+	found, err := r.edge.LookUp(ctx, wanted)
 	if err != nil {
 		return err
 	}
@@ -242,7 +244,7 @@ func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Rea
 		if slices.Contains(doomed, identity) && !slices.Contains(left, identity) {
 			continue
 		}
-		warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes with the next update once no network interface uses it, or when the chain is deleted",
+		warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes with the next update once no network interface uses it and no group of somebody else names it, or when the chain is deleted",
 			observed.GroupIDs[identity], identity.Tier))
 	}
 	return warnings

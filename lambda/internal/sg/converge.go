@@ -45,7 +45,7 @@ func (e *DriftError) Error() string {
 
 // Remedy is one sentence of what to do.
 func (e *DriftError) Remedy() string {
-	return "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and update the stack again."
+	return "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and try again."
 }
 
 // LaggingError is a chain whose groups EC2 does not show in full.
@@ -57,7 +57,7 @@ func (e *LaggingError) Error() string {
 
 // Remedy is one sentence of what to do.
 func (e *LaggingError) Remedy() string {
-	return "Update the stack again; if it stays so, look whether somebody removed the sgchain tags of a group."
+	return "Try again; if it stays so, look whether somebody removed the sgchain tags of a group."
 }
 
 // NameTakenError is a group that cannot be created because of its name.

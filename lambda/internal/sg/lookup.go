@@ -3,7 +3,9 @@ package sg
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +31,12 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 			})
 		}
 	}
+	if len(wanted.GroupIDs) > 0 {
+		tasks = append(tasks, func() (err error) {
+			found.Missing, err = e.lookUpGroups(ctx, wanted.GroupIDs)
+			return err
+		})
+	}
 	lists("prefix-list-id", wanted.ListIDs, &byID)
 	lists("prefix-list-name", wanted.ListNames, &byName)
 	err := parallel(tasks)
@@ -51,12 +59,30 @@ func (e *Edge) lookUpVPCs(ctx context.Context, ids []string, into map[string][]n
 			into[aws.ToString(vpc.VpcId)] = ranges
 		}
 	}
-	for _, id := range ids {
-		if len(into[id]) == 0 {
-			return &CallError{Doing: "describing VPCs (" + id + ")", Err: missingVPCError{id}}
+	return nil
+}
+
+// lookUpGroups finds out which groups are not there. One that was made just before this
+// request may not be shown yet, so it takes some time to say so.
+func (e *Edge) lookUpGroups(ctx context.Context, ids []string) (missing map[string]bool, err error) {
+	lag := lagging{}
+	for {
+		groups, err := e.describe(ctx, filter("group-id", ids...))
+		if err != nil {
+			return nil, &CallError{Doing: "describing security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+		}
+		missing = map[string]bool{}
+		for _, id := range ids {
+			missing[id] = !slices.ContainsFunc(groups, func(group types.SecurityGroup) bool { return aws.ToString(group.GroupId) == id })
+		}
+		maps.DeleteFunc(missing, func(_ string, is bool) bool { return !is })
+		if len(missing) == 0 || !lag.patient() {
+			return missing, nil
+		}
+		if err := lag.wait(ctx); err != nil {
+			return nil, err
 		}
 	}
-	return nil
 }
 
 // rangesOf lists the ranges that a VPC has now; one that is being taken away counts no
@@ -86,13 +112,6 @@ func rangesOf(vpc types.Vpc) ([]netip.Prefix, error) {
 	}
 	return ranges, nil
 }
-
-// missingVPCError is what EC2 says in other calls.
-type missingVPCError struct{ id string }
-
-func (e missingVPCError) Error() string        { return e.ErrorMessage() }
-func (e missingVPCError) ErrorCode() string    { return codeVPCNotFound }
-func (e missingVPCError) ErrorMessage() string { return "The vpc ID '" + e.id + "' does not exist" }
 
 func (e *Edge) lookUpLists(ctx context.Context, name string, values []string) ([]chain.PrefixList, error) {
 	var lists []chain.PrefixList

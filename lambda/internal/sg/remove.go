@@ -72,7 +72,7 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 		if len(blockers) == 0 {
 			for _, batch := range batches {
 				var tried []chain.Identity
-				tried, err = e.removeOnce(ctx, observed, batch, tierOrder)
+				tried, err = e.removeOnce(ctx, observed, batch, tierOrder, false)
 				observed = observed.without(tried)
 				if err != nil {
 					break
@@ -109,7 +109,8 @@ func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []cha
 	if len(unused) == 0 {
 		return doomed, nil
 	}
-	gone, err := e.removeOnce(ctx, observed, unused, tierOrder)
+	// One that cannot go must not keep the others.
+	gone, err := e.removeOnce(ctx, observed, unused, tierOrder, true)
 	return slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(gone, identity) }), err
 }
 
@@ -126,28 +127,13 @@ func (o Observed) without(gone []chain.Identity) Observed {
 // removeOnce deletes groups in two waves, the tiers by the parity of their place
 // from the end, so that nearly half of the rules between them go with their
 // group. A rule that names a group is revoked first where its own group is not
-// gone by then. EC2 lets a group go that is named only by itself. It returns the
+// gone by then; where each group is for itself, always, and then one that cannot go does
+// not keep the others. EC2 lets a group go that is named only by itself. It returns the
 // groups that were deleted, or that EC2 did not know.
-func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string) ([]chain.Identity, error) {
+func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string, each bool) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
 	wave := waves(doomed, tierOrder)
-	var revoke plan.Plan
-	for _, group := range observed.State.Groups {
-		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-			var rules []chain.Rule
-			for _, rule := range group.Rules {
-				target, isDoomed := wave[rule.Peer.Member]
-				holder, goes := wave[group.Identity]
-				inTime := goes && holder < target
-				if rule.Direction == direction && rule.Peer.Kind == chain.PeerMember && isDoomed && rule.Peer.Member != group.Identity && !inTime {
-					rules = append(rules, rule)
-				}
-			}
-			if len(rules) > 0 {
-				revoke.Steps = append(revoke.Steps, plan.Step{Phase: plan.Revoke, Action: plan.RevokeRules, Group: group.Identity, Direction: direction, Rules: rules})
-			}
-		}
-	}
+	revoke := rulesInTheWay(observed.State, wave, each)
 	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.String("plan", revoke.String()))
 	if err := run.apply(ctx, revoke); err != nil {
 		return nil, err
@@ -162,6 +148,7 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain
 		}
 		return all
 	}
+	var failed error
 	for _, turn := range []int{0, 1} {
 		var tasks []func() error
 		for i, identity := range doomed {
@@ -174,10 +161,35 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain
 			}
 		}
 		if err := parallel(tasks); err != nil {
-			return gone(), err
+			failed = errors.Join(failed, err)
+			if !each || !IsDependencyViolation(err) {
+				break
+			}
 		}
 	}
-	return gone(), nil
+	return gone(), failed
+}
+
+// rulesInTheWay is the plan that revokes what names the groups to delete.
+func rulesInTheWay(state chain.State, wave map[chain.Identity]int, each bool) plan.Plan {
+	var revoke plan.Plan
+	for _, group := range state.Groups {
+		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
+			var rules []chain.Rule
+			for _, rule := range group.Rules {
+				target, isDoomed := wave[rule.Peer.Member]
+				holder, goes := wave[group.Identity]
+				inTime := goes && holder < target && !each
+				if rule.Direction == direction && rule.Peer.Kind == chain.PeerMember && isDoomed && rule.Peer.Member != group.Identity && !inTime {
+					rules = append(rules, rule)
+				}
+			}
+			if len(rules) > 0 {
+				revoke.Steps = append(revoke.Steps, plan.Step{Phase: plan.Revoke, Action: plan.RevokeRules, Group: group.Identity, Direction: direction, Rules: rules})
+			}
+		}
+	}
+	return revoke
 }
 
 // waves says for each group to delete whether it goes first (0) or second (1).
