@@ -30,9 +30,9 @@ type SecurityGroupChainProps struct {
 	// Tiers is the chain, outermost first. Default: Alb, open to the internet on 80
 	// and 443, and Fargate, open to Alb on 6060.
 	Tiers *[]*Tier
-	// Provider is what serves the chain, of the same stack.
+	// Provider is what serves the chain: one of the same stack, or a shared one.
 	// Default: one that all chains of the stack share.
-	Provider Provider
+	Provider IProvider
 	// IPv6 says that "internet", "vpc" and the egress "all" mean IPv6 as well as IPv4.
 	IPv6 *bool
 	// RuleQuota is how many rules a group may have for each direction and family of
@@ -113,8 +113,8 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	switch {
 	case server == nil:
 		server = singleton(stack)
-	case *awscdk.Stack_Of(server).Node().Addr() != *stack.Node().Addr():
-		panic(fmt.Errorf("creating %s (%s): its provider is of another stack (%s), and a provider may read and change only what is of its own; make one in this stack",
+	case !server.Shared() && *awscdk.Stack_Of(server).Node().Addr() != *stack.Node().Addr():
+		panic(fmt.Errorf("creating %s (%s): its provider is of another stack (%s) and serves only that; set Shared there, or leave Provider out here",
 			chain.ResourceType, *c.Node().Path(), *server.Node().Path()))
 	}
 	// The ID Default leaves the construct's own ID as the logical ID, which the names

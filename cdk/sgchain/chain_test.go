@@ -327,6 +327,40 @@ func TestProviderOfAnotherStack(t *testing.T) {
 	}
 }
 
+// TestSharedProvider: a stack of the same app, and one that names the provider by
+// its token.
+func TestSharedProvider(t *testing.T) {
+	stack := newStack(t)
+	var app awscdk.App
+	jsii.UnsafeCast(stack.Node().Root(), &app)
+	server := NewProvider(stack, jsii.String("Provider"), &ProviderProps{Shared: jsii.Bool(true)})
+	neighbor := awscdk.NewStack(app, jsii.String("Neighbor"), nil)
+	props := anyVpc()
+	props.Provider = server
+	NewSecurityGroupChain(neighbor, jsii.String("Chain"), props)
+	stranger := awscdk.NewStack(app, jsii.String("Stranger"), nil)
+	props.Provider = Provider_FromServiceToken(stranger, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
+	NewSecurityGroupChain(stranger, jsii.String("Chain"), props)
+
+	functionID, _ := only(t, synth(stack), "AWS::Lambda::Function")
+	resources := synth(neighbor)
+	_, resource := only(t, resources, chain.ResourceType)
+	if token := text(t, dig[any](resource, "Properties", "ServiceToken")); countOf(resources) != 1 || !strings.Contains(token, "ExportsOutputFnGetAtt"+functionID+"Arn") {
+		t.Errorf("the neighbor: got %d resources and the token %s, want the chain alone and the export of %s", countOf(resources), token, functionID)
+	}
+	if depends := *neighbor.Dependencies(); len(depends) != 1 || *depends[0].StackName() != "Stack" {
+		t.Errorf("the neighbor depends on %d stacks, want the provider's", len(depends))
+	}
+	_, resource = only(t, synth(stranger), chain.ResourceType)
+	equal(t, "the stranger's token", dig[any](resource, "Properties", "ServiceToken"), object{"Fn::ImportValue": "Token"})
+	err := panics(t, func() {
+		Provider_FromServiceToken(awscdk.NewStack(nil, jsii.String("Stranger"), nil), jsii.String("Empty"), jsii.String(""))
+	})
+	if want := "Stranger/Empty): serviceToken is missing"; !strings.Contains(err.Error(), want) {
+		t.Errorf("error: got %q, want one that says %q", err, want)
+	}
+}
+
 func TestForeignSingleton(t *testing.T) {
 	stack := newStack(t)
 	constructs.NewConstruct(stack, jsii.String(singletonID))

@@ -20,28 +20,39 @@ type ProviderProps struct {
 	// Default: build/lambda.zip in the app's folder, which must be there and must be
 	// built for Architecture.
 	Code awslambda.Code
+	// Shared says that chains of other stacks of the account and Region may use the
+	// provider too: its function may then read the status of every stack there, and
+	// change the groups that it made for any of them. Default: its own stack only.
+	Shared *bool
 	// LogRetention is how long the function's log is kept. The log goes with the
 	// stack. Default: one month.
 	LogRetention awslogs.RetentionDays
 }
 
-// Provider is the function that serves the chains of its stack, with a role and a
-// log group of its own. The role lets it change only security groups that it made
-// for this stack.
-type Provider interface {
+// IProvider is what a chain needs to know of its provider.
+type IProvider interface {
 	constructs.Construct
+	// ServiceToken is what a custom resource names its provider by.
+	ServiceToken() *string
+	// Shared tells whether it serves chains of other stacks than its own.
+	Shared() bool
+}
+
+// Provider is the function that serves chains, with a role and a log group of its
+// own. The role lets it change only security groups that it made itself.
+type Provider interface {
+	IProvider
 	// Function is what CloudFormation invokes.
 	Function() awslambda.Function
 	// Role is what the function runs as.
 	Role() awsiam.Role
 	// LogGroup is where the function says what it did.
 	LogGroup() awslogs.LogGroup
-	// ServiceToken is what a custom resource names its provider by.
-	ServiceToken() *string
 }
 
 type provider struct {
 	constructs.Construct
+	shared   bool
 	function awslambda.Function
 	role     awsiam.Role
 	logGroup awslogs.LogGroup
@@ -53,7 +64,7 @@ func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) P
 	if props == nil {
 		props = &ProviderProps{}
 	}
-	p := &provider{}
+	p := &provider{shared: props.Shared != nil && *props.Shared}
 	// As an override, so that a provider can be handed to the CDK as the construct
 	// that it is.
 	constructs.NewConstruct_Override(p, scope, id)
@@ -78,7 +89,7 @@ func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) P
 		Retention:     retention,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	p.role = newRole(p, p.logGroup)
+	p.role = newRole(p, p.logGroup, p.shared)
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:  jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
@@ -106,12 +117,34 @@ func (p *provider) Function() awslambda.Function { return p.function }
 func (p *provider) Role() awsiam.Role            { return p.role }
 func (p *provider) LogGroup() awslogs.LogGroup   { return p.logGroup }
 func (p *provider) ServiceToken() *string        { return p.function.FunctionArn() }
+func (p *provider) Shared() bool                 { return p.shared }
+
+// importedProvider is one of another app or template.
+type importedProvider struct {
+	constructs.Construct
+	token *string
+}
+
+// Provider_FromServiceToken is a shared provider that another app or template has
+// made, by the ARN of its function: mostly an export or a parameter. The function must be
+// of the account and Region of the chains.
+func Provider_FromServiceToken(scope constructs.Construct, id, serviceToken *string) IProvider { //nolint:revive,staticcheck // the CDK's form of a static method
+	p := &importedProvider{token: serviceToken}
+	constructs.NewConstruct_Override(p, scope, id)
+	if serviceToken == nil || *serviceToken == "" {
+		panic(fmt.Errorf("importing provider (%s): serviceToken is missing; it is the ARN of the provider's function", *p.Node().Path()))
+	}
+	return p
+}
+
+func (p *importedProvider) ServiceToken() *string { return p.token }
+func (p *importedProvider) Shared() bool          { return true }
 
 // singletonID is the provider that chains without one share in their stack.
 const singletonID = "SecurityGroupChainProvider"
 
 // singleton finds the provider that an earlier chain made in the stack, or makes it.
-func singleton(stack awscdk.Stack) Provider {
+func singleton(stack awscdk.Stack) IProvider {
 	found := stack.Node().TryFindChild(jsii.String(singletonID))
 	if found == nil {
 		return NewProvider(stack, jsii.String(singletonID), nil)

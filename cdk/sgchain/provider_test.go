@@ -109,6 +109,28 @@ func TestRole(t *testing.T) {
 	}
 }
 
+// TestSharedRole: a shared provider may read every stack's status, and no more than
+// that is different.
+func TestSharedRole(t *testing.T) {
+	statementsOf := func(props *ProviderProps) map[string]any {
+		stack := newStack(t)
+		NewProvider(stack, jsii.String("Provider"), props)
+		_, role := only(t, synth(stack), "AWS::IAM::Role")
+		found := map[string]any{}
+		for _, value := range dig[[]any](dig[object](dig[[]any](role, "Properties", "Policies")[0], "PolicyDocument"), "Statement") {
+			found[dig[string](value, "Sid")] = value
+		}
+		return found
+	}
+	own, shared := statementsOf(nil), statementsOf(&ProviderProps{Shared: jsii.Bool(true)})
+	equal(t, "what a provider of its own reads", dig[any](own["ReadStack"], "Resource"), object{"Ref": "AWS::StackId"})
+	equal(t, "what a shared provider reads", dig[any](shared["ReadStack"], "Resource"),
+		object{"Fn::Sub": "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/*"})
+	delete(own, "ReadStack")
+	delete(shared, "ReadStack")
+	equal(t, "the other statements", shared, own)
+}
+
 // checkWrites looks for a write that is not pinned to what this provider owns.
 func checkWrites(t *testing.T, policy object) {
 	t.Helper()

@@ -18,6 +18,9 @@ const (
 	// anything is for actions that take no resource.
 	anything = "*"
 	thisID   = "${AWS::StackId}"
+	// ownStacks stands for the stacks that the provider serves.
+	ownStacks  = "stacks"
+	everyStack = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/*"
 	// ownLogGroup stands for the function's log group.
 	ownLogGroup = "log group"
 
@@ -121,8 +124,8 @@ var statements = []statement{
 		}, resources: []string{anything},
 	},
 	{
-		sid:     "ReadOwnStack",
-		actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}, resources: []string{thisID},
+		sid:     "ReadStack",
+		actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}, resources: []string{ownStacks},
 	},
 	{
 		sid:     "WriteOwnLog",
@@ -143,26 +146,32 @@ func Actions() []string {
 
 // newRole gives the role its policy inline: a policy beside it could be deleted
 // before the Delete event has been served.
-func newRole(scope constructs.Construct, logGroup awslogs.LogGroup) awsiam.Role {
+func newRole(scope constructs.Construct, logGroup awslogs.LogGroup, shared bool) awsiam.Role {
+	stacks := thisID
+	if shared {
+		stacks = everyStack
+	}
+	known := map[string]*string{ownLogGroup: logGroup.LogGroupArn(), ownStacks: substitute(stacks)}
 	document := awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 		// One statement for each reason stays readable.
 		Minimize: jsii.Bool(false),
 	})
 	for _, statement := range statements {
-		document.AddStatements(statement.policy(logGroup))
+		document.AddStatements(statement.policy(known))
 	}
 	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description:    jsii.String("Lets the function of Custom::SecurityGroupChain change the security groups of this stack's chains"),
+		Description:    jsii.String("Lets the function of Custom::SecurityGroupChain change the security groups that it made"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"SecurityGroupChain": document},
 	})
 }
 
-func (s statement) policy(logGroup awslogs.LogGroup) awsiam.PolicyStatement {
+// policy takes the resources that differ from provider to provider by their names.
+func (s statement) policy(known map[string]*string) awsiam.PolicyStatement {
 	resources := make([]*string, 0, len(s.resources))
 	for _, resource := range s.resources {
-		if resource == ownLogGroup {
-			resources = append(resources, logGroup.LogGroupArn())
+		if own, isKnown := known[resource]; isKnown {
+			resources = append(resources, own)
 			continue
 		}
 		resources = append(resources, substitute(resource))
