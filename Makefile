@@ -5,6 +5,7 @@ ARCH ?= arm64
 PYTHON ?= python3
 HISTORIES ?= 20000
 SEED ?= 1
+STACK ?= SecurityGroupChain
 
 TOOLS := build/tools
 PACKAGES := ./lambda/... ./cdk/...
@@ -24,13 +25,14 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down test check soak counts mutants build size lint fmt clean
+.PHONY: help demo demo-update demo-down deploy destroy smoke test check soak counts mutants build size lint fmt clean
 .PHONY: prerequisites formatted vet unit coverage sizes end-to-end
 
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-	@printf '\nmake build takes ARCH=amd64 or ARCH=arm64 (default), make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
+	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy and make destroy STACK=name, make deploy\n'
+	@printf 'TIERS=json and YES=1 (no question), make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
 
 demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
 	@$(TOOLS)/demo up
@@ -40,6 +42,23 @@ demo-update: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/
 
 demo-down: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/demo ## Destroy it, show that nothing is left, stop the emulator
 	@$(TOOLS)/demo down
+
+CDK = $(TOOLS)/node_modules/.bin/cdk --no-notices --output build/cdk.out
+
+deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your account, ask, and deploy (VPC=vpc-..., credentials as for the AWS CLI)
+	@case '$(VPC)' in vpc-*|new) ;; *) echo "VPC is '$(VPC)': write make deploy VPC=vpc-0123456789abcdef0, or VPC=new for a small VPC of its own" >&2; exit 2;; esac
+	@$(CDK) diff '$(STACK)' $(SETTINGS)
+	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' '$(STACK)'; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
+	@$(CDK) deploy '$(STACK)' $(SETTINGS) --require-approval never
+
+destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
+	@$(CDK) destroy '$(STACK)' $(SETTINGS) $(if $(YES),--force)
+
+# What the app is told. A destroy needs no VPC, and the app asks for one.
+SETTINGS = -c 'stackName=$(STACK)' -c 'vpcId=$(or $(VPC),new)' -c 'arch=$(ARCH)' $(if $(TIERS),-c 'tiers=$(TIERS)')
+
+smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
+	go run ./lambda/internal/stand/smoke -vpc '$(VPC)'
 
 test: prerequisites formatted vet lint unit coverage soak sizes end-to-end ## Prove everything that can be proven on one machine
 	@printf '\nmake test: everything passed\n'

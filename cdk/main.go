@@ -3,7 +3,7 @@
 //
 //	npx cdk deploy -c vpcId=vpc-0123456789abcdef0
 //
-// Context it reads: vpcId (an ID, or "new"), arch (arm64 or amd64, what the function
+// Context it reads: stackName (default SecurityGroupChain), vpcId (an ID, or "new"), arch (arm64 or amd64, what the function
 // runs on), tiers (the chain, as the JSON list of the property Tiers).
 package main
 

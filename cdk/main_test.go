@@ -28,7 +28,7 @@ func read(context map[string]any) (settings, error) {
 
 func TestSettings(t *testing.T) {
 	s, err := read(map[string]any{"vpcId": "vpc-0abc"})
-	if err != nil || s.vpcID != "vpc-0abc" || s.architecture != "arm64" || s.tiers != nil {
+	if err != nil || s.vpcID != "vpc-0abc" || s.architecture != "arm64" || s.tiers != nil || s.stackName != "SecurityGroupChain" {
 		t.Errorf("an ID alone: got %+v, error %v", s, err)
 	}
 	for name, tiers := range map[string]any{
@@ -51,6 +51,7 @@ func TestSettingsRefused(t *testing.T) {
 		context map[string]any
 		want    string
 	}{
+		"stack name":       {map[string]any{"vpcId": "new", "stackName": "my stack"}, `stackName "my stack" is no stack name: write -c stackName=Shop`},
 		"no VPC":           {nil, "vpcId is missing: write -c vpcId=vpc-0123456789abcdef0"},
 		"empty VPC":        {map[string]any{"vpcId": ""}, `vpcId "" is not a VPC ID`},
 		"VPC name":         {map[string]any{"vpcId": "production"}, `vpcId "production" is not a VPC ID: write -c vpcId=vpc-0123456789abcdef0, or -c vpcId=new`},
@@ -126,7 +127,7 @@ var provider = map[string]int{
 }
 
 func TestStackInVpcThatIsThere(t *testing.T) {
-	template, manifest := synth(t, settings{vpcID: "vpc-0abc", architecture: "arm64"})
+	template, manifest := synth(t, settings{stackName: "Shop", vpcID: "vpc-0abc", architecture: "arm64"})
 	if types := typesOf(template); !maps.Equal(types, provider) {
 		t.Errorf("resources: got %v, want %v", types, provider)
 	}
@@ -147,7 +148,7 @@ func TestStackWithNewVpc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, manifest := synth(t, settings{vpcID: newVPC, architecture: "amd64", tiers: tiers})
+	template, manifest := synth(t, settings{stackName: "Shop", vpcID: newVPC, architecture: "amd64", tiers: tiers})
 	want := maps.Clone(provider)
 	maps.Copy(want, map[string]int{
 		"AWS::EC2::VPC": 1, "AWS::EC2::Subnet": 2, "AWS::EC2::RouteTable": 2, "AWS::EC2::SubnetRouteTableAssociation": 2,

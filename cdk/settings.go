@@ -14,10 +14,15 @@ import (
 // newVPC is the value of vpcId that asks for a VPC.
 const newVPC = "new"
 
-var vpcID = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
+var (
+	vpcID = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
+	// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html
+	stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,127}$`)
+)
 
 // settings is what the app was told by -c, checked.
 type settings struct {
+	stackName    string
 	vpcID        string // or newVPC
 	architecture string // as Go names it
 	tiers        *[]*sgchain.Tier
@@ -26,7 +31,13 @@ type settings struct {
 // readSettings takes settings from the app's context, where each is text after -c
 // and any JSON value in cdk.json.
 func readSettings(lookUp func(key string) any) (settings, error) {
-	s := settings{architecture: bootstrap.Architectures()[0]}
+	s := settings{architecture: bootstrap.Architectures()[0], stackName: defaultStackName}
+	if value := lookUp("stackName"); value != nil {
+		s.stackName = fmt.Sprint(value)
+	}
+	if !stackName.MatchString(s.stackName) {
+		return settings{}, fmt.Errorf("stackName %q is no stack name: write -c stackName=Shop, letters, digits and hyphens, a letter first, at most 128", s.stackName)
+	}
 	switch value := lookUp("vpcId").(type) {
 	case nil:
 		return settings{}, errors.New("vpcId is missing: write -c vpcId=vpc-0123456789abcdef0, the VPC that the security groups belong to, or -c vpcId=new for a new one")

@@ -10,12 +10,12 @@ import (
 	"sgchain/cdk/sgchain"
 )
 
-const stackName = "SecurityGroupChain"
+const defaultStackName = "SecurityGroupChain"
 
 // newStack has no environment of its own: it deploys to wherever the CLI's
 // credentials lead, and synth looks nothing up.
 func newStack(scope constructs.Construct, s settings) awscdk.Stack {
-	stack := awscdk.NewStack(scope, jsii.String(stackName), &awscdk.StackProps{
+	stack := awscdk.NewStack(scope, jsii.String(s.stackName), &awscdk.StackProps{
 		Description: jsii.String("A chain of security groups, each open to exactly the tier before it"),
 	})
 	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{

@@ -39,17 +39,18 @@ func homes() map[string][]string {
 // import nothing of it. Imports go downhill only.
 func walls() map[string][]string {
 	return map[string][]string{
-		"lambda":                     {"lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
-		"lambda/plan":                {"lambda/chain"},
-		"lambda/internal/sg":         {"lambda/chain", "lambda/plan", "lambda/internal/guard"},
-		"lambda/internal/fence":      {"lambda/chain", "lambda/internal/guard"},
-		"lambda/internal/protocol":   {"lambda/chain"},
-		"lambda/internal/provider":   {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/guard"},
-		"lambda/internal/clients":    {"lambda/internal/sg"},
-		"lambda/internal/lifecycle":  {"lambda/internal/world"},
-		"lambda/internal/stand":      {"lambda/chain", "lambda/plan", "cdk/internal"},
-		"lambda/internal/stand/demo": {"lambda/chain", "lambda/plan", "lambda/internal/stand", "cdk/internal"},
-		"cdk":                        {"lambda/chain", "lambda/plan", "cdk"},
+		"lambda":                      {"lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
+		"lambda/plan":                 {"lambda/chain"},
+		"lambda/internal/sg":          {"lambda/chain", "lambda/plan", "lambda/internal/guard"},
+		"lambda/internal/fence":       {"lambda/chain", "lambda/internal/guard"},
+		"lambda/internal/protocol":    {"lambda/chain"},
+		"lambda/internal/provider":    {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/guard"},
+		"lambda/internal/clients":     {"lambda/internal/sg"},
+		"lambda/internal/lifecycle":   {"lambda/internal/world"},
+		"lambda/internal/stand":       {"lambda/chain", "lambda/plan", "cdk/internal"},
+		"lambda/internal/stand/smoke": {"lambda/internal/stand"},
+		"lambda/internal/stand/demo":  {"lambda/chain", "lambda/plan", "lambda/internal/stand", "cdk/internal"},
+		"cdk":                         {"lambda/chain", "lambda/plan", "cdk"},
 	}
 }
 

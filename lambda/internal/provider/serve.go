@@ -277,13 +277,23 @@ func (r *run) remove(ctx context.Context) error {
 		r.log.Warn("the fence only logs", slog.String("over", err.Error()), slog.String("scope", scope.String()))
 	}
 	chosen := scope
-	r.log.Info("delete", slog.String("scope", chosen.String()), slog.String("reading", reading.String()))
+	r.log.Info("delete", slog.String("scope", chosen.String()), slog.String("propertiesId", r.propertiesID()))
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(judge), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
 	return r.edge.Remove(ctx, observed, func(state chain.State) [][]chain.Identity {
 		return doomed(state, chosen, r.event.PhysicalResourceID)
 	}, chain.TierNames(r.event.ResourceProperties))
+}
+
+// propertiesID is the physical ID that the properties of a Delete would give, for the log
+// alone: whether they are those of the old chain or of the new one is not documented.
+func (r *run) propertiesID() string {
+	spec, err := chain.Parse(r.event.ResourceProperties, anyAnswerBytes)
+	if err != nil {
+		return "none: " + err.Error()
+	}
+	return chain.PhysicalID(protocol.Resource(r.event), spec.Identities())
 }
 
 // doomed picks the groups that a Delete removes, in turns: those of other
@@ -329,7 +339,7 @@ func (r *run) look(ctx context.Context, over func(fence.Reading) error, also fun
 	if err != nil || (!odd(observed) && !fence.OlderMayRun(r.request, reading)) {
 		return reading, observed, err
 	}
-	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle), slog.String("reading", reading.String()))
+	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle))
 	timer := time.NewTimer(fence.Settle)
 	defer timer.Stop()
 	select {
@@ -358,6 +368,7 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also
 	if err != nil {
 		return reading, observed, errors.Join(&statusError{err}, context.Cause(ctx))
 	}
+	r.log.Info("status", slog.String("reading", reading.String()))
 	if reading.ResourceType != "" && reading.ResourceType != chain.ResourceType {
 		return reading, observed, &protocol.EventError{
 			Problem: fmt.Sprintf("checking event: the stack records %s as %.60q, which is not %s", r.event.LogicalResourceID, reading.ResourceType, chain.ResourceType),

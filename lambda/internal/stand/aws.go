@@ -2,7 +2,10 @@ package stand
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,35 +17,53 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go"
 )
 
-func credentials() aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-	})
+// Account is one account in one Region: what a MiniStack plays, or a real one.
+type Account struct {
+	Region string
+	// BaseEndpoint is where every call goes; empty for each service's own.
+	BaseEndpoint string
+	Credentials  aws.CredentialsProvider
+	// Interval is the time between two questions about what is in progress.
+	Interval time.Duration
 }
 
-// CloudFormation is a client of MiniStack's CloudFormation.
-func (m *MiniStack) CloudFormation() *cloudformation.Client {
-	return cloudformation.New(cloudformation.Options{
-		Region: Region, Credentials: credentials(), BaseEndpoint: aws.String(m.Endpoint()),
-	})
+// emulated is the account that a MiniStack plays: it checks no signature.
+func emulated(endpoint string) Account {
+	return Account{
+		Region: Region, BaseEndpoint: endpoint, Interval: pollInterval,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+	}
 }
 
-// EC2 is a client of MiniStack's EC2.
-func (m *MiniStack) EC2() *ec2.Client {
-	return ec2.New(ec2.Options{
-		Region: Region, Credentials: credentials(), BaseEndpoint: aws.String(m.Endpoint()),
-	})
+// CloudFormation is a client of the account's CloudFormation.
+func (a *Account) CloudFormation() *cloudformation.Client {
+	return cloudformation.New(cloudformation.Options{Region: a.Region, Credentials: a.Credentials, BaseEndpoint: a.endpoint()})
+}
+
+// EC2 is a client of the account's EC2.
+func (a *Account) EC2() *ec2.Client {
+	return ec2.New(ec2.Options{Region: a.Region, Credentials: a.Credentials, BaseEndpoint: a.endpoint()})
+}
+
+func (a *Account) endpoint() *string {
+	if a.BaseEndpoint == "" {
+		return nil
+	}
+	return aws.String(a.BaseEndpoint)
 }
 
 // Stack returns the stack of that name or ARN as it is now, or nil when there is none.
-func (m *MiniStack) Stack(ctx context.Context, name string) (*cfntypes.Stack, error) {
-	out, err := m.CloudFormation().DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+func (a *Account) Stack(ctx context.Context, name string) (*cfntypes.Stack, error) {
+	out, err := a.CloudFormation().DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if api, refused := errors.AsType[smithy.APIError](err); refused && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
 		return nil, nil //nolint:nilnil // none is the answer, not a failure
 	}
@@ -59,11 +80,11 @@ func (m *MiniStack) Stack(ctx context.Context, name string) (*cfntypes.Stack, er
 }
 
 // Settle waits until nothing is in progress on the stack, and returns it as Stack does.
-func (m *MiniStack) Settle(ctx context.Context, name string) (*cfntypes.Stack, error) {
+func (a *Account) Settle(ctx context.Context, name string) (*cfntypes.Stack, error) {
 	var stack *cfntypes.Stack
-	err := poll(ctx, "waiting for stack ("+name+")", func() (bool, error) {
+	err := a.Poll(ctx, "waiting for stack ("+name+")", func() (bool, error) {
 		var err error
-		stack, err = m.Stack(ctx, name)
+		stack, err = a.Stack(ctx, name)
 		return stack == nil || !strings.HasSuffix(string(stack.StackStatus), "_IN_PROGRESS"), err
 	})
 	return stack, err
@@ -73,8 +94,8 @@ func (m *MiniStack) Settle(ctx context.Context, name string) (*cfntypes.Stack, e
 type Output struct{ Key, Value string }
 
 // Outputs lists the stack's outputs, sorted by key.
-func (m *MiniStack) Outputs(ctx context.Context, name string) ([]Output, error) {
-	stack, err := m.Stack(ctx, name)
+func (a *Account) Outputs(ctx context.Context, name string) ([]Output, error) {
+	stack, err := a.Stack(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +112,8 @@ func (m *MiniStack) Outputs(ctx context.Context, name string) ([]Output, error) 
 
 // Failures lists what the stack's events since that moment say about failed resources, oldest
 // first: "logical ID: reason".
-func (m *MiniStack) Failures(ctx context.Context, name string, since time.Time) ([]string, error) {
-	pages := cloudformation.NewDescribeStackEventsPaginator(m.CloudFormation(),
+func (a *Account) Failures(ctx context.Context, name string, since time.Time) ([]string, error) {
+	pages := cloudformation.NewDescribeStackEventsPaginator(a.CloudFormation(),
 		&cloudformation.DescribeStackEventsInput{StackName: &name})
 	var newest []string
 	for pages.HasMorePages() {
@@ -111,24 +132,29 @@ func (m *MiniStack) Failures(ctx context.Context, name string, since time.Time) 
 	return newest, nil
 }
 
-// Log returns every line that Lambda functions wrote, group by group, oldest first.
-// There is no client of CloudWatch Logs in this module: MiniStack takes the plain JSON call.
-func (m *MiniStack) Log(ctx context.Context) ([]string, error) {
-	var groups struct {
+// Log returns every line that Lambda functions wrote to a log group, oldest first; the
+// lines of all log groups where the name is empty. There is no client of CloudWatch Logs in
+// this module: it is one plain JSON call.
+func (a *Account) Log(ctx context.Context, group string) ([]string, error) {
+	var found struct {
 		LogGroups []struct{ LogGroupName string }
 	}
-	if err := m.logs(ctx, "DescribeLogGroups", map[string]any{}, &groups); err != nil {
-		return nil, err
+	if group == "" {
+		if err := a.logs(ctx, "DescribeLogGroups", map[string]any{}, &found); err != nil {
+			return nil, err
+		}
+	} else {
+		found.LogGroups = append(found.LogGroups, struct{ LogGroupName string }{group})
 	}
 	var lines []string
-	for _, group := range groups.LogGroups {
+	for _, group := range found.LogGroups {
 		input := map[string]any{"logGroupName": group.LogGroupName}
 		for {
 			var page struct {
 				Events    []struct{ Message string }
 				NextToken string
 			}
-			if err := m.logs(ctx, "FilterLogEvents", input, &page); err != nil {
+			if err := a.logs(ctx, "FilterLogEvents", input, &page); err != nil {
 				return nil, err
 			}
 			for _, event := range page.Events {
@@ -143,12 +169,17 @@ func (m *MiniStack) Log(ctx context.Context) ([]string, error) {
 	return lines, nil
 }
 
-func (m *MiniStack) logs(ctx context.Context, operation string, input, output any) error {
+func (a *Account) logs(ctx context.Context, operation string, input, output any) error {
 	body, err := json.Marshal(input)
 	if err != nil {
 		return fmt.Errorf("reading the functions' log: %w", err)
 	}
-	answer, err := m.send(ctx, http.MethodPost, "/", body, http.Header{
+	// https://docs.aws.amazon.com/general/latest/gr/cwl_region.html
+	endpoint := cmp.Or(a.BaseEndpoint, "https://logs."+a.Region+".amazonaws.com")
+	if a.BaseEndpoint == "" && strings.HasPrefix(a.Region, "cn-") {
+		endpoint += ".cn"
+	}
+	answer, err := a.send(ctx, http.MethodPost, endpoint+"/", "logs", body, http.Header{
 		"Content-Type": {"application/x-amz-json-1.1"},
 		"X-Amz-Target": {"Logs_20140328." + operation},
 	})
@@ -163,22 +194,30 @@ func (m *MiniStack) logs(ctx context.Context, operation string, input, output an
 
 // PutObject stores an object in MiniStack's S3, and makes the bucket where it is missing.
 func (m *MiniStack) PutObject(ctx context.Context, bucket, key string, body []byte) error {
-	if _, err := m.send(ctx, http.MethodPut, "/"+bucket, nil, nil); err != nil {
+	if _, err := m.send(ctx, http.MethodPut, m.Endpoint()+"/"+bucket, "s3", nil, nil); err != nil {
 		return fmt.Errorf("creating bucket (%s): %w", bucket, err)
 	}
-	if _, err := m.send(ctx, http.MethodPut, "/"+bucket+"/"+key, body, nil); err != nil {
+	if _, err := m.send(ctx, http.MethodPut, m.Endpoint()+"/"+bucket+"/"+key, "s3", body, nil); err != nil {
 		return fmt.Errorf("putting object (%s/%s): %w", bucket, key, err)
 	}
 	return nil
 }
 
-// send makes one unsigned HTTP request; MiniStack checks no signatures.
-func (m *MiniStack) send(ctx context.Context, method, path string, body []byte, header http.Header) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, m.Endpoint()+path, bytes.NewReader(body))
+// send makes one HTTP request to a service that this module has no client of.
+func (a *Account) send(ctx context.Context, method, url, service string, body []byte, header http.Header) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(request.Header, header)
+	credentials, err := a.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(body)
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), service, a.Region, time.Now()); err != nil {
+		return nil, err
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
@@ -192,4 +231,9 @@ func (m *MiniStack) send(ctx context.Context, method, path string, body []byte, 
 		return nil, fmt.Errorf("%s: %s", response.Status, bytes.TrimSpace(answer))
 	}
 	return answer, nil
+}
+
+// Poll asks until done says yes or fails, or the context ends.
+func (a *Account) Poll(ctx context.Context, doing string, done func() (bool, error)) error {
+	return poll(ctx, a.Interval, doing, done)
 }

@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,11 +13,13 @@ import (
 	"time"
 )
 
-// CDK runs the real CDK CLI on the repository's app, against one MiniStack.
+// CDK runs the real CDK CLI on the repository's app.
 type CDK struct {
-	Root     string // the repository
-	Dir      string // what the CLI writes: its log, the synthesized template, its caches
-	Endpoint string // MiniStack's
+	Root  string // the repository
+	Dir   string // what the CLI writes: its log, the synthesized template, its caches
+	Stack string // the stack's name; StackName where it is empty
+	// Environment is what names the account: a MiniStack's, or the user's own.
+	Environment []string
 	// Context is what the app is told: key=value, as after -c.
 	Context []string
 }
@@ -24,22 +27,24 @@ type CDK struct {
 // LogFile is where the CLI's output goes, all runs one after another.
 func (c CDK) LogFile() string { return filepath.Join(c.Dir, "cdk.log") }
 
-// Bootstrap makes the bucket and the roles that a deploy needs. It runs where there is no cdk.json:
+// Bootstrap makes the bucket and the roles that a deploy to a MiniStack needs. It runs where there is no cdk.json:
 // in the repository it would synthesize the app first, for nothing.
 func (c CDK) Bootstrap(ctx context.Context) error {
-	return c.run(ctx, c.Dir, "bootstrap", "aws://"+Account+"/"+Region)
+	return c.run(ctx, c.Dir, "bootstrap", "aws://"+AccountID+"/"+Region)
 }
 
 // Deploy creates or updates the app's stack. Further context (key=value) is for this deploy only;
 // it is one line, because the CLI drops what follows the first.
 func (c CDK) Deploy(ctx context.Context, further ...string) error {
-	return c.run(ctx, c.Root, "deploy", append([]string{StackName, "--require-approval", "never"}, flags(further)...)...)
+	return c.run(ctx, c.Root, "deploy", append([]string{c.stack(), "--require-approval", "never"}, flags(further)...)...)
 }
 
 // Destroy deletes the app's stack.
 func (c CDK) Destroy(ctx context.Context) error {
-	return c.run(ctx, c.Root, "destroy", StackName, "--force")
+	return c.run(ctx, c.Root, "destroy", c.stack(), "--force")
 }
+
+func (c CDK) stack() string { return cmp.Or(c.Stack, StackName) }
 
 func flags(settings []string) []string {
 	var list []string
@@ -67,9 +72,7 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(c.Root, "build", "tools", "node_modules", ".bin", "cdk"), args...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(append(cleanEnvironment(), awsEnvironment(c.Endpoint)...),
-		"CDK_DEFAULT_ACCOUNT="+Account,
-		"CDK_DEFAULT_REGION="+Region,
+	cmd.Env = append(slices.Clone(c.Environment),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		"CDK_DISABLE_VERSION_CHECK=true",
 		"CDK_HOME="+filepath.Join(c.Dir, "cdk-home"), // not the user's ~/.cdk

@@ -110,7 +110,7 @@ var forbidden = []string{"ResponseURL", "X-Amz-Signature", "Signature=", "X-Amz-
 // than once: a log group that belongs to the stack goes with it.
 func searchLog(ctx context.Context, t *testing.T, emulator *stand.MiniStack) {
 	t.Helper()
-	lines, err := emulator.Log(ctx)
+	lines, err := emulator.Log(ctx, "")
 	if err != nil {
 		t.Error(err)
 		return

@@ -37,3 +37,8 @@ func awsEnvironment(endpoint string) []string {
 		"no_proxy=127.0.0.1,localhost",
 	}
 }
+
+// Environment is what a child process needs to have this MiniStack for AWS, and nothing else.
+func (m *MiniStack) Environment() []string {
+	return append(append(cleanEnvironment(), awsEnvironment(m.Endpoint())...), "CDK_DEFAULT_ACCOUNT="+AccountID, "CDK_DEFAULT_REGION="+Region)
+}

@@ -32,7 +32,7 @@ func TestCDKLifecycle(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)
 	cdk := stand.CDK{
-		Root: repository(t), Dir: folder(t), Endpoint: emulator.Endpoint(),
+		Root: repository(t), Dir: folder(t), Environment: emulator.Environment(),
 		Context: []string{"vpcId=new", "arch=" + runtime.GOARCH},
 	}
 	must := func(err error) {

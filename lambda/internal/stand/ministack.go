@@ -25,6 +25,8 @@ const (
 // MiniStack is one running emulator. It belongs to a folder, not to the process that started it:
 // whoever knows the folder can attach to it and stop it.
 type MiniStack struct {
+	Account `json:"-"`
+
 	PID      int    `json:"pid"`
 	Port     int    `json:"port"`
 	Identity string `json:"identity"`
@@ -78,6 +80,7 @@ func Attach(ctx context.Context, dir string) (*MiniStack, error) {
 	if err := json.Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("reading MiniStack's process file (%s): %w", m.file(), err)
 	}
+	m.Account = emulated(m.Endpoint())
 	now, err := identity(ctx, m.PID)
 	if err != nil {
 		return nil, err
@@ -133,7 +136,7 @@ func (m *MiniStack) Stop(ctx context.Context) error {
 func (m *MiniStack) waitUntilGone(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return poll(ctx, fmt.Sprintf("stopping MiniStack (process %d, port %d)", m.PID, m.Port), func() (bool, error) {
+	return poll(ctx, pollInterval, fmt.Sprintf("stopping MiniStack (process %d, port %d)", m.PID, m.Port), func() (bool, error) {
 		now, err := identity(ctx, m.PID)
 		if err != nil || now == m.Identity {
 			return false, err
@@ -163,6 +166,7 @@ func launch(ctx context.Context, venv, dir string, further []string) (*MiniStack
 		return nil, fmt.Errorf("starting MiniStack: %w", err)
 	}
 	m.Port = port
+	m.Account = emulated(m.Endpoint())
 	log, err := os.Create(m.LogFile())
 	if err != nil {
 		return nil, fmt.Errorf("starting MiniStack: %w", err)
@@ -175,7 +179,7 @@ func launch(ctx context.Context, venv, dir string, further []string) (*MiniStack
 	cmd.Stdout, cmd.Stderr = log, log
 	// Its own process group: Ctrl-C in the terminal must not end it before it is told to.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Env = append(cleanEnvironment(), awsEnvironment(m.Endpoint())...)
+	cmd.Env = m.Environment()
 	cmd.Env = append(
 		cmd.Env,
 		"BIND_HOST=127.0.0.1", // every interface otherwise
@@ -226,7 +230,7 @@ func (m *MiniStack) save() error {
 func (m *MiniStack) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	return poll(ctx, fmt.Sprintf("starting MiniStack (log: %s)", m.LogFile()), func() (bool, error) {
+	return poll(ctx, pollInterval, fmt.Sprintf("starting MiniStack (log: %s)", m.LogFile()), func() (bool, error) {
 		now, err := identity(ctx, m.PID)
 		if err != nil {
 			return false, err
@@ -262,8 +266,8 @@ func freePort(ctx context.Context) (int, error) {
 }
 
 // poll asks until done says yes or fails, or the context ends.
-func poll(ctx context.Context, doing string, done func() (bool, error)) error {
-	ticker := time.NewTicker(pollInterval)
+func poll(ctx context.Context, interval time.Duration, doing string, done func() (bool, error)) error {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		ok, err := done()

@@ -43,7 +43,7 @@ func firstIdentity(ctx context.Context, pid int) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var id string
-	err := poll(ctx, fmt.Sprintf("reading process (%d)", pid), func() (bool, error) {
+	err := poll(ctx, pollInterval, fmt.Sprintf("reading process (%d)", pid), func() (bool, error) {
 		var err error
 		id, err = identity(ctx, pid)
 		return id != "", err

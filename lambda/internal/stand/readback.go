@@ -16,6 +16,7 @@ import (
 // Group is one security group as EC2 reports it.
 type Group struct {
 	ID, Name, Description, VPCID string
+	Tags                         map[string]string
 	Rules                        []Rule
 }
 
@@ -46,12 +47,12 @@ func (r Rule) String() string {
 // Groups is every security group of an account, sorted by name.
 type Groups []Group
 
-// Groups reads every security group of every VPC from EC2, without each VPC's own group "default",
-// which nobody can make or delete.
-func (m *MiniStack) Groups(ctx context.Context) (Groups, error) {
-	client := m.EC2()
+// Groups reads the security groups of every VPC that pass all filters from EC2, without each VPC's
+// own group "default", which nobody can make or delete.
+func (a *Account) Groups(ctx context.Context, filters ...ec2types.Filter) (Groups, error) {
+	client := a.EC2()
 	var found []ec2types.SecurityGroup
-	pages := ec2.NewDescribeSecurityGroupsPaginator(client, &ec2.DescribeSecurityGroupsInput{})
+	pages := ec2.NewDescribeSecurityGroupsPaginator(client, &ec2.DescribeSecurityGroupsInput{Filters: filters})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -72,11 +73,16 @@ func (m *MiniStack) Groups(ctx context.Context) (Groups, error) {
 		if err != nil {
 			return nil, err
 		}
+		tags := make(map[string]string)
+		for _, tag := range group.Tags {
+			tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+		}
 		groups = append(groups, Group{
 			ID:          aws.ToString(group.GroupId),
 			Name:        aws.ToString(group.GroupName),
 			Description: aws.ToString(group.Description),
 			VPCID:       aws.ToString(group.VpcId),
+			Tags:        tags,
 			Rules:       rules,
 		})
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// Account is the account that MiniStack plays.
-	Account = "000000000000"
-	// Region is the Region that everything here runs in.
+	// AccountID is the account that MiniStack plays.
+	AccountID = "000000000000"
+	// Region is the Region that a MiniStack plays.
 	Region = "us-east-1"
 	// StackName is the stack of the CDK app.
 	StackName = "SecurityGroupChain"

@@ -29,10 +29,10 @@ const changedTiers = `[
 // demo is one emulated AWS with one stack in it. It lives in build/demo, from up to down.
 type demo struct {
 	root, dir string
-	screen    *screen
+	screen    *stand.Screen
 }
 
-func newDemo(root string, s *screen) *demo {
+func newDemo(root string, s *stand.Screen) *demo {
 	return &demo{root: root, dir: filepath.Join(root, "build", "demo"), screen: s}
 }
 
@@ -55,7 +55,7 @@ func (d *demo) up(ctx context.Context) error {
 		return err
 	}
 	if emulator == nil {
-		err := d.screen.step("starting MiniStack, an AWS on this machine", func() error {
+		err := d.screen.Step("starting MiniStack, an AWS on this machine", func() error {
 			// What an earlier emulated AWS was told is of no use any more.
 			if err := os.Remove(stand.CDK{Dir: d.dir}.LogFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return fmt.Errorf("removing the old log: %w", err)
@@ -84,8 +84,8 @@ func (d *demo) up(ctx context.Context) error {
 	if len(before) > 0 {
 		d.difference(before, after)
 	}
-	d.screen.heading(fmt.Sprintf("The emulated AWS answers on %s until make demo-down (process %d).", emulator.Endpoint(), emulator.PID))
-	d.screen.print("Next: make demo-update changes the chain, make demo-down removes everything.")
+	d.screen.Heading(fmt.Sprintf("The emulated AWS answers on %s until make demo-down (process %d).", emulator.Endpoint(), emulator.PID))
+	d.screen.Print("Next: make demo-update changes the chain, make demo-down removes everything.")
 	return nil
 }
 
@@ -128,7 +128,7 @@ func (d *demo) update(ctx context.Context) error {
 		return err
 	}
 	d.difference(before, after)
-	d.screen.heading("Next: make demo goes back to the first chain, make demo-down removes everything.")
+	d.screen.Heading("Next: make demo goes back to the first chain, make demo-down removes everything.")
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (d *demo) down(ctx context.Context) error {
 		return err
 	}
 	if emulator == nil {
-		d.screen.print("Nothing to take down: the demo is not running.")
+		d.screen.Print("Nothing to take down: the demo is not running.")
 		return nil
 	}
 	failure := d.destroy(ctx, emulator)
@@ -146,7 +146,7 @@ func (d *demo) down(ctx context.Context) error {
 		return failure
 	}
 	// Also after a failure: the emulator holds everything in memory, so nothing outlives it.
-	err = d.screen.step(fmt.Sprintf("stopping MiniStack (process %d)", emulator.PID), func() error {
+	err = d.screen.Step(fmt.Sprintf("stopping MiniStack (process %d)", emulator.PID), func() error {
 		return emulator.Stop(ctx)
 	})
 	if err := errors.Join(failure, err); err != nil {
@@ -155,7 +155,7 @@ func (d *demo) down(ctx context.Context) error {
 	if !emulator.PortFree(ctx) {
 		return fmt.Errorf("stopping MiniStack (process %d): something still listens on port %d", emulator.PID, emulator.Port)
 	}
-	d.screen.heading(fmt.Sprintf("Stopped: no stack, no security group, no process is left; port %d is free.", emulator.Port))
+	d.screen.Heading(fmt.Sprintf("Stopped: no stack, no security group, no process is left; port %d is free.", emulator.Port))
 	return nil
 }
 
@@ -178,19 +178,19 @@ func (d *demo) destroy(ctx context.Context, emulator *stand.MiniStack) error {
 	if len(groups) > 0 {
 		return fmt.Errorf("security groups are left:\n%s", indent(groups.Text()))
 	}
-	d.screen.print("  %-52s none", "security groups left, as EC2 reports them")
+	d.screen.Print("  %-52s none", "security groups left, as EC2 reports them")
 	return nil
 }
 
 // build compiles the Lambda for this machine, which plays Lambda in the demo, and the CDK app.
 func (d *demo) build(ctx context.Context) error {
-	err := d.screen.step("building the Lambda for this machine ("+runtime.GOARCH+")", func() error {
+	err := d.screen.Step("building the Lambda for this machine ("+runtime.GOARCH+")", func() error {
 		return d.goCommand(ctx, "run", "./cdk/bundle", "-arch", runtime.GOARCH, "-o", d.zip())
 	})
 	if err != nil {
 		return err
 	}
-	return d.screen.step("compiling the CDK app", func() error {
+	return d.screen.Step("compiling the CDK app", func() error {
 		return d.goCommand(ctx, "build", "-o", os.DevNull, "./cdk")
 	})
 }
@@ -213,10 +213,10 @@ func (d *demo) goCommand(ctx context.Context, args ...string) error {
 
 func (d *demo) cdk(emulator *stand.MiniStack) stand.CDK {
 	return stand.CDK{
-		Root:     d.root,
-		Dir:      d.dir,
-		Endpoint: emulator.Endpoint(),
-		Context:  []string{"vpcId=new", "arch=" + runtime.GOARCH},
+		Root:        d.root,
+		Dir:         d.dir,
+		Environment: emulator.Environment(),
+		Context:     []string{"vpcId=new", "arch=" + runtime.GOARCH},
 	}
 }
 
@@ -239,7 +239,7 @@ func (d *demo) deploy(ctx context.Context, emulator *stand.MiniStack, what strin
 func (d *demo) cdkStep(ctx context.Context, emulator *stand.MiniStack, what string, do func(stand.CDK) error) error {
 	begun := time.Now()
 	cdk := d.cdk(emulator)
-	err := d.screen.step(what, func() error { return do(cdk) })
+	err := d.screen.Step(what, func() error { return do(cdk) })
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -262,35 +262,35 @@ func (d *demo) show(ctx context.Context, emulator *stand.MiniStack, tiers any) (
 	if err != nil {
 		return nil, err
 	}
-	d.screen.heading("Outputs of stack " + stand.StackName)
+	d.screen.Heading("Outputs of stack " + stand.StackName)
 	var rows [][]string
 	for _, output := range outputs {
 		rows = append(rows, []string{output.Key, output.Value})
 	}
-	d.screen.table(rows)
+	d.screen.Table(rows)
 
-	d.screen.heading("Security groups, as EC2 reports them")
+	d.screen.Heading("Security groups, as EC2 reports them")
 	rows = [][]string{{"GROUP", "ID", "DESCRIPTION"}}
 	for _, group := range groups {
 		rows = append(rows, []string{group.Name, group.ID, group.Description})
 	}
-	d.screen.table(rows)
+	d.screen.Table(rows)
 
-	d.screen.heading("Their rules, as EC2 reports them")
+	d.screen.Heading("Their rules, as EC2 reports them")
 	rows = [][]string{{"GROUP", "DIRECTION", "PROTOCOL", "PORTS", "PEER", "DESCRIPTION"}}
 	for _, group := range groups {
 		for _, rule := range group.Rules {
 			rows = append(rows, []string{group.Name, rule.Direction, rule.Protocol, rule.Ports, rule.Peer, rule.Description})
 		}
 	}
-	d.screen.table(rows)
+	d.screen.Table(rows)
 
 	picture, err := draw(tiers, outputs, groups)
 	if err != nil {
 		return nil, err
 	}
-	d.screen.heading("The chain")
-	d.screen.print("%s", indent(picture))
+	d.screen.Heading("The chain")
+	d.screen.Print("%s", indent(picture))
 	return groups, nil
 }
 
@@ -319,12 +319,12 @@ func draw(tiers any, outputs []stand.Output, groups stand.Groups) (string, error
 func (d *demo) difference(before, after stand.Groups) {
 	lines := stand.Difference(before.Text(), after.Text())
 	if len(lines) == 0 {
-		d.screen.heading("Nothing changed: EC2 has the same groups and rules as before.")
+		d.screen.Heading("Nothing changed: EC2 has the same groups and rules as before.")
 		return
 	}
-	d.screen.heading("What changed, as EC2 reports it")
+	d.screen.Heading("What changed, as EC2 reports it")
 	for _, line := range lines {
-		d.screen.print("  %s", line)
+		d.screen.Print("  %s", line)
 	}
 }
 

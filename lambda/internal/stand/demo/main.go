@@ -30,7 +30,7 @@ func run(args []string, out *os.File, problems io.Writer) int {
 		_, _ = fmt.Fprintln(problems, err)
 		return 1
 	}
-	d := newDemo(root, newScreen(out))
+	d := newDemo(root, stand.NewScreen(out))
 	verbs := map[string]func(context.Context) error{"up": d.up, "update": d.update, "down": d.down}
 	verb := verbs[strings.Join(args, " ")]
 	if verb == nil {

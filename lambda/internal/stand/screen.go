@@ -1,4 +1,4 @@
-package main
+package stand
 
 import (
 	"context"
@@ -9,22 +9,24 @@ import (
 	"time"
 )
 
-// screen is what the reader of a demo sees: one line for each step, then aligned tables.
-type screen struct {
+// Screen is what the reader of a command sees: one line for each step, then aligned tables.
+type Screen struct {
 	out *os.File
 	// live is true where the line of a running step can be written again, second by second.
 	live bool
 }
 
-func newScreen(out *os.File) *screen {
+// NewScreen writes to a terminal, or to a file without what only a terminal can do.
+func NewScreen(out *os.File) *Screen {
 	info, err := out.Stat()
-	return &screen{out: out, live: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	return &Screen{out: out, live: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-func (s *screen) print(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
+// Print writes one line.
+func (s *Screen) Print(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
 
-// step runs something that takes long, and shows how long.
-func (s *screen) step(what string, do func() error) error {
+// Step runs something that takes long, and shows how long.
+func (s *Screen) Step(what string, do func() error) error {
 	begun := time.Now()
 	line := fmt.Sprintf("  %-52s", what)
 	_, _ = fmt.Fprint(s.out, line)
@@ -57,17 +59,18 @@ func (s *screen) step(what string, do func() error) error {
 		if errors.Is(err, context.Canceled) {
 			word = "interrupted"
 		}
-		s.print(" %s after %.0f s", word, time.Since(begun).Seconds())
+		s.Print(" %s after %.0f s", word, time.Since(begun).Seconds())
 		return err
 	}
-	s.print(" %4.0f s", time.Since(begun).Seconds())
+	s.Print(" %4.0f s", time.Since(begun).Seconds())
 	return nil
 }
 
-func (s *screen) heading(text string) { s.print("\n%s", text) }
+// Heading writes a line that begins a part.
+func (s *Screen) Heading(text string) { s.Print("\n%s", text) }
 
-// table prints rows in aligned columns, indented like the steps.
-func (s *screen) table(rows [][]string) {
+// Table prints rows in aligned columns, indented like the steps.
+func (s *Screen) Table(rows [][]string) {
 	widths := make(map[int]int)
 	for _, row := range rows {
 		for i, cell := range row {
@@ -79,6 +82,6 @@ func (s *screen) table(rows [][]string) {
 		for i, cell := range row {
 			fmt.Fprintf(&line, "  %-*s", widths[i], cell)
 		}
-		s.print("%s", strings.TrimRight(line.String(), " "))
+		s.Print("%s", strings.TrimRight(line.String(), " "))
 	}
 }
