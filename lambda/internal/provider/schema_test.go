@@ -216,6 +216,31 @@ func TestOrphans(t *testing.T) {
 	})
 }
 
+// TestOrphanThatIsWantedAgain: a group that was left behind and comes back into the chain
+// has the chain's doors, and none to what else was left behind.
+func TestOrphanThatIsWantedAgain(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		one := props(tier("A", "Ports", 80), tier("B", "Ports", 80))
+		two := props(tier("E"))
+		three := props(tier("E"), tier("B", "Ports", 81))
+		first := r.succeeds(r.create(one))
+		second := r.succeeds(r.update(first.PhysicalResourceID, two, one)) // and no cleanup comes
+		r.attach("eni-2", "late", attribute(first, "A"))                   // so it stays
+		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
+		if attribute(third, "B") != attribute(first, "B") {
+			t.Fatalf("B is %s, was %s", attribute(third, "B"), attribute(first, "B"))
+		}
+		found, err := r.world.Client("reader").DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{attribute(third, "B")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		doors := found.SecurityGroups[0].IpPermissions
+		if len(doors) != 1 || len(doors[0].UserIdGroupPairs) != 1 || aws.ToString(doors[0].UserIdGroupPairs[0].GroupId) != attribute(third, "E") {
+			t.Errorf("B has the doors %+v, want one from E (%s)", doors, attribute(third, "E"))
+		}
+	})
+}
+
 // TestOrphansThatCannotGo: one that somebody else's group names does not keep the others.
 func TestOrphansThatCannotGo(t *testing.T) {
 	life(t, func(t *testing.T, r *rig) {
