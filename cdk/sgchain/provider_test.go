@@ -131,6 +131,33 @@ func TestSharedRole(t *testing.T) {
 	equal(t, "the other statements", shared, own)
 }
 
+// TestRoleIsDocumented: the page that a security review reads has every statement, and
+// every action at its statement.
+func TestRoleIsDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "permissions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, "|"); len(cells) == 6 {
+			rows[strings.Trim(cells[1], " `")] = cells[2]
+		}
+	}
+	for _, statement := range statements {
+		var actions []string
+		for _, action := range statement.actions {
+			actions = append(actions, "`"+action+"`")
+		}
+		if want := strings.Join(actions, ", "); strings.TrimSpace(rows[statement.sid]) != want {
+			t.Errorf("docs/permissions.md has the actions %q for %s, want %s", rows[statement.sid], statement.sid, want)
+		}
+	}
+	if len(rows) != len(statements)+2 { // the heading and the line below it
+		t.Errorf("docs/permissions.md has %d rows, want %d", len(rows), len(statements)+2)
+	}
+}
+
 // checkWrites looks for a write that is not pinned to what this provider owns.
 func checkWrites(t *testing.T, policy object) {
 	t.Helper()

