@@ -172,7 +172,8 @@ async function unsupported(statement) {
     for (const type of details.resourceTypes ?? []) {
       const kind = await iamResourceTypeDetails(service, type.name);
       if (!list(statement.Resource).some((resource) => resource === '*' || resource.includes(`:${kind.arn.split(':').at(-1).split('/')[0]}/`))) continue;
-      for (const key of [...(type.conditionKeys ?? []), ...(kind.conditionKeys ?? [])]) known.add(key);
+      // Not the keys of the kind itself: an action knows fewer of them.
+      for (const key of type.conditionKeys ?? []) known.add(key);
     }
     for (const key of keys) {
       const matches = [...known].some((one) => one.toLowerCase() === key.toLowerCase() || (one.includes('${') && key.toLowerCase().startsWith(one.split('${')[0].toLowerCase())));
@@ -213,6 +214,7 @@ function* plants(policy) {
     }
     yield [`${sid} with one action more`, changed(at, (one) => { one.Action = [...list(one.Action), 'ec2:ModifySecurityGroupRules']; })];
     yield [`${sid} with a pattern of actions`, changed(at, (one) => { one.Action = [...list(one.Action), `${list(one.Action)[0].split(':')[0]}:*`]; })];
+    yield [`${sid} with a condition that its actions do not know`, changed(at, (one) => { one.Condition = { ...one.Condition, StringEqualsIfExists: { 'ec2:InstanceType': 'any' } }; })];
     if (statement.Resource !== '*') yield [`${sid} on every resource`, changed(at, (one) => { one.Resource = '*'; })];
     for (const [operator, operands] of Object.entries(statement.Condition ?? {})) {
       for (const [key, values] of Object.entries(operands)) {
