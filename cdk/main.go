@@ -8,16 +8,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
-
-	"sgchain/cdk/internal/bootstrap"
-	"sgchain/cdk/sgchain"
 )
 
 func main() {
@@ -25,19 +20,14 @@ func main() {
 }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	defer jsii.Close()
 	app := newApp("")
 	settings, err := readSettings(func(key string) any { return app.Node().TryGetContext(jsii.String(key)) })
-	if err == nil {
-		err = build(ctx, settings.architecture)
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	newStack(app, settings)
+	newStack(app, settings, nil)
 	app.Synth(nil)
 	return 0
 }
@@ -49,15 +39,4 @@ func newApp(output string) awscdk.App {
 		props.Outdir = jsii.String(output)
 	}
 	return awscdk.NewApp(props)
-}
-
-// build makes the function's zip anew, so that what is deployed is what the sources
-// say. It takes a second, and the same sources give the same bytes.
-func build(ctx context.Context, architecture string) error {
-	dir, err := bootstrap.ModuleDir(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = bootstrap.Zip(ctx, dir, architecture, sgchain.DefaultZip)
-	return err
 }

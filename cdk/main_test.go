@@ -40,7 +40,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("tiers as %s: %v", name, err)
 			continue
 		}
-		if s.vpcID != newVPC || s.architecture != "amd64" || len(*s.tiers) != 1 || *(*(*s.tiers)[0].Ports)[0] != "443" {
+		if s.vpcID != newVPC || s.architecture != "amd64" || len(s.tiers) != 1 || s.tiers[0].Ports[0] != sgchain.Tcp(443) {
 			t.Errorf("tiers as %s: got %+v", name, s)
 		}
 	}
@@ -75,10 +75,8 @@ func TestSettingsRefused(t *testing.T) {
 // holds the least that passes for a bootstrap.
 func synth(t *testing.T, s settings) (template map[string]any, manifest string) {
 	t.Helper()
-	t.Chdir(t.TempDir())
-	writeZip(t, s.architecture)
 	app := newApp(filepath.Join(t.TempDir(), "cdk.out"))
-	stack := newStack(app, s)
+	stack := newStack(app, s, sgchain.CodeFromZip(writeZip(t, s.architecture)))
 	assembly := app.Synth(nil)
 	content, err := os.ReadFile(filepath.Join(*assembly.Directory(), "manifest.json"))
 	if err != nil {
@@ -87,21 +85,20 @@ func synth(t *testing.T, s settings) (template map[string]any, manifest string) 
 	return *assertions.Template_FromStack(stack, nil).ToJSON(), string(content)
 }
 
-func writeZip(t *testing.T, architecture string) {
+func writeZip(t *testing.T, architecture string) string {
 	t.Helper()
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
 	header[18] = map[string]byte{"arm64": byte(elf.EM_AARCH64), "amd64": byte(elf.EM_X86_64)}[architecture]
+	path := filepath.Join(t.TempDir(), "lambda.zip")
 	packed, err := bootstrap.Pack(header)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(sgchain.DefaultZip), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(sgchain.DefaultZip, packed, 0o600)
+		err = os.WriteFile(path, packed, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path
 }
 
 func typesOf(template map[string]any) map[string]int {

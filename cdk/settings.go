@@ -25,7 +25,7 @@ type settings struct {
 	stackName    string
 	vpcID        string // or newVPC
 	architecture string // as Go names it
-	tiers        *[]*sgchain.Tier
+	tiers        []sgchain.Tier
 }
 
 // readSettings takes settings from the app's context, where each is text after -c

@@ -14,12 +14,13 @@ const defaultStackName = "SecurityGroupChain"
 
 // newStack has no environment of its own: it deploys to wherever the CLI's
 // credentials lead, and synth looks nothing up.
-func newStack(scope constructs.Construct, s settings) awscdk.Stack {
+// Code is the function's zip; nil has it built.
+func newStack(scope constructs.Construct, s settings, code awslambda.Code) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(s.stackName), &awscdk.StackProps{
 		Description: jsii.String("A chain of security groups, each open to exactly the tier before it"),
 	})
 	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
-		Architecture: lambdaArchitecture(s.architecture),
+		Architecture: lambdaArchitecture(s.architecture), Code: code,
 	})
 	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
 		VpcId:    vpc(stack, s.vpcID),

@@ -2,53 +2,61 @@ package sgchain
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"sgchain/lambda/chain"
 )
 
-const (
-	// serviceTimeout is how long CloudFormation waits for an answer, in seconds: the
-	// longest age of an event (360), one run (600), and a minute for delivery.
-	serviceTimeout = 1020
-	// someVPC stands for a VPC whose ID is known only at deploy time. Nothing that is
-	// checked at synth depends on which VPC it is.
-	someVPC = "vpc-0123456789abcdef0"
-)
+// serviceTimeout is how long CloudFormation waits for an answer, in seconds: the
+// longest age of an event (360), one run (600), and a minute for delivery.
+const serviceTimeout = 1020
 
-// SecurityGroupChainProps is what a chain is.
+// SecurityGroupChainProps is what a chain is. What must be known at synth is a plain
+// value, and its zero value is absence; what may be a token is the CDK's.
 type SecurityGroupChainProps struct {
-	// VpcId is the VPC that the groups belong to; a token is fine. Required.
+	// Vpc is the VPC that the groups belong to. Either this or VpcId is required.
+	Vpc awsec2.IVpc
+	// VpcId is the same by its ID.
 	VpcId *string //nolint:revive,staticcheck // the CDK's name of it
 	// Tiers is the chain, outermost first. Default: Alb, open to the internet on 80
 	// and 443, and Fargate, open to Alb on 6060.
-	Tiers *[]*Tier
+	Tiers []Tier
 	// Provider is what serves the chain: one of the same stack, or a shared one.
 	// Default: one that all chains of the stack share.
 	Provider IProvider
-	// IPv6 says that "internet", "vpc" and the egress "all" mean IPv6 as well as IPv4.
-	IPv6 *bool
+	// IPv6 says that [Internet], [Vpc] and [EgressAll] mean IPv6 as well as IPv4.
+	IPv6 bool
 	// RuleQuota is how many rules a group may have for each direction and family of
-	// addresses, where the account's quota was raised. Default: 60, which is EC2's.
-	RuleQuota *float64
+	// addresses, 1 to 1000, where the account's quota was raised.
+	// Default: 60, which is EC2's.
+	RuleQuota int
 	// Tags are those of every group of the chain.
-	Tags *map[string]*string
+	Tags map[string]*string
 	// Revision is ignored; changing it has the chain verified and repaired by the
 	// next deploy.
-	Revision *string
+	Revision string
 }
 
 // SecurityGroupChain is a chain in a stack. Its attributes are tokens: what depends
 // on one of them is made after the chain and removed before it.
 type SecurityGroupChain interface {
 	constructs.Construct
+	// SecurityGroup is a tier's group, for the constructs of the CDK; the same object on
+	// each call. It panics on a tier that the chain does not have.
+	//
+	// The chain alone says which doors the group has. A rule that a construct of the CDK
+	// would add to it (a listener's Open, AllowDefaultPortFrom, a service behind a load
+	// balancer), or that is added by Connections().AllowFrom and AddIngressRule, VANISHES
+	// WITHOUT A WORD: add the door to the chain. The other end of such a call gets its
+	// rule where it is a group of the CDK's own.
+	SecurityGroup(tier string) awsec2.ISecurityGroup
 	// SecurityGroupId is the ID of a tier's group. It panics on a tier that the chain
 	// does not have.
 	SecurityGroupId(tier string) *string
@@ -71,7 +79,8 @@ type SecurityGroupChain interface {
 type securityGroupChain struct {
 	constructs.Construct
 	resource awscdk.CustomResource
-	tiers    []string
+	spec     chain.Spec
+	groups   map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
 }
 
 // NewSecurityGroupChain makes a chain. It panics on what the function would refuse:
@@ -80,33 +89,19 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	if props == nil {
 		props = &SecurityGroupChainProps{}
 	}
-	c := &securityGroupChain{}
+	c := &securityGroupChain{groups: map[string]awsec2.ISecurityGroup{}}
 	constructs.NewConstruct_Override(c, scope, id)
-	template := map[string]any{}
-	put(template, "VpcId", props.VpcId)
-	put(template, "Revision", props.Revision)
-	if props.IPv6 != nil && *props.IPv6 {
-		template["IpFamilies"] = []any{"ipv4", "ipv6"}
+	properties := props.properties()
+	facts := newKnown(props.Tiers)
+	if props.Vpc != nil && props.VpcId != nil {
+		facts.problem("VpcId", "stands beside Vpc; set one of them")
 	}
-	if props.RuleQuota != nil {
-		template["RuleQuota"] = strconv.FormatFloat(*props.RuleQuota, 'f', -1, 64)
-	}
-	if props.Tags != nil {
-		template["Tags"] = tagProperty(*props.Tags)
-	}
-	if props.Tiers != nil {
-		template["Tiers"] = properties(props.Tiers)
-	}
-	spec, err := check(template)
+	spec, err := facts.check(properties)
 	if err != nil {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
-	for _, tier := range spec.Tiers {
-		c.tiers = append(c.tiers, tier.Name)
-	}
-	for i, warning := range chain.Warnings(spec) {
-		awscdk.Annotations_Of(c).AddWarningV2(jsii.String(fmt.Sprintf("sgchain:%d", i)), jsii.String(warning))
-	}
+	c.spec = spec
+	annotate(c, spec, facts)
 
 	stack := awscdk.Stack_Of(c)
 	server := props.Provider
@@ -117,6 +112,7 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 		panic(fmt.Errorf("creating %s (%s): its provider is of another stack (%s) and serves only that; set Shared there, or leave Provider out here",
 			chain.ResourceType, *c.Node().Path(), *server.Node().Path()))
 	}
+	template, _ := plain(properties).(map[string]any)
 	// The ID Default leaves the construct's own ID as the logical ID, which the names
 	// of generated groups carry.
 	c.resource = awscdk.NewCustomResource(c, jsii.String("Default"), &awscdk.CustomResourceProps{
@@ -128,36 +124,62 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	// All of the provider: the Delete event comes while role, log and the limits on
 	// retries are still there.
 	c.resource.Node().AddDependency(server)
+	// Constructs are validated when names are settled, and right before the templates
+	// are written.
+	c.Node().AddValidation(&planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]})
 	return c
 }
 
-// check is what the function itself does first with the properties.
-func check(template map[string]any) (chain.Spec, error) {
-	known := maps.Clone(template)
-	if template["Tiers"] != nil {
-		stand := standIns{}
-		known["Tiers"] = stand.in("Tiers", "", template["Tiers"])
-		if len(stand.problems) > 0 {
-			return chain.Spec{}, stand.problems
-		}
+// properties is what the template has, with each [Peer] still in its place.
+func (p *SecurityGroupChainProps) properties() map[string]any {
+	object := map[string]any{}
+	put(object, "VpcId", value(p.VpcId))
+	if p.Vpc != nil {
+		put(object, "VpcId", value(p.Vpc.VpcId()))
 	}
-	if id, _ := template["VpcId"].(string); strings.Contains(id, "${Token[") {
-		known["VpcId"] = someVPC
+	put(object, "Revision", p.Revision)
+	if p.IPv6 {
+		object["IpFamilies"] = []any{"ipv4", "ipv6"}
 	}
-	return chain.Parse(known, chain.DefaultAnswerBytes)
+	if p.RuleQuota != 0 {
+		object["RuleQuota"] = strconv.Itoa(p.RuleQuota)
+	}
+	putTags(object, p.Tags)
+	if p.Tiers != nil {
+		object["Tiers"] = properties(p.Tiers)
+	}
+	return object
+}
+
+func (c *securityGroupChain) SecurityGroup(tier string) awsec2.ISecurityGroup {
+	if c.groups[tier] == nil {
+		id := c.SecurityGroupId(tier)
+		all := c.spec.Tiers[slices.Index(c.TierNames(), tier)].Egress.All
+		c.groups[tier] = awsec2.SecurityGroup_FromSecurityGroupId(c, jsii.String(tier+"SecurityGroup"), id, &awsec2.SecurityGroupImportOptions{
+			Mutable: jsii.Bool(false), AllowAllOutbound: jsii.Bool(all), AllowAllIpv6Outbound: jsii.Bool(all && c.spec.IPv6),
+		})
+	}
+	return c.groups[tier]
 }
 
 func (c *securityGroupChain) SecurityGroupId(tier string) *string { //nolint:revive,staticcheck // EC2's name of it
-	if !slices.Contains(c.tiers, tier) {
+	if names := c.TierNames(); !slices.Contains(names, tier) {
 		panic(fmt.Errorf("reading the security group of a tier (%s): the chain %s has no tier %q; it has %s",
-			tier, *c.Node().Path(), tier, strings.Join(c.tiers, ", ")))
+			tier, *c.Node().Path(), tier, strings.Join(names, ", ")))
 	}
 	return c.attribute(tier + "SecurityGroupId")
 }
 
+func (c *securityGroupChain) TierNames() []string {
+	names := make([]string, 0, len(c.spec.Tiers))
+	for _, tier := range c.spec.Tiers {
+		names = append(names, tier.Name)
+	}
+	return names
+}
+
 func (c *securityGroupChain) SecurityGroupIds() *string { return c.attribute("SecurityGroupIds") } //nolint:revive // the same
-func (c *securityGroupChain) TierNames() []string       { return slices.Clone(c.tiers) }
-func (c *securityGroupChain) VpcId() *string            { return c.attribute("VpcId") } //nolint:revive,staticcheck // the same
+func (c *securityGroupChain) VpcId() *string            { return c.attribute("VpcId") }            //nolint:revive,staticcheck // the same
 func (c *securityGroupChain) Summary() *string          { return c.attribute("Summary") }
 func (c *securityGroupChain) RuleCount() *string        { return c.attribute("RuleCount") }
 func (c *securityGroupChain) Warnings() *string         { return c.attribute("Warnings") }
@@ -165,3 +187,29 @@ func (c *securityGroupChain) Warnings() *string         { return c.attribute("Wa
 func (c *securityGroupChain) attribute(name string) *string {
 	return c.resource.GetAttString(jsii.String(name))
 }
+
+// annotate says what the chain is, and what of it is allowed and may not be meant. The
+// IDs are stable, and each names one door: acknowledging it lets no other one in.
+func annotate(c constructs.Construct, spec chain.Spec, facts *known) {
+	notes := awscdk.Annotations_Of(c)
+	words := func(text string) *string {
+		return jsii.String(facts.named(text, func(string) string { return "(known at deploy time)" }))
+	}
+	notes.AddInfoV2(jsii.String("sgchain:summary"), words(chain.Summary(spec)))
+	for _, warning := range chain.Warnings(spec) {
+		what, _, _ := strings.Cut(warning, ":")
+		notes.AddWarningV2(jsii.String("sgchain:"+dashed(what)), words(warning))
+	}
+	for _, tier := range spec.Tiers {
+		for _, rule := range tier.Ingress {
+			if rule.Peer != chain.CIDRPeer(chain.InternetV4) && rule.Peer != chain.CIDRPeer(chain.InternetV6) {
+				continue
+			}
+			traffic := chain.Traffic(rule.Protocol, rule.Ports)
+			notes.AddWarningV2(jsii.String("sgchain:open:"+tier.Name+":"+dashed(traffic)+":"+rule.Peer.String()),
+				jsii.String("tier "+tier.Name+" is open to the internet: "+traffic+" from "+rule.Peer.String()))
+		}
+	}
+}
+
+func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }

@@ -12,13 +12,23 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sgchain/cdk/internal/bootstrap"
 	"sgchain/lambda/chain"
 )
 
 func TestMain(m *testing.M) {
+	// Compiled once, by the app in testdata: every other provider here gets the least
+	// that passes for a function.
+	lambdas.build = func(architecture string) ([]byte, error) {
+		header := make([]byte, 64)
+		copy(header, elf.ELFMAG)
+		header[18] = map[string]byte{"arm64": byte(elf.EM_AARCH64), "amd64": byte(elf.EM_X86_64)}[architecture]
+		return bootstrap.Pack(header)
+	}
 	code := m.Run()
 	jsii.Close()
 	os.Exit(code)
@@ -27,13 +37,17 @@ func TestMain(m *testing.M) {
 // object is decoded JSON.
 type object = map[string]any
 
-// newStack makes an app with one stack, in a folder where the zip is.
+// newStack makes an app with one stack.
 func newStack(t *testing.T) awscdk.Stack {
 	t.Helper()
-	t.Chdir(t.TempDir())
-	writeZip(t, DefaultZip, "bootstrap", elf.EM_AARCH64)
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: jsii.String(filepath.Join(t.TempDir(), "cdk.out"))})
-	return awscdk.NewStack(app, jsii.String("Stack"), nil)
+	return awscdk.NewStack(newApp(t, nil), jsii.String("Stack"), nil)
+}
+
+func newApp(t *testing.T, context map[string]any) awscdk.App {
+	t.Helper()
+	return awscdk.NewApp(&awscdk.AppProps{
+		AnalyticsReporting: jsii.Bool(false), Outdir: jsii.String(filepath.Join(t.TempDir(), "cdk.out")), Context: &context,
+	})
 }
 
 // synth returns the resources of a stack by type and logical ID.
@@ -87,12 +101,8 @@ func equal(t *testing.T, what string, got, want any) {
 	}
 }
 
-func anyVpc(tiers ...*Tier) *SecurityGroupChainProps {
-	props := &SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc")}
-	if len(tiers) > 0 {
-		props.Tiers = &tiers
-	}
-	return props
+func anyVpc(tiers ...Tier) *SecurityGroupChainProps {
+	return &SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Tiers: tiers}
 }
 
 func TestDefaultChain(t *testing.T) {
@@ -152,19 +162,19 @@ func TestDefaultChain(t *testing.T) {
 func TestFullTier(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc(
-		&Tier{Name: jsii.String("Alb"), GroupName: jsii.String("ALB-SG"), Description: jsii.String("The door"), Ports: jsii.Strings("80", "443"), Sources: jsii.Strings("internet-v4")},
-		&Tier{Name: jsii.String("Db"), Egress: jsii.String("none"), Ingress: &[]*Ingress{
-			{Ports: jsii.Strings("postgres"), Sources: jsii.Strings("Alb", "self"), Description: jsii.String("queries")},
+		Tier{Name: "Alb", GroupName: "ALB-SG", Description: "The door", Ports: Ports(80, 443), Sources: []Peer{InternetV4()}},
+		Tier{Name: "Db", Egress: EgressNone, Ingress: []Ingress{
+			{Ports: []Port{Postgres()}, Sources: []Peer{TierNamed("Alb"), Self()}, Description: "queries"},
 		}},
-		&Tier{
-			Name: jsii.String("Job"), Tags: &map[string]*string{"Team": jsii.String("ai")},
-			Egress:   jsii.String("chain"),
-			EgressTo: &[]*Egress{{Ports: jsii.Strings("443"), Destinations: jsii.Strings("com.amazonaws.{region}.s3")}},
+		Tier{
+			Name: "Job", Tags: map[string]*string{"Team": jsii.String("ai")},
+			Egress:   EgressChain,
+			EgressTo: []Egress{{Ports: Ports(443), Destinations: []Peer{PrefixListNamed("com.amazonaws.{region}.s3")}}},
 		},
 	)
-	props.IPv6, props.RuleQuota, props.Tags = jsii.Bool(true), jsii.Number(120), &map[string]*string{"App": jsii.String("shop")}
+	props.IPv6, props.RuleQuota, props.Tags = true, 120, map[string]*string{"App": jsii.String("shop")}
 	props.VpcId = awscdk.Fn_ImportValue(jsii.String("Vpc")) // known at deploy time only
-	props.Revision = jsii.String("2")
+	props.Revision = "2"
 	NewSecurityGroupChain(stack, jsii.String("Chain"), props)
 	_, resource := only(t, synth(stack), chain.ResourceType)
 	properties := dig[object](resource, "Properties")
@@ -192,13 +202,13 @@ func TestFullTier(t *testing.T) {
 func TestPeersAndTagsKnownLater(t *testing.T) {
 	stack := newStack(t)
 	other := awscdk.NewCfnParameter(stack, jsii.String("Other"), nil).ValueAsString()
-	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(&Tier{
-		Name: jsii.String("Web"), Tags: &map[string]*string{"Stack": stack.StackName(), "Of": other},
-		Ingress: &[]*Ingress{
-			{Ports: jsii.Strings("443"), Sources: &[]*string{other}, Description: jsii.String("one")},
-			{Ports: jsii.Strings("443"), Sources: &[]*string{awscdk.Fn_ImportValue(jsii.String("Bastion"))}, Description: jsii.String("another")},
+	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{
+		Name: "Web", Tags: map[string]*string{"Stack": stack.StackName(), "Of": other},
+		Ingress: []Ingress{
+			{Ports: Ports(443), Sources: []Peer{GroupId(other)}, Description: "one"},
+			{Ports: Ports(443), Sources: []Peer{GroupId(awscdk.Fn_ImportValue(jsii.String("Bastion")))}, Description: "another"},
 		},
-		EgressTo: &[]*Egress{{Ports: jsii.Strings("443"), Destinations: &[]*string{other}}},
+		EgressTo: []Egress{{Ports: Ports(443), Destinations: []Peer{Cidr(*other)}}},
 	}))
 	_, resource := only(t, synth(stack), chain.ResourceType)
 	web := dig[object](dig[[]any](resource, "Properties", "Tiers")[0])
@@ -211,9 +221,9 @@ func TestResourcesDoNotGrow(t *testing.T) {
 	counts := map[int]int{}
 	for _, length := range []int{1, 30} {
 		stack := newStack(t)
-		var tiers []*Tier
+		var tiers []Tier
 		for i := range length {
-			tiers = append(tiers, &Tier{Name: jsii.String("T" + strings.Repeat("x", i)), Ports: jsii.Strings("443")})
+			tiers = append(tiers, Tier{Name: "T" + strings.Repeat("x", i), Ports: Ports(443)})
 		}
 		NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(tiers...))
 		counts[length] = countOf(synth(stack))
@@ -226,7 +236,7 @@ func TestResourcesDoNotGrow(t *testing.T) {
 func TestChainsOfAStackShareTheirProvider(t *testing.T) {
 	stack := newStack(t)
 	first := NewSecurityGroupChain(stack, jsii.String("First"), anyVpc())
-	second := NewSecurityGroupChain(stack, jsii.String("Second"), anyVpc(&Tier{Name: jsii.String("Only")}))
+	second := NewSecurityGroupChain(stack, jsii.String("Second"), anyVpc(Tier{Name: "Only"}))
 	// A chain is a construct as any other.
 	second.Node().AddDependency(first)
 	resources := synth(stack)
@@ -240,16 +250,44 @@ func TestChainsOfAStackShareTheirProvider(t *testing.T) {
 	}
 }
 
-func TestWarnings(t *testing.T) {
+// TestAnnotations: the chain in one line, what may not be meant, and every door to the
+// world, each with an ID that can be acknowledged.
+func TestAnnotations(t *testing.T) {
 	stack := newStack(t)
-	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(
-		&Tier{Name: jsii.String("Alb"), Ports: jsii.Strings("443"), Egress: jsii.String("chain")},
-	))
-	found := assertions.Annotations_FromStack(stack).FindWarning(jsii.String("/Stack/Chain"),
-		assertions.Match_StringLikeRegexp(jsii.String("tier Alb can call nobody")))
-	if len(*found) != 1 {
-		t.Errorf("warnings: got %d, want 1", len(*found))
+	token := awscdk.Fn_ImportValue(jsii.String("Bastion"))
+	props := anyVpc(
+		Tier{Name: "Alb", Egress: EgressChain, Ingress: []Ingress{
+			{Ports: []Port{Http(), Udp(53)}, Sources: []Peer{Internet()}},
+			{Ports: Ports(22), Sources: []Peer{GroupId(token), Cidr("10.0.0.0/8")}},
+		}},
+		Tier{Name: "Api", Ports: Ports(8443), Sources: []Peer{Cidr("0.0.0.0/0")}},
+	)
+	props.IPv6 = true
+	c := NewSecurityGroupChain(stack, jsii.String("Chain"), props)
+	awscdk.Annotations_Of(c).AcknowledgeWarning(jsii.String("sgchain:open:Alb:udp-53:::/0"), jsii.String("a resolver for the world"))
+	found := assertions.Annotations_FromStack(stack)
+	said := func(entries any) []string {
+		var messages []any
+		if err := json.Unmarshal([]byte(text(t, entries)), &messages); err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		for _, message := range messages {
+			list = append(list, dig[string](message, "entry", "data"))
+		}
+		return list
 	}
+	anything := assertions.Match_AnyValue()
+	equal(t, "warnings", said(found.FindWarning(jsii.String("/Stack/Chain"), anything)), []string{
+		"tier Alb can call nobody: its Egress is chain and no tier takes traffic from it [ack: sgchain:tier-Alb-can-call-nobody]",
+		"tier Alb is open to the internet: tcp 80 from 0.0.0.0/0 [ack: sgchain:open:Alb:tcp-80:0.0.0.0/0]",
+		"tier Alb is open to the internet: tcp 80 from ::/0 [ack: sgchain:open:Alb:tcp-80:::/0]",
+		"tier Alb is open to the internet: udp 53 from 0.0.0.0/0 [ack: sgchain:open:Alb:udp-53:0.0.0.0/0]",
+		"tier Api is open to the internet: tcp 8443 from 0.0.0.0/0 [ack: sgchain:open:Api:tcp-8443:0.0.0.0/0]",
+	})
+	equal(t, "summary", said(found.FindInfo(jsii.String("/Stack/Chain"), anything)), []string{
+		"internet -tcp 80, udp 53-> Alb | Api [(known at deploy time) -tcp 22-> Alb, 10.0.0.0/8 -tcp 22-> Alb, internet -tcp 8443-> Api] [ack: sgchain:summary]",
+	})
 }
 
 // panics returns what a construct refuses its input with.
@@ -269,25 +307,53 @@ func panics(t *testing.T, act func()) (err error) {
 func TestRefusals(t *testing.T) {
 	stack := newStack(t)
 	alb := func(change func(*Tier)) *SecurityGroupChainProps {
-		tier := &Tier{Name: jsii.String("Alb"), Ports: jsii.Strings("443")}
-		change(tier)
+		tier := Tier{Name: "Alb", Ports: Ports(443)}
+		change(&tier)
 		return anyVpc(tier)
 	}
+	from := func(sources ...Peer) *SecurityGroupChainProps {
+		return alb(func(tier *Tier) { tier.Sources = sources })
+	}
 	token := awscdk.Fn_ImportValue(jsii.String("Something"))
+	vpc := awsec2.Vpc_FromVpcAttributes(stack, jsii.String("Vpc"), &awsec2.VpcAttributes{
+		VpcId: jsii.String("vpc-0def"), AvailabilityZones: jsii.Strings("us-east-1a"),
+	})
 	tests := map[string]struct {
 		props *SecurityGroupChainProps
 		want  []string
 	}{
 		"nothing":     {nil, []string{"VpcId: is missing"}},
 		"another VPC": {&SecurityGroupChainProps{VpcId: jsii.String("default")}, []string{`VpcId: "default" is not a VPC ID`}},
-		"no tiers":    {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Tiers: &[]*Tier{}}, []string{"Tiers: is an empty list"}},
-		"nil tier":    {anyVpc(nil), []string{"Tiers[0]: "}},
-		"nil door":    {alb(func(tier *Tier) { tier.Ports, tier.Ingress = nil, &[]*Ingress{nil} }), []string{"Tiers[0].Ingress[0]: "}},
+		"two VPCs":    {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Vpc: vpc}, []string{"VpcId: stands beside Vpc"}},
+		"no tiers":    {&SecurityGroupChainProps{Vpc: vpc, Tiers: []Tier{}}, []string{"Tiers: is an empty list"}},
+		"empty tier":  {anyVpc(Tier{}), []string{"Tiers[0].Name: is missing"}},
+		"empty door": {alb(func(tier *Tier) { tier.Ports, tier.Ingress = nil, []Ingress{{}} }), []string{
+			"Tiers[0].Ingress[0].Ports: is missing", "Tiers[0].Ingress[0].Sources: is missing",
+		}},
 		"all at once": {alb(func(tier *Tier) {
-			tier.Ports, tier.Sources, tier.Egress = jsii.Strings("70000"), jsii.Strings("Albb"), jsii.String("some")
-		}), []string{"Tiers[0].Ports[0]: ", "Tiers[0].Sources[0]: ", "Tiers[0].Egress: "}},
-		"tokens": {alb(func(tier *Tier) { tier.GroupName, tier.Ports = token, &[]*string{token} }), []string{
-			"Tiers[0].GroupName: is known only when the stack is deployed", "Tiers[0].Ports[0]: is known only when the stack is deployed",
+			tier.Ports, tier.Sources, tier.Egress = Ports(70000), []Peer{TierNamed("Albb")}, "some"
+		}), []string{"Tiers[0].Ports[0]: port 70000 is out of range", `Tiers[0].Sources[0]: TierNamed: the chain has no tier "Albb"; it has Alb`, "Tiers[0].Egress: "}},
+		"ports": {alb(func(tier *Tier) {
+			tier.Ports = []Port{Tcp(-1), TcpRange(90, 80), Udp(65536), IcmpType(256), Protocol(6), {}}
+		}), []string{
+			"Tiers[0].Ports[0]: ", "Tiers[0].Ports[1]: port range 90-80 runs backwards", "Tiers[0].Ports[2]: port 65536 is out of range",
+			"Tiers[0].Ports[3]: ", "Tiers[0].Ports[4]: protocol 6 has a form of its own", "Tiers[0].Ports[5]: ",
+		}},
+		"way out": {alb(func(tier *Tier) {
+			tier.Egress, tier.EgressTo = EgressNone, []Egress{{Ports: Ports(443), Destinations: []Peer{Cidr("10.1.2.3")}}}
+		}), []string{`Tiers[0].Egress[1].Destinations[0]: "10.1.2.3" is an address without a prefix length`, "Tiers[0].Egress: has none beside others"}},
+		// A word of one kind in the constructor of another must not mean what it would
+		// mean in a template.
+		"kinds": {from(TierNamed("internet"), Cidr("internet"), GroupId(jsii.String("internet")), PrefixList(jsii.String("vpc")), PrefixListNamed("Alb"), Peer{}), []string{
+			`Tiers[0].Sources[0]: TierNamed: the chain has no tier "internet"`, `Tiers[0].Sources[1]: Cidr: "internet" is not`,
+			`Tiers[0].Sources[2]: GroupId: "internet" is not`, `Tiers[0].Sources[3]: PrefixList: "vpc" is not`,
+			`Tiers[0].Sources[4]: PrefixListNamed: "Alb" is not`, "Tiers[0].Sources[5]: is an empty Peer",
+		}},
+		"nothing in it": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
+			`Tiers[0].Sources[0]: GroupId: "" is not`, `Tiers[0].Sources[1]: GroupId: "" is not`, `Tiers[0].Sources[2]: PrefixList: "" is not`,
+		}},
+		"tokens": {alb(func(tier *Tier) { tier.Name, tier.GroupName = *token, *token }), []string{
+			"Tiers[0].GroupName: is known only when the stack is deployed", "Tiers[0].Name: is known only when the stack is deployed",
 		}},
 	}
 	for name, test := range tests {
@@ -308,9 +374,13 @@ func TestRefusals(t *testing.T) {
 
 func TestUnknownTier(t *testing.T) {
 	c := NewSecurityGroupChain(newStack(t), jsii.String("Chain"), anyVpc())
-	err := panics(t, func() { c.SecurityGroupId("Albb") })
-	if want := `the chain Stack/Chain has no tier "Albb"; it has Alb, Fargate`; !strings.Contains(err.Error(), want) {
-		t.Errorf("error: got %q, want one that says %q", err, want)
+	for what, act := range map[string]func(){
+		"ID": func() { c.SecurityGroupId("Albb") }, "group": func() { c.SecurityGroup("Albb") },
+	} {
+		err := panics(t, act)
+		if want := `the chain Stack/Chain has no tier "Albb"; it has Alb, Fargate`; !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %q, want an error that says %q", what, err, want)
+		}
 	}
 }
 
@@ -333,7 +403,7 @@ func TestSharedProvider(t *testing.T) {
 	stack := newStack(t)
 	var app awscdk.App
 	jsii.UnsafeCast(stack.Node().Root(), &app)
-	server := NewProvider(stack, jsii.String("Provider"), &ProviderProps{Shared: jsii.Bool(true)})
+	server := NewProvider(stack, jsii.String("Provider"), &ProviderProps{Shared: true})
 	neighbor := awscdk.NewStack(app, jsii.String("Neighbor"), nil)
 	props := anyVpc()
 	props.Provider = server

@@ -3,23 +3,30 @@
 // exactly the doors open that the chain names.
 //
 //	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
-//		VpcId: vpc.VpcId(),
-//		Tiers: &[]*sgchain.Tier{
-//			{Name: jsii.String("Alb"), Ports: jsii.Strings("80", "443")},
-//			{Name: jsii.String("Fargate"), Ports: jsii.Strings("6060")},
+//		Vpc: vpc,
+//		Tiers: []sgchain.Tier{
+//			{Name: "Alb", Ports: sgchain.Ports(80, 443)},
+//			{Name: "Fargate", Ports: sgchain.Ports(6060)},
 //		},
 //	})
-//	group := awsec2.SecurityGroup_FromSecurityGroupId(stack, jsii.String("AlbGroup"),
-//		chain.SecurityGroupId("Alb"), &awsec2.SecurityGroupImportOptions{Mutable: jsii.Bool(false)})
+//	service := awsecs.NewFargateService(stack, jsii.String("Service"), &awsecs.FargateServiceProps{
+//		SecurityGroups: &[]awsec2.ISecurityGroup{chain.SecurityGroup("Fargate")}, // and so on
+//	})
 //
 // Without Tiers it is the chain of an Application Load Balancer that is open on 80
 // and 443 and of Fargate containers that it alone reaches, on 6060.
 //
 // A chain is checked when it is constructed, by the same code that the function
 // runs. What is wrong with it, all at once and each with its path, is the panic that
-// the CDK's constructs answer bad input with.
+// the CDK's constructs answer bad input with. What must be known then is a plain Go
+// value; what may be a token is a value of the CDK.
+//
+// The groups are the chain's: rules that other constructs would add to them vanish,
+// see [SecurityGroupChain]. Each synth writes what the chain will be into the cloud
+// assembly, beside the template: Shop.Chain.plan.txt for the chain Chain of the stack
+// Shop. Hold two of these against each other to see what a change opens and closes.
 //
 // The function comes from a [Provider]: one for each stack, made by the first chain
-// or by [NewProvider]. Its zip is build/lambda.zip in the app's folder, unless
-// [ProviderProps] says otherwise.
+// or by [NewProvider], and compiled during synth, unless [ProviderProps] says
+// otherwise.
 package sgchain

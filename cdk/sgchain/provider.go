@@ -9,21 +9,24 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/cdk/internal/bootstrap"
 )
 
 // ProviderProps says how the function is run. Nil is the default of everything.
 type ProviderProps struct {
 	// Architecture is what the function runs on, and what its zip is built for.
-	// Default: arm64.
+	// Default: arm64, unless the app's context has the key sgchain:arch with the value
+	// amd64: an emulator runs functions on the machine that it is on.
 	Architecture awslambda.Architecture
-	// Code is the zip of the function: one file, bootstrap.
-	// Default: build/lambda.zip in the app's folder, which must be there and must be
-	// built for Architecture.
+	// Code is the zip of the function: [CodeFromZip], or where it has been uploaded.
+	// Default: it is compiled during synth from this module's sources, by the go command
+	// that the app itself needs: in a minute at first, in a second from then on.
 	Code awslambda.Code
 	// Shared says that chains of other stacks of the account and Region may use the
 	// provider too: its function may then read the status of every stack there, and
 	// change the groups that it made for any of them. Default: its own stack only.
-	Shared *bool
+	Shared bool
 	// LogRetention is how long the function's log is kept. The log goes with the
 	// stack. Default: one month.
 	LogRetention awslogs.RetentionDays
@@ -58,27 +61,19 @@ type provider struct {
 	logGroup awslogs.LogGroup
 }
 
-// NewProvider makes a provider. It panics where the zip is missing or is built for
-// another architecture, with what to do.
+// NewProvider makes a provider. It panics where the function can not be built, or its
+// zip is missing or is built for another architecture, with what to do.
 func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) Provider {
 	if props == nil {
 		props = &ProviderProps{}
 	}
-	p := &provider{shared: props.Shared != nil && *props.Shared}
+	p := &provider{shared: props.Shared}
 	// As an override, so that a provider can be handed to the CDK as the construct
 	// that it is.
 	constructs.NewConstruct_Override(p, scope, id)
-	architecture := props.Architecture
-	if architecture == nil {
-		architecture = awslambda.Architecture_ARM_64()
-	}
-	code := props.Code
-	if code == nil {
-		zip, err := findZip(*architecture.Name())
-		if err != nil {
-			panic(fmt.Errorf("creating provider (%s): %w", *p.Node().Path(), err))
-		}
-		code = awslambda.Code_FromAsset(jsii.String(zip), nil)
+	architecture, code, err := runnable(p, props)
+	if err != nil {
+		panic(fmt.Errorf("creating provider (%s): %w", *p.Node().Path(), err))
 	}
 	retention := props.LogRetention
 	if retention == "" {
@@ -111,6 +106,35 @@ func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) P
 		},
 	})
 	return p
+}
+
+// architectureContext is the context key for the architecture, as Go names it.
+const architectureContext = "sgchain:arch"
+
+// runnable is the function's architecture and the code that fits it.
+func runnable(p *provider, props *ProviderProps) (awslambda.Architecture, awslambda.Code, error) {
+	architecture := props.Architecture
+	if architecture == nil {
+		architecture = awslambda.Architecture_ARM_64()
+		if asked := p.Node().TryGetContext(jsii.String(architectureContext)); asked != nil {
+			name := fmt.Sprint(asked)
+			if err := bootstrap.CheckArchitecture(name); err != nil {
+				return nil, nil, fmt.Errorf("reading context %s: %w", architectureContext, err)
+			}
+			if name == "amd64" {
+				architecture = awslambda.Architecture_X86_64()
+			}
+		}
+	}
+	switch code := props.Code.(type) {
+	case nil:
+		built, err := builtCode(p, *architecture.Name())
+		return architecture, built, err
+	case *zipCode:
+		return architecture, code.Code, checkZip(code.path, *architecture.Name())
+	default: // somewhere else, where it can not be looked into
+		return architecture, code, nil
+	}
 }
 
 func (p *provider) Function() awslambda.Function { return p.function }

@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/jsii-runtime-go"
-
-	"sgchain/lambda/chain"
 )
 
 // Tier is one security group of a chain. It takes either Ports and Sources, or
@@ -21,53 +16,62 @@ import (
 type Tier struct {
 	// Name is unique in the chain: at most 64 letters and digits, a letter first.
 	// Required.
-	Name *string
+	Name string
 	// GroupName is the security group's name in EC2, unique in the VPC.
 	// Default: a generated name.
-	GroupName *string
+	GroupName string
 	// Description is the security group's description, at most 255 characters. EC2
 	// can not change it, so another one makes another group.
 	// Default: one that names the tier.
-	Description *string
-	// Ports is what comes in: "80", "8000-8010", "tcp/443", "udp/53", "icmp",
-	// "icmp/3/4", "https", "all" and so on. Default: nothing.
-	Ports *[]*string
-	// Sources is who comes in: "internet", "internet-v4", "internet-v6", a CIDR, the
-	// name of a tier, "self", "vpc", a security group ("sg-...", "123456789012/sg-..."), a
-	// prefix list ("pl-...", "com.amazonaws.global.cloudfront.origin-facing").
-	// Default: the internet for the first tier, the previous tier for the others.
-	Sources *[]*string
+	Description string
+	// Ports is what comes in. Default: nothing.
+	Ports []Port
+	// Sources is who comes in. Default: the internet for the first tier, the previous
+	// tier for the others.
+	Sources []Peer
 	// Ingress is the long form: doors with ports and sources of their own.
-	Ingress *[]*Ingress
-	// Egress is "all", "chain" (only what other tiers take from this one) or "none", or
-	// several of these with commas between them. Default: all where EgressTo is not given.
-	Egress *string
+	Ingress []Ingress
+	// Egress is where the tier may go. Default: [EgressAll] where EgressTo is not given.
+	Egress EgressPolicy
 	// EgressTo lists where the tier may go, beside what Egress says.
-	EgressTo *[]*Egress
+	EgressTo []Egress
 	// Tags are those of the group; they win over the chain's.
-	Tags *map[string]*string
+	Tags map[string]*string
 }
+
+// EgressPolicy is where a tier may go without a list of its own.
+type EgressPolicy string
+
+// The policies.
+const (
+	// EgressAll is everywhere, which is EC2's own default.
+	EgressAll EgressPolicy = "all"
+	// EgressChain is only what other tiers of the chain take from this one.
+	EgressChain EgressPolicy = "chain"
+	// EgressNone is nowhere. EgressTo can not stand beside it.
+	EgressNone EgressPolicy = "none"
+)
 
 // Egress is one way out of a tier.
 type Egress struct {
-	// Ports is as in [Tier]. Required.
-	Ports *[]*string
-	// Destinations is as Sources in [Tier]. Required.
-	Destinations *[]*string
+	// Ports is what goes out. Required.
+	Ports []Port
+	// Destinations is where it goes. Required.
+	Destinations []Peer
 	// Description is that of the rules, at most 255 characters.
 	// Default: one that names the tiers and the traffic.
-	Description *string
+	Description string
 }
 
 // Ingress is one door of a tier.
 type Ingress struct {
-	// Ports is as in [Tier]. Required.
-	Ports *[]*string
-	// Sources is as in [Tier]. Required.
-	Sources *[]*string
+	// Ports is what comes in. Required.
+	Ports []Port
+	// Sources is who comes in. Required.
+	Sources []Peer
 	// Description is that of the rules, at most 255 characters.
 	// Default: one that names the tiers and the traffic.
-	Description *string
+	Description string
 }
 
 // TiersFromJSON reads a list of tiers as the template's property Tiers has it:
@@ -75,7 +79,7 @@ type Ingress struct {
 //	[{"Name": "Alb", "Ports": [80, 443]}, {"Name": "Fargate", "Ports": [6060]}]
 //
 // The error names everything that is wrong, each with its path.
-func TiersFromJSON(text string) (*[]*Tier, error) {
+func TiersFromJSON(text string) ([]Tier, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	var list []any
@@ -93,96 +97,105 @@ func TiersFromJSON(text string) (*[]*Tier, error) {
 	if list == nil {
 		return nil, errors.New("reading Tiers (a JSON list of tiers): it is null; leave it out for the default chain")
 	}
-	if _, err := check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
+	if _, err := newKnown(nil).check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
 		return nil, fmt.Errorf("reading Tiers: %w", err)
 	}
-	tiers := make([]*Tier, 0, len(list))
+	tiers := make([]Tier, 0, len(list))
 	for _, value := range list {
 		tiers = append(tiers, tierOf(value))
 	}
-	return &tiers, nil
+	return tiers, nil
 }
 
 // tierOf and the functions below it take over what chain.Parse has accepted, so
 // the values have the shapes that it asks for.
-func tierOf(value any) *Tier {
+func tierOf(value any) Tier {
 	object, _ := value.(map[string]any)
-	tier := &Tier{
+	tier := Tier{
 		Name: textOf(object["Name"]), GroupName: textOf(object["GroupName"]), Description: textOf(object["Description"]),
-		Ports: textsOf(object["Ports"]), Sources: textsOf(object["Sources"]), Tags: tagsOf(object["Tags"]),
+		Ports: portsOf(object["Ports"]), Sources: peersOf(object["Sources"]), Tags: tagsOf(object["Tags"]),
 	}
 	tier.Egress, tier.EgressTo = egressOf(object["Egress"])
-	if object["Ingress"] == nil || object["Ingress"] == "" {
+	if isAbsent(object["Ingress"]) {
 		return tier
 	}
-	var doors []*Ingress
+	tier.Ingress = []Ingress{}
 	for _, value := range listOf(object["Ingress"]) {
 		door, _ := value.(map[string]any)
-		doors = append(doors, &Ingress{
-			Ports: textsOf(door["Ports"]), Sources: textsOf(door["Sources"]), Description: textOf(door["Description"]),
+		tier.Ingress = append(tier.Ingress, Ingress{
+			Ports: portsOf(door["Ports"]), Sources: peersOf(door["Sources"]), Description: textOf(door["Description"]),
 		})
 	}
-	tier.Ingress = &doors
 	return tier
 }
 
-func egressOf(value any) (word *string, ways *[]*Egress) {
+func egressOf(value any) (policy EgressPolicy, ways []Egress) {
 	var words []string
 	for _, entry := range listOf(value) {
 		way, isMap := entry.(map[string]any)
 		switch {
-		case isMap && ways == nil:
-			ways = &[]*Egress{}
-			fallthrough
 		case isMap:
-			*ways = append(*ways, &Egress{
-				Ports: textsOf(way["Ports"]), Destinations: textsOf(way["Destinations"]), Description: textOf(way["Description"]),
+			ways = append(ways, Egress{
+				Ports: portsOf(way["Ports"]), Destinations: peersOf(way["Destinations"]), Description: textOf(way["Description"]),
 			})
-		case entry != nil && entry != "":
-			words = append(words, fmt.Sprint(entry))
+		case !isAbsent(entry):
+			words = append(words, textOf(entry))
 		}
 	}
-	if len(words) == 0 {
-		return nil, ways
-	}
-	return jsii.String(strings.Join(words, ",")), ways
+	return EgressPolicy(strings.Join(words, ",")), ways
 }
 
-func tagsOf(value any) *map[string]*string {
-	tags := map[string]*string{}
+func tagsOf(value any) map[string]*string {
+	var tags map[string]*string
+	add := func(key, value any) {
+		if !isAbsent(value) {
+			if tags == nil {
+				tags = map[string]*string{}
+			}
+			tags[textOf(key)] = jsii.String(textOf(value))
+		}
+	}
 	switch value := value.(type) {
 	case map[string]any:
 		for key, text := range value {
-			tags[key] = textOf(text)
+			add(key, text)
 		}
 	case []any:
 		for _, entry := range value {
 			tag, _ := entry.(map[string]any)
-			tags[fmt.Sprint(tag["Key"])] = textOf(tag["Value"])
+			add(tag["Key"], tag["Value"])
 		}
 	}
-	if len(tags) == 0 {
-		return nil
-	}
-	return &tags
+	return tags
 }
 
-func textOf(value any) *string {
-	if value == nil || value == "" {
-		return nil
+// isAbsent is how a template leaves a property out.
+func isAbsent(value any) bool { return value == nil || value == "" }
+
+func textOf(value any) string {
+	if value == nil {
+		return ""
 	}
-	return jsii.String(fmt.Sprint(value)) // text, json.Number or bool: each prints as it was written
+	return fmt.Sprint(value) // text, json.Number or bool: each prints as it was written
 }
 
-func textsOf(value any) *[]*string {
-	if value == nil || value == "" {
+func portsOf(value any) []Port {
+	return each(value, func(text string) Port { return Port{text} })
+}
+
+func peersOf(value any) []Peer {
+	return each(value, func(text string) Peer { return Peer{anyPeer, text} })
+}
+
+func each[T any](value any, of func(string) T) []T {
+	if isAbsent(value) {
 		return nil
 	}
-	texts := []*string{}
+	list := []T{}
 	for _, entry := range listOf(value) {
-		texts = append(texts, jsii.String(fmt.Sprint(entry)))
+		list = append(list, of(textOf(entry)))
 	}
-	return &texts
+	return list
 }
 
 func listOf(value any) []any {
@@ -192,38 +205,24 @@ func listOf(value any) []any {
 	return []any{value}
 }
 
-// properties is the tiers as the template has them.
-func properties(tiers *[]*Tier) []any {
-	list := make([]any, 0, len(*tiers))
-	for _, tier := range *tiers {
-		if tier == nil {
-			list = append(list, nil) // chain.Parse says so, with the place
-			continue
-		}
+// properties is the tiers as the template has them, with each Peer still in its place.
+func properties(tiers []Tier) []any {
+	list := make([]any, 0, len(tiers))
+	for _, tier := range tiers {
 		object := map[string]any{}
 		put(object, "Name", tier.Name)
 		put(object, "GroupName", tier.GroupName)
 		put(object, "Description", tier.Description)
-		putList(object, "Ports", tier.Ports)
-		putList(object, "Sources", tier.Sources)
+		putPorts(object, tier.Ports)
+		putPeers(object, "Sources", tier.Sources)
 		if egress := egressProperty(tier); egress != nil {
 			object["Egress"] = egress
 		}
-		if tier.Tags != nil {
-			object["Tags"] = tagProperty(*tier.Tags)
-		}
+		putTags(object, tier.Tags)
 		if tier.Ingress != nil {
-			doors := make([]any, 0, len(*tier.Ingress))
-			for _, ingress := range *tier.Ingress {
-				if ingress == nil {
-					doors = append(doors, nil)
-					continue
-				}
-				door := map[string]any{}
-				putList(door, "Ports", ingress.Ports)
-				putList(door, "Sources", ingress.Sources)
-				put(door, "Description", ingress.Description)
-				doors = append(doors, door)
+			doors := make([]any, 0, len(tier.Ingress))
+			for _, ingress := range tier.Ingress {
+				doors = append(doors, door(ingress.Ports, "Sources", ingress.Sources, ingress.Description))
 			}
 			object["Ingress"] = doors
 		}
@@ -233,106 +232,68 @@ func properties(tiers *[]*Tier) []any {
 }
 
 // egressProperty is a word, or a list where there are several or ways of their own.
-func egressProperty(tier *Tier) any {
-	var words []any
-	if tier.Egress != nil {
-		for word := range strings.SplitSeq(*tier.Egress, ",") {
-			words = append(words, strings.TrimSpace(word))
+func egressProperty(tier Tier) any {
+	var entries []any
+	if tier.Egress != "" {
+		for word := range strings.SplitSeq(string(tier.Egress), ",") {
+			entries = append(entries, word)
 		}
 	}
-	if tier.EgressTo == nil {
-		if len(words) == 1 {
-			return words[0]
-		}
-		if words == nil {
-			return nil
-		}
-		return words
+	if len(entries) == 1 && tier.EgressTo == nil {
+		return entries[0]
 	}
-	for _, way := range *tier.EgressTo {
-		if way == nil {
-			words = append(words, nil) // chain.Parse says so, with the place
-			continue
-		}
-		object := map[string]any{}
-		putList(object, "Ports", way.Ports)
-		putList(object, "Destinations", way.Destinations)
-		put(object, "Description", way.Description)
-		words = append(words, object)
+	for _, way := range tier.EgressTo {
+		entries = append(entries, door(way.Ports, "Destinations", way.Destinations, way.Description))
 	}
-	return words
+	if entries == nil && tier.EgressTo == nil {
+		return nil
+	}
+	return entries
 }
 
-func tagProperty(tags map[string]*string) map[string]any {
+func door(ports []Port, key string, peers []Peer, description string) map[string]any {
 	object := map[string]any{}
-	for key, value := range tags {
-		put(object, key, value)
-	}
+	putPorts(object, ports)
+	putPeers(object, key, peers)
+	put(object, "Description", description)
 	return object
 }
 
-func put(object map[string]any, key string, value *string) {
-	if value != nil {
-		object[key] = *value
+func put(object map[string]any, key, value string) {
+	if value != "" {
+		object[key] = value
 	}
 }
 
-func putList(object map[string]any, key string, values *[]*string) {
-	if values == nil {
+func putTags(object map[string]any, tags map[string]*string) {
+	if tags == nil {
 		return
 	}
-	list := make([]any, 0, len(*values))
-	for _, value := range *values {
-		if value == nil {
-			list = append(list, nil)
-			continue
-		}
-		list = append(list, *value)
+	property := map[string]any{}
+	for key, text := range tags {
+		put(property, key, value(text))
+	}
+	object["Tags"] = property
+}
+
+func putPorts(object map[string]any, ports []Port) {
+	if ports == nil {
+		return
+	}
+	list := make([]any, 0, len(ports))
+	for _, port := range ports {
+		list = append(list, port.text)
+	}
+	object["Ports"] = list
+}
+
+func putPeers(object map[string]any, key string, peers []Peer) {
+	if peers == nil {
+		return
+	}
+	list := make([]any, 0, len(peers))
+	for _, peer := range peers {
+		list = append(list, peer)
 	}
 	object[key] = list
-}
-
-// standIns puts values that can be checked in the place of what is known only at deploy
-// time, the CDK's mark in a text: groups for peers, anything for the values of tags.
-// Elsewhere such a text can neither be checked nor stand in a name, and is a problem.
-type standIns struct {
-	problems chain.Problems
-	count    int
-}
-
-func (s *standIns) in(path, key string, value any) any {
-	switch value := value.(type) {
-	case string:
-		switch {
-		case !strings.Contains(value, "${Token["):
-			return value
-		case key == "Sources" || key == "Destinations":
-			s.count++
-			return fmt.Sprintf("sg-%08x", s.count)
-		case key == "Tags":
-			return "known later"
-		}
-		s.problems = append(s.problems, chain.FieldError{
-			Path: path, Problem: "is known only when the stack is deployed (a token); write the value itself",
-		})
-		return value
-	case []any:
-		list := make([]any, len(value))
-		for i, entry := range value {
-			list[i] = s.in(path+"["+strconv.Itoa(i)+"]", key, entry)
-		}
-		return list
-	case map[string]any:
-		object := map[string]any{}
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			inner := name
-			if key == "Tags" {
-				inner = key
-			}
-			object[name] = s.in(path+"."+name, inner, value[name])
-		}
-		return object
-	default:
-		return value
-	}
 }

@@ -3,8 +3,12 @@ package sgchain
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/jsii-runtime-go"
 
 	"sgchain/lambda/chain"
 )
@@ -35,15 +39,15 @@ func TestTiersFromJSON(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			var plain []any
-			if err := json.Unmarshal([]byte(text), &plain); err != nil {
+			var decoded []any
+			if err := json.Unmarshal([]byte(text), &decoded); err != nil {
 				t.Fatal(err)
 			}
 			tiers, err := TiersFromJSON(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := parse(t, properties(tiers)), parse(t, plain); !reflect.DeepEqual(got, want) {
+			if got, want := parse(t, plain(properties(tiers))), parse(t, decoded); !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
@@ -79,4 +83,53 @@ func TestTiersFromJSONRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConstructors holds each port and peer against what it says it is.
+func TestConstructors(t *testing.T) {
+	ports := map[string][]Port{
+		"tcp 443":       {Tcp(443), Https()},
+		"tcp 80":        {Ports(80)[0], Http()},
+		"tcp 8000-8010": {TcpRange(8000, 8010)}, "tcp 0-65535": {AllTcp()}, "udp 53": {Udp(53)}, "udp 1-2": {UdpRange(1, 2)}, "udp 0-65535": {AllUdp()},
+		"icmp": {Icmp()}, "icmp 8": {IcmpPing(), IcmpType(8)}, "icmp 3/4": {IcmpTypeAndCode(3, 4)},
+		"icmpv6": {IcmpV6()}, "icmpv6 128": {IcmpV6Type(128)}, "icmpv6 1/4": {IcmpV6TypeAndCode(1, 4)},
+		"protocol 50": {Protocol(50)}, "all traffic": {AllTraffic()},
+		"tcp 22": {Ssh()}, "tcp 3389": {Rdp()}, "tcp 2049": {Nfs()}, "tcp 5432": {Postgres()}, "tcp 3306": {Mysql()}, "tcp 1433": {Mssql()}, "tcp 1521": {Oracle()},
+		"tcp 27017": {Mongodb()}, "tcp 6379": {Redis()}, "tcp 11211": {Memcached()}, "tcp 9092": {Kafka()}, "tcp 5672": {Amqp()},
+	}
+	for want, same := range ports {
+		for _, port := range same {
+			rules := rulesOf(t, Tier{Name: "Alb", Ports: []Port{port}, Sources: []Peer{GroupId(jsii.String("sg-0abc"))}})
+			if want := []string{"ingress " + want + " from sg-0abc"}; !slices.Equal(rules, want) {
+				t.Errorf("port %q: got %v, want %v", port.text, rules, want)
+			}
+		}
+	}
+	// Words of any case are what EC2 has in lower case.
+	peers := map[string]Peer{
+		"0.0.0.0/0": Internet(), "0.0.0.0/0 ": InternetV4(), "::/0": InternetV6(), "vpc (ipv4)": Vpc(), "Alb": Self(), "Alb ": TierNamed("Alb"),
+		"10.0.0.0/8": Cidr("10.0.0.0/8"), "2001:db8::/32": Cidr("2001:db8::/32"), "123456789012/sg-0abc": GroupId(jsii.String("123456789012/sg-0abc")),
+		"pl-0abc": PrefixList(jsii.String("pl-0abc")), "com.amazonaws.{region}.s3": PrefixListNamed("com.amazonaws.{region}.s3"),
+		"sg-0def": Group(awsec2.SecurityGroup_FromSecurityGroupId(newStack(t), jsii.String("Other"), jsii.String("sg-0def"), nil)),
+	}
+	for want, peer := range peers {
+		rules := rulesOf(t, Tier{Name: "Alb", Ports: Ports(443), Sources: []Peer{peer}})
+		if want := []string{"ingress tcp 443 from " + strings.TrimSpace(want)}; !slices.Equal(rules, want) {
+			t.Errorf("peer %q: got %v, want %v", peer.text, rules, want)
+		}
+	}
+}
+
+// rulesOf is what a tier's doors are to the function.
+func rulesOf(t *testing.T, tier Tier) []string {
+	t.Helper()
+	spec, err := newKnown([]Tier{tier}).check(map[string]any{"VpcId": someVPC, "Tiers": properties([]Tier{tier})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	for _, rule := range spec.Tiers[0].Ingress {
+		rules = append(rules, rule.String())
+	}
+	return rules
 }

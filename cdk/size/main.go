@@ -79,6 +79,6 @@ func measure(ctx context.Context, dir, work string) ([]measured, error) {
 	}
 	return []measured{
 		{what: bootstrap.Name + ", " + architecture, bytes: len(content), limit: binaryLimit},
-		{what: filepath.Base(sgchain.DefaultZip) + ", " + architecture, bytes: len(packed), limit: zipLimit},
+		{what: "lambda.zip, " + architecture, bytes: len(packed), limit: zipLimit},
 	}, nil
 }

@@ -47,7 +47,9 @@ func CheckArchitecture(architecture string) error {
 // from the working directory: the repository itself, or a copy that another module
 // requires.
 func ModuleDir(ctx context.Context) (string, error) {
-	said, err := run(exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module))
+	// Readonly, because a vendor folder, which would be taken otherwise, has only the
+	// packages that the app imports, and the function is none of these.
+	said, err := run(exec.CommandContext(ctx, "go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module))
 	if err != nil {
 		return "", fmt.Errorf("finding module (%s): %w", module, err)
 	}
@@ -93,27 +95,33 @@ func Binary(ctx context.Context, dir, architecture, output string, stripped bool
 // Zip compiles the Lambda as it is shipped and writes the zip to output, whole or
 // not at all. It returns the number of bytes.
 func Zip(ctx context.Context, dir, architecture, output string) (size int64, err error) {
+	packed, err := Build(ctx, dir, architecture)
+	if err != nil {
+		return 0, err
+	}
+	if err := Write(output, packed); err != nil {
+		return 0, fmt.Errorf("writing zip (%s): %w", output, err)
+	}
+	return int64(len(packed)), nil
+}
+
+// Build compiles the Lambda as it is shipped and returns the zip. Nothing is written
+// into dir, which may be the read-only module cache.
+func Build(ctx context.Context, dir, architecture string) (packed []byte, err error) {
 	work, err := os.MkdirTemp("", "sgchain-bootstrap-")
 	if err != nil {
-		return 0, fmt.Errorf("making a folder to build in: %w", err)
+		return nil, fmt.Errorf("making a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	binary := filepath.Join(work, Name)
 	if err := Binary(ctx, dir, architecture, binary, true); err != nil {
-		return 0, err
+		return nil, err
 	}
 	content, err := os.ReadFile(binary)
 	if err != nil {
-		return 0, fmt.Errorf("reading %s: %w", Name, err)
+		return nil, fmt.Errorf("reading %s: %w", Name, err)
 	}
-	packed, err := Pack(content)
-	if err != nil {
-		return 0, err
-	}
-	if err := replace(output, packed); err != nil {
-		return 0, fmt.Errorf("writing zip (%s): %w", output, err)
-	}
-	return int64(len(packed)), nil
+	return Pack(content)
 }
 
 // tags leave out what the function never uses: the RPC mode of older runtimes,
@@ -140,9 +148,9 @@ func Pack(binary []byte) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// replace writes a file beside its place and moves it there, so that nobody ever
+// Write writes a file beside its place and moves it there, so that nobody ever
 // reads half of it.
-func replace(path string, content []byte) (err error) {
+func Write(path string, content []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

@@ -157,14 +157,14 @@ func TestFailureKeepsTheOldZip(t *testing.T) {
 	}
 }
 
-// TestReplaceKeepsTheOldFile: what cannot be put in place leaves nothing behind.
-func TestReplaceKeepsTheOldFile(t *testing.T) {
+// TestWriteKeepsTheOldFile: what cannot be put in place leaves nothing behind.
+func TestWriteKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	taken := filepath.Join(dir, "lambda.zip")
 	if err := os.MkdirAll(filepath.Join(taken, "a folder is in the way"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := replace(taken, []byte("new")); err == nil {
+	if err := Write(taken, []byte("new")); err == nil {
 		t.Error("a folder was replaced by a file")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {

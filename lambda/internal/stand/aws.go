@@ -170,24 +170,29 @@ func (a *Account) Log(ctx context.Context, group string) ([]string, error) {
 }
 
 func (a *Account) logs(ctx context.Context, operation string, input, output any) error {
-	body, err := json.Marshal(input)
-	if err != nil {
-		return fmt.Errorf("reading the functions' log: %w", err)
-	}
 	// https://docs.aws.amazon.com/general/latest/gr/cwl_region.html
 	endpoint := cmp.Or(a.BaseEndpoint, "https://logs."+a.Region+".amazonaws.com")
 	if a.BaseEndpoint == "" && strings.HasPrefix(a.Region, "cn-") {
 		endpoint += ".cn"
 	}
-	answer, err := a.send(ctx, http.MethodPost, endpoint+"/", "logs", body, http.Header{
+	return a.callJSON(ctx, endpoint, "logs", "Logs_20140328."+operation, input, output)
+}
+
+// callJSON makes one call of a service that speaks the JSON protocol.
+func (a *Account) callJSON(ctx context.Context, endpoint, service, target string, input, output any) error {
+	body, err := json.Marshal(input)
+	if err != nil {
+		return fmt.Errorf("calling %s: %w", target, err)
+	}
+	answer, err := a.send(ctx, http.MethodPost, endpoint+"/", service, body, http.Header{
 		"Content-Type": {"application/x-amz-json-1.1"},
-		"X-Amz-Target": {"Logs_20140328." + operation},
+		"X-Amz-Target": {target},
 	})
 	if err != nil {
-		return fmt.Errorf("reading the functions' log (%s): %w", operation, err)
+		return fmt.Errorf("calling %s: %w", target, err)
 	}
 	if err := json.Unmarshal(answer, output); err != nil {
-		return fmt.Errorf("reading the functions' log (%s): %w", operation, err)
+		return fmt.Errorf("calling %s: %w", target, err)
 	}
 	return nil
 }

@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// CDK runs the real CDK CLI on the repository's app.
+// CDK runs the real CDK CLI on one app.
 type CDK struct {
 	Root  string // the repository
+	App   string // the app's folder; the repository's own app where it is empty
 	Dir   string // what the CLI writes: its log, the synthesized template, its caches
-	Stack string // the stack's name; StackName where it is empty
+	Stack string // the app's stack; StackName where it is empty
 	// Environment is what names the account: a MiniStack's, or the user's own.
 	Environment []string
 	// Context is what the app is told: key=value, as after -c.
@@ -36,14 +37,18 @@ func (c CDK) Bootstrap(ctx context.Context) error {
 // Deploy creates or updates the app's stack. Further context (key=value) is for this deploy only;
 // it is one line, because the CLI drops what follows the first.
 func (c CDK) Deploy(ctx context.Context, further ...string) error {
-	return c.run(ctx, c.Root, "deploy", append([]string{c.stack(), "--require-approval", "never"}, flags(further)...)...)
+	return c.run(ctx, c.app(), "deploy", append([]string{c.stack(), "--require-approval", "never"}, flags(further)...)...)
 }
 
 // Destroy deletes the app's stack.
 func (c CDK) Destroy(ctx context.Context) error {
-	return c.run(ctx, c.Root, "destroy", c.stack(), "--force")
+	return c.run(ctx, c.app(), "destroy", c.stack(), "--force")
 }
 
+// Assembly is the folder that a deploy synthesizes into.
+func (c CDK) Assembly() string { return filepath.Join(c.Dir, "cdk.out") }
+
+func (c CDK) app() string   { return cmp.Or(c.App, c.Root) }
 func (c CDK) stack() string { return cmp.Or(c.Stack, StackName) }
 
 func flags(settings []string) []string {
@@ -67,7 +72,7 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 
 	args = slices.Concat(
 		[]string{verb}, args, flags(c.Context),
-		[]string{"--output", filepath.Join(c.Dir, "cdk.out"), "--no-notices", "--no-color"},
+		[]string{"--output", c.Assembly(), "--no-notices", "--no-color"},
 	)
 	cmd := exec.CommandContext(ctx, filepath.Join(c.Root, "build", "tools", "node_modules", ".bin", "cdk"), args...)
 	cmd.Dir = dir

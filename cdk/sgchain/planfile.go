@@ -1,0 +1,83 @@
+package sgchain
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// planFile writes what a chain will be beside the template that holds it: cdk diff
+// sees the properties of a custom resource, not what they make. It is a validation
+// of the construct, because validations run in every synth, when all names are
+// settled, in a folder that is there since the app or stage was constructed.
+type planFile struct {
+	stack awscdk.Stack
+	chain *securityGroupChain
+	facts *known
+	vpc   any // as the template has it
+}
+
+// Validate writes the file. It returns why it could not, which fails the synth.
+func (f *planFile) Validate() *[]*string {
+	path := filepath.Join(*awscdk.Stage_Of(f.chain).Outdir(), planFileName(*f.chain.Node().Path(), *f.chain.Node().Addr()))
+	if err := os.WriteFile(path, []byte(f.text()), 0o644); err != nil {
+		return jsii.Strings(fmt.Sprintf("writing the plan of the chain (%s): %v", path, err))
+	}
+	return jsii.Strings()
+}
+
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)
+
+// planFileName is the construct's path with dots: "Shop/Chain" is Shop.Chain.plan.txt.
+// Paths with other characters get a part of the construct's unique address as well,
+// so that no two chains share a file.
+func planFileName(path, address string) string {
+	name := strings.ReplaceAll(path, "/", ".")
+	if !plainPath.MatchString(path) {
+		name = regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(name, "_") + "-" + address[:8]
+	}
+	return name + ".plan.txt"
+}
+
+// text is the chain in one line, its picture, and what a plan from nothing leads to:
+// every group with every rule, each on a line of its own.
+func (f *planFile) text() string {
+	desired := chain.Desired(f.chain.spec)
+	goal := plan.Goal(plan.Chains{New: desired}, chain.State{}, chain.Tag{})
+	vpc, _ := f.vpc.(string)
+	if isToken(vpc) {
+		vpc = f.word(vpc)
+	}
+	return "Chain " + *f.chain.Node().Path() + " in VPC " + vpc + "\n" +
+		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Picture(desired, nil)+"\n"+goal.String(), f.word)
+}
+
+// word is how the template refers to what is known at deploy time: ${Vpc},
+// ${Vpc.CidrBlock}, or the function as JSON.
+func (f *planFile) word(token string) string {
+	resolved := f.stack.Resolve(jsii.String(token))
+	function, _ := resolved.(map[string]any)
+	if name, isRef := function["Ref"].(string); isRef {
+		return "${" + name + "}"
+	}
+	if get, _ := function["Fn::GetAtt"].([]any); len(get) == 2 {
+		return fmt.Sprintf("${%v.%v}", get[0], get[1])
+	}
+	if text, isText := resolved.(string); isText {
+		return text // a Lazy, or a token of a value that is known after all
+	}
+	encoded, err := json.Marshal(resolved)
+	if err != nil {
+		panic(fmt.Errorf("printing what is known at deploy time: %w", err)) // decoded JSON always encodes
+	}
+	return string(encoded)
+}

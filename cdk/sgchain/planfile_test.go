@@ -1,0 +1,163 @@
+package sgchain
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// tiersWithTokens is a chain with each sort of what is not known at synth.
+func tiersWithTokens(stack awscdk.Stack) []Tier {
+	other := awsec2.NewSecurityGroup(stack, jsii.String("Other"), &awsec2.SecurityGroupProps{
+		Vpc: awsec2.NewVpc(stack, jsii.String("OtherVpc"), nil),
+	})
+	parameter := awscdk.NewCfnParameter(stack, jsii.String("List"), nil).ValueAsString()
+	later := awscdk.Lazy_String(&lazy{}, nil)
+	return []Tier{
+		{Name: "Alb", GroupName: "ALB-SG", Ports: Ports(443), Tags: map[string]*string{"Team": parameter, "Stage": jsii.String("test")}},
+		{Name: "App", Egress: EgressChain, Ingress: []Ingress{
+			{Ports: Ports(6060), Sources: []Peer{TierNamed("Alb"), Group(other)}},
+			{Ports: Ports(22), Sources: []Peer{GroupId(awscdk.Fn_ImportValue(jsii.String("Bastion"))), GroupId(later)}, Description: "hands"},
+		}, EgressTo: []Egress{{Ports: Ports(443), Destinations: []Peer{PrefixList(parameter)}}}},
+	}
+}
+
+// lazy is what a construct says last.
+type lazy struct{}
+
+func (*lazy) Produce() *string { return jsii.String("sg-0late") }
+
+const planWithTokens = `Chain Stack/Chain in VPC ${VpcId}
+internet -tcp 443-> Alb -tcp 6060-> App [${Other.GroupId} -tcp 6060-> App, {"Fn::ImportValue":"Bastion"} -tcp 22-> App, sg-0late -tcp 22-> App]
+
+internet
+   |  tcp 443
+   v
+[Alb] ALB-SG
+   --> anywhere
+   |  tcp 6060
+   v
+[App]
+   <-- {"Fn::ImportValue":"Bastion"}: tcp 22
+   <-- sg-0late: tcp 22
+   <-- ${Other.GroupId}: tcp 6060
+   --> ${List}: tcp 443
+
+Alb(ALB-SG) "Security group of tier Alb" Stage="test" Team="${List}"
+  ingress tcp 443 from 0.0.0.0/0 "internet to Alb: tcp 443"
+  egress all traffic to 0.0.0.0/0
+App~LABEL "Security group of tier App"
+  ingress tcp 22 from {"Fn::ImportValue":"Bastion"} "hands"
+  ingress tcp 22 from sg-0late "hands"
+  ingress tcp 6060 from ${Other.GroupId} "${Other.GroupId} to App: tcp 6060"
+  ingress tcp 6060 from Alb(ALB-SG) "Alb to App: tcp 6060"
+  egress tcp 443 to ${List} "App to ${List}: tcp 443"
+`
+
+// TestPlanFile: the file is whole, names tokens as the template does, and is the same
+// in each synth, whatever number the CDK gives a token.
+func TestPlanFile(t *testing.T) {
+	for range 2 {
+		stack := newStack(t)
+		vpc := awscdk.NewCfnParameter(stack, jsii.String("VpcId"), nil).ValueAsString()
+		props := &SecurityGroupChainProps{VpcId: vpc, Tiers: tiersWithTokens(stack)}
+		c := NewSecurityGroupChain(stack, jsii.String("Chain"), props)
+		var other awsec2.CfnSecurityGroup
+		jsii.UnsafeCast(stack.Node().FindChild(jsii.String("Other")).Node().DefaultChild(), &other)
+		other.OverrideLogicalId(jsii.String("Other")) // after the chain was made
+		synth(stack)
+		label := labelOf(t, read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.txt"), "App~")
+		want := strings.ReplaceAll(planWithTokens, "App~LABEL", label)
+		if got := read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.txt"); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	}
+}
+
+// labelOf is the word that begins so.
+func labelOf(t *testing.T, text, begin string) string {
+	t.Helper()
+	for word := range strings.FieldsSeq(text) {
+		if strings.HasPrefix(word, begin) {
+			return word
+		}
+	}
+	t.Fatalf("no %s in\n%s", begin, text)
+	return ""
+}
+
+// TestPlanFiles: each chain has a file of its own, beside the template that holds it.
+func TestPlanFiles(t *testing.T) {
+	app := newApp(t, nil)
+	add := func(scope constructs.Construct, id string) {
+		NewSecurityGroupChain(scope, jsii.String(id), anyVpc(Tier{Name: "T" + id}))
+	}
+	stack := awscdk.NewStack(app, jsii.String("Stack"), nil)
+	add(stack, "First")
+	add(stack, "Second")
+	add(awscdk.NewNestedStack(stack, jsii.String("Nested"), nil), "Third")
+	outer := awscdk.NewStage(app, jsii.String("Outer"), nil)
+	add(awscdk.NewStack(outer, jsii.String("Stack"), nil), "Fourth")
+	inner := awscdk.NewStage(outer, jsii.String("Inner"), nil)
+	add(awscdk.NewStack(inner, jsii.String("Stack"), nil), "Fifth")
+	folder := *app.Synth(nil).Directory()
+	app.Synth(&awscdk.StageSynthesisOptions{Force: jsii.Bool(true)})
+	for path, tier := range map[string]string{
+		"Stack.First.plan.txt": "TFirst", "Stack.Second.plan.txt": "TSecond", "Stack.Nested.Third.plan.txt": "TThird",
+		"assembly-Outer/Outer.Stack.Fourth.plan.txt":                           "TFourth",
+		"assembly-Outer/assembly-Outer-Inner/Outer.Inner.Stack.Fifth.plan.txt": "TFifth",
+	} {
+		text := read(t, folder, path)
+		if !strings.Contains(text, "["+tier+"]") {
+			t.Errorf("%s: is not about %s:\n%s", path, tier, text)
+		}
+		dir := filepath.Dir(filepath.Join(folder, path))
+		if templates, err := filepath.Glob(filepath.Join(dir, "*.template.json")); err != nil || len(templates) == 0 {
+			t.Errorf("%s: there is no template beside it", path)
+		}
+	}
+}
+
+func TestPlanFileNames(t *testing.T) {
+	const address = "c80123456789"
+	for path, want := range map[string]string{
+		"Shop/Chain": "Shop.Chain.plan.txt", "Shop/a.b/c": "Shop.a.b.c-c8012345.plan.txt", "Shop/a b:c": "Shop.a_b_c-c8012345.plan.txt",
+	} {
+		if got := planFileName(path, address); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+}
+
+// TestPlanFileThatCanNotBeWritten: a synth without its plan does not look like one with it.
+func TestPlanFileThatCanNotBeWritten(t *testing.T) {
+	stack := newStack(t)
+	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc())
+	folder := *awscdk.Stage_Of(c).Outdir()
+	if err := os.Mkdir(filepath.Join(folder, "Stack.Chain.plan.txt"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		t.Helper()
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "[Stack/Chain] writing the plan of the chain") {
+			t.Errorf("synth: got %v, want an error about the plan", said)
+		}
+	}()
+	synth(stack)
+}

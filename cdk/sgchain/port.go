@@ -1,0 +1,112 @@
+package sgchain
+
+import "strconv"
+
+// Port is a protocol and its ports: one entry of a list Ports. Numbers are checked
+// where the chain is constructed.
+type Port struct{ text string }
+
+// Ports is TCP ports, each a Port of its own.
+func Ports(ports ...int) []Port {
+	list := make([]Port, 0, len(ports))
+	for _, port := range ports {
+		list = append(list, Tcp(port))
+	}
+	return list
+}
+
+// Tcp is one TCP port, 0 to 65535.
+func Tcp(port int) Port { return Port{strconv.Itoa(port)} }
+
+// TcpRange is the TCP ports from one to another, both included.
+func TcpRange(from, to int) Port { return Port{strconv.Itoa(from) + "-" + strconv.Itoa(to)} }
+
+// AllTcp is every TCP port.
+func AllTcp() Port { return TcpRange(0, 65535) }
+
+// Udp is one UDP port, 0 to 65535.
+func Udp(port int) Port { return Port{"udp/" + strconv.Itoa(port)} }
+
+// UdpRange is the UDP ports from one to another, both included.
+func UdpRange(from, to int) Port {
+	return Port{"udp/" + strconv.Itoa(from) + "-" + strconv.Itoa(to)}
+}
+
+// AllUdp is every UDP port.
+func AllUdp() Port { return UdpRange(0, 65535) }
+
+// Icmp is ICMP of every type, for peers with IPv4 addresses.
+func Icmp() Port { return Port{"icmp"} }
+
+// IcmpType is ICMP of one type, 0 to 255, with every code.
+func IcmpType(kind int) Port { return Port{"icmp/" + strconv.Itoa(kind)} }
+
+// IcmpTypeAndCode is ICMP of one type and one code, each 0 to 255.
+func IcmpTypeAndCode(kind, code int) Port {
+	return Port{"icmp/" + strconv.Itoa(kind) + "/" + strconv.Itoa(code)}
+}
+
+// IcmpPing is ICMP's echo request.
+func IcmpPing() Port { return IcmpType(8) }
+
+// IcmpV6 is ICMPv6 of every type, for peers with IPv6 addresses.
+func IcmpV6() Port { return Port{"icmpv6"} }
+
+// IcmpV6Type is ICMPv6 of one type, 0 to 255, with every code.
+func IcmpV6Type(kind int) Port { return Port{"icmpv6/" + strconv.Itoa(kind)} }
+
+// IcmpV6TypeAndCode is ICMPv6 of one type and one code, each 0 to 255.
+func IcmpV6TypeAndCode(kind, code int) Port {
+	return Port{"icmpv6/" + strconv.Itoa(kind) + "/" + strconv.Itoa(code)}
+}
+
+// Protocol is an IP protocol by its number, such as 50 for ESP. TCP, UDP, ICMP and
+// ICMPv6 have constructors of their own and are refused here.
+func Protocol(number int) Port { return Port{"proto/" + strconv.Itoa(number)} }
+
+// AllTraffic is every protocol and every port.
+func AllTraffic() Port { return Port{"all"} }
+
+// The TCP ports of what chains are mostly made of, by their registered names.
+
+// Http is port 80.
+func Http() Port { return Port{"http"} }
+
+// Https is port 443.
+func Https() Port { return Port{"https"} }
+
+// Ssh is port 22.
+func Ssh() Port { return Port{"ssh"} }
+
+// Rdp is port 3389.
+func Rdp() Port { return Port{"rdp"} }
+
+// Nfs is port 2049, which EFS listens on.
+func Nfs() Port { return Port{"nfs"} }
+
+// Postgres is port 5432.
+func Postgres() Port { return Port{"postgres"} }
+
+// Mysql is port 3306, of MariaDB and Aurora as well.
+func Mysql() Port { return Port{"mysql"} }
+
+// Mssql is port 1433, SQL Server's.
+func Mssql() Port { return Port{"mssql"} }
+
+// Oracle is port 1521.
+func Oracle() Port { return Port{"oracle"} }
+
+// Mongodb is port 27017, of DocumentDB as well.
+func Mongodb() Port { return Port{"mongodb"} }
+
+// Redis is port 6379, of Valkey as well.
+func Redis() Port { return Port{"redis"} }
+
+// Memcached is port 11211.
+func Memcached() Port { return Port{"memcached"} }
+
+// Kafka is port 9092.
+func Kafka() Port { return Port{"kafka"} }
+
+// Amqp is port 5672.
+func Amqp() Port { return Port{"amqp"} }
