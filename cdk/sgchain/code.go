@@ -99,7 +99,7 @@ func builtCode(scope constructs.Construct, architecture string) (awslambda.Code,
 }
 
 func bundleCommand(architecture string) string {
-	return "go run sgchain/cdk/bundle -arch " + architecture + " -o lambda.zip"
+	return "go run -mod=readonly sgchain/cdk/bundle -arch " + architecture + " -o lambda.zip"
 }
 
 func unknownArchitecture(architecture string) error {

@@ -171,3 +171,52 @@ func TestWriteKeepsTheOldFile(t *testing.T) {
 		t.Errorf("left behind: got %v, error %v, want only what was there", left, err)
 	}
 }
+
+// TestModuleDir finds the sources from an app of another module, whichever way it has
+// of naming them.
+func TestModuleDir(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		module  = "module app\n\ngo 1.26.0\n"
+		require = module + "\nrequire sgchain v0.0.0\n"
+	)
+	replace := require + "\nreplace sgchain => " + root + "\n"
+	tests := map[string]struct {
+		files map[string]string
+		want  string // in the error; none where it is found
+	}{
+		"replace": {map[string]string{"go.mod": replace}, ""},
+		// A vendor folder has what the app imports, and nothing of the function.
+		"vendor": {map[string]string{
+			"go.mod":                               replace,
+			"vendor/modules.txt":                   "# sgchain v0.0.0 => " + root + "\n## explicit; go 1.26.0\nsgchain/lambda/chain\n# sgchain => " + root + "\n",
+			"vendor/sgchain/lambda/chain/chain.go": "package chain\n",
+		}, ""},
+		"workspace":    {map[string]string{"go.mod": module, "go.work": "go 1.26.0\n\nuse (\n\t.\n\t" + root + "\n)\n"}, ""},
+		"not required": {map[string]string{"go.mod": module}, "sgchain"},
+		"no module":    {nil, "go.mod"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for path, content := range test.files {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dir, err := ModuleDir(t.Context())
+			switch {
+			case test.want == "" && (err != nil || dir != root):
+				t.Errorf("got %s, error %v, want %s", dir, err, root)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), "finding module (sgchain): ") || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("error: got %v, want one about %s", err, test.want)
+			}
+		})
+	}
+}
