@@ -53,9 +53,9 @@ type SecurityGroupChain interface {
 	//
 	// The chain alone says which doors the group has. A rule that a construct of the CDK
 	// would add to it (a listener's Open, AllowDefaultPortFrom, a service behind a load
-	// balancer), or that is added by Connections().AllowFrom and AddIngressRule, VANISHES
-	// WITHOUT A WORD: add the door to the chain. The other end of such a call gets its
-	// rule where it is a group of the CDK's own.
+	// balancer), or that is added by Connections().AllowFrom and AddIngressRule, vanishes
+	// without a word: add the door to the chain instead. The other end of such a call
+	// gets its rule where it is a group of the CDK's own.
 	SecurityGroup(tier string) awsec2.ISecurityGroup
 	// SecurityGroupId is the ID of a tier's group. It panics on a tier that the chain
 	// does not have.
