@@ -260,7 +260,8 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
 		}
 	})
-	if refused == 0 || early == 0 {
+	// With -short rapid draws a fifth of them.
+	if !testing.Short() && (refused == 0 || early == 0) {
 		t.Errorf("%d changes were refused and %d groups made room: the quotas drawn say nothing", refused, early)
 	}
 }
