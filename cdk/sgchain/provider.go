@@ -85,6 +85,7 @@ func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) P
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	p.role = newRole(p, p.logGroup, p.shared)
+	explainWildcards(p.role, p.shared)
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:  jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
@@ -135,6 +136,36 @@ func runnable(p *provider, props *ProviderProps) (awslambda.Architecture, awslam
 	default: // somewhere else, where it can not be looked into
 		return architecture, code, nil
 	}
+}
+
+// explainWildcards says in the role's metadata, where cdk-nag looks for it, why some
+// resources of its policy end in an asterisk (rule AwsSolutions-IAM5). Each is named, so
+// that one that joins them is found.
+func explainWildcards(role awsiam.Role, shared bool) {
+	type wildcard struct{ resource, reason string }
+	tagged := "The ID is not known beforehand: a condition admits only what carries this provider's own tag."
+	wildcards := []wildcard{
+		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*", tagged},
+		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group-rule/*", tagged},
+		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:vpc/*", "The VPC's share in creating a group, for any VPC that a chain names: the group itself must carry this provider's tag."},
+		{"*", "EC2 knows no resource for the actions that read."},
+	}
+	if shared {
+		wildcards = append(wildcards, wildcard{
+			"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*", "The status of the stacks that a shared provider serves, to read only.",
+		})
+	}
+	var rules []any
+	for _, one := range wildcards {
+		rules = append(rules, map[string]any{
+			"id": "AwsSolutions-IAM5", "reason": one.reason, "applies_to": []any{"Resource::" + one.resource},
+		})
+	}
+	resource, isResource := role.Node().DefaultChild().(awscdk.CfnResource)
+	if !isResource {
+		panic(fmt.Errorf("explaining the rights of a role (%s): it has no resource", *role.Node().Path()))
+	}
+	resource.AddMetadata(jsii.String("cdk_nag"), map[string]any{"rules_to_suppress": rules})
 }
 
 func (p *provider) Function() awslambda.Function { return p.function }
