@@ -25,14 +25,14 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down deploy destroy smoke test check soak counts mutants build size lint fmt clean
-.PHONY: prerequisites formatted vet unit coverage sizes end-to-end
+.PHONY: help demo demo-update demo-down deploy destroy smoke test check soak counts mutants build template publish size iam lint fmt clean
+.PHONY: prerequisites formatted vet unit coverage sizes templates-checked end-to-end
 
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy and make destroy STACK=name, make deploy\n'
-	@printf 'TIERS=json and YES=1 (no question), make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
+	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy and make destroy STACK=name, make deploy TIERS=json\n'
+	@printf 'and YES=1 (no question), make publish BUCKET and REGIONS, make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
 
 demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
 	@$(TOOLS)/demo up
@@ -60,7 +60,7 @@ SETTINGS = -c 'stackName=$(STACK)' -c 'vpcId=$(or $(VPC),new)' -c 'arch=$(ARCH)'
 smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
 	go run ./lambda/internal/stand/smoke -vpc '$(VPC)'
 
-test: prerequisites formatted vet lint unit coverage soak sizes end-to-end ## Prove everything that can be proven on one machine
+test: prerequisites formatted vet lint unit coverage soak sizes templates-checked iam end-to-end ## Prove everything that can be proven on one machine
 	@printf '\nmake test: everything passed\n'
 
 check: prerequisites formatted ## The inner loop: formatting, vet and unit tests, under a minute
@@ -80,13 +80,19 @@ mutants: prerequisites ## Plant known bugs in a copy of the code, and show that 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
 	go run ./cdk/bundle -arch $(ARCH) -o build/lambda.zip
 
+template: prerequisites ## Write the published templates anew (template/)
+	go run ./cdk/templates
+
+publish: prerequisites $(TOOLS)/ministack.stamp ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
+	@go run ./cdk/publish -bucket '$(BUCKET)' -regions '$(REGIONS)' -aws $(TOOLS)/venv/bin/aws
+
 size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
 
 lint: prerequisites $(TOOLS)/golangci-lint.stamp ## Run the linters of .ci/golangci.yml
 	$(TOOL) golangci-lint run -c .ci/golangci.yml $(PACKAGES)
 
 fmt: prerequisites $(TOOLS)/gofumpt.stamp ## Format every Go file
-	$(TOOL) gofumpt -w lambda cdk
+	$(TOOL) gofumpt -w lambda cdk .ci/nag
 
 clean: ## Remove build/, unless the demo runs
 	@if [ -e build/demo/ministack.json ]; then echo 'The demo is running: make demo-down first.' >&2; exit 1; fi
@@ -96,7 +102,7 @@ prerequisites:
 	@sh .ci/prerequisites
 
 formatted: $(TOOLS)/gofumpt.stamp
-	@files=$$($(TOOL) gofumpt -l lambda cdk) || exit 1; \
+	@files=$$($(TOOL) gofumpt -l lambda cdk .ci/nag) || exit 1; \
 	if [ -n "$$files" ]; then printf 'Not formatted (make fmt):\n%s\n' "$$files" >&2; exit 1; fi
 
 vet:
@@ -120,6 +126,14 @@ coverage:
 sizes:
 	go run ./cdk/size
 
+# cdk-nag is a module of its own, so that the product does not depend on it.
+templates-checked: $(TOOLS)/ministack.stamp
+	$(TOOLS)/venv/bin/cfn-lint template/*.json
+	go -C .ci/nag run . $(CURDIR)/template/*.json
+
+iam: prerequisites $(TOOLS)/cdk.stamp ## Ask a policy simulator about every call of the tests, and plant wider roles
+	node .ci/iam.mjs lambda/testdata/calls.json template/all-in-one.json template/provider.json
+
 end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp
 	go test -tags e2e -count=1 -timeout 15m -v ./lambda/internal/stand/...
 	go test -tags e2e -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/lifecycle
@@ -128,14 +142,14 @@ end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp
 
 $(TOOLS)/ministack.stamp: .ci/requirements.txt
 	@rm -rf $(TOOLS)/venv && mkdir -p $(TOOLS)
-	@.ci/quietly 'installing MiniStack under $(TOOLS)' sh -c '$(PYTHON) -m venv $(TOOLS)/venv && \
+	@.ci/quietly 'installing Python packages under $(TOOLS)' sh -c '$(PYTHON) -m venv $(TOOLS)/venv && \
 		$(TOOLS)/venv/bin/python -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements.txt'
 	@touch $@
 
 $(TOOLS)/cdk.stamp: .ci/package.json .ci/package-lock.json
 	@rm -rf $(TOOLS)/node_modules && mkdir -p $(TOOLS)
 	@cp .ci/package.json .ci/package-lock.json $(TOOLS)/
-	@.ci/quietly 'installing the CDK CLI under $(TOOLS)' npm ci --prefix $(TOOLS) --no-audit --no-fund --no-update-notifier
+	@.ci/quietly 'installing Node packages under $(TOOLS)' npm ci --prefix $(TOOLS) --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 $(TOOLS)/gofumpt.stamp: .ci/tools.mod .ci/tools.sum

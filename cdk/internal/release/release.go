@@ -1,0 +1,46 @@
+// Package release says what is published under which name: the version, the zips of
+// the function and the templates that name them.
+package release
+
+// Version is what is published next. What was published under a version never
+// changes: raise it with every change of the function or of a template.
+const Version = "0.1.0"
+
+// Prefix begins every published key.
+const Prefix = "sgchain"
+
+// Folder is where the templates lie in the repository.
+const Folder = "template"
+
+// The templates, by the names of their files.
+const (
+	AllInOne = "all-in-one.json"
+	Provider = "provider.json"
+	Chain    = "chain.json"
+	Parent   = "parent.json"
+)
+
+// BucketParameter is the templates' parameter that has the buckets' common name.
+const BucketParameter = "CodeBucket"
+
+// Templates lists them all.
+func Templates() []string { return []string{AllInOne, Provider, Chain, Parent} }
+
+// Architectures lists what the function runs on, the default first: as Lambda names
+// it, which is how the templates and the keys do, and as Go does.
+func Architectures() []Architecture {
+	return []Architecture{{Lambda: "arm64", Go: "arm64"}, {Lambda: "x86_64", Go: "amd64"}}
+}
+
+// Architecture is one of [Architectures].
+type Architecture struct{ Lambda, Go string }
+
+// Bucket is the bucket of a Region. Lambda takes code only from a bucket in the
+// function's own Region, so every Region has one.
+func Bucket(name, region string) string { return name + "-" + region }
+
+// Key is where a file of a version is published.
+func Key(version, file string) string { return Prefix + "/" + version + "/" + file }
+
+// Zip is the file of the function's code.
+func Zip(lambdaArchitecture string) string { return "lambda-" + lambdaArchitecture + ".zip" }

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/cdk/internal/release"
+	"sgchain/cdk/sgchain"
+)
+
+// The logical IDs of the provider's resources.
+const (
+	functionID = "Provider"
+	retriesID  = "ProviderRetries"
+)
+
+// exportName is what the README's smallest template imports.
+const exportName = "SecurityGroupChainProvider"
+
+// providerResources is what the construct makes of a provider, with readable
+// logical IDs and the code in the published bucket.
+func providerResources(shared bool) (resources object, err error) {
+	folder, err := os.MkdirTemp("", "sgchain-templates-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder to synthesize in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: jsii.String(folder)})
+	stack := awscdk.NewStack(app, jsii.String("Template"), &awscdk.StackProps{
+		// Whoever launches a published template has no need of cdk bootstrap.
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{GenerateBootstrapVersionRule: jsii.Bool(false)}),
+	})
+	for _, one := range functionGroup().parameters {
+		// What they are is in the template; here they only have to be there.
+		awscdk.NewCfnParameter(stack, jsii.String(one.name), nil)
+	}
+	bucket := awss3.Bucket_FromBucketName(stack, jsii.String("PublishedCode"),
+		awscdk.Fn_Sub(jsii.String(release.Bucket("${"+release.BucketParameter+"}", "${AWS::Region}")), nil))
+	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
+		Architecture: awslambda.Architecture_Custom(awscdk.Fn_Ref(jsii.String("Architecture")), nil),
+		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key("${Version}", release.Zip("${Architecture}"))), nil), nil),
+		Shared:       jsii.Bool(shared),
+	})
+	function := provider.Function().Node()
+	for id, node := range map[string]constructs.Node{
+		functionID: function, "ProviderRole": provider.Role().Node(), "ProviderLogGroup": provider.LogGroup().Node(),
+		retriesID: function.FindChild(jsii.String("EventInvokeConfig")).Node(),
+	} {
+		resource, isResource := node.DefaultChild().(awscdk.CfnResource)
+		if !isResource {
+			return nil, fmt.Errorf("naming resource (%s): %s has none", id, *node.Path())
+		}
+		resource.OverrideLogicalId(jsii.String(id))
+		if id == functionID {
+			// It refers to its role anyway, and cfn-lint is strict about saying so twice.
+			resource.AddDeletionOverride(jsii.String("DependsOn"))
+		}
+	}
+	synthesized, isObject := app.Synth(nil).GetStackArtifact(stack.ArtifactId()).Template().(object)
+	if !isObject {
+		return nil, errors.New("synthesizing the provider: it gave no template")
+	}
+	resources, isObject = synthesized["Resources"].(object)
+	if !isObject {
+		return nil, errors.New("synthesizing the provider: it made no resources")
+	}
+	return resources, nil
+}
+
+func sharedProvider(resources object) template {
+	return template{
+		description: "The provider of Custom::SecurityGroupChain, for chains of every stack of this account and Region (sgchain " + release.Version + ")",
+		groups: []group{
+			{"Shared provider", []parameter{{"ExportName", "Name of the export", object{
+				"Type": "String", "Default": exportName, "AllowedPattern": "^[A-Za-z0-9:-]{0,255}$",
+				"ConstraintDescription": "must be letters, digits, colons and hyphens, at most 255, or empty for no export",
+				"Description":           "Other templates import the ServiceToken by this name (Fn::ImportValue). Unique in the account and Region. Empty: no export.",
+			}}}},
+			functionGroup(),
+		},
+		conditions: object{"Exported": not(equals(ref("ExportName"), ""))},
+		resources:  resources,
+		outputs: object{
+			"ServiceToken": output("The ServiceToken of every Custom::SecurityGroupChain that this provider serves", getAtt(functionID, "Arn")),
+			"Exported": where("Exported", object{
+				"Description": "The same, for Fn::ImportValue", "Value": getAtt(functionID, "Arn"), "Export": object{"Name": ref("ExportName")},
+			}),
+		},
+	}
+}
+
+// functionGroup is the parameters that providerResources refers to.
+func functionGroup() group {
+	var architectures list
+	for _, architecture := range release.Architectures() {
+		architectures = append(architectures, architecture.Lambda)
+	}
+	return group{"Function", []parameter{
+		{"Architecture", "Architecture", object{
+			"Type": "String", "Default": architectures[0], "AllowedValues": architectures,
+			"Description": "What the function runs on.",
+		}},
+		{release.BucketParameter, "Bucket of the code", object{
+			"Type": "String", "AllowedPattern": "^[a-z0-9][a-z0-9-]{1,45}$",
+			"ConstraintDescription": "must be 2 to 46 lower-case letters, digits and hyphens: the bucket's name without the Region at its end",
+			"Description":           "The code is taken from the bucket of this name followed by a hyphen and the Region, as in NAME-eu-central-1.",
+		}},
+		{"Version", "Version of the code", object{
+			"Type": "String", "Default": release.Version, "AllowedPattern": `^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`,
+			"ConstraintDescription": "must be a version such as " + release.Version,
+			"Description":           "What is published under a version never changes. Raise it to bring in a newer function.",
+		}},
+	}}
+}

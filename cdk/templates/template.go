@@ -1,0 +1,81 @@
+package main
+
+// object is a part of a template, as decoded from JSON.
+type object = map[string]any
+
+// list is a list in a template.
+type list = []any
+
+// template is one that is published.
+type template struct {
+	description string
+	groups      []group
+	conditions  object
+	resources   object
+	outputs     object
+}
+
+// group is some parameters under one heading of the console's form.
+type group struct {
+	label      string
+	parameters []parameter
+}
+
+// parameter is one field of the form: its name, what stands beside it, and what it
+// takes.
+type parameter struct {
+	name, label string
+	definition  object
+}
+
+// whole is the template as CloudFormation takes it.
+func (t template) whole() object {
+	parameters, labels, groups := object{}, object{}, list{}
+	for _, group := range t.groups {
+		names := list{}
+		for _, one := range group.parameters {
+			parameters[one.name] = one.definition
+			labels[one.name] = object{"default": one.label}
+			names = append(names, one.name)
+		}
+		groups = append(groups, object{"Label": object{"default": group.label}, "Parameters": names})
+	}
+	all := object{
+		"AWSTemplateFormatVersion": "2010-09-09",
+		"Description":              t.description,
+		"Metadata":                 object{"AWS::CloudFormation::Interface": object{"ParameterGroups": groups, "ParameterLabels": labels}},
+		"Parameters":               parameters,
+		"Resources":                t.resources,
+		"Outputs":                  t.outputs,
+	}
+	if len(t.conditions) > 0 {
+		all["Conditions"] = t.conditions
+	}
+	return all
+}
+
+func ref(name string) object { return object{"Ref": name} }
+
+func sub(text string) object { return object{"Fn::Sub": text} }
+
+func getAtt(resource, attribute string) object {
+	return object{"Fn::GetAtt": list{resource, attribute}}
+}
+
+func ifElse(condition string, then, otherwise any) object {
+	return object{"Fn::If": list{condition, then, otherwise}}
+}
+
+func equals(a, b any) object { return object{"Fn::Equals": list{a, b}} }
+
+func not(condition object) object { return object{"Fn::Not": list{condition}} }
+
+func output(description string, value any) object {
+	return object{"Description": description, "Value": value}
+}
+
+// where makes an output one that is there only under a condition.
+func where(condition string, output object) object {
+	output["Condition"] = condition
+	return output
+}
