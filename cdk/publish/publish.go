@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/internal/release"
+)
+
+// file is one that is published: its name after the version, and where it lies.
+type file struct {
+	name, path string
+	checksum   string // SHA-256, in base64 as S3 has it
+}
+
+// prepare builds the zips and gives the templates the bucket as their default, in
+// folder. The zips come first: where a template is published, its code is.
+func prepare(ctx context.Context, module, folder, bucket string) ([]file, error) {
+	var files []file
+	add := func(name string) error {
+		path := filepath.Join(folder, name)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(content)
+		files = append(files, file{name, path, base64.StdEncoding.EncodeToString(sum[:])})
+		return nil
+	}
+	for _, architecture := range release.Architectures() {
+		name := release.Zip(architecture.Lambda)
+		if _, err := bootstrap.Zip(ctx, module, architecture.Go, filepath.Join(folder, name)); err != nil {
+			return nil, err
+		}
+		if err := add(name); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range release.Templates() {
+		text, err := os.ReadFile(filepath.Join(module, release.Folder, name))
+		if err != nil {
+			return nil, fmt.Errorf("reading template (%s): %w", name, err)
+		}
+		if text, err = withBucket(text, bucket); err != nil {
+			return nil, fmt.Errorf("preparing template (%s): %w", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil { //nolint:gosec // folder is our own, and the names are constants
+			return nil, err
+		}
+		if err := add(name); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// withBucket makes a bucket the default of a template's parameter, where it has it.
+func withBucket(text []byte, bucket string) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var template map[string]any
+	if err := decoder.Decode(&template); err != nil {
+		return nil, err
+	}
+	parameters, _ := template["Parameters"].(map[string]any)
+	if version, isThere := parameters["Version"].(map[string]any); isThere && version["Default"] != release.Version {
+		return nil, fmt.Errorf("it is of version %v, and the code is of %s: make template", version["Default"], release.Version)
+	}
+	if parameter, isThere := parameters[release.BucketParameter].(map[string]any); isThere {
+		parameter["Default"] = bucket
+	}
+	return release.Encode(template)
+}
+
+// store is what publish needs of S3.
+type store interface {
+	// checkBucket fails where the bucket is not there, not in the Region, or not ours to
+	// look at.
+	checkBucket(ctx context.Context, at place) error
+	// checksum is that of an object, and empty where there is none.
+	checksum(ctx context.Context, at place, key string) (string, error)
+	// put makes an object that is not there, with its checksum.
+	put(ctx context.Context, at place, key string, file file) error
+}
+
+// upload is one file that is missing in one place.
+type upload struct {
+	place place
+	file  file
+}
+
+// publish looks at every place first and then uploads what is missing: where one of
+// them has a problem, nothing is uploaded anywhere.
+func publish(ctx context.Context, s3 store, places []place, files []file, out io.Writer) error {
+	var missing []upload
+	var problems []error
+	for _, place := range places {
+		if err := s3.checkBucket(ctx, place); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		for _, file := range files {
+			key := release.Key(release.Version, file.name)
+			found, err := s3.checksum(ctx, place, key)
+			switch {
+			case err != nil:
+				problems = append(problems, err)
+			case found == "":
+				missing = append(missing, upload{place, file})
+			case found != file.checksum:
+				problems = append(problems, fmt.Errorf("publishing s3://%s/%s: it is there with other bytes, and what was published never changes; raise Version in cdk/internal/release, then make template", place.bucket, key))
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("publishing version %s: nothing was uploaded:\n%w", release.Version, errors.Join(problems...))
+	}
+	for _, one := range missing {
+		if err := s3.put(ctx, one.place, release.Key(release.Version, one.file.name), one.file); err != nil {
+			return fmt.Errorf("%w\nWhat was uploaded before stays, and is as it should be: publish again to go on", err)
+		}
+	}
+	return report(out, places, len(missing))
+}
+
+func report(out io.Writer, places []place, uploaded int) error {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "Version %s: %d files uploaded\n", release.Version, uploaded)
+	if uploaded == 0 {
+		text.Reset()
+		fmt.Fprintf(&text, "Version %s: everything was there already\n", release.Version)
+	}
+	for _, place := range places {
+		fmt.Fprintf(&text, "\n%s\n  Launch the chain in the console:\n    %s\n  Launch the larger example:\n    %s\n  Templates:\n",
+			place.region, place.launch(release.AllInOne), place.launch(release.Parent))
+		for _, name := range release.Templates() {
+			fmt.Fprintf(&text, "    %s\n", place.url(name))
+		}
+	}
+	_, err := out.Write(text.Bytes())
+	return err
+}
