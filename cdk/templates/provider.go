@@ -46,7 +46,7 @@ func providerResources(shared bool) (resources object, err error) {
 	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
 		Architecture: awslambda.Architecture_Custom(awscdk.Fn_Ref(jsii.String("Architecture")), nil),
 		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key("${Version}", release.Zip("${Architecture}"))), nil), nil),
-		Shared:       jsii.Bool(shared),
+		Shared:       shared,
 	})
 	function := provider.Function().Node()
 	for id, node := range map[string]constructs.Node{
