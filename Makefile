@@ -48,6 +48,7 @@ CDK = $(TOOLS)/node_modules/.bin/cdk --no-notices --output build/cdk.out
 deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your account, ask, and deploy (VPC=vpc-..., credentials as for the AWS CLI)
 	@case '$(VPC)' in vpc-*|new) ;; *) echo "VPC is '$(VPC)': write make deploy VPC=vpc-0123456789abcdef0, or VPC=new for a small VPC of its own" >&2; exit 2;; esac
 	@$(CDK) diff '$(STACK)' $(SETTINGS)
+	@printf '\nWhat the chain is after that:\n\n'; cat 'build/cdk.out/$(STACK).Chain.plan.txt'
 	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' '$(STACK)'; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
 	@$(CDK) deploy '$(STACK)' $(SETTINGS) --require-approval never
 

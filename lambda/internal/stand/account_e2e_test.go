@@ -50,8 +50,11 @@ func TestCommandsForAnAccount(t *testing.T) {
 	id := "VPC=" + aws.ToString(vpc.Vpc.VpcId)
 
 	said := command(ctx, t, emulator, "deploy", id, "ARCH="+runtime.GOARCH, "STACK=Mine", "YES=1")
-	if shown, done := strings.Index(said, "Custom::SecurityGroupChain"), strings.Index(said, "Outputs:"); shown < 0 || done < shown {
-		t.Errorf("make deploy showed no difference before its outputs:\n%s", said)
+	before, _, _ := strings.Cut(said, "Outputs:")
+	for _, want := range []string{"[+] Custom::SecurityGroupChain", `ingress tcp 6060 from ALB-SG "Alb to Fargate: tcp 6060"`} {
+		if !strings.Contains(before, want) {
+			t.Errorf("make deploy does not show %q before it deploys:\n%s", want, said)
+		}
 	}
 	text, _ := readBack(ctx, t, emulator, aws.ToString(vpc.Vpc.VpcId))
 	same(t, "after make deploy", text, tutorial)
