@@ -32,7 +32,7 @@ func one(name, file, old, planted string) plant {
 const isNewest = "	if seen.State.Newest().PhysicalID != r.event.PhysicalResourceID || "
 
 // plants lists the bugs.
-func plants() []plant {
+func plants() []plant { //nolint:funlen // a list
 	return []plant{
 		one("revoke before authorize", planFile, "	Authorize\n	Describe\n	Retag\n	Revoke\n)", "	Revoke\n	Authorize\n	Describe\n	Retag\n)"),
 		one("delete inside Update", serveFile, "	warnings := slices.Concat(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }, nil)\n	}\n	warnings := slices.Concat("),
@@ -93,6 +93,15 @@ func plants() []plant {
 		}},
 		one("any bucket gets the answer", responderFile, "	if address.Scheme != \"https\" || r.Region == \"\" || !slices.Contains(bucketHosts(r.Region), address.Host) {", "	if address.Scheme != \"https\" || r.Region == \"\" || (!slices.Contains(bucketHosts(r.Region), address.Host) && !strings.HasSuffix(address.Host, \".amazonaws.com\")) {"),
 		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
+		{name: "the chains of a provider are one", edits: []edit{
+			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:1] {\n		filters"},
+			{tagsFile, "	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&\n		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != \"\"", "	return tags[tagProvider] == o.Provider && tags[tagTier] != \"\""},
+		}},
+		{name: "the resource of a chain is not asked for", edits: []edit{
+			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:2] {\n		filters"},
+			{tagsFile, "		tags[tagLogicalID] == o.Resource.LogicalID && ", "		"},
+		}},
+		one("an event in the name of a chain at rest is served", serveFile, "		if err = r.judge(over)(reading); err != nil {", "		if err = r.judge(over)(reading); err != nil && reading.Resource == \"\" {"),
 		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
 	}
 }

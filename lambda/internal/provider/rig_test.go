@@ -150,6 +150,8 @@ type rig struct {
 	logMu   sync.Mutex
 	handler *provider.Handler
 	serial  int
+
+	stackID, logicalID string
 }
 
 func (r *rig) Write(p []byte) (int, error) {
@@ -168,7 +170,7 @@ func (r *rig) logged() string {
 // so that elapsed time counts dependent rounds.
 func newRig(tb testing.TB) *rig {
 	tb.Helper()
-	r := &rig{t: tb, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}}
+	r := &rig{t: tb, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}, stackID: stackID, logicalID: "Chain"}
 	r.world.AddVPC(vpcID)
 	r.world.After = noteCall
 	r.ec2 = r.world.Client("handler")
@@ -198,7 +200,7 @@ func (r *rig) event(kind cfn.RequestType, physicalID string, now, old properties
 		RequestType: kind, RequestID: fmt.Sprintf("request-%d", r.serial), ResourceType: chain.ResourceType,
 		ResponseURL: "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com/answer?X-Amz-Date=" +
 			time.Now().UTC().Format("20060102T150405Z") + "&X-Amz-Signature=" + signature,
-		PhysicalResourceID: physicalID, LogicalResourceID: "Chain", StackID: stackID, ResourceProperties: now, OldResourceProperties: old,
+		PhysicalResourceID: physicalID, LogicalResourceID: r.logicalID, StackID: r.stackID, ResourceProperties: now, OldResourceProperties: old,
 	}
 }
 

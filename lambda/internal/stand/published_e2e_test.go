@@ -168,7 +168,7 @@ func (l launchPad) linked(t *testing.T, file string) string {
 // listed is one of the addresses that publish lists.
 func (l launchPad) listed(t *testing.T, file string) string {
 	t.Helper()
-	for _, line := range strings.Fields(l.said) {
+	for line := range strings.FieldsSeq(l.said) {
 		if strings.HasPrefix(line, "https://s3.us-east-1.") && strings.HasSuffix(line, "/"+file) {
 			return line
 		}
