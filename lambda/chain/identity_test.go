@@ -150,6 +150,7 @@ func TestParseTag(t *testing.T) {
 	for text, want := range map[string]chain.Tag{
 		"1:sgchain-x": {Generation: 1, PhysicalID: "sgchain-x"}, "12:a:b": {Generation: 12, PhysicalID: "a:b"},
 		"": {}, "1": {}, "1:": {}, ":x": {}, "0:x": {}, "-1:x": {}, "x:y": {}, "1.5:x": {},
+		"1000000000:x": {Generation: 1_000_000_000, PhysicalID: "x"}, "1000000001:x": {}, "9223372036854775807:x": {},
 	} {
 		if got := chain.ParseTag(text); got != want {
 			t.Errorf("%q: got %+v, want %+v", text, got, want)
@@ -172,6 +173,8 @@ func TestNewestAndNextTag(t *testing.T) {
 		{"the wanted one is new", []chain.Tag{{Generation: 4, PhysicalID: "y"}}, chain.Tag{Generation: 4, PhysicalID: "y"}, "x", chain.Tag{Generation: 5, PhysicalID: "x"}},
 		{"two share the highest generation", []chain.Tag{{Generation: 2, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}}, chain.Tag{Generation: 2}, "x", chain.Tag{Generation: 3, PhysicalID: "x"}},
 		{"two share it, and a third", []chain.Tag{{Generation: 2, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}, {Generation: 2, PhysicalID: "x"}}, chain.Tag{Generation: 2}, "y", chain.Tag{Generation: 3, PhysicalID: "y"}},
+		{"the last generation", []chain.Tag{{Generation: 1_000_000_000, PhysicalID: "y"}}, chain.Tag{Generation: 1_000_000_000, PhysicalID: "y"}, "x", chain.Tag{Generation: 1_000_000_000, PhysicalID: "x"}},
+		{"two share the last one", []chain.Tag{{Generation: 1_000_000_000, PhysicalID: "x"}, {Generation: 1_000_000_000, PhysicalID: "y"}}, chain.Tag{Generation: 1_000_000_000}, "x", chain.Tag{Generation: 1_000_000_000, PhysicalID: "x"}},
 		{"a tag that cannot be read", []chain.Tag{{}}, chain.Tag{}, "x", chain.Tag{Generation: 1, PhysicalID: "x"}},
 	} {
 		var state chain.State

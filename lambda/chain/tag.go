@@ -16,14 +16,19 @@ type Tag struct {
 	PhysicalID string
 }
 
-// ParseTag reads a Tag from its text; the zero Tag where the text is not one.
+// maxGeneration is more than any chain comes to. Whoever may tag security groups may write
+// any number; one more than the largest must not become a number that cannot be read.
+const maxGeneration = 1_000_000_000
+
+// ParseTag reads a Tag from its text; the zero Tag where the text is not one, or where its
+// generation is one that no chain comes to.
 func ParseTag(text string) Tag {
 	number, id, found := strings.Cut(text, ":")
 	if !found || id == "" {
 		return Tag{}
 	}
 	generation, err := strconv.Atoi(number)
-	if err != nil || generation < 1 {
+	if err != nil || generation < 1 || generation > maxGeneration {
 		return Tag{}
 	}
 	return Tag{Generation: generation, PhysicalID: id}
@@ -49,11 +54,12 @@ func (s State) Newest() Tag {
 }
 
 // NextTag is the tag that the groups of a wanted physical ID carry: the newest
-// one's generation where that ID is the newest, one more otherwise.
+// one's generation where that ID is the newest, one more otherwise. At the highest of all
+// generations it shares that one with the newest: the chain converges, and neither ID is the newest.
 func (s State) NextTag(physicalID string) Tag {
 	newest := s.Newest()
 	if newest.PhysicalID == physicalID {
 		return newest
 	}
-	return Tag{Generation: newest.Generation + 1, PhysicalID: physicalID}
+	return Tag{Generation: min(newest.Generation+1, maxGeneration), PhysicalID: physicalID}
 }

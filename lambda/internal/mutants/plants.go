@@ -71,7 +71,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("a stale Delete takes the live groups", verdictFile, "	case isNewest && lives:\n		return over(\"its groups are the live ones\")\n", ""),
 		one("rules revoked while an interface is attached", removeFile, "		if len(blockers) == 0 {\n			for", "		if len(blockers) >= 0 {\n			for"),
 		one("newest groups deleted first in a sweep", serveFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
-		one("generation not raised", tagFile, "	return Tag{Generation: newest.Generation + 1, PhysicalID: physicalID}", "	return Tag{Generation: max(1, newest.Generation), PhysicalID: physicalID}"),
+		one("generation not raised", tagFile, "	return Tag{Generation: min(newest.Generation+1, maxGeneration), PhysicalID: physicalID}", "	return Tag{Generation: min(max(1, newest.Generation), maxGeneration), PhysicalID: physicalID}"),
 		one("a read that shows the group that had the name before is believed", observeFile, "		if o.GroupIDs[identity] != id {", "		if id != \"\" && o.GroupIDs[identity] == \"\" {"),
 		one("the operation is taken from the reading after the wait", serveFile, "		if first == nil || fence.Behind(r.request, *first) {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
 		one("a Create believes a chain that is shown complete", serveFile, "		return len(seen.State.Groups) > 0\n	}\n	old", "		return false\n	}\n	old"),

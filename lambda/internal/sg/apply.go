@@ -183,6 +183,9 @@ func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, 
 	defer cancel()
 	for {
 		holders, err := a.describe(ctx, filter("vpc-id", wanted.VPCID), filter("group-name", name))
+		if err == nil && len(holders) == 0 { // filters tell letter cases apart, and names do not
+			holders, err = a.describe(ctx, filter("vpc-id", wanted.VPCID))
+		}
 		if err != nil {
 			return "", err
 		}
@@ -196,8 +199,7 @@ func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, 
 			}
 			return "", nameTaken(holder)
 		}
-		// EC2 knows the name and does not show the group yet, or the name
-		// differs in case from the filter's.
+		// EC2 knows the name and does not show the group yet.
 		if err := wait.wait(patience); err != nil {
 			return "", err
 		}
