@@ -102,6 +102,12 @@ func plants() []plant { //nolint:funlen // a list
 			{tagsFile, "		tags[tagLogicalID] == o.Resource.LogicalID && ", "		"},
 		}},
 		one("an event in the name of a chain at rest is served", serveFile, "		if err = r.judge(over)(reading); err != nil {", "		if err = r.judge(over)(reading); err != nil && reading.Resource == \"\" {"),
+		{name: "a generation that a stranger wrote is counted on from", edits: []edit{
+			{tagFile, " || generation > maxGeneration", ""},
+			{tagFile, "min(newest.Generation+1, maxGeneration)", "newest.Generation + 1"},
+		}},
+		one("a Delete does not ask for the recorded type", serveFile, "	if reading.ResourceType != \"\" && reading", "	if over != nil && reading.ResourceType != \"\" && reading"),
+		one("a Delete of another account is served", serveFile, "protocol.CheckOrigin(event, functionARN); err != nil {", "protocol.CheckOrigin(event, functionARN); err != nil && event.RequestType != cfn.RequestDelete {"),
 		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
 	}
 }

@@ -227,10 +227,12 @@ func (r *rig) deliverIn(limit time.Duration, event protocol.Event) (cfn.Response
 	err = r.handler.Handle(ctx, functionARN, raw)
 	r.mail.mu.Lock()
 	defer r.mail.mu.Unlock()
-	if len(r.mail.answers) == before {
-		return cfn.Response{}, err
+	for _, answer := range r.mail.answers[before:] { // others may share the handler
+		if answer.RequestID == event.RequestID && answer.StackID == event.StackID && answer.LogicalResourceID == event.LogicalResourceID {
+			return answer, err
+		}
 	}
-	return r.mail.answers[len(r.mail.answers)-1], err
+	return cfn.Response{}, err
 }
 
 // create plays rows 1 and 2: a Create, and its end.

@@ -46,8 +46,8 @@ func shared(t *testing.T, body func(t *testing.T, shop, other *rig)) {
 		shop, other := newRig(t), newRig(t)
 		shop.world.AddVPC(otherVPC)
 		other.world, other.ec2, other.stackID = shop.world, shop.ec2, otherStackID
-		both := records{stackID: shop.stack, otherStackID: other.stack}
-		shop.handler.CloudFormation, other.handler.CloudFormation, other.handler.EC2 = both, both, shop.ec2
+		other.handler, other.mail = shop.handler, shop.mail
+		shop.handler.CloudFormation = records{stackID: shop.stack, otherStackID: other.stack}
 		body(t, shop, other)
 	})
 }

@@ -1,0 +1,651 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/internal/protocol"
+)
+
+// secondStage is the usual chain with its first tier replaced and its door changed.
+func secondStage(vpc string) properties {
+	p := props(tier("Alb", "GroupName", "ALB-SG2", "Ports", 443), tier("Fargate", "GroupName", "Fargate-SG", "Description", "Security group for Fargate containers", "Ports", 7070))
+	p["VpcId"] = vpc
+	return p
+}
+
+// generated is a chain without explicit names, which has room beside any other.
+func generated() properties {
+	return props(tier("Alb", "Ports", 443), tier("Fargate", "Ports", 6060))
+}
+
+// wrote is the calls so far that ask for a change.
+func (r *rig) wrote() []string {
+	var all []string
+	for _, call := range r.world.Calls() {
+		if call.Write {
+			all = append(all, call.Operation)
+		}
+	}
+	return all
+}
+
+// unchanged says where a stack's groups differ from what they were.
+func (r *rig) unchanged(were, after string) {
+	r.t.Helper()
+	if now := r.groups(); now != were {
+		r.t.Errorf("after %s the groups of %s are\n%s\nwere\n%s", after, r.stackID, now, were)
+	}
+}
+
+// refuses delivers an event that must change nothing at all.
+func (r *rig) refuses(event protocol.Event, words ...string) {
+	r.t.Helper()
+	before := r.world.String()
+	r.forget()
+	answer := r.deliver(event)
+	if answer.Status != cfn.StatusFailed || r.world.Writes() != 0 || r.world.String() != before {
+		r.t.Errorf("%s: answered %q (%s), wrote %v; the world is\n%s\nwas\n%s", event.RequestType, answer.Status, answer.Reason, r.wrote(), r.world, before)
+	}
+	for _, word := range words {
+		if !strings.Contains(answer.Reason, word) {
+			r.t.Errorf("%s: reason %q does not say %q", event.RequestType, answer.Reason, word)
+		}
+	}
+}
+
+// ownership are the tags that make a group the chain's of the stack Shop.
+func ownership(chainTag string) map[string]string {
+	return map[string]string{"sgchain:provider": ownProvider, "sgchain:stack-id": stackID, "sgchain:logical-id": "Chain", "sgchain:tier": "Alb", "sgchain:chain": chainTag}
+}
+
+// forge makes a group as somebody does who may tag security groups.
+func (r *rig) forge(vpc, name string, tags map[string]string) string {
+	r.t.Helper()
+	made, err := r.world.Client("stranger").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String(name), Description: aws.String("of a stranger"), VpcId: aws.String(vpc),
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: tagged(tags)}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return aws.ToString(made.GroupId)
+}
+
+// retag writes tags of a group over, by the same hand.
+func (r *rig) retag(groupID string, tags map[string]string) {
+	r.t.Helper()
+	if _, err := r.world.Client("stranger").CreateTags(r.t.Context(), &ec2.CreateTagsInput{Resources: []string{groupID}, Tags: tagged(tags)}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func tagged(tags map[string]string) []types.Tag {
+	var all []types.Tag
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		all = append(all, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
+	}
+	return all
+}
+
+// read is what EC2 shows of some groups, whoever they belong to.
+func (r *rig) read(ids ...string) string {
+	r.t.Helper()
+	found, err := r.world.Client("reader").DescribeSecurityGroups(r.t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: ids})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	text, err := json.Marshal(found.SecurityGroups)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(text)
+}
+
+var groupIDs = regexp.MustCompile(`sg-[0-9a-f]+`)
+
+// TestSharedLivesAtOnce: one handler serves two stacks in the same moment, with the same names in
+// two VPCs. Each is answered with its own groups, and names no group of the other's.
+func TestSharedLivesAtOnce(t *testing.T) {
+	shared(t, func(t *testing.T, shop, other *rig) {
+		both := func(stage string, one, two func() cfn.Response) (mine, theirs cfn.Response) {
+			var group sync.WaitGroup
+			group.Go(func() { mine = one() })
+			group.Go(func() { theirs = two() })
+			group.Wait()
+			for r, answer := range map[*rig]cfn.Response{shop: mine, other: theirs} {
+				r.succeeds(answer)
+				vpc := map[*rig]string{shop: vpcID, other: otherVPC}[r]
+				if answer.StackID != r.stackID || (answer.Data != nil && answer.Data["VpcId"] != vpc) {
+					t.Errorf("%s: the answer for %s is %+v", stage, r.stackID, answer)
+				}
+			}
+			for r, not := range map[*rig]*rig{shop: other, other: shop} {
+				for _, id := range groupIDs.FindAllString(r.groups(), -1) {
+					if strings.Contains(not.groups(), id) {
+						t.Errorf("%s: both stacks know the group %s:\n%s\n%s", stage, id, shop.groups(), other.groups())
+					}
+				}
+			}
+			return mine, theirs
+		}
+		mine, theirs := both("create", func() cfn.Response { return shop.create(in(vpcID)) }, func() cfn.Response { return other.create(in(otherVPC)) })
+		first, second := mine.PhysicalResourceID, theirs.PhysicalResourceID
+		mine, theirs = both("update", func() cfn.Response { return shop.update(first, secondStage(vpcID), in(vpcID)) }, func() cfn.Response { return other.update(second, secondStage(otherVPC), in(otherVPC)) })
+		both("cleanup beside rollback",
+			func() cfn.Response {
+				return shop.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", first, mine.PhysicalResourceID, in(vpcID))
+			},
+			func() cfn.Response {
+				return other.rollback(theirs.PhysicalResourceID, in(otherVPC), secondStage(otherVPC))
+			})
+		if names := shop.groups(); strings.Contains(names, `"ALB-SG"`) || !strings.Contains(names, `"ALB-SG2"`) {
+			t.Errorf("after its cleanup the first has\n%s", names)
+		}
+		if !strings.Contains(other.groups(), `"ALB-SG"`) {
+			t.Errorf("after its rollback the second has\n%s", other.groups())
+		}
+		kept := ""
+		both("delete beside update",
+			func() cfn.Response { return shop.destroy(mine.PhysicalResourceID, secondStage(vpcID)) },
+			func() cfn.Response {
+				answer := other.update(second, in(otherVPC), in(otherVPC))
+				kept = other.groups()
+				return answer
+			})
+		if shop.groups() != "null" {
+			t.Errorf("the deleted one has\n%s", shop.groups())
+		}
+		other.unchanged(kept, "the Delete of the other stack")
+	})
+}
+
+// TestSharedNameOfOneTier: where one of a chain's names is taken, EC2 refuses it in the first phase,
+// before any rule or tag of any group is written. What the run made beside it goes again; the chain
+// that was there before, an Update's, is as it was.
+func TestSharedNameOfOneTier(t *testing.T) {
+	wanted := props(tier("Web", "GroupName", "ALB-SG", "Ports", 443), tier("Fargate", "Ports", 6060))
+	words := []string{"creating security group (ALB-SG): the name is taken in VPC " + vpcID, "of the chain Chain, tier Alb, in stack " + stackID, "Choose another GroupName"}
+	onlyGroups := func(t *testing.T, r *rig) {
+		t.Helper()
+		if names := slices.Compact(slices.Sorted(slices.Values(r.wrote()))); !slices.Equal(names, []string{"CreateSecurityGroup", "DeleteSecurityGroup"}) {
+			t.Errorf("a refused chain wrote %v", names)
+		}
+	}
+	t.Run("Create", func(t *testing.T) {
+		shared(t, func(t *testing.T, shop, other *rig) {
+			shop.succeeds(shop.create(in(vpcID)))
+			before := shop.world.String()
+			shop.forget()
+			answer := other.fails(other.create(wanted), append(words, shop.world.GroupID("ALB-SG"))...)
+			onlyGroups(t, other)
+			other.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", answer.PhysicalResourceID)
+			other.succeeds(other.deliver(other.event(cfn.RequestDelete, answer.PhysicalResourceID, wanted, nil)))
+			if now := shop.world.String(); now != before {
+				t.Errorf("the world is\n%s\nwas\n%s", now, before)
+			}
+		})
+	})
+	t.Run("another letter case", func(t *testing.T) { // EC2's filters tell it apart, and its names do not
+		shared(t, func(t *testing.T, shop, other *rig) {
+			shop.succeeds(shop.create(in(vpcID)))
+			before, started := shop.world.String(), time.Now()
+			other.fails(other.create(props(tier("Web", "GroupName", "alb-sg", "Ports", 443))), append(words[1:], "the name is taken in VPC "+vpcID, shop.world.GroupID("ALB-SG"))...)
+			if took := time.Since(started); shop.world.String() != before || took > 15*time.Second {
+				t.Errorf("refused after %v; the world is\n%s\nwas\n%s", took, shop.world, before)
+			}
+		})
+	})
+	t.Run("Update", func(t *testing.T) {
+		shared(t, func(t *testing.T, shop, other *rig) {
+			shop.succeeds(shop.create(in(vpcID)))
+			id := other.succeeds(other.create(generated())).PhysicalResourceID
+			before := shop.world.String()
+			shop.forget()
+			answer := other.fails(other.update(id, wanted, generated()), words...)
+			if answer.PhysicalResourceID != id {
+				t.Errorf("a failed Update answered the ID %s, want %s", answer.PhysicalResourceID, id)
+			}
+			if slices.ContainsFunc(other.wrote(), func(name string) bool { return !strings.HasSuffix(name, "SecurityGroup") }) || shop.world.String() != before {
+				t.Errorf("a refused Update wrote %v; the world is\n%s\nwas\n%s", other.wrote(), shop.world, before)
+			}
+			other.succeeds(other.rollback(id, generated(), wanted))
+			if now := shop.world.String(); now != before {
+				t.Errorf("the world is\n%s\nwas\n%s", now, before)
+			}
+		})
+	})
+}
+
+// TestHostileEventsBesideAChain: the stack that sends another one's physical ID and properties has a
+// chain of its own under the same logical ID, in the same VPC. Nothing of the other's changes, and
+// what it asks for is judged by its own groups and status.
+func TestHostileEventsBesideAChain(t *testing.T) {
+	type theirs struct {
+		id    string
+		props properties
+	}
+	for name, test := range map[string]struct {
+		act    func(other *rig, own string, of theirs) cfn.Response
+		status cfn.StatusType
+		left   string // of its own groups: all, or none
+	}{
+		"Create": {func(other *rig, _ string, of theirs) cfn.Response {
+			other.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+			return other.deliver(other.event(cfn.RequestCreate, of.id, of.props, nil))
+		}, cfn.StatusFailed, "all"},
+		"Update": {func(other *rig, own string, of theirs) cfn.Response {
+			other.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", own)
+			return other.deliver(other.event(cfn.RequestUpdate, of.id, of.props, of.props))
+		}, cfn.StatusFailed, "all"},
+		"Update of its own ID": {func(other *rig, own string, of theirs) cfn.Response {
+			return other.update(own, of.props, of.props)
+		}, cfn.StatusFailed, "all"},
+		"rollback": {func(other *rig, own string, of theirs) cfn.Response {
+			other.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", own)
+			return other.deliver(other.event(cfn.RequestUpdate, of.id, of.props, of.props))
+		}, cfn.StatusFailed, "all"},
+		"cleanup Delete": {func(other *rig, own string, of theirs) cfn.Response {
+			return other.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", of.id, own, of.props)
+		}, cfn.StatusSuccess, "all"},
+		"cleanup Delete after a rollback": {func(other *rig, own string, of theirs) cfn.Response {
+			return other.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", of.id, own, of.props)
+		}, cfn.StatusSuccess, "all"},
+		"cleanup Delete, invented ID": {func(other *rig, own string, of theirs) cfn.Response {
+			return other.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "Other-Chain-1ABCDEFGH", own, of.props)
+		}, cfn.StatusSuccess, "all"},
+		"Delete for good": {func(other *rig, _ string, of theirs) cfn.Response {
+			return other.destroy(of.id, of.props)
+		}, cfn.StatusSuccess, "none"},
+		"Delete of a stack that is gone": {func(other *rig, _ string, of theirs) cfn.Response {
+			other.stack.set("", "", "")
+			return other.deliver(other.event(cfn.RequestDelete, of.id, of.props, nil))
+		}, cfn.StatusSuccess, "none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared(t, func(t *testing.T, shop, other *rig) {
+				shop.world.IgnoreFilters = true // what EC2's filter lets through is asked again
+				first := shop.succeeds(shop.create(in(vpcID)))
+				own := other.succeeds(other.create(generated())).PhysicalResourceID
+				shop.world.IgnoreFilters = false
+				mine, before := shop.groups(), other.groups()
+				shop.world.IgnoreFilters = true
+				answer := test.act(other, own, theirs{first.PhysicalResourceID, in(vpcID)})
+				shop.world.IgnoreFilters = false
+				if answer.Status != test.status {
+					t.Errorf("answered %s (%s), want %s", answer.Status, answer.Reason, test.status)
+				}
+				shop.unchanged(mine, name)
+				if test.left == "none" {
+					before = "null"
+				}
+				other.unchanged(before, name)
+			})
+		})
+	}
+}
+
+// TestHostileStatus: no request is served where the status does not fit it, whoever sends it. The
+// Deletes that CloudFormation may send at such a time are the lifecycle's.
+func TestHostileStatus(t *testing.T) {
+	const own, invented = "its own ID", "an invented ID"
+	kinds := map[string]struct {
+		kind cfn.RequestType
+		id   string
+	}{
+		"Create": {cfn.RequestCreate, ""}, "Update": {cfn.RequestUpdate, own}, "Update, invented": {cfn.RequestUpdate, invented},
+		"Delete": {cfn.RequestDelete, own}, "Delete, invented": {cfn.RequestDelete, invented},
+	}
+	for status, refused := range map[[2]string][]string{
+		{"CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"}:                        {"Delete", "Delete, invented"},
+		{"CREATE_IN_PROGRESS", "CREATE_COMPLETE"}:                           {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"CREATE_FAILED", "CREATE_COMPLETE"}:                                {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:                        {"Create", "Update, invented", "Delete", "Delete, invented"},
+		{"UPDATE_FAILED", "UPDATE_COMPLETE"}:                                {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"}:          {"Create", "Update", "Update, invented", "Delete"},
+		{"UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:               {"Create", "Delete", "Delete, invented"},
+		{"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"}:                         {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"}: {"Create", "Update", "Update, invented", "Delete"},
+		{"UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE"}:                     {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"REVIEW_IN_PROGRESS", "CREATE_COMPLETE"}:                           {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}:                      {"Create", "Update"},
+		{"DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"}:                        {"Create", "Update", "Update, invented"},
+		{"DELETE_COMPLETE", "DELETE_COMPLETE"}:                              {"Create", "Update", "Update, invented"},
+		{"", ""}:                                                            {"Create", "Update", "Update, invented"},
+		// The stack records no such resource: its own status alone has to tell.
+		{"CREATE_COMPLETE", ""}:                     {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"UPDATE_ROLLBACK_COMPLETE", ""}:            {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
+		{"UPDATE_IN_PROGRESS", ""}:                  {"Delete", "Delete, invented"},
+		{"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", ""}: {"Create", "Update", "Update, invented"},
+		{"ROLLBACK_IN_PROGRESS", ""}:                {"Create"},
+		{"DELETE_FAILED", ""}:                       {"Create", "Update", "Update, invented"},
+	} {
+		t.Run(strings.Join(status[:], " "), func(t *testing.T) {
+			shared(t, func(_ *testing.T, shop, _ *rig) {
+				id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+				recorded := id
+				if status[1] == "CREATE_IN_PROGRESS" {
+					recorded = ""
+				}
+				shop.stack.set(status[0], status[1], recorded)
+				for _, name := range refused {
+					sent := kinds[name]
+					event := shop.event(sent.kind, strings.NewReplacer(own, id, invented, "Shop-Chain-1ABCDEFGH").Replace(sent.id), generated(), in(vpcID))
+					shop.refuses(event, "the "+string(sent.kind)+" request is over")
+				}
+			})
+		})
+	}
+}
+
+// TestHostileDeleteOfWhatIsGone: whoever may invoke the function may sweep what a stack that is gone
+// has left behind, whatever ID he names: a Delete for a stack that is gone, or is being deleted, is for
+// good. It takes every group of that resource of that stack and no other one's, and where nothing is
+// left it says so.
+func TestHostileDeleteOfWhatIsGone(t *testing.T) {
+	for name, status := range map[string][2]string{"gone": {"", ""}, "DELETE_COMPLETE": {"DELETE_COMPLETE", "DELETE_COMPLETE"}} {
+		for _, id := range []string{"its own", "*", "sgchain-0000000000000000000000000000000000000000", "Shop-Chain-1ABCDEFGH"} {
+			t.Run(name+" "+id, func(t *testing.T) {
+				shared(t, func(t *testing.T, shop, other *rig) {
+					first := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+					shop.succeeds(shop.update(first, secondStage(vpcID), in(vpcID))) // a retired group is left too
+					other.succeeds(other.create(in(otherVPC)))
+					theirs := other.groups()
+					second := shop.forge(vpcID, "of another resource", map[string]string{"sgchain:provider": ownProvider, "sgchain:stack-id": stackID, "sgchain:logical-id": "Second", "sgchain:tier": "Alb", "sgchain:chain": "1:" + first})
+					kept := shop.read(second)
+					shop.stack.set(status[0], status[1], first)
+					if id == "its own" {
+						id = first
+					}
+					for range 2 { // the second one finds nothing
+						shop.succeeds(shop.deliver(shop.event(cfn.RequestDelete, id, in(vpcID), nil)))
+						if left := groupIDs.FindAllString(shop.groups(), -1); !slices.Equal(left, []string{second}) {
+							t.Errorf("left are %v, want %s alone", left, second)
+						}
+						if now := shop.read(second); now != kept {
+							t.Errorf("the group of another resource is\n%s\nwas\n%s", now, kept)
+						}
+						other.unchanged(theirs, name)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestHostileType: the status fits and the resource that the stack records under that logical ID is not
+// ours, or the event says so itself.
+func TestHostileType(t *testing.T) {
+	for _, kind := range []string{"AWS::S3::Bucket", "AWS::CloudFormation::CustomResource", "Custom::SecurityGroupChains"} {
+		for request, status := range map[cfn.RequestType][2]string{
+			cfn.RequestCreate: {"CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"}, cfn.RequestUpdate: {"UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"},
+			cfn.RequestDelete: {"DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"},
+		} {
+			t.Run(kind+" "+string(request), func(t *testing.T) {
+				shared(t, func(_ *testing.T, shop, _ *rig) {
+					id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+					if request == cfn.RequestCreate {
+						id = ""
+					}
+					shop.stack.set(status[0], status[1], id)
+					event := shop.event(request, id, generated(), in(vpcID))
+					event.ResourceType = kind
+					shop.refuses(event, `"`+kind+`"`, "this provider serves Custom::SecurityGroupChain")
+					shop.stack.kind = kind
+					shop.refuses(shop.event(request, id, generated(), in(vpcID)), `the stack records Chain as "`+kind+`"`)
+				})
+			})
+		}
+	}
+}
+
+// TestHostileOriginsOfEveryKind: the checks of account, Region and answer's address stand before
+// everything, so also before a Delete that would be for good.
+func TestHostileOriginsOfEveryKind(t *testing.T) {
+	for request, status := range map[cfn.RequestType]string{
+		cfn.RequestCreate: "CREATE_IN_PROGRESS", cfn.RequestUpdate: "UPDATE_IN_PROGRESS", cfn.RequestDelete: "DELETE_IN_PROGRESS",
+	} {
+		t.Run(string(request), func(t *testing.T) {
+			shared(t, func(t *testing.T, shop, _ *rig) {
+				id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+				shop.stack.set(status, status, id)
+				mine, reads := shop.groups(), shop.stack.reads
+				for _, forged := range []string{strings.Replace(stackID, "123456789012", "999999999999", 1), strings.Replace(stackID, "us-east-1", "eu-west-1", 1)} {
+					event := shop.event(request, id, generated(), in(vpcID))
+					event.StackID = forged
+					// Groups that bear the forged stack's tag are not found either.
+					bait := ownership("1:" + id)
+					bait["sgchain:stack-id"] = forged
+					baitID := shop.forge(vpcID, "bait"+strings.ReplaceAll(forged, "/", "_")[20:60], bait)
+					before := shop.read(baitID)
+					shop.forget()
+					shop.fails(shop.deliver(event), "the stack is in account")
+					if len(shop.world.Calls()) != 0 || shop.read(baitID) != before {
+						t.Errorf("stack %s: calls %v", forged, shop.world.Calls())
+					}
+				}
+				for _, bucket := range []string{"mine", "cloudformation-custom-resource-response-useast1-mine", "cloudformation-custom-resource-response-euwest1"} {
+					event := shop.event(request, id, generated(), in(vpcID))
+					event.ResponseURL = strings.Replace(event.ResponseURL, "cloudformation-custom-resource-response-useast1", bucket, 1)
+					shop.forget()
+					puts := len(shop.mail.answers)
+					_, err := shop.deliverIn(time.Minute, event)
+					if err == nil || len(shop.mail.answers) != puts || len(shop.world.Calls()) != 0 {
+						t.Errorf("bucket %s: error %v, %d answers, calls %v", bucket, err, len(shop.mail.answers)-puts, shop.world.Calls())
+					}
+				}
+				if shop.stack.reads != reads {
+					t.Errorf("the status was read %d times", shop.stack.reads-reads)
+				}
+				shop.unchanged(mine, "forged origins")
+			})
+		})
+	}
+}
+
+// TestHostileDuringAnOperation writes down what is left to somebody who may invoke the function: during
+// the stack's own operation on its chain the status fits, and nothing else tells his event from
+// CloudFormation's. Guard lambda:InvokeFunction. It shows what he can do, so that whoever closes one of
+// these doors sees it here: none of them is a promise.
+//
+// Left are, too: what a stack that is gone has left behind (TestHostileDeleteOfWhatIsGone), and, to
+// whoever may tag security groups, groups that he makes the chain's own
+// (TestHostileTagsOfAnOwner).
+func TestHostileDuringAnOperation(t *testing.T) {
+	opened := in(vpcID)
+	opened["Tiers"] = []any{
+		tier("Alb", "GroupName", "ALB-SG", "Description", "Security group for Application Load Balancer", "Ports", []any{80, 443, 8443}),
+		tier("Fargate", "GroupName", "Fargate-SG", "Description", "Security group for Fargate containers", "Ports", 6060),
+	}
+	for name, test := range map[string]struct {
+		forge func(shop *rig, id string) protocol.Event
+		shows string
+	}{
+		"an Update during an Update": {func(shop *rig, id string) protocol.Event {
+			shop.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
+			return shop.event(cfn.RequestUpdate, id, opened, in(vpcID))
+		}, "ingress tcp 8443-8443 0.0.0.0/0"},
+		// A reading may be older than the request, so a Create in progress does not tell against it.
+		"an Update during a Create": {func(shop *rig, id string) protocol.Event {
+			shop.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+			return shop.event(cfn.RequestUpdate, id, opened, in(vpcID))
+		}, "ingress tcp 8443-8443 0.0.0.0/0"},
+		// Its deletion takes it back: the stack's own chain is not touched, and this one is found by its
+		// tags only in a Delete of the same name.
+		"a Create of a resource that the stack does not have": {func(shop *rig, id string) protocol.Event {
+			shop.stack.set("UPDATE_IN_PROGRESS", "", id)
+			event := shop.event(cfn.RequestCreate, "", generated(), nil)
+			event.LogicalResourceID = "Invented"
+			return event
+		}, "sgchain:logical-id=Invented"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared(t, func(t *testing.T, shop, other *rig) {
+				id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+				other.succeeds(other.create(in(otherVPC)))
+				theirs := other.groups()
+				shop.succeeds(shop.deliver(test.forge(shop, id)))
+				if !strings.Contains(shop.world.String(), test.shows) {
+					t.Errorf("the world has no %q any more: say so in design and docs\n%s", test.shows, shop.world)
+				}
+				other.unchanged(theirs, name) // never a stack's that has no operation
+			})
+		})
+	}
+}
+
+// TestHostileTagsOfNoOwner: groups that lack one of the four lasting tags of a chain, or have another
+// value there, are nobody's whose event it is: no event of either stack changes, counts or names them.
+func TestHostileTagsOfNoOwner(t *testing.T) {
+	shared(t, func(t *testing.T, shop, other *rig) {
+		id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+		own := other.succeeds(other.create(generated())).PhysicalResourceID
+		with := func(changes ...string) map[string]string {
+			tags := ownership("7:" + id)
+			for i := 0; i < len(changes); i += 2 {
+				if tags[changes[i]] = changes[i+1]; changes[i+1] == "" {
+					delete(tags, changes[i])
+				}
+			}
+			return tags
+		}
+		var ids []string
+		for name, tags := range map[string]map[string]string{
+			"another provider":                  with("sgchain:provider", "arn:another"),
+			"another provider of the other":     with("sgchain:provider", "arn:another", "sgchain:stack-id", otherStackID),
+			"no provider":                       with("sgchain:provider", ""),
+			"the other stack, another resource": with("sgchain:stack-id", otherStackID, "sgchain:logical-id", "Second"),
+			"this stack, another resource":      with("sgchain:logical-id", "Second"),
+			"another letter case":               with("sgchain:logical-id", "chain"),
+			"a beginning of the stack ID":       with("sgchain:stack-id", stackID[:len(stackID)-1]),
+			"a pattern":                         with("sgchain:stack-id", "*"),
+			"no tier":                           with("sgchain:tier", ""),
+			"the chain alone":                   {"sgchain:chain": "1:" + id},
+			"malformed":                         with("sgchain:provider", "arn:another", "sgchain:chain", "9223372036854775808"),
+		} {
+			ids = append(ids, shop.forge(vpcID, name, tags))
+		}
+		before := shop.read(ids...)
+		counted := func(r *rig, answer cfn.Response, rules string) {
+			t.Helper()
+			r.succeeds(answer)
+			if answer.Data["RuleCount"] != rules || answer.Data["Warnings"] != "" {
+				t.Errorf("%s: RuleCount is %v, Warnings are %q", r.stackID, answer.Data["RuleCount"], answer.Data["Warnings"])
+			}
+			for _, one := range ids {
+				if text, _ := json.Marshal(answer); strings.Contains(string(text), one) {
+					t.Errorf("%s: the answer names %s: %s", r.stackID, one, text)
+				}
+			}
+		}
+		for _, ignored := range []bool{false, true} { // as some emulators do
+			shop.world.IgnoreFilters = ignored
+			counted(shop, shop.update(id, in(vpcID), in(vpcID)), "5")
+			counted(other, other.update(own, generated(), generated()), "4")
+		}
+		mine := shop.update(id, secondStage(vpcID), in(vpcID))
+		counted(shop, mine, "4")
+		shop.succeeds(shop.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id, mine.PhysicalResourceID, in(vpcID)))
+		shop.succeeds(shop.destroy(mine.PhysicalResourceID, secondStage(vpcID)))
+		other.succeeds(other.destroy(own, generated()))
+		if after := shop.read(ids...); after != before {
+			t.Errorf("the strangers' groups are\n%s\nwere\n%s", after, before)
+		}
+		if left := shop.world.Groups(); len(left) != len(ids) {
+			t.Errorf("left are %v, want the strangers' %v", left, ids)
+		}
+	})
+}
+
+// TestHostileTagsOfAnOwner: a group with all four tags is the chain's, whoever tagged it, wherever it
+// is and whatever sgchain:chain says. It is an orphan: named in Warnings, no peer of any tier, removed by an
+// Update once nobody uses it, or, where it claims the last of all generations, when the chain is deleted. The
+// chain itself is built as ever.
+func TestHostileTagsOfAnOwner(t *testing.T) {
+	for _, vpc := range []string{vpcID, otherVPC} {
+		for _, value := range []string{
+			"", "junk", "0:x", "-1:x", "1:", ":", "1:sgchain-x", "9:sgchain-x", "1000000000:sgchain-x", "1000000001:sgchain-x",
+			"9223372036854775807:sgchain-x", "9223372036854775808:sgchain-x",
+		} {
+			t.Run(vpc+" "+value, func(t *testing.T) {
+				shared(t, func(t *testing.T, shop, other *rig) {
+					id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+					other.succeeds(other.create(in(otherVPC)))
+					theirs := other.groups()
+					forged := shop.forge(vpc, "forged", ownership(value))
+					shop.attach("eni-forged", "a stranger's", forged)
+					now, old := secondStage(vpcID), in(vpcID)
+					for turn := range 3 { // replaced, back, and replaced again
+						answer := shop.succeeds(shop.update(id, now, old))
+						if warnings, _ := answer.Data["Warnings"].(string); !strings.Contains(warnings, forged) {
+							t.Errorf("turn %d: Warnings are %q, without %s", turn, warnings, forged)
+						}
+						if fargate := shop.read(attribute(answer, "Fargate")); strings.Contains(fargate, forged) {
+							t.Errorf("turn %d: the tier behind lets %s in:\n%s", turn, forged, fargate)
+						}
+						shop.succeeds(shop.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id, answer.PhysicalResourceID, old))
+						if left := len(groupIDs.FindAllString(strings.Join(shop.world.Groups(), " "), -1)); left != 5 {
+							t.Errorf("turn %d: %d groups are left, want two of each stack and the forged one:\n%s", turn, left, shop.world)
+						}
+						id, now, old = answer.PhysicalResourceID, old, now
+					}
+					other.unchanged(theirs, "the life of a chain with a forged group")
+					if err := shop.world.Attach("eni-forged", "a stranger's"); err != nil {
+						t.Fatal(err)
+					}
+					id = shop.succeeds(shop.update(id, old, old)).PhysicalResourceID
+					isLast := value == "1000000000:sgchain-x"
+					if left := strings.Contains(shop.groups(), forged); left != isLast {
+						t.Errorf("unused, it is there after an Update: %v", left)
+					}
+					shop.succeeds(shop.destroy(id, old))
+					if shop.groups() != "null" {
+						t.Errorf("left are\n%s", shop.groups())
+					}
+					other.unchanged(theirs, "the Delete of a chain with a forged group")
+				})
+			})
+		}
+	}
+}
+
+// TestHostileChainTag: whoever writes over sgchain:chain of a group of the chain takes nothing away from
+// it. An Update that changes nothing else writes it right, and no cleanup takes a live group.
+func TestHostileChainTag(t *testing.T) {
+	for _, value := range []string{"", "junk", "1:sgchain-x", "9:sgchain-x", "9223372036854775807:sgchain-x", "-9223372036854775808:sgchain-x"} {
+		t.Run(value, func(t *testing.T) {
+			shared(t, func(t *testing.T, shop, _ *rig) {
+				id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
+				alb := shop.world.GroupID("ALB-SG")
+				shop.retag(alb, map[string]string{"sgchain:chain": value})
+				mine := shop.groups()
+				shop.stack.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", id)
+				shop.deliver(shop.event(cfn.RequestDelete, id+"0", in(vpcID), nil))
+				shop.unchanged(mine, "a cleanup of another ID")
+				answer := shop.succeeds(shop.update(id, in(vpcID), in(vpcID)))
+				if answer.PhysicalResourceID != id || attribute(answer, "Alb") != alb || answer.Data["Warnings"] != "" {
+					t.Errorf("the answer is %+v", answer)
+				}
+				tag := shop.world.Tag(alb, "sgchain:chain")
+				if tag != shop.world.Tag(shop.world.GroupID("Fargate-SG"), "sgchain:chain") || !strings.HasSuffix(tag, ":"+id) {
+					t.Errorf("the tag is %q", tag)
+				}
+				shop.succeeds(shop.destroy(id, in(vpcID)))
+				if shop.groups() != "null" {
+					t.Errorf("left are\n%s", shop.groups())
+				}
+			})
+		})
+	}
+}
