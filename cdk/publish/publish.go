@@ -86,8 +86,8 @@ type store interface {
 	// checkBucket fails where the bucket is not there, not in the Region, or not ours to
 	// look at.
 	checkBucket(ctx context.Context, at place) error
-	// checksum is that of an object, and empty where there is none.
-	checksum(ctx context.Context, at place, key string) (string, error)
+	// checksums are those of the objects whose keys begin with a prefix, by key.
+	checksums(ctx context.Context, at place, prefix string) (map[string]string, error)
 	// put makes an object that is not there, with its checksum.
 	put(ctx context.Context, at place, key string, file file) error
 }
@@ -101,28 +101,9 @@ type upload struct {
 // publish looks at every place first and then uploads what is missing: where one of
 // them has a problem, nothing is uploaded anywhere.
 func publish(ctx context.Context, s3 store, places []place, files []file, out io.Writer) error {
-	var missing []upload
-	var problems []error
-	for _, place := range places {
-		if err := s3.checkBucket(ctx, place); err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		for _, file := range files {
-			key := release.Key(release.Version, file.name)
-			found, err := s3.checksum(ctx, place, key)
-			switch {
-			case err != nil:
-				problems = append(problems, err)
-			case found == "":
-				missing = append(missing, upload{place, file})
-			case found != file.checksum:
-				problems = append(problems, fmt.Errorf("publishing s3://%s/%s: it is there with other bytes, and what was published never changes; raise Version in cdk/internal/release, then make template", place.bucket, key))
-			}
-		}
-	}
-	if len(problems) > 0 {
-		return fmt.Errorf("publishing version %s: nothing was uploaded:\n%w", release.Version, errors.Join(problems...))
+	missing, err := look(ctx, s3, places, files)
+	if err != nil {
+		return fmt.Errorf("publishing version %s: nothing was uploaded:\n%w", release.Version, err)
 	}
 	for _, one := range missing {
 		if err := s3.put(ctx, one.place, release.Key(release.Version, one.file.name), one.file); err != nil {
@@ -130,6 +111,36 @@ func publish(ctx context.Context, s3 store, places []place, files []file, out io
 		}
 	}
 	return report(out, places, len(missing))
+}
+
+// look finds what is missing, and everything that is wrong: with the buckets, or else
+// with what is in them.
+func look(ctx context.Context, s3 store, places []place, files []file) (missing []upload, err error) {
+	var problems []error
+	for _, place := range places {
+		problems = append(problems, s3.checkBucket(ctx, place))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	for _, place := range places {
+		there, err := s3.checksums(ctx, place, release.Key(release.Version, ""))
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		for _, file := range files {
+			key := release.Key(release.Version, file.name)
+			found, isThere := there[key]
+			switch {
+			case !isThere:
+				missing = append(missing, upload{place, file})
+			case found != file.checksum:
+				problems = append(problems, fmt.Errorf("publishing s3://%s/%s: it is there with other bytes, and what was published never changes; raise Version in cdk/internal/release, then make template", place.bucket, key))
+			}
+		}
+	}
+	return missing, errors.Join(problems...)
 }
 
 func report(out io.Writer, places []place, uploaded int) error {

@@ -29,8 +29,14 @@ func (s *shelf) checkBucket(_ context.Context, at place) error {
 	return nil
 }
 
-func (s *shelf) checksum(_ context.Context, at place, key string) (string, error) {
-	return s.buckets[at][key], nil
+func (s *shelf) checksums(_ context.Context, at place, prefix string) (map[string]string, error) {
+	found := map[string]string{}
+	for key, checksum := range s.buckets[at] {
+		if strings.HasPrefix(key, prefix) {
+			found[key] = checksum
+		}
+	}
+	return found, nil
 }
 
 func (s *shelf) put(_ context.Context, at place, key string, file file) error {
@@ -95,17 +101,30 @@ func TestPublish(t *testing.T) {
 // first upload, and all problems are said at once.
 func TestNothingIsUploadedWhereSomethingIsWrong(t *testing.T) {
 	t.Parallel()
-	s := newShelf(here)
-	other := "sgchain/" + release.Version + "/all-in-one.json"
-	s.buckets[here][other] = "other bytes"
-	err := publish(t.Context(), s, []place{here, there}, files(), &bytes.Buffer{})
-	for _, words := range []string{"nothing was uploaded", "s3://example-eu-central-1/" + other + ": it is there with other bytes", "raise Version", "no bucket example-cn-north-1"} {
-		if err == nil || !strings.Contains(err.Error(), words) {
-			t.Errorf("error: got %v, want one that says %q", err, words)
+	gone := place{"example-us-east-1", "us-east-1"}
+	zip, template := "sgchain/"+release.Version+"/lambda-arm64.zip", "sgchain/"+release.Version+"/all-in-one.json"
+	for _, c := range []struct {
+		places []place
+		says   []string
+	}{
+		{[]place{here, gone, there}, []string{"nothing was uploaded", "no bucket example-us-east-1"}},
+		{[]place{here, there}, []string{
+			"nothing was uploaded", "raise Version",
+			"s3://example-eu-central-1/" + template + ": it is there with other bytes",
+			"s3://example-cn-north-1/" + zip + ": it is there with other bytes",
+		}},
+	} {
+		s := newShelf(here, there)
+		s.buckets[here][template], s.buckets[there][zip] = "other bytes", ""
+		err := publish(t.Context(), s, c.places, files(), &bytes.Buffer{})
+		for _, words := range c.says {
+			if err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("error: got %v, want one that says %q", err, words)
+			}
 		}
-	}
-	if len(s.buckets[here]) != 1 || s.buckets[here][other] != "other bytes" {
-		t.Errorf("the bucket has %v", s.buckets[here])
+		if len(s.buckets[here]) != 1 || len(s.buckets[there]) != 1 || s.buckets[here][template] != "other bytes" || s.buckets[there][zip] != "" {
+			t.Errorf("the buckets have %v", s.buckets)
+		}
 	}
 }
 

@@ -68,11 +68,28 @@ func (s s3) checkBucket(ctx context.Context, at place) error {
 	return nil
 }
 
+func (s s3) checksums(ctx context.Context, at place, prefix string) (map[string]string, error) {
+	said, err := s.api(ctx, at, "list-objects-v2", "--prefix", prefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing s3://%s/%s: %w", at.bucket, prefix, err)
+	}
+	var list struct{ Contents []struct{ Key string } }
+	if said != "" { // it prints nothing where there is nothing
+		if err := json.Unmarshal([]byte(said), &list); err != nil {
+			return nil, fmt.Errorf("listing s3://%s/%s: %w", at.bucket, prefix, err)
+		}
+	}
+	found := map[string]string{}
+	for _, object := range list.Contents {
+		if found[object.Key], err = s.checksum(ctx, at, object.Key); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 func (s s3) checksum(ctx context.Context, at place, key string) (string, error) {
 	said, err := s.api(ctx, at, "head-object", "--key", key, "--checksum-mode", "ENABLED")
-	if refused, isRefusal := errors.AsType[*refusal](err); isRefusal && refused.code == "404" {
-		return "", nil
-	}
 	if err != nil {
 		return "", fmt.Errorf("looking at s3://%s/%s: %w", at.bucket, key, err)
 	}
@@ -80,9 +97,7 @@ func (s s3) checksum(ctx context.Context, at place, key string) (string, error) 
 	if err := json.Unmarshal([]byte(said), &answer); err != nil {
 		return "", fmt.Errorf("looking at s3://%s/%s: %w", at.bucket, key, err)
 	}
-	if answer.ChecksumSHA256 == "" {
-		return "", fmt.Errorf("looking at s3://%s/%s: it has no SHA-256 checksum, so it was not published by this command; look what it is, and remove it or raise the version", at.bucket, key)
-	}
+	// Without one it was not published by this command, and counts as other bytes.
 	return answer.ChecksumSHA256, nil
 }
 

@@ -51,7 +51,7 @@ func TestCommandsForAnAccount(t *testing.T) {
 
 	said := command(ctx, t, emulator, "deploy", id, "ARCH="+runtime.GOARCH, "STACK=Mine", "YES=1")
 	before, _, _ := strings.Cut(said, "Outputs:")
-	for _, want := range []string{"[+] Custom::SecurityGroupChain", `ingress tcp 6060 from ALB-SG "Alb to Fargate: tcp 6060"`} {
+	for _, want := range []string{"[+] Custom::SecurityGroupChain", `ingress tcp 6060 from Alb(ALB-SG) "Alb to Fargate: tcp 6060"`} {
 		if !strings.Contains(before, want) {
 			t.Errorf("make deploy does not show %q before it deploys:\n%s", want, said)
 		}
