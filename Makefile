@@ -25,7 +25,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down deploy destroy smoke test check soak counts mutants build template publish size iam lint fmt clean
+.PHONY: help demo demo-update demo-down bootstrap deploy destroy smoke test check soak counts mutants build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted vet unit coverage sizes templates-checked end-to-end
 
 help: ## Show these commands
@@ -45,21 +45,29 @@ demo-down: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/demo ## Destroy it, show th
 
 CDK = $(TOOLS)/node_modules/.bin/cdk --no-notices --output build/cdk.out
 
+bootstrap: prerequisites $(TOOLS)/cdk.stamp ## Prepare your account and Region for cdk deploy, once
+	@$(CDK) bootstrap -c vpcId=new
+
 deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your account, ask, and deploy (VPC=vpc-..., credentials as for the AWS CLI)
-	@case '$(VPC)' in vpc-*|new) ;; *) echo "VPC is '$(VPC)': write make deploy VPC=vpc-0123456789abcdef0, or VPC=new for a small VPC of its own" >&2; exit 2;; esac
-	@$(CDK) diff '$(STACK)' $(SETTINGS)
-	@printf '\nWhat the chain is after that:\n\n'; cat 'build/cdk.out/$(STACK).Chain.plan.txt'
-	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' '$(STACK)'; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
-	@$(CDK) deploy '$(STACK)' $(SETTINGS) --require-approval never
+	@case "$$CHAIN_VPC" in vpc-*|new) ;; *) echo "VPC is '$$CHAIN_VPC': write make deploy VPC=vpc-0123456789abcdef0, or VPC=new for a small VPC of its own" >&2; exit 2;; esac
+	@rm -rf build/cdk.out; $(CDK) diff "$$CHAIN_STACK" $(SETTINGS)
+	@printf '\nWhat the chain is after that:\n\n'; cat "build/cdk.out/$$CHAIN_STACK.Chain.plan.txt"
+	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' "$$CHAIN_STACK"; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
+	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
 
 destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
-	@$(CDK) destroy '$(STACK)' $(SETTINGS) $(if $(YES),--force)
+	@$(CDK) destroy "$$CHAIN_STACK" $(SETTINGS) $(if $(YES),--force)
 
 # What the app is told. A destroy needs no VPC, and the app asks for one.
-SETTINGS = -c 'stackName=$(STACK)' -c 'vpcId=$(or $(VPC),new)' -c 'arch=$(ARCH)' $(if $(TIERS),-c 'tiers=$(TIERS)')
+# Values reach the shell as variables, so that no quote or dollar in them means anything.
+export CHAIN_STACK := $(value STACK)
+export CHAIN_VPC := $(value VPC)
+export CHAIN_TIERS := $(value TIERS)
+SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$${CHAIN_VPC:-new}" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS"
 
 smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
-	go run ./lambda/internal/stand/smoke -vpc '$(VPC)'
+	@go build -o $(TOOLS)/smoke ./lambda/internal/stand/smoke
+	@exec $(TOOLS)/smoke -vpc "$$CHAIN_VPC"
 
 test: prerequisites formatted vet lint unit coverage soak sizes templates-checked iam end-to-end ## Prove everything that can be proven on one machine
 	@printf '\nmake test: everything passed\n'
@@ -85,6 +93,7 @@ template: prerequisites ## Write the published templates anew (template/)
 	go run ./cdk/templates
 
 publish: prerequisites $(TOOLS)/ministack.stamp ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
+	@go run ./cdk/templates
 	@go run ./cdk/publish -bucket '$(BUCKET)' -regions '$(REGIONS)' -aws $(TOOLS)/venv/bin/aws
 
 size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called

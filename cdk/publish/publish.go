@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sgchain/cdk/internal/bootstrap"
 	"sgchain/cdk/internal/release"
@@ -71,10 +72,10 @@ func withBucket(text []byte, bucket string) ([]byte, error) {
 	if err := decoder.Decode(&template); err != nil {
 		return nil, err
 	}
-	parameters, _ := template["Parameters"].(map[string]any)
-	if version, isThere := parameters["Version"].(map[string]any); isThere && version["Default"] != release.Version {
-		return nil, fmt.Errorf("it is of version %v, and the code is of %s: make template", version["Default"], release.Version)
+	if description, _ := template["Description"].(string); !strings.HasSuffix(description, release.Mark()) {
+		return nil, fmt.Errorf("it says %q, and the code is %s: make template", description, release.Mark())
 	}
+	parameters, _ := template["Parameters"].(map[string]any)
 	if parameter, isThere := parameters[release.BucketParameter].(map[string]any); isThere {
 		parameter["Default"] = bucket
 	}

@@ -198,7 +198,7 @@ func TestWithBucket(t *testing.T) {
 			t.Errorf("%s differs in more than the bucket", name)
 		}
 	}
-	if _, err := withBucket([]byte(`{"Parameters": {"Version": {"Default": "0.0.9"}}}`), "example"); err == nil || !strings.Contains(err.Error(), "make template") {
+	if _, err := withBucket([]byte(`{"Description": "A chain (sgchain 0.0.9)"}`), "example"); err == nil || !strings.Contains(err.Error(), "make template") {
 		t.Errorf("another version: got %v, want an error that says make template", err)
 	}
 }

@@ -1,6 +1,9 @@
 package sgchain
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Port is a protocol and its ports: one entry of a list Ports. Numbers are checked
 // where the chain is constructed.
@@ -16,20 +19,29 @@ func Ports(ports ...int) []Port {
 }
 
 // Tcp is one TCP port, 0 to 65535.
-func Tcp(port int) Port { return Port{strconv.Itoa(port)} }
+func Tcp(port int) Port { return Port{number(port)} }
+
+// number is a port as text. What the CDK knows only at deploy time is a number far below any
+// int, and is refused like other tokens.
+func number(port int) string {
+	if port == math.MinInt {
+		return "${Token[port]}"
+	}
+	return strconv.Itoa(port)
+}
 
 // TcpRange is the TCP ports from one to another, both included.
-func TcpRange(from, to int) Port { return Port{strconv.Itoa(from) + "-" + strconv.Itoa(to)} }
+func TcpRange(from, to int) Port { return Port{number(from) + "-" + number(to)} }
 
 // AllTcp is every TCP port.
 func AllTcp() Port { return TcpRange(0, 65535) }
 
 // Udp is one UDP port, 0 to 65535.
-func Udp(port int) Port { return Port{"udp/" + strconv.Itoa(port)} }
+func Udp(port int) Port { return Port{"udp/" + number(port)} }
 
 // UdpRange is the UDP ports from one to another, both included.
 func UdpRange(from, to int) Port {
-	return Port{"udp/" + strconv.Itoa(from) + "-" + strconv.Itoa(to)}
+	return Port{"udp/" + number(from) + "-" + number(to)}
 }
 
 // AllUdp is every UDP port.

@@ -27,7 +27,7 @@ func allInOne(provider object) template {
 	// event comes while role, log and the limits on retries are still there.
 	own := merge(chainResource(getAtt(functionID, "Arn")), after(retriesID))
 	return template{
-		description: "A chain of security groups, each open to exactly the tier before it, with its provider (sgchain " + release.Version + ")",
+		description: "A chain of security groups, each open to exactly the tier before it, with its provider " + release.Mark(),
 		groups:      append(chainGroups(), functionGroup()),
 		conditions:  chainConditions(),
 		resources:   merge(provider, object{chainID: own}),
@@ -42,7 +42,7 @@ func nestedChain() template {
 		"Description":           "The output ServiceToken of a shared provider in this account and Region.",
 	}}
 	return template{
-		description: "A chain of security groups, each open to exactly the tier before it, served by a shared provider (sgchain " + release.Version + ")",
+		description: "A chain of security groups, each open to exactly the tier before it, served by a shared provider " + release.Mark(),
 		groups:      append([]group{{"Provider", []parameter{token}}}, chainGroups()...),
 		conditions:  chainConditions(),
 		resources:   object{chainID: chainResource(ref("ServiceToken"))},
@@ -135,7 +135,7 @@ func chainGroups() []group {
 		}},
 		{"A chain of your own", []parameter{
 			{"Tiers", "Tiers, in place of load balancer and containers", object{
-				"Type": "String", "Default": "", "AllowedPattern": `^\s*(\[[\s\S]*\]\s*)?$`,
+				"Type": "String", "Default": "", "AllowedPattern": `^(\s*\[[\s\S]*\]\s*)?$`,
 				"ConstraintDescription": `must be a list of tiers in JSON, such as [{"Name": "Web", "Ports": [443]}], or empty`,
 				"Description":           `Empty: load balancer and containers as above. Otherwise the list of tiers in JSON, outermost first, at most 4,096 bytes: [{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`,
 			}},

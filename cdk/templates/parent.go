@@ -15,7 +15,7 @@ const page = "mkdir -p /tmp/www && echo 'served by Fargate' >/tmp/www/index.html
 // service behind it, with provider and chain as nested stacks.
 func parent() template {
 	return template{
-		description: "Example: a load balancer and a Fargate service behind it, with their security groups from a nested chain (sgchain " + release.Version + ")",
+		description: "Example: a load balancer and a Fargate service behind it, with their security groups from a nested chain " + release.Mark(),
 		groups:      parentGroups(),
 		conditions:  object{"Https": not(equals(ref("CertificateArn"), ""))},
 		resources:   merge(nestedStacks(), network(), loadBalancer(), service()),
@@ -76,7 +76,7 @@ func unchecked(rule, reason string) object {
 // the bucket is in the path, which works for every name of a bucket.
 func child(file string) object {
 	bucket := release.Bucket("${"+release.BucketParameter+"}", "${AWS::Region}")
-	return sub("https://s3.${AWS::Region}.${AWS::URLSuffix}/" + bucket + "/" + release.Key("${Version}", file))
+	return sub("https://s3.${AWS::Region}.${AWS::URLSuffix}/" + bucket + "/" + release.Key(release.Version, file))
 }
 
 func childOutput(name string) object { return getAtt("SecurityGroups", "Outputs."+name) }
@@ -91,7 +91,7 @@ func nestedStacks() object {
 			"TemplateURL": child(release.Provider),
 			"Parameters": object{
 				// Without an export it can stand beside a provider that has one.
-				"ExportName": "", "Architecture": ref("Architecture"), "Version": ref("Version"),
+				"ExportName": "", "Architecture": ref("Architecture"),
 				release.BucketParameter: ref(release.BucketParameter),
 			},
 		}),
@@ -201,7 +201,10 @@ func service() object {
 				"AssignPublicIp": "ENABLED", "Subnets": list{ref("SubnetA"), ref("SubnetB")},
 				"SecurityGroups": list{childOutput("FargateSecurityGroupId")},
 			}},
+			// A target group takes a service only once a listener has it: with a certificate that is
+			// the other listener. A condition is not allowed in DependsOn, and a reference is.
+			"Tags":          list{object{"Key": "Listener", "Value": ifElse("Https", ref("HttpsListener"), ref("HttpListener"))}},
 			"LoadBalancers": list{object{"ContainerName": "Web", "ContainerPort": ref("ContainerPort"), "TargetGroupArn": ref("TargetGroup")}},
-		}, after("DefaultRoute", "SubnetARoute", "SubnetBRoute", "HttpListener")),
+		}, after("DefaultRoute", "SubnetARoute", "SubnetBRoute")),
 	}
 }

@@ -45,7 +45,7 @@ func providerResources(shared bool) (resources object, err error) {
 		awscdk.Fn_Sub(jsii.String(release.Bucket("${"+release.BucketParameter+"}", "${AWS::Region}")), nil))
 	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
 		Architecture: awslambda.Architecture_Custom(awscdk.Fn_Ref(jsii.String("Architecture")), nil),
-		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key("${Version}", release.Zip("${Architecture}"))), nil), nil),
+		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key(release.Version, release.Zip("${Architecture}"))), nil), nil),
 		Shared:       shared,
 	})
 	function := provider.Function().Node()
@@ -76,7 +76,7 @@ func providerResources(shared bool) (resources object, err error) {
 
 func sharedProvider(resources object) template {
 	return template{
-		description: "The provider of Custom::SecurityGroupChain, for chains of every stack of this account and Region (sgchain " + release.Version + ")",
+		description: "The provider of Custom::SecurityGroupChain, for chains of every stack of this account and Region " + release.Mark(),
 		groups: []group{
 			{"Shared provider", []parameter{{"ExportName", "Name of the export", object{
 				"Type": "String", "Default": exportName, "AllowedPattern": "^[A-Za-z0-9:-]{0,255}$",
@@ -96,7 +96,9 @@ func sharedProvider(resources object) template {
 	}
 }
 
-// functionGroup is the parameters that providerResources refers to.
+// functionGroup is the parameters that providerResources refers to. The version is none of them:
+// a stack's update keeps the values that its parameters had, and a new template's role would get
+// the old code.
 func functionGroup() group {
 	var architectures list
 	for _, architecture := range release.Architectures() {
@@ -111,11 +113,6 @@ func functionGroup() group {
 			"Type": "String", "AllowedPattern": "^[a-z0-9][a-z0-9-]{1,45}$",
 			"ConstraintDescription": "must be 2 to 46 lower-case letters, digits and hyphens: the bucket's name without the Region at its end",
 			"Description":           "The code is taken from the bucket of this name followed by a hyphen and the Region, as in NAME-eu-central-1.",
-		}},
-		{"Version", "Version of the code", object{
-			"Type": "String", "Default": release.Version, "AllowedPattern": `^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`,
-			"ConstraintDescription": "must be a version such as " + release.Version,
-			"Description":           "What is published under a version never changes. Raise it to bring in a newer function.",
 		}},
 	}}
 }

@@ -182,9 +182,8 @@ func TestPatterns(t *testing.T) {
 		"AlbPorts":         {[]string{"80", "8000-8010", "udp/443", "https"}, []string{"", "80;443", "port", "80-"}},
 		"AlbSources":       {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "2001:db8::/32", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3"}, []string{"", "203.0.113.7", "everybody", "Alb"}},
 		"AlbGroupName":     {[]string{"", "ALB-SG", "a b"}, []string{"sg-alb", "SG-alb", "a<b", strings.Repeat("x", 256)}},
-		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x"}},
+		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
 		"CodeBucket":       {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},
-		"Version":          {[]string{"0.1.0", "1.2.3-rc.1"}, []string{"", "1", "latest", "1.2.3/.."}},
 		"FargateGroupName": {[]string{"Fargate-SG"}, []string{"sg-x"}},
 	} {
 		pattern := dig[string](template, "Parameters", parameter, "AllowedPattern")
@@ -422,7 +421,7 @@ func TestNestedStacksFit(t *testing.T) {
 				t.Errorf("the parent reads output %s of %s, which does not have it", one[1], file)
 			}
 		}
-		if url := dig[string](whole, "Resources", id, "Properties", "TemplateURL", "Fn::Sub"); !strings.HasSuffix(url, "/${CodeBucket}-${AWS::Region}/sgchain/${Version}/"+file) {
+		if url := dig[string](whole, "Resources", id, "Properties", "TemplateURL", "Fn::Sub"); !strings.HasSuffix(url, "/${CodeBucket}-${AWS::Region}/sgchain/"+release.Version+"/"+file) {
 			t.Errorf("%s is fetched from %s", file, url)
 		}
 	}

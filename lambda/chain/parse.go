@@ -70,7 +70,7 @@ func Parse(properties map[string]any, answerBytes int) (Spec, error) {
 func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	text, isText := value.(string)
 	switch {
-	case isAbsent(value) || (isText && strings.TrimSpace(text) == ""):
+	case isAbsent(value):
 		return defaultTiers(), true
 	case isText:
 		tiers, err := tiersFromJSON(text)

@@ -81,10 +81,11 @@ func Binary(ctx context.Context, dir, architecture, output string, stripped bool
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, "./lambda")...)
 	cmd.Dir = dir
-	// Everything that a user's own settings could change in the binary is named.
+	// What a user's own settings could change is named. An empty variable would leave what go env -w
+	// has stored, so GOFLAGS has a value, the one that is the default here.
 	cmd.Env = append(os.Environ(),
 		"GOTOOLCHAIN="+string(toolchain[1]), "GOOS=linux", "GOARCH="+architecture, "CGO_ENABLED=0",
-		"GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1",
+		"GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1",
 	)
 	if _, err := run(cmd); err != nil {
 		return fmt.Errorf("building %s (%s): %w", Name, architecture, err)

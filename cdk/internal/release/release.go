@@ -6,6 +6,9 @@ package release
 // changes: raise it with every change of the function or of a template.
 const Version = "0.1.0"
 
+// Mark ends the description of every template: the version that it is of.
+func Mark() string { return "(sgchain " + Version + ")" }
+
 // Prefix begins every published key.
 const Prefix = "sgchain"
 

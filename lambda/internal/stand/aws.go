@@ -85,9 +85,15 @@ func (a *Account) Settle(ctx context.Context, name string) (*cfntypes.Stack, err
 	err := a.Poll(ctx, "waiting for stack ("+name+")", func() (bool, error) {
 		var err error
 		stack, err = a.Stack(ctx, name)
-		return stack == nil || !strings.HasSuffix(string(stack.StackStatus), "_IN_PROGRESS"), err
+		return stack == nil || AtRest(stack.StackStatus), err
 	})
 	return stack, err
+}
+
+// AtRest says whether nothing is in progress on a stack. One that waits for its change set is: nothing
+// goes on by itself.
+func AtRest(status cfntypes.StackStatus) bool {
+	return !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == cfntypes.StackStatusReviewInProgress
 }
 
 // Output is one output of a stack.

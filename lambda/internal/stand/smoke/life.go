@@ -22,6 +22,9 @@ import (
 // object is JSON.
 type object = map[string]any
 
+// lag is how long EC2 may go on showing what was there before.
+const lag = 30 * time.Second
+
 // chainID is the chain's logical ID in the stack of the CDK app.
 const chainID = "Chain"
 
@@ -159,12 +162,19 @@ func (l *life) step(ctx context.Context, what, want string, do func() error) err
 	if err != nil {
 		return err
 	}
-	groups, err := l.groups(ctx)
+	var difference []string
+	patient, cancel := context.WithTimeout(ctx, lag)
+	defer cancel()
+	err = l.account.Poll(patient, "reading groups", func() (bool, error) {
+		groups, err := l.groups(ctx)
+		difference = stand.Difference(text(groups), want)
+		return err == nil && len(difference) == 0, err
+	})
+	if len(difference) > 0 && ctx.Err() == nil {
+		return fmt.Errorf("after %q EC2 reports something else than it has to (- reported, + to be):\n%s", what, strings.Join(difference, "\n"))
+	}
 	if err != nil {
 		return err
-	}
-	if difference := stand.Difference(text(groups), want); len(difference) > 0 {
-		return fmt.Errorf("after %q EC2 reports something else than it has to (- reported, + to be):\n%s", what, strings.Join(difference, "\n"))
 	}
 	l.screen.Print("  %-52s as it has to be", "EC2's groups and rules")
 	return nil
@@ -201,13 +211,20 @@ func (l *life) groups(ctx context.Context) (stand.Groups, error) {
 	return slices.DeleteFunc(found, func(group stand.Group) bool { return group.Tags["sgchain:stack-id"] != l.stackARN }), nil
 }
 
-// text is the groups with the names of their tiers in place of generated names.
+// text is the groups with the names of their tiers in place of generated names, and without the
+// egress to ::/0 that EC2 gives a fresh group in a VPC with IPv6: the chain accepts it.
 func text(groups stand.Groups) string {
 	var pairs []string
 	for _, group := range groups {
 		pairs = append(pairs, group.Name, group.Tags["sgchain:tier"])
 	}
-	return strings.NewReplacer(pairs...).Replace(groups.Text())
+	var kept strings.Builder
+	for line := range strings.Lines(strings.NewReplacer(pairs...).Replace(groups.Text())) {
+		if !strings.HasSuffix(line, " egress all traffic to ::/0\n") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
 }
 
 // group is the ID of a tier's only group.
@@ -318,7 +335,7 @@ func (l *life) replace(ctx context.Context, old string) error {
 		if err != nil {
 			return false, err
 		}
-		if stack == nil || !strings.HasSuffix(string(stack.StackStatus), "_IN_PROGRESS") {
+		if stack == nil || stand.AtRest(stack.StackStatus) {
 			return false, errors.New("the stack came to its end before: the cleanup did not wait for the interface")
 		}
 		detail, err := l.account.CloudFormation().DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &l.stackARN, LogicalResourceId: aws.String(chainID)})
@@ -416,7 +433,7 @@ func (l *life) remove(ctx context.Context) error {
 		_ = l.detach(ctx) // an interrupted call may make one only now; takeDown says what is left
 		var err error
 		left, err = l.account.Stack(ctx, l.stackARN)
-		return left == nil || !strings.HasSuffix(string(left.StackStatus), "_IN_PROGRESS"), err
+		return left == nil || stand.AtRest(left.StackStatus), err
 	})
 	if err != nil || left == nil {
 		return err
@@ -442,7 +459,13 @@ func (l *life) takeDown(ctx context.Context) error {
 		failures = append(failures, l.screen.Step("taking down what is left", func() error { return l.remove(ctx) }))
 	}
 	if l.stackARN != "" {
-		groups, err := l.groups(ctx)
+		var groups stand.Groups
+		patient, cancel := context.WithTimeout(ctx, lag)
+		defer cancel()
+		_ = l.account.Poll(patient, "reading groups", func() (bool, error) { // what is left is said below
+			groups, err = l.groups(ctx)
+			return err == nil && len(groups) == 0, nil
+		})
 		failures = append(failures, err)
 		for _, group := range groups {
 			failures = append(failures, fmt.Errorf("security group %s is left: aws ec2 delete-security-group --group-id %s", group.ID, group.ID))

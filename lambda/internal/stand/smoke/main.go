@@ -46,7 +46,7 @@ func run(args []string, out *os.File, problems io.Writer) int {
 		_, _ = fmt.Fprintf(problems, "VPC is %q: write make smoke VPC=vpc-0123456789abcdef0, a VPC with at least one subnet\n", *vpc)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	root, err := stand.Root()
 	if err == nil {
