@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,5 +200,42 @@ func TestEnvironmentIsReadInMain(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLinks: a page that the README leads to is there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			target, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			links++
+			led := page
+			if target != "" {
+				led = filepath.Join(filepath.Dir(page), target)
+			}
+			content, err := os.ReadFile(led)
+			if info, errInfo := os.Stat(led); err != nil && (errInfo != nil || !info.IsDir()) {
+				t.Errorf("%s leads to %s, which is not there", page, link[1])
+			}
+			if anchor != "" && !strings.Contains(strings.ToLower(string(content)), "# "+strings.ReplaceAll(anchor, "-", " ")+"\n") {
+				t.Errorf("%s leads to %s, and there is no such heading", page, link[1])
+			}
+		}
+	}
+	if links < 10 {
+		t.Errorf("found only %d links", links)
 	}
 }

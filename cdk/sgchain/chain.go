@@ -37,7 +37,8 @@ type SecurityGroupChainProps struct {
 	// addresses, 1 to 1000, where the account's quota was raised.
 	// Default: 60, which is EC2's.
 	RuleQuota int
-	// Tags are those of every group of the chain.
+	// Tags are those of every group of the chain. Tags that the CDK adds to a scope do not reach
+	// a custom resource, and so not the groups.
 	Tags map[string]*string
 	// Revision is ignored; changing it has the chain verified and repaired by the
 	// next deploy.

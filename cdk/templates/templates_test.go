@@ -449,3 +449,23 @@ func TestCustomResourceWaitsForItsProvider(t *testing.T) {
 		}
 	}
 }
+
+// TestServiceComesAfterItsListener: a target group takes a service only once a listener leads to it.
+func TestServiceComesAfterItsListener(t *testing.T) {
+	t.Parallel()
+	whole, _ := read(t, release.Parent)
+	for _, https := range []string{"HttpsListener", "HttpListener"} {
+		branch := 1 // with a certificate
+		if https == "HttpListener" {
+			branch = 2
+		}
+		tags := dig[list](whole, "Resources", "Service", "Properties", "Tags")
+		if len(tags) != 1 {
+			t.Fatalf("the service has %d tags, want one that refers to its listener", len(tags))
+		}
+		choice := dig[list](tags[0], "Value", "Fn::If")
+		if len(choice) != 3 || choice[0] != "Https" || dig[string](choice[branch], "Ref") != https {
+			t.Errorf("the service refers to %v, want %s in that case", choice, https)
+		}
+	}
+}
