@@ -25,7 +25,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down bootstrap deploy destroy smoke test check soak counts mutants build template publish size iam lint fmt clean
+.PHONY: help demo demo-update demo-down bootstrap deploy destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted vet unit coverage sizes templates-checked end-to-end
 
 help: ## Show these commands
@@ -85,6 +85,9 @@ counts: prerequisites ## Measure the EC2 calls of every operation, hold them aga
 
 mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
 	go run ./lambda/internal/mutants
+
+bench: prerequisites ## Hold start-up and memory of the function against a hello-world Lambda, side by side (Linux)
+	@go run ./cdk/bench
 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
 	go run ./cdk/bundle -arch $(ARCH) -o build/lambda.zip

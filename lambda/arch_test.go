@@ -23,7 +23,7 @@ const (
 // that replacing it touches one place.
 func homes() map[string][]string {
 	return map[string][]string{
-		"github.com/aws/aws-lambda-go/lambda":                 {"lambda"},
+		"github.com/aws/aws-lambda-go/lambda":                 {"lambda", "cdk/bench/hello"},
 		"github.com/aws/aws-lambda-go/lambdacontext":          {"lambda"},
 		"github.com/aws/aws-lambda-go/cfn":                    {"lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/lifecycle"},
 		"github.com/aws/aws-sdk-go-v2/service/ec2":            {"lambda/internal/sg", "lambda/internal/clients", "lambda/internal/world", "lambda/internal/lifecycle", "lambda/internal/stand"},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -19,13 +20,17 @@ import (
 )
 
 func main() {
-	handler := newHandler(os.Getenv, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	// With the first event: a function that is only kept ready has no memory for clients, and what is
+	// wrong with its environment is an answer anyway.
+	handler := sync.OnceValue(func() *provider.Handler {
+		return newHandler(os.Getenv, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	})
 	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
 		arn := ""
 		if invocation, ok := lambdacontext.FromContext(ctx); ok {
 			arn = invocation.InvokedFunctionArn
 		}
-		return handler.Handle(ctx, arn, event)
+		return handler().Handle(ctx, arn, event)
 	})
 }
 

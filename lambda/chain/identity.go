@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // ResourceType is the one type of custom resource that this provider serves.
@@ -65,7 +66,12 @@ const (
 	physicalIDHex    = 40
 )
 
-var physicalIDPattern = regexp.MustCompile(`^sgchain-[0-9a-f]{40}$`)
+// lazily compiles an expression at its first use: the function's start is no time for it.
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
+var physicalIDPattern = lazily(`^sgchain-[0-9a-f]{40}$`)
 
 // PhysicalID is the physical resource ID of a chain: a pure function of its
 // place and the set of its identities. It is frozen: another algorithm would
@@ -82,7 +88,7 @@ func PhysicalID(resource Resource, identities []Identity) string {
 // IsPhysicalID says whether an ID has the form of [PhysicalID]. CloudFormation
 // invents IDs of another form, "<stack>-<logical ID>-<suffix>", for a Create
 // that never answered (aws-cdk CustomResource README, "CREATE cancelled").
-func IsPhysicalID(id string) bool { return physicalIDPattern.MatchString(id) }
+func IsPhysicalID(id string) bool { return physicalIDPattern().MatchString(id) }
 
 // GeneratedName is the name of a group whose author gave none. The hash keeps
 // two chains, and two generations of one tier, apart; the words before it are

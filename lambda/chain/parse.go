@@ -18,14 +18,14 @@ const (
 )
 
 var (
-	vpcPattern  = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
-	tierPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+	vpcPattern  = lazily(`^vpc-[0-9a-z]+$`)
+	tierPattern = lazily(`^[A-Za-z][A-Za-z0-9]*$`)
 	// groupText is the character set of group names and descriptions (API
 	// reference, CreateSecurityGroup).
-	groupText = regexp.MustCompile(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+$`)
+	groupText = lazily(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+$`)
 	// ruleText is that of rule descriptions, without the ampersand, which
 	// UserIdGroupPair does not have.
-	ruleText = regexp.MustCompile(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=;{}!$*]+$`)
+	ruleText = lazily(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=;{}!$*]+$`)
 )
 
 // Parse reads the properties of a [ResourceType], as decoded from JSON. It
@@ -174,7 +174,7 @@ func (r *reader) vpcID(value any) string {
 	case !ok:
 	case text == "":
 		r.problem("VpcId", "is missing; write the ID of the VPC that the groups belong to")
-	case !vpcPattern.MatchString(text):
+	case !vpcPattern().MatchString(text):
 		r.problem("VpcId", "%q is not a VPC ID; it looks like vpc-0123456789abcdef0", text)
 	}
 	return text
@@ -194,7 +194,7 @@ func (r *reader) tierNames(tiers []any) []string {
 		case !ok:
 		case name == "":
 			r.problem(path+".Name", "is missing; every tier has a name such as Alb")
-		case !tierPattern.MatchString(name) || len(name) > maxTierName:
+		case !tierPattern().MatchString(name) || len(name) > maxTierName:
 			r.problem(path+".Name", "%q is not a tier name; use at most %d letters and digits, a letter first", name, maxTierName)
 		case slices.Contains(peerWords(), strings.ToLower(name)):
 			r.problem(path+".Name", "%q is a word for a peer; choose another name", name)
@@ -215,7 +215,7 @@ func (r *reader) tier(path string, value any, place int, names []string, ipv6 bo
 	r.onlyDefault(path+".AllowPublic", object["AllowPublic"], "false")
 	tier := Tier{Name: names[place], Tags: r.tags(path+".Tags", object["Tags"])}
 	tier.GroupName = r.groupName(path+".GroupName", object["GroupName"])
-	tier.Description = r.text(path+".Description", object["Description"], groupText)
+	tier.Description = r.text(path+".Description", object["Description"], groupText())
 	if tier.Description == "" {
 		tier.Description = "Security group of tier " + tier.Name
 	}
@@ -278,7 +278,7 @@ func (r *reader) door(path string, value any, direction Direction, in scope) []R
 		}
 	}
 	traffics := r.traffics(path+".Ports", entry["Ports"])
-	description := r.text(path+".Description", entry["Description"], ruleText)
+	description := r.text(path+".Description", entry["Description"], ruleText())
 	return r.rules(join(path, peers), direction, traffics, r.list(join(path, peers), entry[peers]), description, in)
 }
 
@@ -381,7 +381,7 @@ func (r *reader) egress(path string, value any, in scope) EgressSpec {
 }
 
 func (r *reader) groupName(path string, value any) string {
-	name := r.text(path, value, groupText)
+	name := r.text(path, value, groupText())
 	if strings.HasPrefix(strings.ToLower(name), "sg-") {
 		r.problem(path, "%q begins with sg-, which EC2 keeps for group IDs; choose another name", name)
 	}

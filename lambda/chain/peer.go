@@ -2,7 +2,6 @@ package chain
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -20,11 +19,11 @@ func peerWords() []string {
 
 var (
 	// groupPeer is a security group, of another account where one stands before it.
-	groupPeer = regexp.MustCompile(`^([0-9]{12}/)?sg-[0-9a-z]+$`)
-	listPeer  = regexp.MustCompile(`^pl-[0-9a-z]+$`)
+	groupPeer = lazily(`^([0-9]{12}/)?sg-[0-9a-z]+$`)
+	listPeer  = lazily(`^pl-[0-9a-z]+$`)
 	// listNamePeer is the name of a list that AWS manages (VPC user guide,
 	// "AWS-managed prefix lists").
-	listNamePeer = regexp.MustCompile(`^(cn\.)?com\.amazonaws\.[a-z0-9{}.-]{1,100}$`)
+	listNamePeer = lazily(`^(cn\.)?com\.amazonaws\.[a-z0-9{}.-]{1,100}$`)
 )
 
 // source is one peer that a word of a Sources or Destinations list stands for, with
@@ -67,11 +66,11 @@ func (r *reader) sources(path string, value any, in scope) []source {
 		return []source{{Peer{Kind: PeerVPC, ID: familyV4}, "vpc"}, {Peer{Kind: PeerVPC, ID: familyV6}, "vpc"}}
 	case word == "vpc":
 		return one(Peer{Kind: PeerVPC, ID: familyV4}, "vpc")
-	case groupPeer.MatchString(word):
+	case groupPeer().MatchString(word):
 		return one(Peer{Kind: PeerGroup, ID: word}, word)
-	case listPeer.MatchString(word):
+	case listPeer().MatchString(word):
 		return one(Peer{Kind: PeerPrefixList, ID: word}, word)
-	case listNamePeer.MatchString(word) && strings.Count(word, "{") == strings.Count(word, "{region}"):
+	case listNamePeer().MatchString(word) && strings.Count(word, "{") == strings.Count(word, "{region}"):
 		return one(Peer{Kind: PeerListName, ID: word}, word)
 	case strings.Contains(word, "sg-"):
 		r.problem(path, "%q is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", text)

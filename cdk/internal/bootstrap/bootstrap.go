@@ -64,6 +64,12 @@ func ModuleDir(ctx context.Context) (string, error) {
 // the file output. Stripped is how it is shipped; a binary that is not has the
 // symbols that tell what was linked.
 func Binary(ctx context.Context, dir, architecture, output string, stripped bool) error {
+	return Compile(ctx, dir, "./lambda", architecture, output, stripped)
+}
+
+// Compile does the same for another package of the module, so that it can be held against the
+// Lambda.
+func Compile(ctx context.Context, dir, program, architecture, output string, stripped bool) error {
 	if err := CheckArchitecture(architecture); err != nil {
 		return err
 	}
@@ -79,7 +85,7 @@ func Binary(ctx context.Context, dir, architecture, output string, stripped bool
 	if stripped {
 		args = append(args, "-ldflags=-s -w")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, "./lambda")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, program)...)
 	cmd.Dir = dir
 	// What a user's own settings could change is named. An empty variable would leave what go env -w
 	// has stored, so GOFLAGS has a value, the one that is the default here.

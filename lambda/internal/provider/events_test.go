@@ -1,0 +1,79 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/world"
+)
+
+// recorded is one request that a version was sent, and what came of it.
+type recorded struct {
+	// Stack and Resource are the statuses, and Recorded the physical ID, that CloudFormation shows meanwhile.
+	Stack, Resource, Recorded string
+	Event                     json.RawMessage
+	// Status and PhysicalID are the answer's, Groups the world afterwards, line by line.
+	Status     cfn.StatusType
+	PhysicalID string
+	Groups     []string
+}
+
+// TestRecordedEvents: CloudFormation goes on sending what an earlier version was sent, with the physical
+// IDs that it answered and the properties that it took. Each folder of testdata/events is a life under one
+// version of the CHANGELOG; it ends right on the newest one, too. What was recorded is never changed.
+func TestRecordedEvents(t *testing.T) {
+	lives, err := filepath.Glob(filepath.Join("..", "..", "testdata", "events", "*"))
+	if err != nil || len(lives) == 0 {
+		t.Fatalf("found %v, error %v", lives, err)
+	}
+	for _, folder := range lives {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+			if err != nil || len(files) < 2 {
+				t.Fatalf("found %v, error %v", files, err)
+			}
+			life(t, func(t *testing.T, r *rig) {
+				for _, file := range files {
+					r.replay(t, file)
+				}
+				if left := r.world.String(); left != "" {
+					t.Errorf("left over:\n%s", left)
+				}
+			})
+		})
+	}
+}
+
+// replay sends one recorded event and compares what comes of it.
+func (r *rig) replay(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var was recorded
+	if err := json.Unmarshal(text, &was); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	event, err := protocol.Decode(was.Event)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	<-time.After(time.Minute) // virtual: an operation later
+	r.stack.set(was.Stack, was.Resource, was.Recorded)
+	r.stack.updated = time.Now()
+	answer := r.deliver(event)
+	if answer.Status != was.Status || answer.PhysicalResourceID != was.PhysicalID {
+		t.Errorf("%s: answered %s as %s (%s), was %s as %s", file, answer.Status, answer.PhysicalResourceID, answer.Reason, was.Status, was.PhysicalID)
+	}
+	if now, before := world.Strip(r.world.String()), strings.Join(was.Groups, "\n"); strings.TrimSpace(now) != before {
+		t.Errorf("%s: the world is\n%s\nwas\n%s", file, now, before)
+	}
+}
