@@ -95,7 +95,7 @@ build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
 template: prerequisites ## Write the published templates anew (template/)
 	go run ./cdk/templates
 
-publish: prerequisites $(TOOLS)/ministack.stamp ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
+publish: prerequisites $(TOOLS)/checks.stamp ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
 	@go run ./cdk/templates
 	@go run ./cdk/publish -bucket '$(BUCKET)' -regions '$(REGIONS)' -aws $(TOOLS)/venv/bin/aws
 
@@ -140,14 +140,14 @@ sizes:
 	go run ./cdk/size
 
 # cdk-nag is a module of its own, so that the product does not depend on it.
-templates-checked: $(TOOLS)/ministack.stamp
+templates-checked: $(TOOLS)/checks.stamp
 	$(TOOLS)/venv/bin/cfn-lint template/*.json
 	go -C .ci/nag run . $(CURDIR)/template/*.json
 
 iam: prerequisites $(TOOLS)/cdk.stamp ## Ask a policy simulator about every call of the tests, and plant wider roles
 	node .ci/iam.mjs lambda/testdata/calls.json template/all-in-one.json template/provider.json
 
-end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp
+end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
 	go test -tags e2e -count=1 -timeout 15m -v ./lambda/internal/stand/...
 	go test -tags e2e -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/lifecycle
 
@@ -155,8 +155,13 @@ end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp
 
 $(TOOLS)/ministack.stamp: .ci/requirements.txt
 	@rm -rf $(TOOLS)/venv && mkdir -p $(TOOLS)
-	@.ci/quietly 'installing Python packages under $(TOOLS)' sh -c '$(PYTHON) -m venv $(TOOLS)/venv && \
+	@.ci/quietly 'installing MiniStack under $(TOOLS)' sh -c '$(PYTHON) -m venv $(TOOLS)/venv && \
 		$(TOOLS)/venv/bin/python -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements.txt'
+	@touch $@
+
+$(TOOLS)/checks.stamp: $(TOOLS)/ministack.stamp .ci/requirements-checks.txt
+	@.ci/quietly 'installing cfn-lint and the AWS CLI' $(TOOLS)/venv/bin/python -m pip install --disable-pip-version-check \
+		--require-hashes --only-binary :all: -r .ci/requirements.txt -r .ci/requirements-checks.txt
 	@touch $@
 
 $(TOOLS)/cdk.stamp: .ci/package.json .ci/package-lock.json
