@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/smithy-go"
 
 	"sgchain/lambda/internal/stand"
 )
@@ -228,8 +230,8 @@ func (s launched) change(ctx context.Context, t *testing.T, values map[string]st
 	s.changeTo(ctx, t, "", values, want)
 }
 
-// once sends a call one time: a second try of an update that has begun would be refused, and hide
-// what was wrong with the first.
+// once sends a call one time. MiniStack updates nested stacks while it answers, and now and then
+// resets the connection meanwhile: a second try would be refused, since the update has begun.
 func once(options *cloudformation.Options) { options.RetryMaxAttempts = 1 }
 
 // changeTo updates the stack to another template than the published one, where it is not empty.
@@ -241,8 +243,11 @@ func (s launched) changeTo(ctx context.Context, t *testing.T, template string, v
 		input.TemplateURL, input.TemplateBody = nil, &template
 	}
 	_, err := s.emulator.CloudFormation().UpdateStack(ctx, input, once)
-	if err != nil {
+	if _, refused := errors.AsType[smithy.APIError](err); refused {
 		t.Fatal(err)
+	}
+	if err != nil {
+		t.Logf("the answer was lost, and the stack tells what became of the update: %v", err)
 	}
 	s.settle(ctx, t, want)
 }
