@@ -36,13 +36,12 @@ func Parse(properties map[string]any, answerBytes int) (Spec, error) {
 	r := &reader{}
 	object := r.object("", properties, "VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting",
 		"Guardrails", "RuleQuota", "Revision", "Tags", "ServiceToken", "ServiceTimeout")
-	r.onlyDefault("UnmanagedRules", object["UnmanagedRules"], "revoke")
-	r.onlyDefault("AdoptExisting", object["AdoptExisting"], "false")
-	r.unsupported("Guardrails", object["Guardrails"])
-
 	spec := Spec{
 		VPCID: r.vpcID(object["VpcId"]), IPv6: r.ipv6("IpFamilies", object["IpFamilies"]),
-		RuleQuota: r.ruleQuota("RuleQuota", object["RuleQuota"]),
+		RuleQuota:     r.ruleQuota("RuleQuota", object["RuleQuota"]),
+		KeepUnmanaged: r.word("UnmanagedRules", object["UnmanagedRules"], "revoke", "keep") == "keep",
+		Adopt:         r.flag("AdoptExisting", object["AdoptExisting"]),
+		WarnOnly:      r.word("Guardrails", object["Guardrails"], "enforce", "warn") == "warn",
 	}
 	tags := r.tags("Tags", object["Tags"])
 	tiers, readable := r.tierList(object["Tiers"])
@@ -152,22 +151,6 @@ func defaultTiers() []any {
 	}
 }
 
-// onlyDefault admits a property of a later version with the value that this
-// version works by.
-func (r *reader) onlyDefault(path string, value any, only string) {
-	for _, entry := range r.list(path, value) {
-		if text, ok := r.scalar(path, entry); ok && text != "" && text != only {
-			r.problem(path, "%q is not supported by this version; write %s or leave it out", text, only)
-		}
-	}
-}
-
-func (r *reader) unsupported(path string, value any) {
-	if !isAbsent(value) {
-		r.problem(path, "is not supported by this version; leave it out")
-	}
-}
-
 func (r *reader) vpcID(value any) string {
 	text, ok := r.scalar("VpcId", value)
 	switch {
@@ -212,8 +195,7 @@ func (r *reader) tier(path string, value any, place int, names []string, ipv6 bo
 	if object == nil {
 		return Tier{}
 	}
-	r.onlyDefault(path+".AllowPublic", object["AllowPublic"], "false")
-	tier := Tier{Name: names[place], Tags: r.tags(path+".Tags", object["Tags"])}
+	tier := Tier{Name: names[place], AllowPublic: r.flag(path+".AllowPublic", object["AllowPublic"]), Tags: r.tags(path+".Tags", object["Tags"])}
 	tier.GroupName = r.groupName(path+".GroupName", object["GroupName"])
 	tier.Description = r.text(path+".Description", object["Description"], groupText())
 	if tier.Description == "" {

@@ -9,7 +9,13 @@ type Spec struct {
 	// RuleQuota is how many rules a group may have for each direction and address
 	// family, 1 to 1000.
 	RuleQuota int
-	Tiers     []Tier // outermost first, at least one
+	// KeepUnmanaged keeps rules on the chain's groups that the chain never made.
+	KeepUnmanaged bool
+	// Adopt takes over groups of the tiers' explicit names that somebody else made.
+	Adopt bool
+	// WarnOnly lets guardrails warn where they would refuse.
+	WarnOnly bool
+	Tiers    []Tier // outermost first, at least one
 }
 
 // Tier is one security group of the chain.
@@ -19,6 +25,7 @@ type Tier struct {
 	Description string
 	Ingress     []Rule
 	Egress      EgressSpec
+	AllowPublic bool              // lets the tier be open to the world though it is not the first
 	Tags        map[string]string // the author's, those of the chain included
 }
 

@@ -62,6 +62,26 @@ func (r *reader) scalar(path string, value any) (text string, ok bool) {
 	}
 }
 
+// word reads one of the words that a property may have; absence is the first of them.
+func (r *reader) word(path string, value any, words ...string) string {
+	text, ok := r.scalar(path, value)
+	word := strings.ToLower(text)
+	switch {
+	case !ok || word == "":
+		return words[0]
+	case !slices.Contains(words, word):
+		r.problem(path, "%q is not known; write %s, or leave it out for %s", text, strings.Join(words, " or "), words[0])
+		return words[0]
+	default:
+		return word
+	}
+}
+
+// flag reads true or false; absence is false.
+func (r *reader) flag(path string, value any) bool {
+	return r.word(path, value, "false", "true") == "true"
+}
+
 // list reads a list; one scalar counts as a list of one.
 func (r *reader) list(path string, value any) []any {
 	switch value := value.(type) {

@@ -29,7 +29,7 @@ import (
 
 // problems are properties with everything wrong that can be wrong.
 var problems = []string{
-	`"Teirs": [], "Guardrails": "warn", "AdoptExisting": true, "UnmanagedRules": "keep", "RuleQuota": "many", "IpFamilies": ["ipv6", "ipv5"], "VpcId": "my-vpc"`,
+	`"Teirs": [], "Guardrails": "off", "AdoptExisting": "maybe", "UnmanagedRules": "drop", "RuleQuota": "many", "IpFamilies": ["ipv6", "ipv5"], "VpcId": "my-vpc"`,
 	`"VpcId": "", "Tiers": {"Name": "A"}`,
 	`"Tiers": []`,
 	`"Tiers": "[{"`,
