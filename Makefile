@@ -180,8 +180,9 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@.ci/quietly 'building golangci-lint (a minute or two)' $(TOOL) golangci-lint version
 	@touch $@
 
-# With the Lambda's own build tags, so that the AWS SDK is compiled once for both: that is a minute.
-DEMO_BUILD := go build -tags '$(shell sed -n 's/^const tags = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
+# With the Lambda's own build tags and flags, so that the AWS SDK is compiled once for both: that is a minute.
+bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)
+DEMO_BUILD := go build -tags '$(call bootstrap_const,tags)' -gcflags '$(call bootstrap_const,gcflags)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
 
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo

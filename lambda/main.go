@@ -25,12 +25,12 @@ func main() {
 	handler := sync.OnceValue(func() *provider.Handler {
 		return newHandler(os.Getenv, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
 	})
-	lambda.Start(func(ctx context.Context, event json.RawMessage) error {
+	lambda.Start(func(ctx context.Context, event json.RawMessage) (any, error) {
 		arn := ""
 		if invocation, ok := lambdacontext.FromContext(ctx); ok {
 			arn = invocation.InvokedFunctionArn
 		}
-		return handler().Handle(ctx, arn, event)
+		return handler().Invoke(ctx, arn, event)
 	})
 }
 
@@ -49,6 +49,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 	handler.Responder = protocol.Responder{
 		Region: getenv("AWS_REGION"), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,
 	}
+	handler.Repairs = getenv("SGCHAIN_REPAIR") == "allow"
 	handler.FenceOnlyLogs = getenv("SGCHAIN_EMULATOR_FENCE") == "log"
 	if handler.Responder.Emulator != "" {
 		log.Warn("SGCHAIN_EMULATOR_ENDPOINT is set: answers may go to an emulator", slog.String("endpoint", handler.Responder.Emulator))

@@ -97,16 +97,17 @@ func IsPhysicalID(id string) bool { return physicalIDPattern().MatchString(id) }
 func GeneratedName(resource Resource, identity Identity) string {
 	fields := append([]string{resource.StackID, resource.LogicalID}, identity.fields()...)
 	words := []string{"sgchain"}
-	if name := stackName(resource.StackID); name != "" {
+	if name := resource.StackName(); name != "" {
 		words = append(words, name)
 	}
 	words = append(words, identity.Tier, digest("sgchain group name 1", fields...)[:16])
 	return strings.Join(words, "-")
 }
 
-// stackName is the name in a stack's ARN, arn:aws:cloudformation:R:A:stack/NAME/UUID.
-func stackName(stackID string) string {
-	_, rest, found := strings.Cut(stackID, ":stack/")
+// StackName is the name in the stack's ARN, arn:aws:cloudformation:R:A:stack/NAME/UUID;
+// empty where there is none.
+func (r Resource) StackName() string {
+	_, rest, found := strings.Cut(r.StackID, ":stack/")
 	if !found {
 		return ""
 	}

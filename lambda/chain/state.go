@@ -19,6 +19,11 @@ type Group struct {
 	// Tags is the author's tags in a desired state; in a current one every tag that
 	// is neither for ownership nor AWS's own.
 	Tags map[string]string
+	// Adoption says whether somebody else made the group.
+	Adoption Adoption
+	// Unmanaged are those of the Rules that the chain never made; filled where they
+	// were asked for.
+	Unmanaged []Rule
 }
 
 // State is the groups of a chain and their rules, either desired or current.
@@ -36,12 +41,15 @@ func (s State) Normalize() State {
 	return State{Groups: groups}
 }
 
+// NameTag is the tag that the console shows as a group's name.
+const NameTag = "Name"
+
 // Named returns the state with a Name tag for every group whose author gave none: what
 // the console shows.
 func (s State) Named(resource Resource) State {
 	groups := slices.Clone(s.Groups)
 	for i, group := range groups {
-		groups[i].Tags = map[string]string{"Name": group.EC2Name(resource)}
+		groups[i].Tags = map[string]string{NameTag: group.EC2Name(resource)}
 		maps.Copy(groups[i].Tags, group.Tags)
 	}
 	return State{Groups: groups}
@@ -94,6 +102,9 @@ func (s State) String() string {
 		fmt.Fprintf(&text, "%s %q", group.Identity, group.Description)
 		if group.Tag != (Tag{}) {
 			fmt.Fprintf(&text, " %s", group.Tag)
+		}
+		if group.Adoption.IsForeign() {
+			fmt.Fprintf(&text, " (%s)", group.Adoption)
 		}
 		for _, key := range slices.Sorted(maps.Keys(group.Tags)) {
 			fmt.Fprintf(&text, " %s=%q", key, group.Tags[key])

@@ -9,7 +9,15 @@ import (
 
 // Chains are the two desired states of a run: what the properties ask for now,
 // and what they asked for before. Old is empty on Create.
-type Chains struct{ New, Old chain.State }
+type Chains struct {
+	New, Old chain.State
+	// Keep lets rules stay that the chain never made.
+	Keep bool
+	// Adopting is what groups carry that this run takes over.
+	Adopting chain.Adoption
+	// Back says that this run takes back what another one did.
+	Back bool
+}
 
 // Standing says what a group is to the run.
 type Standing int
@@ -52,6 +60,9 @@ func (c Chains) Orphans(current chain.State) []chain.Identity {
 //	retired  the old chain's doors
 //	orphan   what it has, until somebody removes it
 //
+// Live and retired groups carry, too, what the chain never made and has to keep: see
+// [Chains.keeps].
+//
 // In the first two a peer tier means every group of that tier that is there,
 // live or retired: consumers move one by one, so any member may be in either
 // group of its tier while the other end is in either group of its own. A rule
@@ -69,8 +80,8 @@ func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
 			rules = append(rules, namingOrphans(chains, was.Rules)...)
 		}
 		goal.Groups = append(goal.Groups, chain.Group{
-			Identity: wanted.Identity, Tag: tag, Rules: acceptDefaultEgress(rules, was.Rules, exists),
-			Tags: tags(chains, wanted, was.Tags),
+			Identity: wanted.Identity, Tag: tag, Rules: chains.keep(acceptDefaultEgress(rules, was.Rules, exists), was, Live),
+			Tags: tags(chains, wanted, was), Adoption: chains.adoption(was), Unmanaged: was.Unmanaged,
 		})
 	}
 	for _, was := range sorted(current).Groups {
@@ -80,7 +91,8 @@ func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
 			old, _ := chains.Old.Find(was.Identity)
 			rules := append(expand.rules(old.Rules), namingOrphans(chains, was.Rules)...)
 			goal.Groups = append(goal.Groups, chain.Group{
-				Identity: was.Identity, Tag: was.Tag, Rules: acceptDefaultEgress(rules, was.Rules, true), Tags: was.Tags,
+				Identity: was.Identity, Tag: was.Tag, Rules: chains.keep(acceptDefaultEgress(rules, was.Rules, true), was, Retired),
+				Tags: was.Tags, Adoption: was.Adoption, Unmanaged: was.Unmanaged,
 			})
 		case Orphan:
 			goal.Groups = append(goal.Groups, was)
@@ -146,20 +158,30 @@ func doorsToLeftTiers(chains Chains, tier string) []chain.Rule {
 }
 
 // tags is what a live group carries: what its author asks for, and what others gave
-// it. A key that the author had and has no more is taken away.
-func tags(chains Chains, wanted chain.Group, was map[string]string) map[string]string {
-	all := maps.Clone(was)
+// it. A key that the author had and has no more is taken away. A group that somebody else
+// made keeps its Name where the author gives none, and all that it has where the run only
+// adds.
+func tags(chains Chains, wanted chain.Group, was chain.Group) map[string]string {
+	all := maps.Clone(was.Tags)
 	if all == nil {
 		all = map[string]string{}
 	}
-	for _, group := range chains.Old.Groups {
-		if group.Tier == wanted.Tier {
-			for key := range group.Tags {
-				delete(all, key)
+	if !chains.onlyAdds(was) {
+		for _, group := range chains.Old.Groups {
+			if group.Tier == wanted.Tier {
+				for key := range group.Tags {
+					delete(all, key)
+				}
 			}
 		}
 	}
 	maps.Copy(all, wanted.Tags)
+	for key, value := range was.Tags {
+		isGiven := key == chain.NameTag && was.Adoption.IsForeign() && wanted.Tags[key] == wanted.GroupName
+		if chains.onlyAdds(was) || isGiven {
+			all[key] = value
+		}
+	}
 	return all
 }
 

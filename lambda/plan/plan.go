@@ -37,6 +37,7 @@ type Action string
 // The actions, after EC2's own verbs.
 const (
 	CreateGroup        Action = "create group"
+	AdoptGroup         Action = "adopt group"
 	AuthorizeRules     Action = "authorize"
 	UpdateDescriptions Action = "update description"
 	RetagGroup         Action = "re-tag"
@@ -53,8 +54,9 @@ type Step struct {
 	Group     chain.Identity
 	Direction chain.Direction // of the rules; empty where there are none
 	Rules     []chain.Rule    // sorted
-	Tag       chain.Tag       // what a created or re-tagged group carries; zero where it stays
-	Tags      []Tag           // what a created or re-tagged group gets, or an untagged one loses; sorted
+	Tag       chain.Tag       // what a created, adopted or re-tagged group carries; zero where it stays
+	Adoption  chain.Adoption  // the same for how it was adopted
+	Tags      []Tag           // what such a group gets, or an untagged one loses; sorted
 }
 
 // Tag is a tag that the author or somebody else gave a group; one that is taken away
@@ -95,6 +97,9 @@ func (p Plan) String() string {
 		case step.Tag != (chain.Tag{}):
 			fmt.Fprintf(&text, " %s", step.Tag)
 		}
+		if step.Adoption.IsForeign() {
+			fmt.Fprintf(&text, " (%s)", step.Adoption)
+		}
 		for _, tag := range step.Tags {
 			if text.WriteString(" " + tag.Key); step.Action != UntagGroup {
 				fmt.Fprintf(&text, "=%q", tag.Value)
@@ -121,11 +126,18 @@ func Diff(current, goal chain.State) Plan {
 			was.Tags = wanted.Tags
 			was.Rules = append(was.Rules, twinOf(wanted.Rules)...)
 		}
+		if was.Adoption == chain.Adoptable && wanted.Adoption != chain.Adoptable {
+			plan.add(Step{Phase: Create, Action: AdoptGroup, Group: wanted.Identity, Tag: wanted.Tag, Adoption: wanted.Adoption, Tags: tagged(was.Tags, wanted.Tags)})
+			was.Tag, was.Adoption, was.Tags = wanted.Tag, wanted.Adoption, wanted.Tags
+		}
 		retag := Step{Phase: Retag, Action: RetagGroup, Group: wanted.Identity, Tags: tagged(was.Tags, wanted.Tags)}
 		if was.Tag != wanted.Tag {
 			retag.Tag = wanted.Tag
 		}
-		if retag.Tag != (chain.Tag{}) || len(retag.Tags) > 0 {
+		if was.Adoption != wanted.Adoption {
+			retag.Adoption = wanted.Adoption
+		}
+		if retag.Tag != (chain.Tag{}) || retag.Adoption != "" || len(retag.Tags) > 0 {
 			plan.add(retag)
 		}
 		if lost := untagged(was.Tags, wanted.Tags); len(lost) > 0 {

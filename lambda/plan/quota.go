@@ -238,7 +238,7 @@ func (s *squeeze) without(steps []Step) []Step {
 				step.Rules = s.coming
 			case RevokeRules:
 				step.Rules = s.going
-			case CreateGroup, UpdateDescriptions, RetagGroup, UntagGroup:
+			case CreateGroup, AdoptGroup, UpdateDescriptions, RetagGroup, UntagGroup:
 			}
 		}
 		if len(step.Rules) > 0 || (step.Action != AuthorizeRules && step.Action != RevokeRules) {

@@ -47,6 +47,9 @@ func (r Reading) String() string {
 	return stack + ", " + resource
 }
 
+// deleted is the status of a stack that is gone, as long as CloudFormation remembers it.
+const deleted = "DELETE_COMPLETE"
+
 // Reader reads the state of one resource.
 type Reader struct {
 	API      API
@@ -78,6 +81,12 @@ func (r Reader) readStack(ctx context.Context) (status string, updated time.Time
 	}
 	stack := output.Stacks[0]
 	return string(stack.StackStatus), aws.ToTime(stack.LastUpdatedTime), nil
+}
+
+// IsGone says whether a stack is there no more.
+func (r Reader) IsGone(ctx context.Context, stackID string) (bool, error) {
+	status, _, err := Reader{API: r.API, Resource: chain.Resource{StackID: stackID}}.readStack(ctx)
+	return err == nil && (status == "" || status == deleted), err
 }
 
 func (r Reader) readResource(ctx context.Context, reading *Reading) error {

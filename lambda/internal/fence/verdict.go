@@ -177,6 +177,55 @@ func JudgeOnEmulator(request Request, newest chain.Tag) Scope {
 	return Cleanup
 }
 
+// NotAtRestError is a chain that must be left alone, because it is not at rest.
+type NotAtRestError struct {
+	Reading Reading
+	// InProgress says that an operation is going on, after which the chain is at rest again.
+	InProgress bool
+	Reason     string
+}
+
+func (e *NotAtRestError) Error() string { return e.Reason + " (" + e.Reading.String() + ")" }
+
+// Remedy is one sentence of what to do.
+func (e *NotAtRestError) Remedy() string {
+	if e.InProgress {
+		return "Nothing is to be done: the next check comes when the operation is over."
+	}
+	return "Bring the stack to a state of rest; where it is in one, give the action the properties that the chain was deployed with."
+}
+
+// AtRest says why nobody but CloudFormation may touch a chain now; nil where somebody may.
+// Nothing goes on in the stack, and what is recorded is the chain of the physical ID.
+func AtRest(physicalID string, now Reading) error {
+	busy := func(inProgress bool, reason string) error {
+		return &NotAtRestError{Reading: now, InProgress: inProgress, Reason: reason}
+	}
+	switch {
+	case strings.HasSuffix(now.Stack, inProgress) || strings.HasSuffix(now.Resource, inProgress):
+		return busy(true, "an operation of the stack is in progress")
+	case now.Stack == "" || now.Resource == "" || isDelete(now.Stack) || isDelete(now.Resource):
+		return busy(false, "the chain is not there")
+	case !strings.HasSuffix(now.Stack, "_COMPLETE") || !strings.HasSuffix(now.Resource, "_COMPLETE"):
+		return busy(false, "the last operation of the stack failed")
+	case now.PhysicalID != physicalID:
+		return busy(false, "the properties give the chain the physical ID "+physicalID)
+	default:
+		return nil
+	}
+}
+
+// StillAtRest is AtRest for as long as nothing has changed since a first reading.
+func StillAtRest(physicalID string, first, now Reading) error {
+	if err := AtRest(physicalID, now); err != nil {
+		return err
+	}
+	if !now.Changed.Equal(first.Changed) || !now.Updated.Equal(first.Updated) || now.Stack != first.Stack {
+		return &NotAtRestError{Reading: now, InProgress: true, Reason: "the stack has changed"}
+	}
+	return nil
+}
+
 // OlderMayRun says whether an older run of the same resource may still be alive
 // when this one starts: CloudFormation turned round while something was going
 // on, or made up an ID for a Create that never answered.

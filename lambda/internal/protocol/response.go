@@ -25,6 +25,9 @@ type Reason struct {
 	Log    string // where the log is; may be empty
 }
 
+// String is the whole reason.
+func (r Reason) String() string { return r.text(r.Cause) }
+
 func (r Reason) text(cause string) string {
 	if cause == "" {
 		cause = "failed for no known reason" // CloudFormation wants a reason for every failure

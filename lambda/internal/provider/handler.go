@@ -42,8 +42,11 @@ type Handler struct {
 	// FenceOnlyLogs is for MiniStack, which does not keep the statuses that the
 	// fence reads: a request that looks over goes on.
 	FenceOnlyLogs bool
-	Limiter       *sg.Limiter
-	Log           *slog.Logger
+	// Repairs admits the action repair. Every Update and Delete then waits until one that
+	// may be alive cannot write any more.
+	Repairs bool
+	Limiter *sg.Limiter
+	Log     *slog.Logger
 	// Misconfigured is why the function cannot work; every request is then
 	// answered with it.
 	Misconfigured error

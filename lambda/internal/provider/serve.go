@@ -69,15 +69,19 @@ type run struct {
 	reader  fence.Reader
 }
 
-// serve does what a request asks for.
-func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
+func (h *Handler) newRun(log *slog.Logger, event protocol.Event) *run {
 	resource := protocol.Resource(event)
-	r := &run{
+	return &run{
 		Handler: h, log: log, event: event,
 		request: fence.Request{Type: fence.RequestType(event.RequestType), PhysicalID: event.PhysicalResourceID, Date: protocol.Made(event)},
 		edge:    &sg.Edge{API: h.EC2, Owner: sg.Owner{Provider: h.Provider, Resource: resource}, Limiter: h.Limiter, Log: log},
 		reader:  fence.Reader{API: h.CloudFormation, Resource: resource},
 	}
+}
+
+// serve does what a request asks for.
+func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
+	r := h.newRun(log, event)
 	if h.Misconfigured != nil {
 		return outcome{physicalID: fallbackID(event), err: &environmentError{h.Misconfigured}}
 	}
@@ -120,7 +124,10 @@ func (r *run) build(ctx context.Context) outcome {
 		return failed(chain.PhysicalID(resource, nil), &inputError{err})
 	}
 	physicalID := chain.PhysicalID(resource, spec.Identities())
-	want := sg.Want{Chains: plan.Chains{New: chain.Desired(spec), Old: r.oldChain()}, PhysicalID: physicalID}
+	want := sg.Want{Chains: plan.Chains{
+		New: chain.Desired(spec), Old: r.oldChain(), Keep: spec.KeepUnmanaged, Adopting: chain.AdoptedBy(r.event.RequestID),
+	}, PhysicalID: physicalID}
+	r.edge.Wants = wants(spec, want.Chains, r.reader)
 
 	// The operation that the run belongs to is the one that its very first reading
 	// shows, not the one that it finds after it has waited; unless that reading shows what
@@ -136,6 +143,7 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
+	want.Chains.Back = isBack(reading)
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(over), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
@@ -143,7 +151,7 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	warnings := slices.Concat(chain.Warnings(spec), result.Warnings, r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
+	warnings := slices.Concat(chain.Warnings(spec), result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}
@@ -164,7 +172,7 @@ func (r *run) build(ctx context.Context) outcome {
 // them may be alive.
 func (r *run) odd(want sg.Want, seen sg.Observed) bool {
 	if r.event.RequestType == cfn.RequestCreate {
-		return len(seen.State.Groups) > 0
+		return slices.ContainsFunc(seen.State.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable })
 	}
 	old, now := want.Chains.Old, want.Chains.New
 	isHidden := func(identity chain.Identity) bool { return !seen.State.Has(identity) }
@@ -209,7 +217,7 @@ func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
 	if len(unknown) > 0 {
 		r.log.Warn("peers of the old chain are not there any more", slog.String("problems", errors.Join(unknown...).Error()))
 	}
-	want.Chains = plan.Chains{New: now.Named(resource), Old: old.Named(resource)}
+	want.Chains.New, want.Chains.Old = now.Named(resource), old.Named(resource)
 	want.Quota = plan.Quota{Rules: ruleQuota, Lists: found.Lists}
 	return nil
 }
@@ -224,18 +232,18 @@ func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
 // cleanup will come.
 func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Reading, newest chain.Tag, observed sg.Observed) []string {
 	recorded := r.event.PhysicalResourceID
-	isBack := strings.Contains(reading.Stack, "ROLLBACK") && r.event.RequestType == cfn.RequestUpdate && (recorded == want.PhysicalID || !chain.IsPhysicalID(recorded))
+	takesOwn := isBack(reading) && r.event.RequestType == cfn.RequestUpdate && (recorded == want.PhysicalID || !chain.IsPhysicalID(recorded))
 	var orphans, doomed []chain.Identity
 	for _, group := range observed.State.Groups {
 		standing := want.Chains.Standing(group.Identity)
-		if standing == plan.Orphan || (standing == plan.Retired && isBack) {
+		if standing == plan.Orphan || (standing == plan.Retired && takesOwn) {
 			orphans = append(orphans, group.Identity)
-			if isBack || group.Tag.Generation < newest.Generation {
+			if takesOwn || group.Tag.Generation < newest.Generation {
 				doomed = append(doomed, group.Identity)
 			}
 		}
 	}
-	left, err := r.edge.RemoveUnused(ctx, observed, doomed, chain.TierNames(r.event.ResourceProperties))
+	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading)})
 	if err != nil {
 		r.log.Warn("removing groups that were left over failed", slog.String("error", err.Error()))
 	}
@@ -281,9 +289,12 @@ func (r *run) remove(ctx context.Context) error {
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(judge), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
-	return r.edge.Remove(ctx, observed, func(state chain.State) [][]chain.Identity {
-		return doomed(state, chosen, r.event.PhysicalResourceID)
-	}, chain.TierNames(r.event.ResourceProperties))
+	return r.edge.Remove(ctx, observed, sg.Removal{
+		Doomed: func(state chain.State) [][]chain.Identity {
+			return doomed(state, chosen, r.event.PhysicalResourceID)
+		},
+		TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading),
+	})
 }
 
 // propertiesID is the physical ID that the properties of a Delete would give, for the log
@@ -336,7 +347,7 @@ func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error
 // the past.
 func (r *run) look(ctx context.Context, over func(fence.Reading) error, also func(context.Context) error, odd func(sg.Observed) bool) (fence.Reading, sg.Observed, error) {
 	reading, observed, err := r.lookOnce(ctx, over, also, sg.Observed{})
-	if err != nil || (!odd(observed) && !fence.OlderMayRun(r.request, reading)) {
+	if err != nil || (!odd(observed) && !fence.OlderMayRun(r.request, reading) && !r.repairMayRun()) {
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle))
@@ -382,6 +393,9 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also
 	}
 	return reading, observed, errEC2
 }
+
+// isBack says whether CloudFormation takes an operation back.
+func isBack(now fence.Reading) bool { return strings.Contains(now.Stack, "ROLLBACK") }
 
 // aside does something in a goroutine of its own.
 func aside(task func() error) <-chan error {

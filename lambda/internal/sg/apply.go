@@ -105,14 +105,18 @@ func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() err
 
 // tagSet is what a step does to tags, as a key.
 func tagSet(step plan.Step) string {
-	return fmt.Sprintf("%s %s %q", step.Action, step.Tag, step.Tags)
+	return fmt.Sprintf("%s %s %s %q", step.Action, step.Tag, step.Adoption, step.Tags)
 }
 
 func (a *application) step(ctx context.Context, step plan.Step) error {
-	if step.Action == plan.CreateGroup {
+	switch step.Action {
+	case plan.CreateGroup:
 		return a.createGroup(ctx, step)
+	case plan.AdoptGroup:
+		return a.adoptGroup(ctx, step)
+	default:
+		return a.rules(ctx, step)
 	}
-	return a.rules(ctx, step)
 }
 
 // done keeps in mind what has been changed.
@@ -146,7 +150,7 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	err := a.write(ctx, opCreateSecurityGroup, func(ctx context.Context) error {
 		output, err := a.API.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(name), Description: aws.String(step.Group.Description), VpcId: aws.String(step.Group.VPCID),
-			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step.Group, step.Tag, step.Tags)),
+			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),
 		})
 		if err == nil {
 			id = aws.ToString(output.GroupId)
@@ -217,6 +221,9 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	var tags []types.Tag
 	if steps[0].Tag != (chain.Tag{}) {
 		tags = append(tags, tag(tagChain, steps[0].Tag.String()))
+	}
+	if steps[0].Adoption.IsForeign() {
+		tags = append(tags, tag(tagAdopted, string(steps[0].Adoption)))
 	}
 	for _, one := range steps[0].Tags {
 		tags = append(tags, tag(one.Key, one.Value))

@@ -123,6 +123,12 @@ func (w Want) Goal(observed chain.State) chain.State {
 	return plan.Goal(w.Chains, observed, observed.NextTag(w.PhysicalID))
 }
 
+// Plan is what is to be done to bring the chain to the goal, in its order, and what of that
+// is unusual. The error is what would have it refused.
+func (e *Edge) Plan(ctx context.Context, want Want, observed Observed) (plan.Plan, []string, error) {
+	return newApplication(e, observed).plan(ctx, &want, observed, false)
+}
+
 // Result is a chain that has become what it should be.
 type Result struct {
 	Observed Observed
@@ -314,7 +320,7 @@ func (a *application) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.Remove(bounded, observed, mine, nil)
+	return a.Remove(bounded, observed, Removal{Doomed: mine})
 }
 
 // lagging waits for reads to catch up, longer each time.

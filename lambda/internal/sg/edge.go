@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/guard"
 )
 
@@ -42,8 +43,24 @@ type Edge struct {
 	Gate    Gate
 	Limiter *Limiter
 	Log     *slog.Logger
+	// Wants is what is to be known of the groups beside what every chain asks for.
+	Wants Wants
 
 	writes atomic.Int64
+}
+
+// Wants is what an observation has to find out beside the owner's groups.
+type Wants struct {
+	// Unmanaged asks which rules the chain never made.
+	Unmanaged bool
+	// Adoptable are the groups that the chain takes over where somebody else made them, by
+	// their explicit names.
+	Adoptable []chain.Identity
+	// Identities are the chain's, its new ones before its old ones: an adopted group, whose
+	// description is its own, is the first of them that has its tier, name and VPC.
+	Identities []chain.Identity
+	// IsGone says whether a stack that made a group is there no more.
+	IsGone func(ctx context.Context, stackID string) (bool, error)
 }
 
 // Writes is how many calls that change something were sent.

@@ -16,36 +16,79 @@ import (
 // one call reads a chain however many tiers it has.
 const pageSize = 1000
 
-// Observed is the groups of a chain as EC2 shows them, with their IDs.
+// Observed is the groups of a chain as EC2 shows them, with their IDs. Among them are
+// those that the chain may adopt, where it asked for these.
 type Observed struct {
 	State    chain.State
 	GroupIDs map[chain.Identity]string
+	// ruleIDs are the rules that the chain made on groups that somebody else made: they
+	// lose their tags when the group is released.
+	ruleIDs map[chain.Identity][]string
 }
 
-// Observe reads the owner's groups and all their rules: one call.
+// Observe reads the owner's groups and all their rules: one call, and one more each for
+// what [Wants] asks for.
 func (e *Edge) Observe(ctx context.Context) (Observed, error) {
-	groups, err := e.describe(ctx, e.Owner.filters()...)
+	var groups, named []types.SecurityGroup
+	err := parallel([]func() error{
+		func() (err error) {
+			groups, err = e.describe(ctx, e.Owner.filters()...)
+			return e.describing(err)
+		},
+		func() (err error) {
+			named, err = e.candidates(ctx)
+			return err
+		},
+	})
 	if err != nil {
-		return Observed{}, &CallError{Doing: "describing security groups of chain (" + e.Owner.Resource.LogicalID + ")", Err: err}
+		return Observed{}, err
 	}
 	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })
 	members := make(map[string]chain.Identity, len(groups))
 	for _, group := range groups {
-		members[aws.ToString(group.GroupId)] = chain.ObservedIdentity(e.Owner.Resource, aws.ToString(group.VpcId),
-			tagMap(group.Tags)[tagTier], aws.ToString(group.GroupName), aws.ToString(group.Description))
+		members[aws.ToString(group.GroupId)] = e.identity(group)
+	}
+	if groups, err = e.join(ctx, groups, named, members); err != nil {
+		return Observed{}, err
 	}
 	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups))}
 	for _, group := range groups {
 		id := aws.ToString(group.GroupId)
 		observed.GroupIDs[members[id]] = id
-		observed.State.Groups = append(observed.State.Groups, chain.Group{
-			Identity: members[id], Tag: chain.ParseTag(tagMap(group.Tags)[tagChain]), Rules: rulesOf(group, members),
-			Tags: othersTags(group),
-		})
+		observed.State.Groups = append(observed.State.Groups, e.group(group, members))
 	}
 	slices.SortFunc(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })
 	observed.State = observed.State.Normalize()
-	return observed, nil
+	return e.withUnmanaged(ctx, observed, members)
+}
+
+func (e *Edge) describing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &CallError{Doing: "describing security groups of chain (" + e.Owner.Resource.LogicalID + ")", Err: err}
+}
+
+// group is a group as EC2 shows it.
+func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity) chain.Group {
+	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: rulesOf(group, members), Tags: othersTags(group)}
+	if e.Owner.owns(group) {
+		seen.Tag, seen.Adoption = chain.ParseTag(tagMap(group.Tags)[tagChain]), chain.Adoption(tagMap(group.Tags)[tagAdopted])
+	}
+	return seen
+}
+
+// identity is who an owned group is to the chain.
+func (e *Edge) identity(group types.SecurityGroup) chain.Identity {
+	tags := tagMap(group.Tags)
+	if tags[tagAdopted] != "" {
+		for _, known := range e.Wants.Identities {
+			if known.Tier == tags[tagTier] && known.VPCID == aws.ToString(group.VpcId) && known.GroupName == aws.ToString(group.GroupName) {
+				return known
+			}
+		}
+	}
+	return chain.ObservedIdentity(e.Owner.Resource, aws.ToString(group.VpcId), tags[tagTier], aws.ToString(group.GroupName), aws.ToString(group.Description))
 }
 
 // ObserveAgain reads until every known group is shown. A read that lacks one most

@@ -52,14 +52,26 @@ func (e *BlockedError) Remedy() string {
 	return "Remove these uses, or wait where it says that they go by themselves, then delete again."
 }
 
-// Remove deletes the groups that doomed picks, and waits while something uses
-// them, until the context ends; then it says what does. It begins with the given
-// observation. While a group is in use nothing is revoked: a delete that fails
-// must not have cut anybody off. TierOrder, outermost first, only saves calls.
-func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.State) [][]chain.Identity, tierOrder []string) error {
+// Removal is what a run takes away.
+type Removal struct {
+	// Doomed picks the groups, in turns: those of one are gone before those of the next.
+	Doomed func(chain.State) [][]chain.Identity
+	// TierOrder, outermost first, only saves calls.
+	TierOrder []string
+	// Back says that what an operation did is taken back: groups that it adopted lose the
+	// rules that it gave them.
+	Back bool
+}
+
+// Remove deletes the groups that are doomed, and waits while something uses them, until the
+// context ends; then it says what does. It begins with the given observation. While a group
+// is in use nothing is revoked: a delete that fails must not have cut anybody off. Groups
+// that somebody else made are released instead, used or not, once the others of their turn
+// are gone.
+func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) error {
 	wait := backoff{next: 2 * time.Second, last: 10 * time.Second}
 	for {
-		batches := doomed(observed.State)
+		batches := removal.Doomed(observed.State)
 		all := slices.Concat(batches...)
 		if len(all) == 0 {
 			return nil
@@ -68,11 +80,12 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 		if err != nil {
 			return err
 		}
-		blockers := uses.texts()
+		held, foreign := split(observed.State, all)
+		blockers := uses.texts(observed.idsOf(held))
 		if len(blockers) == 0 {
 			for _, batch := range batches {
 				var tried []chain.Identity
-				tried, err = e.removeOnce(ctx, observed, batch, tierOrder, false)
+				tried, err = e.removeOnce(ctx, observed, turn{doomed: batch, all: all, used: uses.among(observed, foreign), Removal: removal})
 				observed = observed.without(tried)
 				if err != nil {
 					break
@@ -87,7 +100,7 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 		}
 		e.Log.Info("waiting to delete", slog.Int("groups", len(all)), slog.String("blockers", strings.Join(blockers, "; ")))
 		if ended := wait.wait(ctx); ended != nil {
-			return e.blocked(context.WithoutCancel(ctx), observed, all, blockers, errors.Join(ended, err))
+			return e.blocked(context.WithoutCancel(ctx), observed, held, blockers, errors.Join(ended, err))
 		}
 		if observed, err = e.ObserveAgain(ctx, observed); err != nil {
 			return err
@@ -97,20 +110,22 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, doomed func(chain.
 
 // RemoveUnused deletes those of some groups that no network interface uses, without
 // waiting for the others, and revokes the rules that name them. It returns what is left.
-func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string) (left []chain.Identity, err error) {
+func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, removal Removal) (left []chain.Identity, err error) {
 	if len(doomed) == 0 {
 		return nil, nil
 	}
-	used, err := e.interfaces(ctx, observed, doomed)
+	uses, err := e.interfaces(ctx, observed, doomed)
 	if err != nil {
 		return doomed, err
 	}
-	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return used.of(observed.GroupIDs[identity]) })
+	made, foreign := split(observed.State, doomed)
+	used := uses.among(observed, made)
+	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })
 	if len(unused) == 0 {
 		return doomed, nil
 	}
 	// One that cannot go must not keep the others.
-	gone, err := e.removeOnce(ctx, observed, unused, tierOrder, true)
+	gone, err := e.removeOnce(ctx, observed, turn{doomed: unused, all: unused, each: true, used: uses.among(observed, foreign), Removal: removal})
 	return slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(gone, identity) }), err
 }
 
@@ -124,17 +139,27 @@ func (o Observed) without(gone []chain.Identity) Observed {
 	return o
 }
 
+// turn is a part of a removal.
+type turn struct {
+	Removal
+
+	doomed, all []chain.Identity // of this turn, and of all of them
+	each        bool             // each group is for itself
+	used        []chain.Identity // those to release that interfaces use
+}
+
 // removeOnce deletes groups in two waves, the tiers by the parity of their place
 // from the end, so that nearly half of the rules between them go with their
 // group. A rule that names a group is revoked first where its own group is not
 // gone by then; where each group is for itself, always, and then one that cannot go does
 // not keep the others. EC2 lets a group go that is named only by itself. It returns the
-// groups that were deleted, or that EC2 did not know.
-func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain.Identity, tierOrder []string, each bool) ([]chain.Identity, error) {
+// groups that were deleted or released, or that EC2 did not know.
+func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
-	wave := waves(doomed, tierOrder)
-	revoke := rulesInTheWay(observed.State, wave, each)
-	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.String("plan", revoke.String()))
+	doomed, foreign := split(observed.State, turn.doomed)
+	wave := waves(doomed, turn.TierOrder)
+	revoke := turn.revocations(observed.State, wave, foreign)
+	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.String("plan", revoke.String()))
 	if err := run.apply(ctx, revoke); err != nil {
 		return nil, err
 	}
@@ -149,10 +174,10 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain
 		return all
 	}
 	var failed error
-	for _, turn := range []int{0, 1} {
+	for _, now := range []int{0, 1} {
 		var tasks []func() error
 		for i, identity := range doomed {
-			if wave[identity] == turn {
+			if wave[identity] == now {
 				tasks = append(tasks, func() error {
 					err := e.deleteGroup(ctx, observed.GroupIDs[identity])
 					tried[i] = err == nil || IsGroupNotFound(err)
@@ -162,34 +187,40 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, doomed []chain
 		}
 		if err := parallel(tasks); err != nil {
 			failed = errors.Join(failed, err)
-			if !each || !IsDependencyViolation(err) {
+			if !turn.each || !IsDependencyViolation(err) {
 				break
 			}
 		}
 	}
-	return gone(), failed
+	if failed != nil && !turn.each {
+		return gone(), failed
+	}
+	released, err := run.release(ctx, observed, foreign, turn.Back)
+	return append(gone(), released...), errors.Join(failed, err)
 }
 
-// rulesInTheWay is the plan that revokes what names the groups to delete.
-func rulesInTheWay(state chain.State, wave map[chain.Identity]int, each bool) plan.Plan {
+// revocations is the plan of what is revoked first.
+func (t turn) revocations(state chain.State, wave map[chain.Identity]int, foreign []chain.Identity) plan.Plan {
 	var revoke plan.Plan
 	for _, group := range state.Groups {
 		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-			var rules []chain.Rule
-			for _, rule := range group.Rules {
-				target, isDoomed := wave[rule.Peer.Member]
-				holder, goes := wave[group.Identity]
-				inTime := goes && holder < target && !each
-				if rule.Direction == direction && rule.Peer.Kind == chain.PeerMember && isDoomed && rule.Peer.Member != group.Identity && !inTime {
-					rules = append(rules, rule)
-				}
-			}
+			rules := slices.DeleteFunc(slices.Clone(group.Rules), func(rule chain.Rule) bool {
+				return rule.Direction != direction || !(t.isInTheWay(group, rule, wave) || t.namesReleased(group, rule, foreign) || t.takenBack(group, rule, foreign))
+			})
 			if len(rules) > 0 {
 				revoke.Steps = append(revoke.Steps, plan.Step{Phase: plan.Revoke, Action: plan.RevokeRules, Group: group.Identity, Direction: direction, Rules: rules})
 			}
 		}
 	}
 	return revoke
+}
+
+// isInTheWay says whether a rule names a group to delete and is not gone before it.
+func (t turn) isInTheWay(group chain.Group, rule chain.Rule, wave map[chain.Identity]int) bool {
+	target, isDoomed := wave[rule.Peer.Member]
+	holder, goes := wave[group.Identity]
+	inTime := goes && holder < target && !t.each
+	return rule.Peer.Kind == chain.PeerMember && isDoomed && rule.Peer.Member != group.Identity && !inTime
 }
 
 // waves says for each group to delete whether it goes first (0) or second (1).
@@ -233,16 +264,22 @@ type use struct{ groupID, text string }
 
 type uses []use
 
-func (u uses) texts() []string {
-	texts := make([]string, 0, len(u))
+// texts names those of some groups' interfaces.
+func (u uses) texts(groupIDs []string) []string {
+	var texts []string
 	for _, one := range u {
-		texts = append(texts, one.text)
+		if slices.Contains(groupIDs, one.groupID) {
+			texts = append(texts, one.text)
+		}
 	}
 	return texts
 }
 
-func (u uses) of(groupID string) bool {
-	return slices.ContainsFunc(u, func(one use) bool { return one.groupID == groupID })
+// among lists those groups that are in use.
+func (u uses) among(observed Observed, identities []chain.Identity) []chain.Identity {
+	return slices.DeleteFunc(slices.Clone(identities), func(identity chain.Identity) bool {
+		return !slices.ContainsFunc(u, func(one use) bool { return one.groupID == observed.GroupIDs[identity] })
+	})
 }
 
 // interfaces lists the network interfaces that use groups.

@@ -1,6 +1,7 @@
 package sg
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 
@@ -26,7 +27,15 @@ const (
 	// tagChain is a chain.Tag: which physical ID the group belongs to. It is the
 	// only one that is ever rewritten.
 	tagChain = "sgchain:chain"
+	// tagAdopted is a chain.Adoption. A group that has it was made by somebody else, and
+	// is never deleted.
+	tagAdopted = "sgchain:adopted"
 )
+
+// ownership lists the keys of all of them.
+func ownership() []string {
+	return []string{tagProvider, tagStackID, tagLogicalID, tagTier, tagChain, tagAdopted}
+}
 
 // Owner is whose groups these are.
 type Owner struct {
@@ -38,13 +47,25 @@ func (o Owner) ruleTags() []types.Tag {
 	return []types.Tag{tag(tagProvider, o.Provider), tag(tagStackID, o.Resource.StackID), tag(tagLogicalID, o.Resource.LogicalID)}
 }
 
-// groupTags is the ownership tags and the author's.
-func (o Owner) groupTags(identity chain.Identity, chainTag chain.Tag, authors []plan.Tag) []types.Tag {
-	tags := append(o.ruleTags(), tag(tagTier, identity.Tier), tag(tagChain, chainTag.String()))
-	for _, one := range authors {
+// groupTags is the ownership tags and the author's of a group that a step makes or adopts.
+func (o Owner) groupTags(step plan.Step) []types.Tag {
+	tags := append(o.ruleTags(), tag(tagTier, step.Group.Tier), tag(tagChain, step.Tag.String()))
+	if step.Adoption.IsForeign() {
+		tags = append(tags, tag(tagAdopted, string(step.Adoption)))
+	}
+	for _, one := range step.Tags {
 		tags = append(tags, tag(one.Key, one.Value))
 	}
 	return tags
+}
+
+// TagTexts are the ownership tags of a group as the AWS CLI takes them.
+func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Tag) []string {
+	var texts []string
+	for _, tag := range o.groupTags(plan.Step{Group: identity, Tag: chainTag}) {
+		texts = append(texts, fmt.Sprintf("Key=%s,Value=%s", aws.ToString(tag.Key), aws.ToString(tag.Value)))
+	}
+	return texts
 }
 
 // othersTags is the tags of a group that are neither for ownership nor AWS's own.

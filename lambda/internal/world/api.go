@@ -263,60 +263,6 @@ func (c *Client) DescribeNetworkInterfaces(ctx context.Context, in *ec2.Describe
 	return answered(out, err)
 }
 
-// CreateTags sets tags on groups, on all or none.
-func (c *Client) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
-	w := c.world
-	err := c.do(ctx, request{operation: "CreateTags", write: true, input: in, touches: in.Resources, effect: func(view) error {
-		after := map[string]map[string]string{}
-		for _, id := range in.Resources {
-			g, err := w.known(id)
-			if err != nil {
-				return err
-			}
-			tags := maps.Clone(g.now().tags)
-			if tags == nil {
-				tags = map[string]string{}
-			}
-			for _, tag := range in.Tags {
-				tags[text(tag.Key)] = text(tag.Value)
-			}
-			if err = checkTags(tags); err != nil {
-				return err
-			}
-			after[id] = tags
-		}
-		for id, tags := range after {
-			w.groups[id].set(func(s *state) { s.tags = tags })
-		}
-		return nil
-	}})
-	return answered(&ec2.CreateTagsOutput{}, err)
-}
-
-// DeleteTags takes tags away from groups; one with a value only where the value is the
-// same (API reference, DeleteTags).
-func (c *Client) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
-	w := c.world
-	err := c.do(ctx, request{operation: "DeleteTags", write: true, input: in, touches: in.Resources, effect: func(view) error {
-		for _, id := range in.Resources {
-			if _, err := w.known(id); err != nil {
-				return err
-			}
-		}
-		for _, id := range in.Resources {
-			tags := maps.Clone(w.groups[id].now().tags)
-			for _, tag := range in.Tags {
-				if tag.Value == nil || tags[text(tag.Key)] == *tag.Value {
-					delete(tags, text(tag.Key))
-				}
-			}
-			w.groups[id].set(func(s *state) { s.tags = tags })
-		}
-		return nil
-	}})
-	return answered(&ec2.DeleteTagsOutput{}, err)
-}
-
 // DescribeVpcs lists VPCs with their ranges.
 func (c *Client) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
 	w, out := c.world, &ec2.DescribeVpcsOutput{}

@@ -319,10 +319,8 @@ func (w *World) effect(one *pending) error {
 	defer w.mu.Unlock()
 	if one.place < len(w.calls) && len(one.touches) > 0 {
 		touched := make(map[string]map[string]string, len(one.touches))
-		for _, id := range one.touches {
-			if g := w.living(id); g != nil {
-				touched[id] = g.now().tags
-			}
+		for _, g := range w.owners(one.touches) {
+			touched[g.id] = g.now().tags
 		}
 		w.calls[one.place].Touched = touched
 	}

@@ -158,6 +158,7 @@ func journeys(ids known) []journey {
 	create := func(name, description, vpcID string, tags ...types.Tag) *ec2.CreateSecurityGroupInput {
 		return &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &description, VpcId: &vpcID, TagSpecifications: tagged(types.ResourceTypeSecurityGroup, tags...)}
 	}
+	webEgress := ruleID(ids.web, rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0"})
 	in := func(permissions []types.IpPermission) *ec2.AuthorizeSecurityGroupIngressInput {
 		return &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: permissions}
 	}
@@ -230,6 +231,21 @@ func journeys(ids known) []journey {
 			&ec2.DeleteTagsInput{Resources: []string{ids.web, ids.db}, Tags: []types.Tag{{Key: aws.String("odd")}, tag("Name", "web"), {Key: aws.String("none")}}}, groups(),
 		}},
 		{name: "untag what is not there", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{{Key: aws.String("odd")}}}}, want: "InvalidGroup.NotFound"},
+
+		{name: "describe rules", calls: []any{
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: everything(ids), TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", awkward))},
+			&ec2.DescribeSecurityGroupRulesInput{},
+			&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", ids.web), filter("tag:rule", awkward)}},
+			&ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: []string{webEgress}},
+		}},
+		{name: "describe rules in pages", prepare: func(w *World, _ *Client) { w.PageSize = 2 }, calls: []any{&ec2.DescribeSecurityGroupRulesInput{MaxResults: aws.Int32(1000)}}},
+		{name: "describe rules by an unknown filter", calls: []any{&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("x", "1")}}}, want: "InvalidParameterValue"},
+		{name: "tag and untag a rule", calls: []any{
+			&ec2.CreateTagsInput{Resources: []string{webEgress, ids.web}, Tags: []types.Tag{tag("both", "1"), tag("gone", "2")}},
+			&ec2.DeleteTagsInput{Resources: []string{webEgress}, Tags: []types.Tag{{Key: aws.String("gone")}}},
+			&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("tag:both", "1")}},
+		}},
+		{name: "tag a rule that is not there", calls: []any{label("sgr-none", tag("a", "b"))}, want: "InvalidSecurityGroupRuleId.NotFound"},
 
 		{name: "describe VPCs", calls: []any{&ec2.DescribeVpcsInput{}, &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("vpc-id", "vpc-1", "vpc-x")}}}},
 		{name: "describe VPCs in pages", prepare: func(w *World, _ *Client) { w.PageSize = 1 }, calls: []any{&ec2.DescribeVpcsInput{MaxResults: aws.Int32(1000)}}},

@@ -1,0 +1,67 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The actions for which the function can be invoked by others than CloudFormation.
+const (
+	// ActionPlan says what an Update to the properties would do.
+	ActionPlan = "plan"
+	// ActionCheck says in what the chain deviates from the properties.
+	ActionCheck = "check"
+	// ActionRepair does away with that.
+	ActionRepair = "repair"
+)
+
+// Action is an invocation by a person or by a schedule: what is to be done, for which
+// chain, and the properties of that.
+type Action struct {
+	Action             string         `json:"action"`
+	StackID            string         `json:"StackId"`
+	LogicalResourceID  string         `json:"LogicalResourceId"`
+	ResourceProperties map[string]any `json:"ResourceProperties"`
+}
+
+// IsAction tells an action from a request of CloudFormation.
+func IsAction(raw json.RawMessage) bool {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(raw, &keys) != nil {
+		return false
+	}
+	_, isAction := keys["action"]
+	_, isRequest := keys["RequestType"]
+	return isAction && !isRequest
+}
+
+// DecodeAction reads an action.
+func DecodeAction(raw json.RawMessage) (Action, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	decoder.DisallowUnknownFields()
+	var action Action
+	if err := decoder.Decode(&action); err != nil {
+		return Action{}, &EventError{Problem: "decoding action: " + strings.TrimPrefix(err.Error(), "json: "), Todo: actionForm}
+	}
+	actions := []string{ActionPlan, ActionCheck, ActionRepair}
+	switch {
+	case !slices.Contains(actions, action.Action):
+		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: %.40q is none; there are %s", action.Action, strings.Join(actions, ", ")), Todo: actionForm}
+	case action.StackID == "" || action.LogicalResourceID == "" || action.ResourceProperties == nil:
+		return Action{}, &EventError{Problem: "decoding action: StackId, LogicalResourceId or ResourceProperties is missing", Todo: actionForm}
+	default:
+		return action, nil
+	}
+}
+
+// actionForm is what to do about an action that cannot be read.
+const actionForm = "Invoke the function with the payload that the stack puts out as PlanPayload."
+
+// Event is the action in the form of a request, for what both have in common.
+func (a Action) Event(requestID string) Event {
+	return Event{RequestID: requestID, StackID: a.StackID, LogicalResourceID: a.LogicalResourceID, ResourceProperties: a.ResourceProperties}
+}

@@ -1,0 +1,272 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/fence"
+	"sgchain/lambda/internal/guard"
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/plan"
+)
+
+// confirmAfter is how long a check waits before it looks once more at what it found: reads
+// lag, and a drift that is none costs the trust in all others. A repair waits as long as any
+// run of before may write.
+const confirmAfter = 5 * time.Second
+
+// repairOffError is a repair where none is allowed.
+type repairOffError struct{}
+
+func (repairOffError) Error() string { return "repairing chain: the provider does not allow it" }
+func (repairOffError) Remedy() string {
+	return "Deploy the provider with AllowRepair, or with the drift guard in the mode repair."
+}
+
+// Invoke serves an invocation, of CloudFormation or of somebody else. The report is for the
+// latter; the error is for Lambda.
+func (h *Handler) Invoke(ctx context.Context, functionARN string, raw json.RawMessage) (any, error) {
+	if !protocol.IsAction(raw) {
+		return nil, h.Handle(ctx, functionARN, raw)
+	}
+	action, err := protocol.DecodeAction(raw)
+	if err != nil {
+		return nil, errors.New(h.reason(err).String())
+	}
+	return h.act(ctx, functionARN, action)
+}
+
+// act serves an action.
+func (h *Handler) act(ctx context.Context, functionARN string, action protocol.Action) (*Report, error) {
+	log := h.Log.With(slog.String("action", action.Action), slog.String("stack", action.StackID), slog.String("resource", action.LogicalResourceID))
+	report := &Report{Action: action.Action}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(10 * time.Minute)
+	}
+	work, cancel := context.WithDeadlineCause(ctx, deadline.Add(-reserve), timeIsUpError{})
+	defer cancel()
+	err := guard.Run(func() error {
+		a := &acting{run: h.newRun(log, action.Event("")), action: action, report: report}
+		return a.serve(work, functionARN)
+	})
+	if err != nil {
+		reason := h.reason(err).String()
+		log.Error("failed", slog.String("error", reason))
+		err = errors.New(reason)
+	} else {
+		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", report.Text))
+	}
+	if action.Action != protocol.ActionPlan {
+		measureDrift(log, action, *report, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// acting is one action on its way.
+type acting struct {
+	*run
+
+	action protocol.Action
+	report *Report
+}
+
+// serve does what the action asks for.
+func (a *acting) serve(ctx context.Context, functionARN string) error {
+	if a.Misconfigured != nil {
+		return &environmentError{a.Misconfigured}
+	}
+	if err := protocol.CheckOrigin(a.event, functionARN); err != nil {
+		return err
+	}
+	if a.action.Action == protocol.ActionRepair && !a.Repairs {
+		return repairOffError{}
+	}
+	spec, err := chain.Parse(a.event.ResourceProperties, anyAnswerBytes)
+	if err != nil {
+		return &inputError{err}
+	}
+	want := sg.Want{PhysicalID: chain.PhysicalID(protocol.Resource(a.event), spec.Identities())}
+	want.Chains = plan.Chains{New: chain.Desired(spec), Keep: spec.KeepUnmanaged}
+	a.report.PhysicalID = want.PhysicalID
+	a.edge.Wants = wants(spec, want.Chains, a.reader)
+	if a.action.Action == protocol.ActionPlan {
+		want.Chains.Adopting = chain.AdoptedBy("plan")
+		return a.plan(ctx, spec, want)
+	}
+	// What the last operation adopted keeps all that it had until the next one, and nobody
+	// but an operation adopts.
+	want.Chains.Old, want.Chains.Back = want.Chains.New, true
+	a.edge.Wants.Adoptable = nil
+	return a.check(ctx, spec, want)
+}
+
+// plan says what an Update to the properties would do now.
+func (a *acting) plan(ctx context.Context, spec chain.Spec, want sg.Want) error {
+	_, observed, err := a.lookOnce(ctx, nil, func(ctx context.Context) error { return a.resolve(ctx, spec.RuleQuota, &want) }, sg.Observed{})
+	if refusal := (*sg.AdoptionError)(nil); errors.As(err, &refusal) {
+		a.refuse(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	want.Chains.Old = asBuilt(observed.State)
+	todo, made, err := a.edge.Plan(ctx, want, observed)
+	if err != nil {
+		a.refuse(err)
+		return nil
+	}
+	a.report.Warnings = append(a.report.Warnings, made...)
+	a.describe(want, observed, todo)
+	a.report.Result = ResultPlan
+	a.report.Text = "An update to these properties would do:\n" + todo.String()
+	if todo.Empty() {
+		a.report.Text = "An update to these properties would change nothing.\n"
+	}
+	return nil
+}
+
+// refuse reports a change that an Update would refuse.
+func (a *acting) refuse(err error) {
+	a.report.Result = ResultRefused
+	a.report.Text = "An update to these properties would be refused: " + a.reason(err).String() + "\n"
+}
+
+// asBuilt is the chain that the current groups are, as if somebody had asked for it: what
+// the properties were is not known to the function.
+func asBuilt(current chain.State) chain.State {
+	var built chain.State
+	for _, group := range current.Groups {
+		if group.Adoption == chain.Adoptable {
+			continue
+		}
+		old := chain.Group{Identity: group.Identity}
+		for _, rule := range group.Rules {
+			if rule.Peer.Kind == chain.PeerMember {
+				rule.Peer = chain.TierPeer(rule.Peer.Member.Tier)
+			}
+			old.Rules = append(old.Rules, rule)
+		}
+		built.Groups = append(built.Groups, old)
+	}
+	return built.Normalize()
+}
+
+// check finds out in what the chain deviates from its properties and, where that is asked
+// for, does away with it.
+func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error {
+	resolve := func(ctx context.Context) error { return a.resolve(ctx, spec.RuleQuota, &want) }
+	reading, observed, todo, err := a.deviation(ctx, resolve, want, sg.Observed{})
+	if err == nil && !todo.Empty() {
+		wait := confirmAfter
+		if a.action.Action == protocol.ActionRepair {
+			wait = fence.Settle
+		}
+		if err = pause(ctx, wait); err == nil {
+			reading, observed, todo, err = a.deviation(ctx, nil, want, observed)
+		}
+	}
+	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
+		a.report.standBack(busy)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.describe(want, observed, todo)
+	a.report.Warnings = append(a.report.Warnings, a.strays(ctx, want, observed, todo)...)
+	switch {
+	case todo.Empty():
+		a.report.Result, a.report.Text = ResultInSync, "The chain is as its properties say.\n"
+		return nil
+	case a.action.Action == protocol.ActionCheck:
+		a.report.Result, a.report.Text = ResultDrift, "The chain deviates from its properties. To bring it back:\n"+todo.String()
+		return nil
+	default:
+		return a.repair(ctx, want, reading, observed, todo)
+	}
+}
+
+// deviation looks at the chain and works out what would bring it back.
+func (a *acting) deviation(ctx context.Context, resolve func(context.Context) error, want sg.Want, known sg.Observed) (fence.Reading, sg.Observed, plan.Plan, error) {
+	atRest := func(now fence.Reading) error { return fence.AtRest(want.PhysicalID, now) }
+	reading, observed, err := a.lookOnce(ctx, atRest, resolve, known)
+	if err != nil {
+		return reading, observed, plan.Plan{}, err
+	}
+	todo, _, err := a.edge.Plan(ctx, want, observed)
+	return reading, observed, todo, err
+}
+
+// repair brings the chain back, as long as nothing else happens to the stack.
+func (a *acting) repair(ctx context.Context, want sg.Want, first fence.Reading, observed sg.Observed, todo plan.Plan) error {
+	lease := fence.Hold(ctx, first, a.reader.Read, a.judge(func(now fence.Reading) error {
+		return fence.StillAtRest(want.PhysicalID, first, now)
+	}), a.log)
+	defer lease.Release()
+	a.edge.Gate = lease
+	result, err := a.edge.Converge(ctx, want, observed)
+	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
+		a.report.standBack(busy)
+		a.report.Text += "What was still to do is the operation's now.\n"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for identity, id := range result.Observed.GroupIDs {
+		if !observed.State.Has(identity) {
+			a.report.Warnings = append(a.report.Warnings, fmt.Sprintf("security group %s (tier %s) was made anew: the stack's outputs, and what it gave to others, still have the ID of the one that was deleted; update the stack with another Revision", id, identity.Tier))
+		}
+	}
+	a.report.Warnings = append(a.report.Warnings, result.Warnings...)
+	a.report.Result, a.report.Text = ResultRepaired, "The chain deviated from its properties. It was brought back:\n"+todo.String()
+	return nil
+}
+
+// strays says which groups the plan would make though one of their name is there: a stranger
+// took its tags away.
+func (a *acting) strays(ctx context.Context, want sg.Want, observed sg.Observed, todo plan.Plan) []string {
+	var texts []string
+	for _, step := range todo.Steps {
+		if step.Action != plan.CreateGroup {
+			continue
+		}
+		holder, err := a.edge.Holder(ctx, step.Group)
+		if err != nil {
+			a.log.Warn("looking for a group by its name failed", slog.String("error", err.Error()))
+			continue
+		}
+		if holder != "" {
+			texts = append(texts, fmt.Sprintf("security group %s has the name of tier %s and lacks the tags that make it the chain's; if it is the chain's, give it the tags back: %s",
+				holder, step.Group.Tier, strings.Join(a.edge.Owner.TagTexts(step.Group, observed.State.NextTag(want.PhysicalID)), " ")))
+		}
+	}
+	return texts
+}
+
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// repairMayRun says whether a repair may be alive, which writes until it sees that the
+// stack is not at rest any more.
+func (r *run) repairMayRun() bool { return r.Repairs && r.request.Type != fence.Create }

@@ -1,0 +1,72 @@
+package provider
+
+import (
+	"fmt"
+	"strings"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/fence"
+	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/plan"
+)
+
+// wants is what a run has to find out beside its own groups.
+func wants(spec chain.Spec, chains plan.Chains, reader fence.Reader) sg.Wants {
+	wanted := sg.Wants{
+		Unmanaged: spec.KeepUnmanaged, Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: reader.IsGone,
+	}
+	for _, identity := range spec.Identities() {
+		if spec.Adopt && identity.GroupName != "" {
+			wanted.Adoptable = append(wanted.Adoptable, identity)
+		}
+	}
+	return wanted
+}
+
+// adoptions says which groups a run took over.
+func adoptions(want sg.Want, observed sg.Observed) []string {
+	var texts []string
+	for _, group := range observed.State.Groups {
+		if group.Adoption == want.Chains.Adopting {
+			text := fmt.Sprintf("security group %s (tier %s) was adopted: it is released, not deleted, when it leaves the chain", observed.GroupIDs[group.Identity], group.Tier)
+			if rules := extra(want, observed.State, group); len(rules) > 0 {
+				text += "; rules that the chain does not have go with the next update: " + strings.Join(rules, ", ")
+			}
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// kept says which rules stay that the chain never made.
+func kept(want sg.Want, observed sg.Observed) []string {
+	if !want.Chains.Keep {
+		return nil
+	}
+	var texts []string
+	for _, group := range want.Chains.Kept(observed.State) {
+		texts = append(texts, fmt.Sprintf("unmanaged rules stay on security group %s (tier %s): %s", observed.GroupIDs[group.Identity], group.Tier, strings.Join(ruleTexts(group.Rules), ", ")))
+	}
+	return texts
+}
+
+// extra lists what a group that was just adopted has and the chain does not ask for.
+func extra(want sg.Want, state chain.State, adopted chain.Group) []string {
+	if want.Chains.Keep {
+		return nil // kept says it
+	}
+	for _, group := range want.Chains.Kept(state) {
+		if group.Identity == adopted.Identity {
+			return ruleTexts(group.Rules)
+		}
+	}
+	return nil
+}
+
+func ruleTexts(rules []chain.Rule) []string {
+	texts := make([]string, 0, len(rules))
+	for _, rule := range rules {
+		texts = append(texts, rule.String())
+	}
+	return texts
+}

@@ -1,0 +1,188 @@
+package sg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// AdoptionError is a group that has the name that a tier wants, and must not be taken over.
+type AdoptionError struct {
+	GroupID, Name, Tier string
+	Why                 string
+	Todo                string
+}
+
+func (e *AdoptionError) Error() string {
+	return fmt.Sprintf("adopting security group (%s, %s) for tier %s: %s", e.GroupID, e.Name, e.Tier, e.Why)
+}
+
+// Remedy is one sentence of what to do.
+func (e *AdoptionError) Remedy() string { return "Nothing was changed. " + e.Todo }
+
+// candidates lists the groups that have the names which the chain may take over: one call
+// where it may.
+func (e *Edge) candidates(ctx context.Context) ([]types.SecurityGroup, error) {
+	var vpcs, names []string
+	for _, wanted := range e.Wants.Adoptable {
+		vpcs, names = append(vpcs, wanted.VPCID), append(names, wanted.GroupName)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	slices.Sort(vpcs)
+	groups, err := e.describe(ctx, filter("vpc-id", slices.Compact(vpcs)...), filter("group-name", names...))
+	if err != nil {
+		return nil, &CallError{Doing: "describing security groups to adopt (" + strings.Join(names, ", ") + ")", Err: err}
+	}
+	return groups, nil
+}
+
+// join adds to the owner's groups those that it may adopt, and refuses what stands in the
+// way of that.
+func (e *Edge) join(ctx context.Context, groups, named []types.SecurityGroup, members map[string]chain.Identity) ([]types.SecurityGroup, error) {
+	for _, wanted := range e.Wants.Adoptable {
+		isThere := func(group types.SecurityGroup) bool { return members[aws.ToString(group.GroupId)] == wanted }
+		if slices.ContainsFunc(groups, isThere) {
+			continue
+		}
+		for _, group := range named {
+			id := aws.ToString(group.GroupId)
+			_, known := members[id]
+			if known || aws.ToString(group.VpcId) != wanted.VPCID || aws.ToString(group.GroupName) != wanted.GroupName {
+				continue
+			}
+			if e.Owner.owns(group) {
+				if identity := e.identity(group); identity != wanted {
+					continue // another tier's: what the plan says of that is for people
+				}
+			} else if err := e.mayAdopt(ctx, group, wanted); err != nil {
+				return nil, err
+			}
+			members[id] = wanted
+			groups = append(groups, group)
+		}
+	}
+	return groups, nil
+}
+
+// managers are the tags by which services and controllers know the groups that they made
+// and go on changing, by key or by what the key begins with.
+var managers = []struct{ key, whose string }{ //nolint:gochecknoglobals // a table
+	{"elbv2.k8s.aws/", "the AWS Load Balancer Controller"},
+	{"ingress.k8s.aws/", "the AWS Load Balancer Controller"},
+	{"service.k8s.aws/", "the AWS Load Balancer Controller"},
+	{"kubernetes.io/cluster/", "a Kubernetes cluster"},
+	{"aws:eks:", "Amazon EKS"},
+	{"eks:", "Amazon EKS"},
+	{"elasticbeanstalk:", "AWS Elastic Beanstalk"},
+	{"aws:", "a service of AWS"}, // only AWS can set these (EC2 user guide, "Tag restrictions")
+}
+
+const (
+	stackTag      = "aws:cloudformation:stack-id"
+	ofStackPrefix = "aws:cloudformation:"
+)
+
+// mayAdopt is the fence around adoption.
+func (e *Edge) mayAdopt(ctx context.Context, group types.SecurityGroup, wanted chain.Identity) error {
+	refused := func(todo, format string, args ...any) error {
+		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Todo: todo}
+	}
+	const another = "Choose another GroupName for the tier, or leave AdoptExisting out."
+	tags := tagMap(group.Tags)
+	if strings.EqualFold(wanted.GroupName, "default") {
+		return refused(another, "it is the default group of its VPC, which everything without a group of its own is in")
+	}
+	if account := accountOf(e.Owner.Resource.StackID); account != "" && aws.ToString(group.OwnerId) != "" && aws.ToString(group.OwnerId) != account {
+		return refused(another, "it belongs to account %s, which shares the VPC", aws.ToString(group.OwnerId))
+	}
+	if provider := tags[tagProvider]; provider != "" && provider != e.Owner.Provider {
+		return refused("Take it out of that chain first, or choose another GroupName for the tier.",
+			"it belongs to a chain of another provider (%s)", provider)
+	}
+	for _, key := range sortedKeys(tags) {
+		if strings.HasPrefix(key, ofStackPrefix) || strings.HasPrefix(key, chain.OwnershipPrefix) {
+			continue
+		}
+		for _, manager := range managers {
+			if strings.HasPrefix(key, manager.key) {
+				return refused("Let that go on managing it, and choose another GroupName for the tier.", "its tag %s says that %s manages it", key, manager.whose)
+			}
+		}
+	}
+	for _, owner := range []struct{ stack, what string }{
+		{tags[stackTag], "it belongs to"},
+		{tags[tagStackID], "it belongs to the chain " + tags[tagLogicalID] + " of"},
+	} {
+		if owner.stack == "" {
+			continue
+		}
+		gone, err := e.Wants.IsGone(ctx, owner.stack)
+		if err != nil {
+			return errors.Join(refused("Take the group out of that stack, or let the function's role read the status of it (cloudformation:DescribeStacks).",
+				"whether the stack that it belongs to is gone cannot be told (%s)", owner.stack), err)
+		}
+		if !gone {
+			return refused("Take it out of that stack first (with DeletionPolicy Retain it stays), or choose another GroupName for the tier.", "%s stack %s, which is there", owner.what, owner.stack)
+		}
+	}
+	return nil
+}
+
+// accountOf is the account in an ARN.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
+}
+
+func sortedKeys(tags map[string]string) []string {
+	keys := make([]string, 0, len(tags))
+	for key := range tags {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Holder is the ID of a group that has the name of an identity and is not the owner's; empty
+// where there is none.
+func (e *Edge) Holder(ctx context.Context, identity chain.Identity) (string, error) {
+	name := identity.EC2Name(e.Owner.Resource)
+	groups, err := e.describe(ctx, filter("vpc-id", identity.VPCID), filter("group-name", name))
+	if err != nil {
+		return "", &CallError{Doing: "describing security groups (" + name + ")", Err: err}
+	}
+	for _, group := range groups {
+		if aws.ToString(group.VpcId) == identity.VPCID && strings.EqualFold(aws.ToString(group.GroupName), name) && !e.Owner.owns(group) {
+			return aws.ToString(group.GroupId), nil
+		}
+	}
+	return "", nil
+}
+
+// adoptGroup gives a group that somebody else made the ownership tags, all of them in one
+// call: from then on it is the chain's, and what follows finds it.
+func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
+	id := a.groupID(step.Group)
+	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
+		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: a.Owner.groupTags(step)})
+		return err
+	})
+	if err != nil {
+		err = &CallError{Doing: "adopting security group (" + id + ", " + step.Group.GroupName + ")", Err: err}
+	}
+	return a.unlessStale(err)
+}

@@ -1,0 +1,127 @@
+package sg
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+)
+
+// unmanagedPatience is how long a rule that its group shows may be missing among the rules
+// before it counts as one that the chain never made.
+const unmanagedPatience = 5 * time.Second
+
+// withUnmanaged finds out which rules the chain never made: those that EC2 shows without
+// the tags that the chain gives its own. It asks where the chain keeps such rules or a group
+// was made by somebody else; then it is one call. EC2's own rules of a group that the chain
+// made, its default egress, count as the chain's.
+func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map[string]chain.Identity) (Observed, error) {
+	var asked []chain.Identity
+	for _, group := range observed.State.Groups {
+		if e.Wants.Unmanaged || group.Adoption.IsForeign() {
+			asked = append(asked, group.Identity)
+		}
+	}
+	if len(asked) == 0 {
+		return observed, nil
+	}
+	wait := backoff{next: 500 * time.Millisecond, last: 2 * time.Second}
+	for began := time.Now(); ; {
+		listed, err := e.listRules(ctx, observed.idsOf(asked), members)
+		if err != nil {
+			return Observed{}, err
+		}
+		complete := true
+		observed.ruleIDs = map[chain.Identity][]string{}
+		for i, group := range observed.State.Groups {
+			if !slices.Contains(asked, group.Identity) {
+				continue
+			}
+			id := observed.GroupIDs[group.Identity]
+			observed.State.Groups[i].Unmanaged = slices.DeleteFunc(slices.Clone(group.Rules), func(rule chain.Rule) bool {
+				found, known := listed[id][rule.Key()]
+				complete = complete && known
+				return found.ours || (group.Adoption == chain.Made && isDefaultEgress(rule))
+			})
+			for _, rule := range group.Rules {
+				if found := listed[id][rule.Key()]; found.ours && group.Adoption.IsForeign() {
+					observed.ruleIDs[group.Identity] = append(observed.ruleIDs[group.Identity], found.id)
+				}
+			}
+		}
+		if complete || time.Since(began) >= unmanagedPatience {
+			return observed, nil
+		}
+		if err := wait.wait(ctx); err != nil {
+			return Observed{}, err
+		}
+	}
+}
+
+func isDefaultEgress(rule chain.Rule) bool {
+	return rule == chain.AllTrafficV4() || rule == chain.AllTrafficV6()
+}
+
+// listedRule is a rule as DescribeSecurityGroupRules shows it.
+type listedRule struct {
+	id   string
+	ours bool
+}
+
+// listRules reads the rules of groups, by group and by what makes them the same.
+func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[string]chain.Identity) (map[string]map[chain.Rule]listedRule, error) {
+	listed := map[string]map[chain.Rule]listedRule{}
+	pages := ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{
+		Filters: []types.Filter{filter("group-id", groupIDs...)}, MaxResults: aws.Int32(pageSize),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, &CallError{Doing: "describing rules of security groups (" + strings.Join(groupIDs, ", ") + ")", Err: err}
+		}
+		for _, one := range page.SecurityGroupRules {
+			group := aws.ToString(one.GroupId)
+			if listed[group] == nil {
+				listed[group] = map[chain.Rule]listedRule{}
+			}
+			listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one)}
+		}
+	}
+	return listed, nil
+}
+
+// made says whether the chain made a rule.
+func (o Owner) made(rule types.SecurityGroupRule) bool {
+	tags := tagMap(rule.Tags)
+	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID && tags[tagLogicalID] == o.Resource.LogicalID
+}
+
+// ruleOf reads a rule that stands alone.
+func ruleOf(one types.SecurityGroupRule, members map[string]chain.Identity) chain.Rule {
+	permission := types.IpPermission{IpProtocol: one.IpProtocol, FromPort: one.FromPort, ToPort: one.ToPort}
+	switch {
+	case one.CidrIpv4 != nil:
+		permission.IpRanges = []types.IpRange{{CidrIp: one.CidrIpv4, Description: one.Description}}
+	case one.CidrIpv6 != nil:
+		permission.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: one.CidrIpv6, Description: one.Description}}
+	case one.PrefixListId != nil:
+		permission.PrefixListIds = []types.PrefixListId{{PrefixListId: one.PrefixListId, Description: one.Description}}
+	case one.ReferencedGroupInfo != nil:
+		permission.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: one.ReferencedGroupInfo.GroupId, UserId: one.ReferencedGroupInfo.UserId, Description: one.Description}}
+	}
+	direction := chain.Ingress
+	if aws.ToBool(one.IsEgress) {
+		direction = chain.Egress
+	}
+	rules := spread(direction, permission, aws.ToString(one.GroupOwnerId), members)
+	if len(rules) == 0 {
+		return chain.Rule{}
+	}
+	return rules[0]
+}

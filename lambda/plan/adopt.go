@@ -1,0 +1,71 @@
+package plan
+
+import (
+	"slices"
+
+	"sgchain/lambda/chain"
+)
+
+// onlyAdds says whether a run must not take anything from a group: it adopts the group, or
+// it takes back something and the group was adopted a short while ago, maybe by that. What
+// was there begins to go with the next request that is not taken back.
+func (c Chains) onlyAdds(was chain.Group) bool {
+	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption == c.Adopting || c.Back))
+}
+
+// adoption is what a live group carries of how it was adopted.
+func (c Chains) adoption(was chain.Group) chain.Adoption {
+	switch {
+	case was.Adoption == chain.Adoptable:
+		return c.Adopting
+	case was.Adoption == chain.Made || c.onlyAdds(was):
+		return was.Adoption
+	default:
+		return chain.Settled
+	}
+}
+
+// keeps says whether the rules of a group stay that the chain never made: where the author
+// says so, where the run only adds, and where somebody else's group is about to be released.
+func (c Chains) keeps(was chain.Group, standing Standing) bool {
+	return c.Keep || c.onlyAdds(was) || (standing == Retired && was.Adoption.IsForeign())
+}
+
+// keep adds to the rules of a group what has to be kept. Where the run only adds, a rule
+// that was there keeps its description.
+func (c Chains) keep(rules []chain.Rule, was chain.Group, standing Standing) []chain.Rule {
+	if !c.keeps(was, standing) {
+		return rules
+	}
+	for _, unmanaged := range was.Unmanaged {
+		place := slices.IndexFunc(rules, func(rule chain.Rule) bool { return rule.Key() == unmanaged.Key() })
+		switch {
+		case place < 0:
+			rules = append(rules, unmanaged)
+		case c.onlyAdds(was):
+			rules[place].Description = unmanaged.Description
+		}
+	}
+	return rules
+}
+
+// Kept lists the rules of the live groups that stay though the chain never made them and
+// does not ask for them.
+func (c Chains) Kept(current chain.State) []chain.Group {
+	bare := chain.State{Groups: slices.Clone(current.Groups)}
+	for i := range bare.Groups {
+		bare.Groups[i].Unmanaged = nil
+	}
+	asked := Goal(c, bare, chain.Tag{})
+	var kept []chain.Group
+	for _, was := range sorted(current).Groups {
+		if c.Standing(was.Identity) != Live || !c.keeps(was, Live) {
+			continue
+		}
+		wanted, _ := asked.Find(was.Identity)
+		if rules := missing(wanted.Rules, was.Unmanaged); len(rules) > 0 {
+			kept = append(kept, chain.Group{Identity: was.Identity, Rules: rules})
+		}
+	}
+	return kept
+}
