@@ -44,6 +44,7 @@ type stack struct {
 	changed    time.Time
 	err        error
 	reads      int
+	gone       string // a stack that is not there
 	script     []func(*stack) // changes before the following reads
 }
 
@@ -73,7 +74,7 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 		return nil, ctx.Err()
 	case s.err != nil:
 		return nil, s.err
-	case s.status == "":
+	case s.status == "" || (s.gone != "" && aws.ToString(in.StackName) == s.gone):
 		return nil, notFound("Stack with id " + aws.ToString(in.StackName))
 	}
 	one := types.Stack{StackStatus: types.StackStatus(s.status)}

@@ -1,0 +1,415 @@
+package provider_test
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/internal/world"
+)
+
+var (
+	outside = netip.MustParseAddr("198.51.100.1")
+	office  = netip.MustParseAddr("192.0.2.7")
+)
+
+// writesNothing says what was written since calls were forgotten.
+func (r *rig) writesNothing() {
+	r.t.Helper()
+	for _, call := range r.world.Calls() {
+		if call.Client == "handler" && call.Write {
+			r.t.Errorf("a write: %s", call)
+		}
+	}
+}
+
+// handMade puts a group into the world as somebody makes it in the console.
+func (r *rig) handMade(name, description string, tags ...types.Tag) string {
+	r.t.Helper()
+	in := &ec2.CreateSecurityGroupInput{GroupName: aws.String(name), Description: aws.String(description), VpcId: aws.String(vpcID)}
+	if len(tags) > 0 {
+		in.TagSpecifications = []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: tags}}
+	}
+	out, err := r.world.Client("somebody").CreateSecurityGroup(r.t.Context(), in)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return *out.GroupId
+}
+
+func (r *rig) letIn(groupID string, permission types.IpPermission) {
+	r.t.Helper()
+	if _, err := r.world.Client("somebody").AuthorizeSecurityGroupIngress(r.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &groupID, IpPermissions: []types.IpPermission{permission}}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func tcpFrom(port int32, cidr string) types.IpPermission {
+	return types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, IpRanges: []types.IpRange{{CidrIp: &cidr}}}
+}
+
+func tcpFromGroup(port int32, id string) types.IpPermission {
+	return types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &id}}}
+}
+
+// tutorial is the two groups as the tutorial makes them by hand, with somebody living in
+// each and a rule more on the outer one.
+func (r *rig) tutorial() (alb, fargate string) {
+	alb = r.handMade("ALB-SG", "ALB Security Group by hand")
+	r.letIn(alb, tcpFrom(80, "0.0.0.0/0"))
+	r.letIn(alb, tcpFrom(443, "0.0.0.0/0"))
+	r.letIn(alb, tcpFrom(8080, "192.0.2.0/24"))
+	fargate = r.handMade("Fargate-SG", "Fargate by hand")
+	r.letIn(fargate, tcpFromGroup(6060, alb))
+	r.attach("eni-alb", "ELB app/shop", alb)
+	r.attach("eni-task", "task", fargate)
+	return alb, fargate
+}
+
+// adopting is the default chain that takes over groups of its names.
+func adopting() properties {
+	p := props()
+	p["AdoptExisting"] = "true"
+	return p
+}
+
+// serves says whether everything works that the tutorial lets work.
+func (r *rig) serves(alb, fargate string) bool {
+	return r.world.AllowsFrom(outside, alb, "tcp", 80) && r.world.AllowsFrom(outside, alb, "tcp", 443) && r.world.Allows(alb, fargate, "tcp", 6060)
+}
+
+// The tutorial's groups are taken over, live on under the chain, and are free again when
+// the stack is deleted: exactly as they were wanted.
+func TestAdoption(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb, fargate := r.tutorial()
+		r.world.After = func(call world.Call) {
+			noteCall(call)
+			if !r.serves(alb, fargate) {
+				t.Errorf("%s cuts what worked before", call)
+			}
+		}
+		now := adopting()
+		answer := r.succeeds(r.create(now))
+		if answer.Data["AlbSecurityGroupId"] != alb || answer.Data["FargateSecurityGroupId"] != fargate {
+			t.Fatalf("got %v, want the groups %s and %s", answer.Data, alb, fargate)
+		}
+		if !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), "rules that the chain does not have go with the next update: ingress tcp 8080 from 192.0.2.0/24") {
+			t.Errorf("the answer does not say what goes next: %v", answer.Data["Warnings"])
+		}
+		for _, call := range r.world.Calls() {
+			if call.Client == "handler" && call.Write && call.Operation != "CreateTags" && !strings.HasPrefix(call.Operation, "Authorize") {
+				t.Errorf("the adopting run does more than add: %s", call)
+			}
+		}
+		if !r.world.AllowsFrom(office, alb, "tcp", 8080) {
+			t.Error("the adopting run took a rule away")
+		}
+
+		next := adopting()
+		next["Revision"] = "2"
+		r.succeeds(r.update(answer.PhysicalResourceID, next, now))
+		if r.world.AllowsFrom(office, alb, "tcp", 8080) {
+			t.Error("the update after the adoption leaves a rule that the chain does not have")
+		}
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+		r.forget()
+		last := props() // without AdoptExisting: what was adopted stays so
+		r.succeeds(r.update(answer.PhysicalResourceID, last, next))
+		r.writesNothing()
+
+		before := r.world.String()
+		r.succeeds(r.destroy(answer.PhysicalResourceID, last))
+		for _, id := range []string{alb, fargate} {
+			if !slices.Contains(r.world.Groups(), id) {
+				t.Errorf("group %s was deleted", id)
+			}
+			for rule, tags := range r.world.RuleTags(id) {
+				if len(tags) > 0 {
+					t.Errorf("the rule %s of %s keeps the tags %v", rule, id, tags)
+				}
+			}
+		}
+		if got, want := r.world.String(), withoutOwnership(before); got != want {
+			t.Errorf("after the stack was deleted:\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// without is a printed world without the tags that begin so.
+func without(text string, prefixes ...string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(strings.TrimSpace(line), "tag "+prefix) }) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func withoutOwnership(text string) string { return without(text, "sgchain:") }
+
+// withoutTags leaves out the tags that an adoption adds, too.
+func withoutTags(text string) string { return without(text, "sgchain:", "Team=", "Name=") }
+
+// A Create that adopts and is taken back leaves everything as it was: nothing is gone, and
+// nothing is open that was not.
+func TestAdoptionTakenBack(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(*rig, properties) (id string){
+		"another resource fails": func(r *rig, now properties) string {
+			return r.succeeds(r.create(now)).PhysicalResourceID
+		},
+		"the last tier cannot be made": func(r *rig, now properties) string {
+			now["Tiers"] = []any{
+				properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"80", "443", "8443"}},
+				properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060", "7070"}},
+				properties{"Name": "Db", "Ports": []any{"5432"}},
+			}
+			r.world.GroupQuota = len(r.world.Groups())
+			return r.fails(r.create(now), "SecurityGroupLimitExceeded").PhysicalResourceID
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				alb, fargate := r.tutorial()
+				before := r.world.String()
+				now := adopting()
+				now["Tags"] = properties{"Team": "shop"}
+				id := fail(r, now)
+				r.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
+				r.succeeds(r.deliver(r.event(cfn.RequestDelete, id, now, nil)))
+				if !r.serves(alb, fargate) || !r.world.AllowsFrom(office, alb, "tcp", 8080) {
+					t.Error("the rollback cut what worked before")
+				}
+				if r.world.AllowsFrom(outside, alb, "tcp", 8443) || r.world.Allows(alb, fargate, "tcp", 7070) {
+					t.Error("the rollback leaves open what the failed Create opened")
+				}
+				if got := withoutTags(r.world.String()); got != withoutTags(before) {
+					t.Errorf("got\n%s\nwant\n%s", got, withoutTags(before))
+				}
+				if strings.Contains(r.world.String(), "sgchain:") {
+					t.Errorf("ownership tags stay:\n%s", r.world)
+				}
+			})
+		})
+	}
+}
+
+// An Update that adopts and is taken back gives the groups back, used or not, and whatever
+// ID CloudFormation records.
+func TestAdoptingUpdateTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, recorded := range []string{"the old ID", "the new ID"} {
+		t.Run(recorded, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				first := props(properties{"Name": "Web", "Ports": []any{"443"}})
+				x := r.succeeds(r.create(first)).PhysicalResourceID
+				alone := r.world.String()
+				alb, fargate := r.tutorial()
+				before := withoutTags(r.world.String())
+				next := adopting()
+				next["Tiers"] = []any{
+					properties{"Name": "Web", "Ports": []any{"443"}},
+					properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"80", "443", "8443"}, "Sources": []any{"Web", "internet"}, "AllowPublic": true},
+					properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060"}, "Sources": []any{"Alb", "Web"}},
+				}
+				y := r.succeeds(r.update(x, next, first)).PhysicalResourceID
+				carried := y
+				if recorded == "the old ID" {
+					carried = x
+				}
+				answer := r.succeeds(r.rollback(carried, first, next))
+				if answer.PhysicalResourceID != x {
+					t.Fatalf("the rollback answers %s, want %s", answer.PhysicalResourceID, x)
+				}
+				if carried == y {
+					r.succeeds(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", y, x, next))
+				}
+				if got := withoutTags(r.world.String()); got != before {
+					t.Errorf("got\n%s\nwant\n%s", got, before)
+				}
+				if got := strings.Count(r.world.String(), "sgchain:stack-id"); got != strings.Count(alone, "sgchain:stack-id") {
+					t.Errorf("%d groups are owned:\n%s", got, r.world)
+				}
+				if !r.serves(alb, fargate) {
+					t.Error("the rollback cut what worked before")
+				}
+			})
+		})
+	}
+}
+
+// An adopted group that the chain leaves behind is released while others go on using it.
+func TestAdoptedGroupIsReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb, fargate := r.tutorial()
+		now := adopting()
+		x := r.succeeds(r.create(now)).PhysicalResourceID
+		next := adopting()
+		next["Tiers"] = []any{
+			properties{"Name": "Alb", "Ports": []any{"80", "443"}},
+			properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060"}},
+		}
+		answer := r.succeeds(r.update(x, next, now))
+		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", x, answer.PhysicalResourceID, now))
+		if !r.serves(alb, fargate) {
+			t.Error("who lives in the group that was released is cut off at once")
+		}
+		if owned := strings.Count(r.world.String(), "sgchain:stack-id"); owned != 2 {
+			t.Errorf("%d groups are owned, want the new one and Fargate's:\n%s", owned, r.world)
+		}
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+		last := maps.Clone(next)
+		last["Revision"] = "2"
+		r.succeeds(r.update(answer.PhysicalResourceID, last, next))
+		if r.world.Allows(alb, fargate, "tcp", 6060) {
+			t.Error("the next update leaves the door to a group that is not the chain's any more")
+		}
+	})
+}
+
+// What must not be taken over is refused before the first write, with what is to be done.
+func TestAdoptionFences(t *testing.T) {
+	t.Parallel()
+	const otherStack = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/6b1e1c10-0000-11ee-8c99-0242ac120003"
+	own := func(stack string) []types.Tag {
+		return []types.Tag{tagOf("sgchain:provider", ownProvider), tagOf("sgchain:stack-id", stack), tagOf("sgchain:logical-id", "Chain"), tagOf("sgchain:tier", "Alb"), tagOf("sgchain:chain", "1:sgchain-0")}
+	}
+	for _, test := range []struct {
+		name  string
+		tags  []types.Tag
+		stack string // the CloudFormation tag
+		group string // its name, if not the tier's
+		gone  bool
+		want  []string
+	}{
+		{name: "the default group", group: "default", want: []string{"it is the default group of its VPC"}},
+		{name: "a group of a stack that is there", stack: otherStack, want: []string{"it belongs to stack " + otherStack + ", which is there"}},
+		{name: "a load balancer controller's", tags: []types.Tag{tagOf("elbv2.k8s.aws/cluster", "shop")}, want: []string{"its tag elbv2.k8s.aws/cluster says that the AWS Load Balancer Controller manages it"}},
+		{name: "a Kubernetes cluster's", tags: []types.Tag{tagOf("kubernetes.io/cluster/shop", "owned")}, want: []string{"a Kubernetes cluster manages it"}},
+		{name: "an EKS cluster's", stack: "", tags: []types.Tag{tagOf("eks:cluster-name", "shop")}, want: []string{"Amazon EKS manages it"}},
+		{name: "an environment of Beanstalk's", tags: []types.Tag{tagOf("elasticbeanstalk:environment-id", "e-1")}, want: []string{"AWS Elastic Beanstalk manages it"}},
+		{name: "another chain's", tags: own(otherStack), want: []string{"it belongs to the chain Chain of stack " + otherStack + ", which is there"}},
+		{name: "another chain's of the same stack", tags: append(own(stackID)[:2:2], tagOf("sgchain:logical-id", "Second"), tagOf("sgchain:tier", "Alb")), want: []string{"it belongs to the chain Second of stack " + stackID}},
+		{name: "another provider's", tags: []types.Tag{tagOf("sgchain:provider", "other")}, want: []string{"it belongs to a chain of another provider (other)"}},
+		{name: "of another provider, whose stack is gone", gone: true, tags: append([]types.Tag{tagOf("sgchain:provider", "other")}, own(otherStack)[1:]...), want: []string{"another provider"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				if test.gone {
+					r.stack.gone = otherStack
+				}
+				name := "ALB-SG"
+				if test.group != "" {
+					name = test.group
+				} else if id := r.handMade(name, "by hand", test.tags...); test.stack != "" {
+					r.world.SetTag(id, "aws:cloudformation:stack-id", test.stack)
+				}
+				before := r.world.String()
+				now := adopting()
+				now["Tiers"] = []any{properties{"Name": "Alb", "GroupName": name, "Ports": []any{"80", "443"}}}
+				answer := r.fails(r.create(now), append(test.want, "Nothing was changed.")...)
+				if !strings.Contains(answer.Reason, "adopting security group (sg-") {
+					t.Errorf("the reason does not name the group: %s", answer.Reason)
+				}
+				if r.world.String() != before {
+					t.Errorf("the world has changed:\n%s\nwas\n%s", r.world, before)
+				}
+				r.writesNothing()
+			})
+		})
+	}
+}
+
+// The groups of a stack that is gone may be taken over: nobody else will.
+func TestAdoptionOfWhatAStackLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb := r.handMade("ALB-SG", "left behind")
+		r.stack.gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/6b1e1c10-0000-11ee-8c99-0242ac120003"
+		r.world.SetTag(alb, "aws:cloudformation:stack-id", r.stack.gone)
+		answer := r.succeeds(r.create(adopting()))
+		if answer.Data["AlbSecurityGroupId"] != alb {
+			t.Errorf("got %v, want %s adopted", answer.Data, alb)
+		}
+	})
+}
+
+// A group of the name in another VPC is none of the chain's business.
+func TestAdoptionLeavesOtherVPCs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.AddVPC("vpc-2")
+		out, err := r.world.Client("somebody").CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("ALB-SG"), Description: aws.String("far"), VpcId: aws.String("vpc-2")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.world.IgnoreFilters = true
+		answer := r.succeeds(r.create(adopting()))
+		if answer.Data["AlbSecurityGroupId"] == *out.GroupId {
+			t.Error("a group of another VPC was adopted")
+		}
+	})
+}
+
+func tagOf(key, value string) types.Tag {
+	return types.Tag{Key: aws.String(key), Value: aws.String(value)}
+}
+
+// A run that ends after any call is followed by the event again, and then by the stack's
+// deletion: the groups are there, free, and as they were wanted.
+func TestAdoptionCrash(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []world.Fault{{Cut: true}, {Cut: true, Lost: true}, {Lost: true}} {
+		for at := 1; at <= 8; at++ {
+			t.Run(fmt.Sprintf("%+v at %d", fault, at), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t)
+					alb, fargate := r.tutorial()
+					before := withoutTags(r.world.String())
+					now := adopting()
+					r.ec2.FailAt(at, fault)
+					r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+					event := r.event(cfn.RequestCreate, "", now, nil)
+					r.deliver(event)
+					r.ec2 = r.world.Client("handler")
+					r.handler.EC2 = r.ec2
+					answer := r.succeeds(r.deliver(event))
+					if !r.world.AllowsFrom(office, alb, "tcp", 8080) {
+						t.Error("the second delivery of the adopting event took something away")
+					}
+					r.succeeds(r.destroy(answer.PhysicalResourceID, now))
+					if !r.serves(alb, fargate) || strings.Contains(r.world.String(), "sgchain:") {
+						t.Errorf("the groups are not free and whole:\n%s", r.world)
+					}
+					if got := withoutTags(r.world.String()); got != before {
+						t.Errorf("got\n%s\nwant\n%s", got, before)
+					}
+				})
+			})
+		}
+	}
+}
