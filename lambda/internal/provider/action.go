@@ -167,14 +167,14 @@ func asBuilt(current chain.State) chain.State {
 // for, does away with it.
 func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error {
 	resolve := func(ctx context.Context) error { return a.resolve(ctx, spec.RuleQuota, &want) }
-	reading, observed, todo, err := a.deviation(ctx, resolve, want, sg.Observed{})
+	reading, observed, todo, err := a.deviation(ctx, resolve, &want, sg.Observed{})
 	if err == nil && !todo.Empty() {
 		wait := confirmAfter
 		if a.action.Action == protocol.ActionRepair {
 			wait = fence.Settle
 		}
 		if err = pause(ctx, wait); err == nil {
-			reading, observed, todo, err = a.deviation(ctx, nil, want, observed)
+			reading, observed, todo, err = a.deviation(ctx, nil, &want, observed)
 		}
 	}
 	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
@@ -198,14 +198,15 @@ func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error
 	}
 }
 
-// deviation looks at the chain and works out what would bring it back.
-func (a *acting) deviation(ctx context.Context, resolve func(context.Context) error, want sg.Want, known sg.Observed) (fence.Reading, sg.Observed, plan.Plan, error) {
+// deviation looks at the chain and works out what would bring it back to what is wanted,
+// which resolve completes.
+func (a *acting) deviation(ctx context.Context, resolve func(context.Context) error, want *sg.Want, known sg.Observed) (fence.Reading, sg.Observed, plan.Plan, error) {
 	atRest := func(now fence.Reading) error { return fence.AtRest(want.PhysicalID, now) }
 	reading, observed, err := a.lookOnce(ctx, atRest, resolve, known)
 	if err != nil {
 		return reading, observed, plan.Plan{}, err
 	}
-	todo, _, err := a.edge.Plan(ctx, want, observed)
+	todo, _, err := a.edge.Plan(ctx, *want, observed)
 	return reading, observed, todo, err
 }
 

@@ -44,7 +44,7 @@ type stack struct {
 	changed    time.Time
 	err        error
 	reads      int
-	gone       string // a stack that is not there
+	gone       string         // a stack that is not there
 	script     []func(*stack) // changes before the following reads
 }
 

@@ -1,0 +1,350 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"sgchain/lambda/internal/provider"
+	"sgchain/lambda/internal/world"
+)
+
+// invoke invokes the function with an action.
+func (r *rig) invoke(action string, now properties) (*provider.Report, error) {
+	raw, err := json.Marshal(map[string]any{"action": action, "StackId": r.stackID, "LogicalResourceId": r.logicalID, "ResourceProperties": now})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 10*time.Minute)
+	defer cancel()
+	answer, err := r.handler.Invoke(ctx, functionARN, raw)
+	report, _ := answer.(*provider.Report)
+	return report, err
+}
+
+func (r *rig) reports(action string, now properties, result string, words ...string) *provider.Report {
+	r.t.Helper()
+	report, err := r.invoke(action, now)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if report.Result != result {
+		r.t.Errorf("%s reports %q, want %q: %s", action, report.Result, result, report.Text)
+	}
+	for _, word := range words {
+		if !strings.Contains(report.Text+strings.Join(report.Warnings, "\n"), word) {
+			r.t.Errorf("%s does not say %q:\n%s%v", action, word, report.Text, report.Warnings)
+		}
+	}
+	return report
+}
+
+// metric is the last value of a metric in the log, with its dimensions.
+func (r *rig) metric(name string) (value string, known bool) {
+	for line := range strings.Lines(r.logged()) {
+		var fields map[string]any
+		if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == "metrics" && fields["Chain"] == "Chain" && fields["Stack"] == "Shop" {
+			got, has := fields[name]
+			value, known = fmt.Sprint(got), has
+		}
+	}
+	return value, known
+}
+
+// hands are what strangers do to the default chain, and what a check says of it.
+var hands = map[string]struct {
+	do  func(r *rig, alb, fargate string)
+	say []string
+}{
+	"a rule added": {
+		func(r *rig, alb, _ string) { r.letIn(alb, tcpFrom(22, "0.0.0.0/0")) },
+		[]string{"revoke Alb(ALB-SG)\n  ingress tcp 22 from 0.0.0.0/0"},
+	},
+	"a rule removed": {
+		func(r *rig, _, _ string) { r.world.Revoke("ALB-SG", "tcp", 443) },
+		[]string{"authorize Alb(ALB-SG)\n  ingress tcp 443 from 0.0.0.0/0"},
+	},
+	"a rule edited": {func(r *rig, alb, fargate string) {
+		r.world.Revoke("Fargate-SG", "tcp", 6060)
+		r.letIn(fargate, tcpFromGroup(6061, alb))
+	}, []string{"authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb(ALB-SG)", "revoke Fargate(Fargate-SG)\n  ingress tcp 6061 from Alb(ALB-SG)"}},
+	"a description edited": {
+		func(r *rig, _, _ string) { r.world.Play(world.Hand{Deed: world.EditDescription, Pick: 2}) },
+		[]string{"update description"},
+	},
+	"a group deleted": {
+		func(r *rig, _, fargate string) {
+			r.world.Play(world.Hand{Deed: world.RemoveGroup, Pick: r.place(fargate)})
+		},
+		[]string{"create group Fargate(Fargate-SG)"},
+	},
+	"an author's tag removed": {
+		func(r *rig, alb, _ string) { r.world.SetTag(alb, "Name", "") },
+		[]string{`re-tag Alb(ALB-SG) Name="ALB-SG"`},
+	},
+	"the chain's tag removed": {
+		func(r *rig, alb, _ string) { r.world.SetTag(alb, "sgchain:chain", "") },
+		[]string{"re-tag Alb(ALB-SG) 1:sgchain-"},
+	},
+}
+
+// place is where a group stands among those that a stranger's hand may fall on.
+func (r *rig) place(id string) int {
+	for i, one := range r.world.Groups() {
+		if one == id {
+			return i - 1 // the VPC's default group has none of our tags
+		}
+	}
+	return -1
+}
+
+// What a foreign hand does is found by a check, which changes nothing, and undone by a
+// repair, after which nothing is found.
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	for name, hand := range hands {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.handler.Repairs = true
+				now := props()
+				answer := r.succeeds(r.create(now))
+				r.reports("check", now, provider.ResultInSync, "The chain is as its properties say.")
+				if drift, _ := r.metric("Drift"); drift != "0" {
+					t.Errorf("the metric Drift is %q at rest", drift)
+				}
+				whole := r.world.String()
+				hand.do(r, fmt.Sprint(answer.Data["AlbSecurityGroupId"]), fmt.Sprint(answer.Data["FargateSecurityGroupId"]))
+				broken := r.world.String()
+				if broken == whole {
+					t.Fatal("the hand did nothing")
+				}
+				r.forget()
+				report := r.reports("check", now, provider.ResultDrift, hand.say...)
+				if r.writesNothing(); r.world.String() != broken {
+					t.Error("a check changed something")
+				}
+				if drift, _ := r.metric("Drift"); drift != fmt.Sprint(report.Differences) || report.Differences == 0 {
+					t.Errorf("the metric Drift is %q, want %d", drift, report.Differences)
+				}
+				r.reports("repair", now, provider.ResultRepaired, hand.say...)
+				if r.world.String() != whole {
+					t.Errorf("after the repair:\n%s\nwant\n%s", r.world, whole)
+				}
+				r.reports("check", now, provider.ResultInSync)
+			})
+		})
+	}
+}
+
+// A group that has lost the tags that make it the chain's is never touched: the report says
+// how to give them back.
+func TestDriftOfOwnership(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"sgchain:provider", "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.handler.Repairs = true
+				now := props()
+				answer := r.succeeds(r.create(now))
+				alb := fmt.Sprint(answer.Data["AlbSecurityGroupId"])
+				r.world.SetTag(alb, key, "")
+				r.reports("check", now, provider.ResultDrift, "security group "+alb+" has the name of tier Alb and lacks the tags", "Key=sgchain:provider,Value="+ownProvider, "Key=sgchain:tier,Value=Alb")
+				before := r.world.String()
+				if _, err := r.invoke("repair", now); err == nil || !strings.Contains(err.Error(), "the name is taken in VPC "+vpcID+" by "+alb) {
+					t.Errorf("a repair says %v", err)
+				}
+				if r.world.String() != before {
+					t.Errorf("a repair changed something:\n%s\nwas\n%s", r.world, before)
+				}
+			})
+		})
+	}
+}
+
+// While anything goes on in the stack, and where the properties are not the chain's, nothing
+// is done, and that is said.
+func TestRepairStandsBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		stack, resource, id, result, want string
+	}{
+		{"UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "", provider.ResultStoodBack, "an operation of the stack is in progress (the stack is UPDATE_IN_PROGRESS"},
+		{"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "", provider.ResultStoodBack, "in progress"},
+		{"UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", "", provider.ResultStoodBack, "in progress"},
+		{"UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "", provider.ResultStoodBack, "in progress"},
+		{"DELETE_IN_PROGRESS", "CREATE_COMPLETE", "", provider.ResultStoodBack, "in progress"},
+		{"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "", provider.ResultUnchecked, "the last operation of the stack failed"},
+		{"UPDATE_COMPLETE", "UPDATE_FAILED", "", provider.ResultUnchecked, "the last operation of the stack failed"},
+		{"CREATE_COMPLETE", "CREATE_COMPLETE", "sgchain-0", provider.ResultUnchecked, "the properties give the chain the physical ID sgchain-"},
+		{"CREATE_COMPLETE", "", "", provider.ResultUnchecked, "the chain is not there"},
+		{"", "", "", provider.ResultUnchecked, "the chain is not there"},
+		{"DELETE_COMPLETE", "DELETE_COMPLETE", "", provider.ResultUnchecked, "the chain is not there"},
+		{"DELETE_FAILED", "DELETE_FAILED", "", provider.ResultUnchecked, "the chain is not there"},
+	} {
+		t.Run(test.stack+" "+test.resource, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.handler.Repairs = true
+				now := props()
+				answer := r.succeeds(r.create(now))
+				r.letIn(fmt.Sprint(answer.Data["AlbSecurityGroupId"]), tcpFrom(22, "0.0.0.0/0"))
+				id := answer.PhysicalResourceID
+				if test.id != "" {
+					id = test.id
+				}
+				r.stack.set(test.stack, test.resource, id)
+				for _, action := range []string{"check", "repair"} {
+					r.forget()
+					r.reports(action, now, test.result, "Nothing was done: ", test.want)
+					r.writesNothing()
+					failures, _ := r.metric("Failures")
+					if _, said := r.metric("Drift"); said || (failures == "1") != (test.result == provider.ResultUnchecked) {
+						t.Errorf("the metrics say drift: %v, failures: %s", said, failures)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A repair that is under way when an operation begins writes nothing more once it can know,
+// and the operation waits until then.
+func TestRepairYieldsToAnUpdate(t *testing.T) {
+	t.Parallel()
+	for at := 1; at <= 12; at++ {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.handler.Repairs = true
+				now := props()
+				answer := r.succeeds(r.create(now))
+				alb := fmt.Sprint(answer.Data["AlbSecurityGroupId"])
+				r.world.Revoke("ALB-SG", "tcp", 443)
+				r.letIn(alb, tcpFrom(9999, "192.0.2.0/24"))
+				next := props(properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80"}},
+					properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}})
+				done := make(chan struct{})
+				// Its write hangs, so that it is in flight when the operation begins.
+				r.ec2.FailAt(at, world.Fault{Hang: 4 * time.Second})
+				updated := make(chan cfn.Response, 1)
+				go func() {
+					defer close(done)
+					_, _ = r.invoke("repair", now)
+				}()
+				<-time.After(10*time.Second + time.Duration(at)*150*time.Millisecond) // about when it writes
+				r.handlerOf(func() { updated <- r.update(answer.PhysicalResourceID, next, now) })
+				r.succeeds(<-updated)
+				<-done
+				<-time.After(time.Minute)
+				if r.world.AllowsFrom(outside, alb, "tcp", 443) || r.world.AllowsFrom(office, alb, "tcp", 9999) || !r.world.AllowsFrom(outside, alb, "tcp", 80) {
+					t.Errorf("the update is not what is there:\n%s", r.world)
+				}
+			})
+		})
+	}
+}
+
+// handlerOf does something through a client of its own, as another invocation does.
+func (r *rig) handlerOf(do func()) {
+	was := r.handler.EC2
+	r.handler.EC2 = r.world.Client("handler of the update")
+	go func() {
+		do()
+		r.handler.EC2 = was
+	}()
+}
+
+// A plan says what an update would do, and does nothing.
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		now := props()
+		r.stack.set("", "", "")
+		report := r.reports("plan", now, provider.ResultPlan, `create group Alb(ALB-SG) "Security group for Application Load Balancer" Name="ALB-SG"`, "authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb(ALB-SG)")
+		if len(report.Changes) == 0 || report.Changes[0].Tier != "Alb" || report.Changes[0].Action != "create group" {
+			t.Errorf("the data lacks the changes: %+v", report.Changes)
+		}
+		r.succeeds(r.create(now))
+		r.forget()
+		r.reports("plan", now, provider.ResultPlan, "An update to these properties would change nothing.")
+		next := props(properties{"Name": "Alb", "Ports": []any{"443"}}, properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}})
+		r.reports("plan", next, provider.ResultPlan, "create group Alb~", "authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb~")
+		renamed := props(properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"443"}})
+		r.reports("plan", renamed, provider.ResultRefused, "would be refused: replacing security group (ALB-SG): its Description changed")
+		r.writesNothing()
+	})
+}
+
+// Before groups are adopted, a plan shows what of them would change, or why they cannot be.
+func TestPlanOfAnAdoption(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb, _ := r.tutorial()
+		before := r.world.String()
+		r.reports("plan", adopting(), provider.ResultPlan, "adopt group Alb(ALB-SG) 1:sgchain-", "adopt group Fargate(Fargate-SG)")
+		r.world.SetTag(alb, "elbv2.k8s.aws/cluster", "shop")
+		r.reports("plan", adopting(), provider.ResultRefused, "the AWS Load Balancer Controller manages it")
+		r.world.SetTag(alb, "elbv2.k8s.aws/cluster", "")
+		if r.writesNothingOf("handler"); r.world.String() != before {
+			t.Error("a plan changed something")
+		}
+	})
+}
+
+func (r *rig) writesNothingOf(client string) {
+	r.t.Helper()
+	for _, call := range r.world.Calls() {
+		if call.Client == client && call.Write {
+			r.t.Errorf("a write: %s", call)
+		}
+	}
+}
+
+// What cannot be an action is refused with what to do.
+func TestActionsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"action": "destroy", "StackId": "s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                               `"destroy" is none; there are plan, check, repair`,
+		`{"action": "check", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                                                 "StackId, LogicalResourceId or ResourceProperties is missing",
+		`{"action": "check", "Stack": "s"}`:                                                                                                                       `unknown field "Stack"`,
+		`{"action": "check", "StackId": "s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                                 "StackId is not the ARN of a stack",
+		`{"action": "check", "StackId": "` + stackID + `", "LogicalResourceId": "Chain", "ResourceProperties": {"VpcId": 7}}`:                                     `"7" is not a VPC ID`,
+		`{"action": "repair", "StackId": "` + stackID + `", "LogicalResourceId": "Chain", "ResourceProperties": {}}`:                                              "the provider does not allow it",
+		`{"action": "check", "StackId": "` + strings.Replace(stackID, "us-east-1", "eu-west-1", 1) + `", "LogicalResourceId": "Chain", "ResourceProperties": {}}`: "Region eu-west-1",
+	} {
+		r := newRig(t)
+		if _, err := r.handler.Invoke(t.Context(), functionARN, json.RawMessage(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+		r.writesNothing()
+	}
+}
+
+// A request of CloudFormation that has an action beside it is still one.
+func TestARequestIsNoAction(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	event, err := json.Marshal(r.event(cfn.RequestCreate, "", props(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+	raw := `{"action": "check", ` + string(event[1:])
+	if answer, err := r.handler.Invoke(t.Context(), functionARN, json.RawMessage(raw)); answer != nil || err != nil || len(r.mail.answers) != 1 {
+		t.Errorf("got %v, %v, %d answers", answer, err, len(r.mail.answers))
+	}
+}

@@ -1,0 +1,84 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"sgchain/lambda/internal/world"
+)
+
+// keeping is a chain that leaves other people's rules alone.
+func keeping(tiers ...any) properties {
+	p := props(tiers...)
+	p["UnmanagedRules"] = "keep"
+	return p
+}
+
+// Under keep a rule that somebody else made stays, and is told; what the chain itself made
+// goes when the chain has it no more, EC2's own egress included.
+func TestUnmanagedRulesStay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		web := func(ports ...any) properties {
+			return properties{"Name": "Web", "Ports": ports, "Description": "web"}
+		}
+		strict := web("443")
+		strict["Egress"] = "none"
+		first := keeping(web("443", "8443"))
+		answer := r.succeeds(r.create(first))
+		id := fmt.Sprint(answer.Data["WebSecurityGroupId"])
+		r.letIn(id, tcpFrom(9999, "192.0.2.0/24"))
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+		second := keeping(strict)
+		answer = r.succeeds(r.update(answer.PhysicalResourceID, second, first))
+		if !r.world.AllowsFrom(office, id, "tcp", 9999) {
+			t.Error("a rule that somebody else made is gone")
+		}
+		if r.world.AllowsFrom(outside, id, "tcp", 8443) || r.world.AllowsTo(id, outside, "tcp", 443) {
+			t.Errorf("a rule that the chain made, or EC2 for it, stays:\n%s", r.world)
+		}
+		if want := "unmanaged rules stay on security group " + id + " (tier Web): ingress tcp 9999 from 192.0.2.0/24"; !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), want) {
+			t.Errorf("the answer does not list the rule: %v", answer.Data["Warnings"])
+		}
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+		r.forget()
+		third := keeping(strict)
+		third["Revision"] = "3"
+		r.succeeds(r.update(answer.PhysicalResourceID, third, second))
+		r.writesNothing()
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
+		revoking := props(strict)
+		r.succeeds(r.update(answer.PhysicalResourceID, revoking, third))
+		if r.world.AllowsFrom(office, id, "tcp", 9999) {
+			t.Error("without keep the rule stays all the same")
+		}
+	})
+}
+
+// A rule whose tags are not shown yet is neither kept for good nor revoked at once.
+func TestUnmanagedRulesAndLag(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []world.Fault{{Blink: true}, {Stale: 3e9}} {
+		for at := 1; at <= 4; at++ {
+			t.Run(fmt.Sprintf("%v %v at %d", fault.Blink, fault.Stale, at), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t)
+					first := keeping(properties{"Name": "Web", "Ports": []any{"443", "8443"}}, properties{"Name": "App", "Ports": []any{"6060"}})
+					second := keeping(properties{"Name": "Web", "Ports": []any{"443"}}, properties{"Name": "App", "Ports": []any{"7070"}})
+					answer := r.succeeds(r.create(first))
+					r.ec2.Forget()
+					r.ec2.FailAt(at, fault)
+					answer = r.succeeds(r.update(answer.PhysicalResourceID, second, first))
+					web, app := fmt.Sprint(answer.Data["WebSecurityGroupId"]), fmt.Sprint(answer.Data["AppSecurityGroupId"])
+					if r.world.AllowsFrom(outside, web, "tcp", 8443) || r.world.Allows(web, app, "tcp", 6060) || !r.world.Allows(web, app, "tcp", 7070) {
+						t.Errorf("after a read that shows less:\n%s", r.world)
+					}
+				})
+			})
+		}
+	}
+}
