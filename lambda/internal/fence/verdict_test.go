@@ -1,6 +1,7 @@
 package fence_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -227,5 +228,51 @@ func TestJudgeOnEmulator(t *testing.T) {
 		if got := fence.JudgeOnEmulator(fence.Request{PhysicalID: x}, chain.Tag{Generation: 1, PhysicalID: newest}); got != want {
 			t.Errorf("newest %s: scope is %v, want %v", newest, got, want)
 		}
+	}
+}
+
+// Only a chain at rest, with the ID that the properties give it, may be touched by others than
+// CloudFormation, and only as long as nothing changes.
+func TestAtRest(t *testing.T) {
+	t.Parallel()
+	const id = "sgchain-0123456789012345678901234567890123456789"
+	rest := fence.Reading{Stack: "UPDATE_COMPLETE", Resource: "CREATE_COMPLETE", PhysicalID: id, Changed: time.Unix(1000, 0), Updated: time.Unix(990, 0)}
+	for name, test := range map[string]struct {
+		change     func(*fence.Reading)
+		inProgress bool
+		want       string
+	}{
+		"at rest":                    {func(*fence.Reading) {}, false, ""},
+		"created":                    {func(r *fence.Reading) { r.Stack = "CREATE_COMPLETE" }, true, "the stack has changed"},
+		"rolled back":                {func(r *fence.Reading) { r.Stack = "UPDATE_ROLLBACK_COMPLETE" }, true, "the stack has changed"},
+		"updating":                   {func(r *fence.Reading) { r.Stack = "UPDATE_IN_PROGRESS" }, true, "in progress"},
+		"cleaning up":                {func(r *fence.Reading) { r.Stack = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" }, true, "in progress"},
+		"the resource is being made": {func(r *fence.Reading) { r.Resource = "CREATE_IN_PROGRESS" }, true, "in progress"},
+		"deleting":                   {func(r *fence.Reading) { r.Stack = "DELETE_IN_PROGRESS" }, true, "in progress"},
+		"failed":                     {func(r *fence.Reading) { r.Stack = "UPDATE_FAILED" }, false, "failed"},
+		"the resource failed":        {func(r *fence.Reading) { r.Resource = "UPDATE_FAILED" }, false, "failed"},
+		"deleted":                    {func(r *fence.Reading) { r.Stack = "DELETE_COMPLETE" }, false, "not there"},
+		"gone":                       {func(r *fence.Reading) { r.Stack = "" }, false, "not there"},
+		"the resource is gone":       {func(r *fence.Reading) { r.Resource = "" }, false, "not there"},
+		"the resource was deleted":   {func(r *fence.Reading) { r.Resource = "DELETE_COMPLETE" }, false, "not there"},
+		"another chain":              {func(r *fence.Reading) { r.PhysicalID = "sgchain-1" }, false, "the properties give the chain the physical ID " + id},
+		"updated since":              {func(r *fence.Reading) { r.Updated = time.Unix(2000, 0) }, true, "the stack has changed"},
+		"the resource changed since": {func(r *fence.Reading) { r.Changed = time.Unix(2000, 0) }, true, "the stack has changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := rest
+			test.change(&now)
+			err := fence.StillAtRest(id, rest, now)
+			var busy *fence.NotAtRestError
+			switch {
+			case test.want == "" && err != nil:
+				t.Error(err)
+			case test.want != "" && (!errors.As(err, &busy) || busy.InProgress != test.inProgress || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got %v, want %q, in progress: %v", err, test.want, test.inProgress)
+			case strings.HasPrefix(test.want, "the stack has changed") && fence.AtRest(id, now) != nil:
+				t.Error("a state of rest is none")
+			}
+		})
 	}
 }

@@ -117,18 +117,25 @@ func TestAdoption(t *testing.T) {
 			t.Error("the adopting run took a rule away")
 		}
 
+		r.world.SetTag(alb, "Name", "the shop's door")
 		next := adopting()
-		next["Revision"] = "2"
+		next["Tiers"] = []any{
+			properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80", "443", "8443"}},
+			properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}},
+		}
 		r.succeeds(r.update(answer.PhysicalResourceID, next, now))
 		if r.world.AllowsFrom(office, alb, "tcp", 8080) {
 			t.Error("the update after the adoption leaves a rule that the chain does not have")
 		}
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 		r.forget()
-		last := props() // without AdoptExisting: what was adopted stays so
+		last := props(next["Tiers"].([]any)...) // without AdoptExisting: what was adopted stays so
 		r.succeeds(r.update(answer.PhysicalResourceID, last, next))
 		r.writesNothing()
 
+		if got := r.world.Tag(alb, "Name"); got != "the shop's door" {
+			t.Errorf("the chain gave the group the name %q", got)
+		}
 		before := r.world.String()
 		r.succeeds(r.destroy(answer.PhysicalResourceID, last))
 		for _, id := range []string{alb, fargate} {
@@ -169,6 +176,10 @@ func TestAdoptionTakenBack(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(*rig, properties) (id string){
 		"another resource fails": func(r *rig, now properties) string {
+			now["Tiers"] = []any{
+				properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"80", "443", "8443"}},
+				properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060", "7070"}},
+			}
 			return r.succeeds(r.create(now)).PhysicalResourceID
 		},
 		"the last tier cannot be made": func(r *rig, now properties) string {
