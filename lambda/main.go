@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -45,11 +46,12 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 	if handler.Provider == "" {
 		err = errors.Join(err, errors.New("reading environment (SGCHAIN_PROVIDER): it is not set"))
 	}
+	handler.EnforceGuardrails = has(getenv, "SGCHAIN_GUARDRAILS", "enforce", &err)
+	handler.Repairs = has(getenv, "SGCHAIN_REPAIR", "allow", &err)
 	handler.Misconfigured = err
 	handler.Responder = protocol.Responder{
 		Region: getenv("AWS_REGION"), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,
 	}
-	handler.Repairs = getenv("SGCHAIN_REPAIR") == "allow"
 	handler.FenceOnlyLogs = getenv("SGCHAIN_EMULATOR_FENCE") == "log"
 	if handler.Responder.Emulator != "" {
 		log.Warn("SGCHAIN_EMULATOR_ENDPOINT is set: answers may go to an emulator", slog.String("endpoint", handler.Responder.Emulator))
@@ -65,4 +67,14 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 		handler.LogPlace = "CloudWatch log group " + group + ", stream " + stream
 	}
 	return handler
+}
+
+// has says whether a variable has the one value that it may have; unset it is off. What
+// else it holds may be a guard that somebody meant to set.
+func has(getenv func(string) string, name, only string, problems *error) bool {
+	value := getenv(name)
+	if value != "" && value != only {
+		*problems = errors.Join(*problems, fmt.Errorf("reading environment (%s): %q is not known; it is %s or not set", name, value, only))
+	}
+	return value == only
 }

@@ -52,7 +52,8 @@ func TestGoldens(t *testing.T) {
 				t.Fatal(err)
 			} else {
 				got = chain.Desired(spec).String() + "summary: " + chain.Summary(spec) + "\n"
-				for _, warning := range chain.Warnings(spec) {
+				for _, finding := range chain.Guardrails(spec) {
+					warning := finding.String()
 					got += "warning: " + warning + "\n"
 				}
 			}
@@ -462,7 +463,7 @@ func FuzzParse(f *testing.F) {
 		for _, tier := range spec.Tiers {
 			ids[tier.Name] = "sg-0123456789abcdef0"
 		}
-		encoded, err := json.Marshal(chain.Answer{Spec: spec, GroupIDs: ids, RuleCount: desired.RuleCount(), Warnings: chain.Warnings(spec)}.Attributes(chain.DefaultAnswerBytes))
+		encoded, err := json.Marshal(chain.Answer{Spec: spec, GroupIDs: ids, RuleCount: desired.RuleCount(), Warnings: warningsOf(spec)}.Attributes(chain.DefaultAnswerBytes))
 		if err != nil || len(strings.NewReplacer(`\u003e`, ">", `\u003c`, "<", `\u0026`, "&").Replace(string(encoded))) > chain.DefaultAnswerBytes {
 			t.Errorf("the attributes take %d bytes: %v", len(encoded), err)
 		}
@@ -488,4 +489,9 @@ func TestValuesOfTheWrongKind(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}
+}
+
+func warningsOf(spec chain.Spec) []string {
+	warnings, _ := chain.Guard(spec, false)
+	return warnings
 }

@@ -105,14 +105,3 @@ func doorsTo(spec Spec, source string) []Rule {
 func describe(from, to string, rule Rule) string {
 	return from + " to " + to + ": " + Traffic(rule.Protocol, rule.Ports)
 }
-
-// Warnings lists what is allowed and probably not meant.
-func Warnings(spec Spec) []string {
-	var warnings []string
-	for _, tier := range spec.Tiers {
-		if tier.Egress.Chain && len(tier.Egress.Rules) == 0 && !tier.Egress.All && len(doorsTo(spec, tier.Name)) == 0 {
-			warnings = append(warnings, "tier "+tier.Name+" can call nobody: its Egress is chain and no tier takes traffic from it")
-		}
-	}
-	return warnings
-}

@@ -16,6 +16,10 @@ type Chain struct {
 	Quota int `json:",omitempty"`
 	// Tags are those of every group.
 	Tags map[string]string `json:",omitempty"`
+	// Adopt takes over groups of the tiers' explicit names, Keep leaves rules alone that
+	// the chain never made.
+	Adopt bool `json:",omitempty"`
+	Keep  bool `json:",omitempty"`
 }
 
 // Tier is one tier of a Chain.
@@ -59,7 +63,7 @@ func (c Chain) Properties(vpcID string) map[string]any {
 	for _, one := range c.Tiers {
 		fields := map[string]any{"Name": one.Name, "Egress": one.Egress}
 		if one.Named {
-			fields["GroupName"] = "the-" + one.Name
+			fields["GroupName"] = groupName(one.Name)
 		} else if one.Text != "" {
 			fields["Description"] = one.Text
 		}
@@ -74,9 +78,15 @@ func (c Chain) Properties(vpcID string) map[string]any {
 		}
 		tiers = append(tiers, fields)
 	}
-	properties := map[string]any{"VpcId": vpcID, "Tiers": tiers, "ServiceTimeout": "1020"}
+	properties := map[string]any{"VpcId": vpcID, "Tiers": tiers, "ServiceTimeout": "1020", "Guardrails": "warn"}
 	if c.IPv6 {
 		properties["IpFamilies"] = []any{"ipv4", "ipv6"}
+	}
+	if c.Adopt {
+		properties["AdoptExisting"] = "true"
+	}
+	if c.Keep {
+		properties["UnmanagedRules"] = "keep"
 	}
 	if c.Quota > 0 {
 		properties["RuleQuota"] = c.Quota
@@ -86,6 +96,9 @@ func (c Chain) Properties(vpcID string) map[string]any {
 	}
 	return properties
 }
+
+// groupName is the explicit name of a tier's group.
+func groupName(tier string) string { return "the-" + tier }
 
 func entries(doors []Door, peers string) []any {
 	var all []any

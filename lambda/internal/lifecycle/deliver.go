@@ -203,7 +203,7 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 		}
 	})
 	mail := &Mail{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
-	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail})
+	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail, Repairs: c.Repairs})
 	if c.OnRun != nil {
 		c.OnRun(client.Count())
 	}
@@ -265,7 +265,7 @@ func (m *Mail) RoundTrip(put *http.Request) (*http.Response, error) {
 
 // weigh holds what an answer says against what was done.
 func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
-	if strings.Contains(answer.Reason, "and the quota is") {
+	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, "(the-") {
 		c.mu.Lock()
 		c.refused = true
 		c.mu.Unlock()

@@ -24,10 +24,12 @@ func inProcess(log io.Writer) lifecycle.Function {
 			lines = slog.New(slog.NewTextHandler(log, nil))
 		}
 		handler := &provider.Handler{
-			EC2: delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: "arn:provider", Limiter: limiter, Log: lines,
+			Repairs: delivery.Repairs,
+			EC2:     delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: "arn:provider", Limiter: limiter, Log: lines,
 			Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: delivery.Mail}, Log: lines},
 		}
-		return handler.Handle(ctx, lifecycle.FunctionARN, delivery.Event)
+		_, err := handler.Invoke(ctx, lifecycle.FunctionARN, delivery.Event)
+		return err
 	}
 }
 

@@ -19,9 +19,11 @@ import (
 
 // History is the life of a stack, as plain data. Times are in seconds.
 type History struct {
-	Habits Habits
-	World  Setting
-	Steps  []Step
+	// Repairs lets the function repair.
+	Repairs bool `json:",omitempty"`
+	Habits  Habits
+	World   Setting
+	Steps   []Step
 }
 
 // Setting is what kind of EC2 it happens in.
@@ -37,8 +39,8 @@ type Setting struct {
 
 // Step is one operation, or a stranger's hand between two.
 type Step struct {
-	// Do is create, update, remove, delete, or a deed of a stranger's hand. An update
-	// of what is not there creates it.
+	// Do is create, update, remove, delete, repair, or what a stranger does: make a group
+	// by hand, or a deed. An update of what is not there creates it.
 	Do           string
 	Chain        Chain
 	SiblingFails bool     `json:",omitempty"`
@@ -47,8 +49,10 @@ type Step struct {
 	Retain       bool     `json:",omitempty"`
 	Linger       int      `json:",omitempty"`
 	Mishaps      []Mishap `json:",omitempty"`
-	Pick         int      `json:",omitempty"`
-	Rest         int      `json:",omitempty"`
+	// Acts are what the function is asked to do meanwhile.
+	Acts []Act `json:",omitempty"`
+	Pick int   `json:",omitempty"`
+	Rest int   `json:",omitempty"`
 }
 
 // End stands among the events sent where the stack is deleted at last.
@@ -115,9 +119,9 @@ func Play(h History, function Function, pace Pace, story bool) Outcome {
 	p.cf = &CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
-		Telling: story,
-		OnRow:   func(row string) { p.note(func() { p.out.Rows[row] = true }) },
-		OnRun:   func(calls int) { p.note(func() { p.out.Runs = append(p.out.Runs, calls) }) },
+		Telling: story, Repairs: h.Repairs,
+		OnRow: func(row string) { p.note(func() { p.out.Rows[row] = true }) },
+		OnRun: func(calls int) { p.note(func() { p.out.Runs = append(p.out.Runs, calls) }) },
 	}
 	started := time.Now()
 	p.cf.OnStep = func(text string) {
@@ -225,7 +229,7 @@ func (p *player) foreign() string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(all, func(block string) bool {
-		return strings.Contains(block, "sgchain:stack-id="+StackID) || strings.HasPrefix(block, "by-hand-")
+		return strings.Contains(block, "sgchain:stack-id="+StackID) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName(""))
 	}), "")
 }
 
@@ -236,7 +240,19 @@ func (p *player) step(step Step) {
 	if step.SiblingFails {
 		p.out.Kinds["another resource fails"] = true
 	}
+	for _, act := range step.Acts {
+		p.out.Kinds[act.Do] = true
+		p.cf.running.Go(func() {
+			<-time.After(p.wait(seconds(act.At)))
+			_ = p.cf.Act(act) // what it says is for people; the watch sees what it does
+		})
+	}
 	switch step.Do {
+	case byHand:
+		p.out.Kinds[byHand] = true
+		p.makeByHand(step.Pick)
+	case "repair":
+		p.repair()
 	case "update", "create":
 		p.build(step)
 	case "remove":
@@ -252,6 +268,27 @@ func (p *player) step(step Step) {
 	default:
 		p.out.Kinds["hand "+step.Do] = true
 		p.watch.Hand(world.Hand{Deed: world.Deed(step.Do), Pick: step.Pick})
+	}
+}
+
+// byHand is the step in which somebody makes the group of a tier by hand.
+const byHand = "make a group by hand"
+
+// repair lets the function repair while nothing else happens: then everything is as the
+// properties say.
+func (p *player) repair() {
+	if p.chain == nil || !p.history.Repairs {
+		return
+	}
+	p.out.Kinds["repair at rest"] = true
+	whole := strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") && !p.out.Rows["16 skipped"] && p.cf.ID() != ""
+	err := p.cf.Act(Act{Do: "repair"})
+	switch {
+	case !whole || len(p.watch.inPlay) != 1:
+	case err != nil:
+		p.watch.violate(AnyToAny, "a repair at rest failed: "+err.Error())
+	default:
+		p.watch.Settle(*p.chain, true) // a repair leaves groups alone that were just adopted
 	}
 }
 
@@ -294,7 +331,7 @@ func (p *player) build(step Step) {
 	}
 	switch {
 	case ok:
-		p.watch.Settle(step.Chain)
+		p.watch.Settle(step.Chain, false)
 		p.tags(p.chain, step.Chain)
 		p.chain = &step.Chain
 	case step.undisturbed() && !p.cf.refused:
@@ -302,7 +339,7 @@ func (p *player) build(step Step) {
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
 		p.over = true // only the stack's deletion is left
 	case p.cf.StackStatus() == "UPDATE_ROLLBACK_COMPLETE" && p.chain != nil && !p.out.Rows["16 skipped"]:
-		p.watch.Settle(*p.chain)
+		p.watch.Settle(*p.chain, true)
 	}
 }
 
@@ -313,6 +350,9 @@ func (p *player) tags(old *Chain, now Chain) {
 		return
 	}
 	for _, one := range now.Tiers {
+		if p.watch.isLoose(p.cf.GroupIDs()[one.Name]) {
+			continue // a tag that was there stays at first
+		}
 		before := map[string]string{}
 		if old != nil {
 			if was, ok := old.tier(one.Name); ok {
@@ -345,6 +385,8 @@ func (p *player) nothingLeft() {
 	switch {
 	case strings.Contains(text, "sgchain:stack-id="+StackID) && !p.cf.abandoned && (p.chain != nil || !p.watch.Robbed()):
 		p.watch.violate(Crash, "groups are left behind")
+	case strings.Contains(p.cf.World.String(), "sgchain:adopted") && !p.cf.abandoned:
+		p.watch.violate(Adoption, "a group that somebody made by hand is not released")
 	case p.foreign() != p.before:
 		p.watch.violate(HandsOff, "a stranger's group has changed")
 	}
@@ -367,14 +409,19 @@ func Draw(seed, index uint64) History {
 		h.World.Quota = 4 + r.IntN(6)
 	}
 	r.quota = h.World.Quota
+	h.Repairs, r.adopts, r.keeps = r.oneIn(4), r.oneIn(4), r.oneIn(5)
 	chain := r.chain()
 	h.Steps = []Step{{Do: "create", Chain: chain, Rest: r.rest()}}
+	if r.adopts {
+		h.Steps = slices.Insert(h.Steps, 0, r.handMade(), r.handMade())
+	}
+	first := len(h.Steps) - 1
 	if r.oneIn(6) {
-		h.Steps[0].Mishaps = r.mishaps()
-		h.Steps[0].SiblingFails, h.Steps[0].NoRollback = r.oneIn(8), r.oneIn(3)
+		h.Steps[first].Mishaps = r.mishaps()
+		h.Steps[first].SiblingFails, h.Steps[first].NoRollback = r.oneIn(8), r.oneIn(3)
 	}
 	if r.oneIn(40) {
-		h.Steps[0].SiblingFails, h.Steps[0].Mishaps = true, []Mishap{{}, {Denied: true}}
+		h.Steps[first].SiblingFails, h.Steps[first].Mishaps = true, []Mishap{{}, {Denied: true}}
 	}
 	for range 2 + r.IntN(4) {
 		step := Step{Do: "update", Rest: r.rest()}
@@ -382,13 +429,19 @@ func Draw(seed, index uint64) History {
 		case n == 0:
 			step.Do, step.Retain = "remove", r.oneIn(4)
 		case n <= 2:
-			step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
+			if h.Repairs && r.oneIn(2) {
+				step.Do = "repair"
+			} else if r.adopts && r.oneIn(3) {
+				step = r.handMade()
+			} else {
+				step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
+			}
 			h.Steps = append(h.Steps, step)
 			continue
 		default:
 			// Back to where it was, now and then: X -> Y -> X.
 			if step.Chain = r.variant(chain); r.oneIn(4) {
-				step.Chain = h.Steps[r.IntN(len(h.Steps))].Chain
+				step.Chain = h.Steps[first+r.IntN(len(h.Steps)-first)].Chain
 			}
 			if len(step.Chain.Tiers) == 0 {
 				step.Chain = r.chain()
@@ -398,9 +451,15 @@ func Draw(seed, index uint64) History {
 		step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), step.Retain || r.oneIn(20)
 		if r.oneIn(3) {
 			step.Linger = 1 + r.IntN(900)
+			if r.adopts { // a group that is released is not waited for longer than one Delete lasts
+				step.Linger = 1 + r.IntN(500)
+			}
 		}
 		if r.oneIn(2) {
 			step.Mishaps = r.mishaps()
+		}
+		if h.Repairs && r.oneIn(2) {
+			step.Acts = r.acts()
 		}
 		if r.oneIn(60) { // the rollback fails until it is skipped
 			step.SiblingFails, step.Mishaps = true, []Mishap{{}, {Denied: true}, {Denied: true}, {Denied: true}}
@@ -413,7 +472,8 @@ func Draw(seed, index uint64) History {
 type drawer struct {
 	*rand.Rand
 
-	quota int
+	quota         int
+	adopts, keeps bool
 }
 
 func pick[T any](r *drawer, from ...T) T { return from[r.IntN(len(from))] }
@@ -433,7 +493,7 @@ func (r *drawer) chain() Chain {
 	names := slices.Clone(tierNames)
 	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	names = names[:1+r.IntN(len(names))]
-	c := Chain{Quota: r.quota, IPv6: r.oneIn(4), Tags: r.tags()}
+	c := Chain{Quota: r.quota, IPv6: r.oneIn(4), Tags: r.tags(), Adopt: r.adopts && !r.oneIn(8), Keep: r.keeps && !r.oneIn(4)}
 	for _, name := range names {
 		c.Tiers = append(c.Tiers, r.tier(name, names))
 	}
@@ -489,11 +549,28 @@ func (r *drawer) variant(c Chain) Chain {
 		i := r.IntN(len(tiers))
 		tiers[i] = r.tier(tiers[i].Name, names)
 	}
-	next := Chain{Tiers: tiers, Quota: c.Quota, IPv6: c.IPv6, Tags: c.Tags}
+	next := Chain{Tiers: tiers, Quota: c.Quota, IPv6: c.IPv6, Tags: c.Tags, Adopt: c.Adopt, Keep: c.Keep}
 	if r.oneIn(6) {
 		next.IPv6, next.Tags = r.oneIn(2), r.tags()
 	}
 	return next
+}
+
+// handMade is a group that somebody makes by hand, with some of eight sets of rules.
+func (r *drawer) handMade() Step {
+	return Step{Do: byHand, Pick: r.IntN(len(tierNames) << 5), Rest: r.rest()}
+}
+
+// acts are what a schedule and people ask for while an operation goes on.
+func (r *drawer) acts() []Act {
+	acts := make([]Act, 1+r.IntN(2))
+	for i := range acts {
+		acts[i] = Act{At: pick(r, r.IntN(30), r.IntN(300)), Do: pick(r, "repair", "repair", "repair", "check", "plan")}
+		if r.oneIn(2) {
+			acts[i].Faults = []Fault{{Call: 1 + r.IntN(8), Kind: pick(r, "error", "lost", "crash", "late", "hang", "stale"), Seconds: 1 + r.IntN(8)}}
+		}
+	}
+	return acts
 }
 
 func (r *drawer) mishaps() []Mishap {
@@ -547,6 +624,12 @@ func (h History) smaller() []History {
 	}
 	for i, step := range h.Steps {
 		try(func(n *History) { n.Steps[i].Mishaps = nil })
+		try(func(n *History) { n.Steps[i].Acts = nil })
+		try(func(n *History) { n.Steps[i].Chain.Keep = false })
+		for j := range step.Acts {
+			try(func(n *History) { n.Steps[i].Acts = slices.Delete(n.Steps[i].Acts, j, j+1) })
+			try(func(n *History) { n.Steps[i].Acts[j].Faults = nil })
+		}
 		try(func(n *History) { n.Steps[i].SiblingFails = false })
 		try(func(n *History) { n.Steps[i].NoRollback = false })
 		try(func(n *History) { n.Steps[i].Nested, n.Steps[i].Retain = false, false })
@@ -566,6 +649,7 @@ func (h History) smaller() []History {
 		}
 		all = append(all, h.smallerChains(i)...)
 	}
+	try(func(n *History) { n.Repairs = false })
 	try(func(n *History) { n.World = Setting{} })
 	try(func(n *History) { n.World = Setting{Lag: n.World.Lag} })
 	try(func(n *History) { n.World = Setting{Quota: n.World.Quota} })

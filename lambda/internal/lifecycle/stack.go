@@ -49,6 +49,8 @@ type Delivery struct {
 	EC2            *world.Client
 	CloudFormation Status
 	Mail           *Mail
+	// Repairs says that the function may repair.
+	Repairs bool
 }
 
 // CloudFormation plays one stack with one chain.
@@ -63,6 +65,8 @@ type CloudFormation struct {
 	// Waits bounds what comes late.
 	RetryAfter          []time.Duration
 	Moves, Rests, Waits time.Duration
+	// Repairs lets the function repair, which an action asks for.
+	Repairs bool
 	// ResponseBase is where answers go, if not to the real bucket's name.
 	ResponseBase string
 	// OnStep is told what happens, for stories; OnRow which row of the table of

@@ -22,7 +22,9 @@ const (
 )
 
 // Promises lists them.
-func Promises() []string { return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer} }
+func Promises() []string {
+	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption}
+}
 
 // Failure is a broken promise.
 type Failure struct{ Promise, Text string }
@@ -34,16 +36,17 @@ func (f *Failure) Error() string { return f.Promise + ": " + f.Text }
 type Watch struct {
 	cf *CloudFormation
 
-	mu     sync.Mutex
-	inPlay []Chain         // one at rest, more while an operation has not ended well
-	past   []Chain         // those before, as long as members live in groups from then
-	before map[string]bool // groups that were answered before this operation
-	exempt map[string]bool // flows that a stranger opened or shut
-	hands  bool            // whether a stranger acted in this operation
-	held   map[string]bool // groups on which his hand fell
-	robbed bool            // one of them was removed
-	failed *Failure
-	checks map[string]int
+	mu      sync.Mutex
+	inPlay  []Chain         // one at rest, more while an operation has not ended well
+	past    []Chain         // those before, as long as members live in groups from then
+	before  map[string]bool // groups that were answered before this operation
+	exempt  map[string]bool // flows that a stranger opened or shut
+	hands   bool            // whether a stranger acted in this operation
+	held    map[string]bool // groups on which his hand fell
+	robbed  bool            // one of them was removed
+	foreign []*handMade
+	failed  *Failure
+	checks  map[string]int
 }
 
 // NewWatch makes a watch over a stack and its world.
@@ -91,6 +94,7 @@ func (w *Watch) Begin(chain Chain) {
 	defer w.mu.Unlock()
 	w.inPlay = append(w.inPlay, chain)
 	w.hands = false
+	w.begins(chain)
 	w.before = w.answered()
 }
 
@@ -103,9 +107,9 @@ func (w *Watch) answered() map[string]bool {
 	return ids
 }
 
-// Settle says that an operation ended well, with a chain: nothing else is in play any
-// more, and members reach each other exactly as it says.
-func (w *Watch) Settle(chain Chain) {
+// Settle says that an operation ended well, with a chain, or was taken back: nothing else is
+// in play any more, and members reach each other exactly as it says.
+func (w *Watch) Settle(chain Chain, back bool) {
 	w.mu.Lock()
 	w.past = append(w.past, w.inPlay...)
 	w.held = map[string]bool{}
@@ -113,9 +117,10 @@ func (w *Watch) Settle(chain Chain) {
 	if !slices.ContainsFunc(w.cf.Members(), func(m Member) bool { return !w.before[m.Group] }) {
 		w.past = nil
 	}
-	if !w.hands {
+	if !w.hands && !chain.Keep {
 		w.exempt = map[string]bool{}
 	}
+	w.settles(chain, back)
 	w.mu.Unlock()
 	w.count(AnyToAny)
 	w.judge(func(flow string, _, _, is bool) {
@@ -173,16 +178,17 @@ func (w *Watch) call(call world.Call) {
 	if w.cf.Telling {
 		w.cf.step("%.200s", call)
 	}
-	if !call.Write {
+	if !call.Write || call.Client == somebody {
 		return
 	}
 	w.count(HandsOff)
 	for id, tags := range call.Touched {
-		if tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID {
+		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayTag(call.Input, id) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}
 	w.flows()
+	w.adopted()
 }
 
 // flows checks every flow: open where all chains in play allow it, shut where none
@@ -225,6 +231,10 @@ var outsideV6 = netip.MustParseAddr("2001:db8:ffff::1")
 func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	w.mu.Lock()
 	inPlay, exempt, held, known := w.inPlay, w.exempt, maps.Clone(w.held), w.answered()
+	loose := map[string]bool{}
+	for _, made := range w.foreign {
+		loose[made.id] = made.loose
+	}
 	everyone := slices.Concat(w.inPlay, w.past)
 	for id := range w.before {
 		known[id] = true
@@ -243,7 +253,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 		if stale {
 			chains = everyone
 		}
-		may := slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)
+		may := (slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)) || loose[one.source.Group] || loose[one.target.Group]
 		must := !stale && !held[one.source.Group] && !held[one.target.Group] && one.owed(chains, forward)
 		if (must && !is) || (is && !may) {
 			verdict(one.String(), must, may, is)

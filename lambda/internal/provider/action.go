@@ -96,6 +96,15 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 	if err != nil {
 		return &inputError{err}
 	}
+	findings, err := a.guard(spec, a.action.Action == protocol.ActionCheck)
+	if refused := (*chain.GuardrailError)(nil); errors.As(err, &refused) && a.action.Action == protocol.ActionPlan {
+		a.refuse(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.report.Warnings = append(a.report.Warnings, findings...)
 	want := sg.Want{PhysicalID: chain.PhysicalID(protocol.Resource(a.event), spec.Identities())}
 	want.Chains = plan.Chains{New: chain.Desired(spec), Keep: spec.KeepUnmanaged}
 	a.report.PhysicalID = want.PhysicalID

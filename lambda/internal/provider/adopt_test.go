@@ -2,12 +2,12 @@ package provider_test
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -249,9 +249,7 @@ func TestAdoptingUpdateTakenBack(t *testing.T) {
 				if answer.PhysicalResourceID != x {
 					t.Fatalf("the rollback answers %s, want %s", answer.PhysicalResourceID, x)
 				}
-				if carried == y {
-					r.succeeds(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", y, x, next))
-				}
+				r.succeeds(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", y, x, next))
 				if got := withoutTags(r.world.String()); got != before {
 					t.Errorf("got\n%s\nwant\n%s", got, before)
 				}
@@ -266,35 +264,47 @@ func TestAdoptingUpdateTakenBack(t *testing.T) {
 	}
 }
 
-// An adopted group that the chain leaves behind is released while others go on using it.
+// An adopted group that the chain leaves behind is released once who moves has moved; while
+// others go on using it, it is released at the end of the Delete's time.
 func TestAdoptedGroupIsReplaced(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		alb, fargate := r.tutorial()
-		now := adopting()
-		x := r.succeeds(r.create(now)).PhysicalResourceID
-		next := adopting()
-		next["Tiers"] = []any{
-			properties{"Name": "Alb", "Ports": []any{"80", "443"}},
-			properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060"}},
-		}
-		answer := r.succeeds(r.update(x, next, now))
-		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", x, answer.PhysicalResourceID, now))
-		if !r.serves(alb, fargate) {
-			t.Error("who lives in the group that was released is cut off at once")
-		}
-		if owned := strings.Count(r.world.String(), "sgchain:stack-id"); owned != 2 {
-			t.Errorf("%d groups are owned, want the new one and Fargate's:\n%s", owned, r.world)
-		}
-		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
-		last := maps.Clone(next)
-		last["Revision"] = "2"
-		r.succeeds(r.update(answer.PhysicalResourceID, last, next))
-		if r.world.Allows(alb, fargate, "tcp", 6060) {
-			t.Error("the next update leaves the door to a group that is not the chain's any more")
-		}
-	})
+	for name, stays := range map[string]bool{"who lived there moves": false, "somebody stays": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				alb, fargate := r.tutorial()
+				now := adopting()
+				x := r.succeeds(r.create(now)).PhysicalResourceID
+				next := adopting()
+				next["Tiers"] = []any{
+					properties{"Name": "Alb", "Ports": []any{"80", "443"}, "Sources": []any{"internet", "Fargate"}},
+					properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060"}},
+				}
+				answer := r.succeeds(r.update(x, next, now))
+				started := time.Now()
+				moved := time.AfterFunc(5*time.Minute, func() {
+					if !r.serves(alb, fargate) {
+						t.Error("who still lives in the group that is to be released is cut off")
+					}
+					if !stays {
+						r.attach("eni-alb", "")
+					}
+				})
+				defer moved.Stop()
+				r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", x, answer.PhysicalResourceID, now))
+				if took := time.Since(started); took < 5*time.Minute || (took > 6*time.Minute) != stays || took > 10*time.Minute {
+					t.Errorf("the cleanup took %v", took)
+				}
+				if r.world.Allows(alb, fargate, "tcp", 6060) {
+					t.Error("the door to a group that is not the chain's any more stays")
+				}
+				if owned := strings.Count(r.world.String(), "sgchain:stack-id"); owned != 2 {
+					t.Errorf("%d groups are owned, want the new one and Fargate's:\n%s", owned, r.world)
+				}
+			})
+		})
+	}
 }
 
 // What must not be taken over is refused before the first write, with what is to be done.

@@ -42,6 +42,8 @@ type Handler struct {
 	// FenceOnlyLogs is for MiniStack, which does not keep the statuses that the
 	// fence reads: a request that looks over goes on.
 	FenceOnlyLogs bool
+	// EnforceGuardrails takes no notice of chains that ask for warnings in place of refusals.
+	EnforceGuardrails bool
 	// Repairs admits the action repair. Every Update and Delete then waits until one that
 	// may be alive cannot write any more.
 	Repairs bool

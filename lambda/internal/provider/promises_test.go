@@ -62,7 +62,9 @@ func (m model) props() properties {
 		}
 		tiers = append(tiers, fields)
 	}
-	return props(tiers...)
+	p := props(tiers...)
+	p["Guardrails"] = "warn" // what may be open is not the point here
+	return p
 }
 
 func (m model) tier(name string) (modelTier, bool) {

@@ -143,6 +143,10 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
+	findings, err := r.guard(spec, isBack(reading))
+	if err != nil {
+		return failed(physicalID, err)
+	}
 	want.Chains.Back = isBack(reading)
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(over), r.log)
 	defer lease.Release()
@@ -151,7 +155,7 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	warnings := slices.Concat(chain.Warnings(spec), result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
+	warnings := slices.Concat(findings, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}
@@ -243,7 +247,7 @@ func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Rea
 			}
 		}
 	}
-	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading)})
+	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading), Owes: true})
 	if err != nil {
 		r.log.Warn("removing groups that were left over failed", slog.String("error", err.Error()))
 	}
@@ -293,7 +297,7 @@ func (r *run) remove(ctx context.Context) error {
 		Doomed: func(state chain.State) [][]chain.Identity {
 			return doomed(state, chosen, r.event.PhysicalResourceID)
 		},
-		TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading),
+		TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading), Owes: chosen == fence.Cleanup,
 	})
 }
 

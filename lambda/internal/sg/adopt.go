@@ -177,6 +177,9 @@ func (e *Edge) Holder(ctx context.Context, identity chain.Identity) (string, err
 // call: from then on it is the chain's, and what follows finds it.
 func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
+	a.mu.Lock()
+	a.adopted = append(a.adopted, step.Group)
+	a.mu.Unlock()
 	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
 		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: a.Owner.groupTags(step)})
 		return err

@@ -37,6 +37,8 @@ type application struct {
 	// created is the groups that this run made, or may have made: an answer that
 	// was lost counts.
 	created []chain.Identity
+	// adopted is the groups that this run took over, or may have.
+	adopted []chain.Identity
 	// vanished is the groups that EC2 did not know when they were named.
 	vanished []chain.Identity
 	// applied is what this run changed with success; a read that does not show

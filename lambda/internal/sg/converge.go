@@ -304,23 +304,27 @@ func (a *application) repeats(todo plan.Plan) bool {
 	})
 }
 
-// undo removes the groups that this run created and nothing else: a failed
-// Update leaves the groups that were there before.
+// undo removes the groups that this run created, gives back those that it adopted, and
+// nothing else: a failed Update leaves the groups that were there before. Nobody lives in
+// these by the chain's doing, because no answer named them.
 func (a *application) undo(ctx context.Context) error {
-	if len(a.created) == 0 {
+	if len(a.created)+len(a.adopted) == 0 {
 		return nil
 	}
 	mine := func(state chain.State) [][]chain.Identity {
-		return [][]chain.Identity{slices.DeleteFunc(slices.Clone(a.created), func(identity chain.Identity) bool { return !state.Has(identity) })}
+		return [][]chain.Identity{slices.DeleteFunc(slices.Concat(a.created, a.adopted), func(identity chain.Identity) bool {
+			group, found := state.Find(identity)
+			return !found || group.Adoption == chain.Adoptable // that one was not adopted after all
+		})}
 	}
-	a.Log.Info("undo", slog.Int("groups", len(a.created)))
+	a.Log.Info("undo", slog.Int("groups", len(a.created)), slog.Int("adopted", len(a.adopted)))
 	bounded, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
 	observed, err := a.observeAgain(bounded)
 	if err != nil {
 		return err
 	}
-	return a.Remove(bounded, observed, Removal{Doomed: mine})
+	return a.Remove(bounded, observed, Removal{Doomed: mine, Back: true})
 }
 
 // lagging waits for reads to catch up, longer each time.

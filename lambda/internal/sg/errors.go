@@ -18,6 +18,7 @@ const (
 	codeGroupLimit          = "SecurityGroupLimitExceeded"
 	codePermissionDuplicate = "InvalidPermission.Duplicate"
 	codePermissionNotFound  = "InvalidPermission.NotFound"
+	codeRuleNotFound        = "InvalidSecurityGroupRuleId.NotFound"
 	codeRuleLimit           = "RulesPerSecurityGroupLimitExceeded"
 	codeThrottled           = "RequestLimitExceeded"
 	codeUnauthorized        = "UnauthorizedOperation"
@@ -43,7 +44,7 @@ func IsDependencyViolation(err error) bool {
 // observation, that a call whose answer was lost took effect, or that it is not known
 // whether one did.
 func isStaleView(err error) bool {
-	return hasCode(err, codePermissionDuplicate, codePermissionNotFound) || IsGroupNotFound(err) || isLapsed(err)
+	return hasCode(err, codePermissionDuplicate, codePermissionNotFound, codeRuleNotFound) || IsGroupNotFound(err) || isLapsed(err)
 }
 
 // isLapsed says whether the gate ended a call half way: whether it took effect is

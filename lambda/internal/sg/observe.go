@@ -21,9 +21,9 @@ const pageSize = 1000
 type Observed struct {
 	State    chain.State
 	GroupIDs map[chain.Identity]string
-	// ruleIDs are the rules that the chain made on groups that somebody else made: they
-	// lose their tags when the group is released.
-	ruleIDs map[chain.Identity][]string
+	// ruleIDs are the IDs of the rules that the chain made on groups that somebody else
+	// made: they lose their tags when the group is released.
+	ruleIDs map[chain.Identity]map[chain.Rule]string
 }
 
 // Observe reads the owner's groups and all their rules: one call, and one more each for

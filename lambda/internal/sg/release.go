@@ -3,15 +3,22 @@ package sg
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
 )
+
+// releaseTime is what is kept of the time of a Delete to release groups that are still in
+// use then: that can go on for ever.
+const releaseTime = 30 * time.Second
 
 // split tells the groups that the chain made from those that it adopted.
 func split(state chain.State, identities []chain.Identity) (made, foreign []chain.Identity) {
@@ -25,36 +32,64 @@ func split(state chain.State, identities []chain.Identity) (made, foreign []chai
 	return made, foreign
 }
 
-// namesReleased says whether a rule of a group that stays the chain's names one that is
-// released. While an interface uses that one the rule stays: it must not cut anybody off,
-// and a group that somebody else made may be in use for ever. The next Update revokes it.
-func (t turn) namesReleased(group chain.Group, rule chain.Rule, foreign []chain.Identity) bool {
-	return rule.Peer.Kind == chain.PeerMember && slices.Contains(foreign, rule.Peer.Member) && !slices.Contains(t.all, group.Identity) &&
-		(t.Back || !slices.Contains(t.used, rule.Peer.Member))
+// bound lists those of some groups that somebody else made to whose members something is
+// owed: rules are revoked when the group is released, and must not cut off who moves out of
+// it.
+func (t turn) bound(state chain.State, foreign []chain.Identity) []chain.Identity {
+	return slices.DeleteFunc(slices.Clone(foreign), func(identity chain.Identity) bool {
+		return !t.Owes || !slices.ContainsFunc(state.Groups, func(group chain.Group) bool {
+			return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool {
+				concerns := group.Identity == identity || rule.Peer.Member == identity
+				return concerns && (t.severs(state, group, rule, foreign) || t.takenBack(group, rule, foreign))
+			})
+		})
+	})
+}
+
+// severs says whether a rule is between a group that is released and another one of the
+// chain: a group that stays names it, or it names a group that the chain made, which could
+// not be deleted any more.
+func (t turn) severs(state chain.State, group chain.Group, rule chain.Rule, foreign []chain.Identity) bool {
+	named, known := state.Find(rule.Peer.Member)
+	if rule.Peer.Kind != chain.PeerMember || !known {
+		return false
+	}
+	return (slices.Contains(foreign, named.Identity) && t.stays(group.Identity)) ||
+		(slices.Contains(foreign, group.Identity) && !named.Adoption.IsForeign() && !(t.stays(named.Identity) && isUnmanaged(group, rule)))
+}
+
+// stays says whether a group is none of those that go.
+func (t turn) stays(identity chain.Identity) bool { return !slices.Contains(t.all, identity) }
+
+func isUnmanaged(group chain.Group, rule chain.Rule) bool {
+	return slices.ContainsFunc(group.Unmanaged, func(other chain.Rule) bool { return other.Key() == rule.Key() })
 }
 
 // takenBack says whether the chain gave a rule to a group that it adopted in what is taken
 // back now.
 func (t turn) takenBack(group chain.Group, rule chain.Rule, foreign []chain.Identity) bool {
-	return t.Back && group.Adoption.IsFresh() && slices.Contains(foreign, group.Identity) &&
-		!slices.ContainsFunc(group.Unmanaged, func(other chain.Rule) bool { return other.Key() == rule.Key() })
+	return t.Back && group.Adoption.IsFresh() && slices.Contains(foreign, group.Identity) && !isUnmanaged(group, rule)
 }
 
 // release gives up groups that somebody else made: their rules stay, and the ownership tags
-// go, those of the groups last, so that a run after a crash finds them. It returns the
-// groups that are free.
-func (a *application) release(ctx context.Context, observed Observed, foreign []chain.Identity, back bool) ([]chain.Identity, error) {
+// go, those of the groups last, so that a run after a crash finds them. Revoked is what was
+// revoked just now. It returns the groups that are free.
+func (a *application) release(ctx context.Context, observed Observed, foreign []chain.Identity, revoked plan.Plan) ([]chain.Identity, error) {
 	if len(foreign) == 0 {
 		return nil, nil
 	}
 	ids := observed.idsOf(foreign)
-	a.Log.Info("release", slog.String("groups", strings.Join(ids, ", ")), slog.Bool("back", back))
-	var rules []string
-	for _, identity := range foreign {
-		if group, _ := observed.State.Find(identity); !back || !group.Adoption.IsFresh() { // else they were revoked
-			rules = append(rules, observed.ruleIDs[identity]...)
+	a.Log.Info("release", slog.String("groups", strings.Join(ids, ", ")))
+	for _, step := range revoked.Steps {
+		for _, rule := range step.Rules {
+			delete(observed.ruleIDs[step.Group], rule.Key())
 		}
 	}
+	var rules []string
+	for _, identity := range foreign {
+		rules = slices.AppendSeq(rules, maps.Values(observed.ruleIDs[identity]))
+	}
+	slices.Sort(rules)
 	keys := make([]string, 0, len(ownership()))
 	for _, tag := range a.Owner.ruleTags() {
 		keys = append(keys, aws.ToString(tag.Key))

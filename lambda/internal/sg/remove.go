@@ -61,13 +61,15 @@ type Removal struct {
 	// Back says that what an operation did is taken back: groups that it adopted lose the
 	// rules that it gave them.
 	Back bool
+	// Owes says that who moves out of the groups still uses what they have.
+	Owes bool
 }
 
 // Remove deletes the groups that are doomed, and waits while something uses them, until the
 // context ends; then it says what does. It begins with the given observation. While a group
 // is in use nothing is revoked: a delete that fails must not have cut anybody off. Groups
-// that somebody else made are released instead, used or not, once the others of their turn
-// are gone.
+// that somebody else made are released instead, once the others of their turn are gone; one
+// that is bound to what stays is waited for, too, as long as there is time.
 func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) error {
 	wait := backoff{next: 2 * time.Second, last: 10 * time.Second}
 	for {
@@ -80,12 +82,17 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) e
 		if err != nil {
 			return err
 		}
+		whole := turn{all: all, Removal: removal}
 		held, foreign := split(observed.State, all)
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > releaseTime {
+			held = append(held, whole.bound(observed.State, foreign)...)
+		}
 		blockers := uses.texts(observed.idsOf(held))
 		if len(blockers) == 0 {
 			for _, batch := range batches {
+				whole.doomed = batch
 				var tried []chain.Identity
-				tried, err = e.removeOnce(ctx, observed, turn{doomed: batch, all: all, used: uses.among(observed, foreign), Removal: removal})
+				tried, err = e.removeOnce(ctx, observed, whole)
 				observed = observed.without(tried)
 				if err != nil {
 					break
@@ -119,13 +126,13 @@ func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []cha
 		return doomed, err
 	}
 	made, foreign := split(observed.State, doomed)
-	used := uses.among(observed, made)
+	used := uses.among(observed, append(made, turn{all: doomed, Removal: removal}.bound(observed.State, foreign)...))
 	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })
 	if len(unused) == 0 {
 		return doomed, nil
 	}
 	// One that cannot go must not keep the others.
-	gone, err := e.removeOnce(ctx, observed, turn{doomed: unused, all: unused, each: true, used: uses.among(observed, foreign), Removal: removal})
+	gone, err := e.removeOnce(ctx, observed, turn{doomed: unused, all: unused, each: true, Removal: removal})
 	return slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(gone, identity) }), err
 }
 
@@ -145,7 +152,6 @@ type turn struct {
 
 	doomed, all []chain.Identity // of this turn, and of all of them
 	each        bool             // each group is for itself
-	used        []chain.Identity // those to release that interfaces use
 }
 
 // removeOnce deletes groups in two waves, the tiers by the parity of their place
@@ -195,7 +201,7 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]
 	if failed != nil && !turn.each {
 		return gone(), failed
 	}
-	released, err := run.release(ctx, observed, foreign, turn.Back)
+	released, err := run.release(ctx, observed, foreign, revoke)
 	return append(gone(), released...), errors.Join(failed, err)
 }
 
@@ -205,7 +211,7 @@ func (t turn) revocations(state chain.State, wave map[chain.Identity]int, foreig
 	for _, group := range state.Groups {
 		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
 			rules := slices.DeleteFunc(slices.Clone(group.Rules), func(rule chain.Rule) bool {
-				return rule.Direction != direction || !(t.isInTheWay(group, rule, wave) || t.namesReleased(group, rule, foreign) || t.takenBack(group, rule, foreign))
+				return rule.Direction != direction || !(t.isInTheWay(group, rule, wave) || t.severs(state, group, rule, foreign) || t.takenBack(group, rule, foreign))
 			})
 			if len(rules) > 0 {
 				revoke.Steps = append(revoke.Steps, plan.Step{Phase: plan.Revoke, Action: plan.RevokeRules, Group: group.Identity, Direction: direction, Rules: rules})

@@ -19,8 +19,8 @@ const unmanagedPatience = 5 * time.Second
 
 // withUnmanaged finds out which rules the chain never made: those that EC2 shows without
 // the tags that the chain gives its own. It asks where the chain keeps such rules or a group
-// was made by somebody else; then it is one call. EC2's own rules of a group that the chain
-// made, its default egress, count as the chain's.
+// was made by somebody else; then it is one call. EC2's own rules, the default egress, count
+// as the chain's, but on a group that was just adopted.
 func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map[string]chain.Identity) (Observed, error) {
 	var asked []chain.Identity
 	for _, group := range observed.State.Groups {
@@ -38,7 +38,7 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 			return Observed{}, err
 		}
 		complete := true
-		observed.ruleIDs = map[chain.Identity][]string{}
+		observed.ruleIDs = map[chain.Identity]map[chain.Rule]string{}
 		for i, group := range observed.State.Groups {
 			if !slices.Contains(asked, group.Identity) {
 				continue
@@ -47,11 +47,12 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 			observed.State.Groups[i].Unmanaged = slices.DeleteFunc(slices.Clone(group.Rules), func(rule chain.Rule) bool {
 				found, known := listed[id][rule.Key()]
 				complete = complete && known
-				return found.ours || (group.Adoption == chain.Made && isDefaultEgress(rule))
+				return found.ours || (!group.Adoption.IsFresh() && isDefaultEgress(rule))
 			})
+			observed.ruleIDs[group.Identity] = map[chain.Rule]string{}
 			for _, rule := range group.Rules {
 				if found := listed[id][rule.Key()]; found.ours && group.Adoption.IsForeign() {
-					observed.ruleIDs[group.Identity] = append(observed.ruleIDs[group.Identity], found.id)
+					observed.ruleIDs[group.Identity][rule.Key()] = found.id
 				}
 			}
 		}

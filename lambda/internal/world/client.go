@@ -59,6 +59,9 @@ func (w *World) Client(name string) *Client {
 	return &Client{world: w, name: name, ended: make(chan struct{})}
 }
 
+// Name is what the client's calls are known by.
+func (c *Client) Name() string { return c.name }
+
 // FailAt makes a call go wrong: call n, counted from 1 over the life of the client
 // or since Forget.
 func (c *Client) FailAt(n int, fault Fault) {

@@ -1,0 +1,154 @@
+package lifecycle
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// Adoption is the promise to groups that somebody else made: a chain that takes one over
+// takes nothing away from it until an operation later, and never deletes it.
+const Adoption = "adoption"
+
+// somebody is the client of people who make groups by hand.
+const somebody = "somebody"
+
+// handMade is a group that somebody made by hand, under the name of a tier.
+type handMade struct {
+	id    string
+	rules []string // that it had, as long as they have to stay
+	// loose says that the group may have more rules than the chain wants: those from before.
+	loose bool
+	// ended says that the operation under way is a later one than that which adopted it.
+	ended bool
+}
+
+// makeByHand makes the group of a tier as a person does, with a rule or two of which some
+// may be what the chain wants, and an interface that stays.
+func (p *player) makeByHand(pick int) {
+	tier := tierNames[pick%len(tierNames)]
+	which := pick / len(tierNames)
+	c := p.cf.World.Client(somebody)
+	ctx := p.cf.background()
+	out, err := c.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String(groupName(tier)), Description: aws.String("made by hand"), VpcId: aws.String(VPC)})
+	if err != nil {
+		return // there is one of the name
+	}
+	<-time.After(p.wait(3 * time.Second)) // until all of EC2 knows it
+	for i, port := range ports() {
+		if which>>i&1 == 0 {
+			continue
+		}
+		permission := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(int32(port)), ToPort: aws.Int32(int32(port)), IpRanges: []types.IpRange{{CidrIp: aws.String([]string{"0.0.0.0/0", "203.0.113.0/24"}[which>>4&1])}}} //nolint:gosec // a port
+		if _, err := c.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: out.GroupId, IpPermissions: []types.IpPermission{permission}}); err != nil {
+			break // there is no room for more
+		}
+	}
+	p.cf.step("by hand: %s (%s)", groupName(tier), *out.GroupId)
+	p.watch.handMade(*out.GroupId)
+}
+
+// handMade takes a group under the promise.
+func (w *Watch) handMade(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	made := &handMade{id: id}
+	w.free(made)
+	w.foreign = append(w.foreign, made)
+}
+
+// isTaken says whether a group is the chain's now.
+func (w *Watch) isTaken(id string) bool { return w.cf.World.Tag(id, "sgchain:stack-id") == StackID }
+
+// adopted holds the groups that somebody made against what they were.
+func (w *Watch) adopted() {
+	w.mu.Lock()
+	foreign := slices.Clone(w.foreign)
+	for _, made := range foreign {
+		if made.ended && !w.isTaken(made.id) {
+			w.free(made) // and may be adopted again
+		}
+	}
+	w.mu.Unlock()
+	for _, made := range foreign {
+		w.count(Adoption)
+		if !slices.Contains(w.cf.World.Groups(), made.id) {
+			if !w.Robbed() {
+				w.violate(Adoption, "the group "+made.id+", which somebody made by hand, is gone")
+			}
+			continue
+		}
+		if made.ended || w.meddled() {
+			continue
+		}
+		there := w.cf.World.RuleTags(made.id)
+		for _, rule := range made.rules {
+			if _, has := there[rule]; !has {
+				w.violate(Adoption, "the group "+made.id+" has lost "+rule+" to the operation that adopted it")
+			}
+		}
+	}
+}
+
+// begins ends the time of grace of groups that an earlier operation adopted. Under keep any
+// rule from before may be left when the chain has it no more.
+func (w *Watch) begins(chain Chain) {
+	for _, made := range w.foreign {
+		made.loose = made.loose || chain.Keep
+		if made.ended = w.isTaken(made.id); !made.ended {
+			w.free(made)
+		}
+	}
+}
+
+// settles says that groups which an earlier operation adopted are as the chain wants them;
+// under keep what was there stays, and what is taken back ends no time of grace.
+func (w *Watch) settles(chain Chain, back bool) {
+	for _, made := range w.foreign {
+		switch {
+		case !w.isTaken(made.id):
+			w.free(made)
+		case made.ended && !chain.Keep && !back && w.answered()[made.id]:
+			made.loose = false
+		}
+	}
+}
+
+// free takes a group that is nobody's as it is now.
+func (w *Watch) free(made *handMade) {
+	made.ended, made.loose, made.rules = false, true, nil
+	for rule := range w.cf.World.RuleTags(made.id) {
+		made.rules = append(made.rules, rule)
+	}
+}
+
+// isLoose says whether a group may have rules from before the chain.
+func (w *Watch) isLoose(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.foreign, func(made *handMade) bool { return made.id == id && made.loose })
+}
+
+// mayTag says whether a write to a group that somebody made by hand is one of the two that
+// the chain may make: it takes the group over, or it takes its own tags away, which two
+// deliveries of a Delete may do one after the other.
+func (w *Watch) mayTag(input any, id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.ContainsFunc(w.foreign, func(made *handMade) bool { return made.id == id }) {
+		return false
+	}
+	isOurs := func(tag types.Tag) bool { return strings.HasPrefix(aws.ToString(tag.Key), "sgchain:") }
+	switch in := input.(type) {
+	case *ec2.CreateTagsInput:
+		return slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == "sgchain:adopted" }) &&
+			slices.ContainsFunc(w.inPlay, func(c Chain) bool { return c.Adopt })
+	case *ec2.DeleteTagsInput:
+		return !slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return !isOurs(tag) })
+	}
+	return false
+}

@@ -1,0 +1,151 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"sgchain/lambda/internal/provider"
+)
+
+// leaky is the default chain with the container port open to the world.
+func leaky() properties {
+	return props(
+		properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80", "443"}},
+		properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}, "Sources": []any{"internet"}},
+	)
+}
+
+// having is properties with one more.
+func having(p properties, key string, value any) properties {
+	p[key] = value
+	return p
+}
+
+// What guardrails refuse touches nothing, in a Create and in an Update.
+func TestGuardrailsRefuse(t *testing.T) {
+	t.Parallel()
+	inner := properties{"Name": "App", "Ports": []any{"6060"}}
+	for name, test := range map[string]struct {
+		now  properties
+		want string
+	}{
+		"6060 open to the world": {leaky(), "guarding chain: Tiers[1]: public-tier: tier Fargate is not the first and is open to the world: tcp 6060 from 0.0.0.0/0; name the tier before it as its source, or set AllowPublic on the tier if the world is meant."},
+		"all ports":              {props(properties{"Name": "Alb", "Ports": []any{"all"}}, inner), "guarding chain: Tiers[0]: public-all-ports: tier Alb takes all traffic from 0.0.0.0/0; name the ports that it serves."},
+		"ssh":                    {props(properties{"Name": "Bastion", "Ports": []any{"22"}}, inner), "guarding chain: Tiers[0]: public-admin-port: tier Bastion takes tcp 22 from 0.0.0.0/0, and port 22 is for administration or of a database; name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group."},
+		"all at once": {
+			props(properties{"Name": "Alb", "Ports": []any{"443", "3389"}}, properties{"Name": "Db", "Ports": []any{"5432"}, "Sources": []any{"internet"}}),
+			"guarding chain: Tiers[0]: public-admin-port: tier Alb takes tcp 3389 from 0.0.0.0/0, and port 3389 is for administration or of a database; name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group; " +
+				"Tiers[1]: public-admin-port: tier Db takes tcp 5432 from 0.0.0.0/0, and port 5432 is for administration or of a database; name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group; " +
+				"Tiers[1]: public-tier: tier Db is not the first and is open to the world: tcp 5432 from 0.0.0.0/0; name the tier before it as its source, or set AllowPublic on the tier if the world is meant.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				want := test.want + " Nothing was changed; with Guardrails: warn the chain is built all the same, and warns. Log: CloudWatch log group /aws/lambda/Provider, stream 1."
+				r := newRig(t)
+				before := r.world.String()
+				if answer := r.fails(r.create(test.now)); answer.Reason != want {
+					t.Errorf("got\n%s\nwant\n%s", answer.Reason, want)
+				}
+				if r.writesNothing(); r.world.String() != before {
+					t.Errorf("the world has changed:\n%s", r.world)
+				}
+				whole := props()
+				x := r.succeeds(r.create(whole)).PhysicalResourceID
+				before = r.world.String()
+				r.forget()
+				if answer := r.fails(r.update(x, test.now, whole)); answer.Reason != want || answer.PhysicalResourceID != x {
+					t.Errorf("got\n%s (%s)\nwant\n%s", answer.Reason, answer.PhysicalResourceID, want)
+				}
+				if r.writesNothing(); r.world.String() != before {
+					t.Errorf("the world has changed:\n%s", r.world)
+				}
+			})
+		})
+	}
+}
+
+// What is only probably wrong is built and said, and so is what an author lifts.
+func TestGuardrailsWarn(t *testing.T) {
+	t.Parallel()
+	public := leaky()
+	public["Tiers"].([]any)[1].(properties)["AllowPublic"] = "true"
+	app := properties{"Name": "App", "Ports": []any{"6060"}}
+	for name, test := range map[string]struct {
+		now  properties
+		want string
+	}{
+		"the default chain":           {props(), ""},
+		"443 missing":                 {props(properties{"Name": "Alb", "Ports": []any{"80"}}, app), "http-without-https: tier Alb takes tcp 80 from the world and not tcp 443: nobody reaches it by https"},
+		"all egress blocked":          {props(properties{"Name": "Alb", "Ports": []any{"443"}, "Egress": "none"}, having(properties{"Name": "App", "Ports": []any{"6060"}}, "Egress", "none")), "no-egress: tier Alb cannot use the door tcp 6060 of tier App: its Egress does not lead there"},
+		"addresses instead of groups": {props(properties{"Name": "Alb", "Ports": []any{"443"}}, properties{"Name": "App", "Ports": []any{"6060"}, "Sources": []any{"10.1.0.0/16"}}), "address-for-tier: tier App takes tcp 6060 from the addresses 10.1.0.0/16; a tier or a security group in their place lets in nobody else"},
+		"lifted by its author":        {public, "public-tier: tier Fargate is open to the world, as its AllowPublic lets it: tcp 6060 from 0.0.0.0/0"},
+		"only warned of":              {having(leaky(), "Guardrails", "warn"), "public-tier: tier Fargate is not the first and is open to the world: tcp 6060 from 0.0.0.0/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				if answer := r.succeeds(r.create(test.now)); answer.Data["Warnings"] != test.want {
+					t.Errorf("got\n%v\nwant\n%s", answer.Data["Warnings"], test.want)
+				}
+			})
+		})
+	}
+}
+
+// A shared provider has the last word, whatever a template says.
+func TestGuardrailsAreForced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.handler.EnforceGuardrails = true
+		r.fails(r.create(having(leaky(), "Guardrails", "warn")), "public-tier: tier Fargate", "Nothing was changed; this provider enforces its guardrails (SGCHAIN_GUARDRAILS), so that Guardrails: warn has no effect.")
+		r.writesNothing()
+	})
+}
+
+// A rollback goes to what was there before: it is never refused, even where the chain was
+// built before there were guardrails.
+func TestGuardrailsLetRollbacksPass(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		was := having(leaky(), "Guardrails", "warn")
+		x := r.succeeds(r.create(was)).PhysicalResourceID
+		r.handler.EnforceGuardrails = true
+		next := props()
+		r.succeeds(r.update(x, next, was))
+		answer := r.succeeds(r.rollback(x, was, next))
+		if want := "public-tier: tier Fargate is not the first"; !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), want) {
+			t.Errorf("the rollback warns %v, want %s", answer.Data["Warnings"], want)
+		}
+		if !r.world.AllowsFrom(outside, fmt.Sprint(answer.Data["FargateSecurityGroupId"]), "tcp", 6060) {
+			t.Error("the rollback did not bring back what was there")
+		}
+		r.succeeds(r.destroy(x, was))
+	})
+}
+
+// A plan says that an update would be refused, a check only warns, and a repair of what is
+// refused does nothing.
+func TestGuardrailsOfActions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.handler.Repairs = true
+		x := r.succeeds(r.create(having(leaky(), "Guardrails", "warn"))).PhysicalResourceID
+		r.stack.set("CREATE_COMPLETE", "CREATE_COMPLETE", x)
+		r.forget()
+		r.reports("plan", leaky(), provider.ResultRefused, "would be refused: guarding chain: Tiers[1]: public-tier")
+		r.reports("check", leaky(), provider.ResultInSync, "public-tier: tier Fargate")
+		r.reports("check", having(leaky(), "Guardrails", "warn"), provider.ResultInSync, "public-tier: tier Fargate")
+		if _, err := r.invoke("repair", leaky()); err == nil || !strings.Contains(err.Error(), "guarding chain: Tiers[1]") {
+			t.Errorf("a repair to what guardrails refuse says %v", err)
+		}
+		r.writesNothing()
+	})
+}
