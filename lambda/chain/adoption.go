@@ -1,5 +1,7 @@
 package chain
 
+import "strings"
+
 // Adoption is how a group that somebody else made stands to the chain. The chain never
 // deletes such a group: it releases it.
 type Adoption string
@@ -13,9 +15,25 @@ const (
 	Settled Adoption = "settled"
 )
 
-// AdoptedBy is a group that a request adopted. As long as it is so, the chain only adds to
-// the group: a request that is taken back has then cost nothing.
-func AdoptedBy(requestID string) Adoption { return Adoption("request:" + requestID) }
+// AdoptedBy is a group that a request adopted, at a time in UTC as in 2006-01-02T15:04:05.000Z.
+// As long as it is so, the chain only adds to the group: a request that is taken back has then
+// cost nothing.
+func AdoptedBy(requestID, at string) Adoption { return Adoption(requestWord + requestID + " " + at) }
+
+const requestWord = "request:"
+
+// IsBy says whether it was the same request, whenever that ran.
+func (a Adoption) IsBy(other Adoption) bool {
+	mine, _, _ := strings.Cut(string(a), " ")
+	its, _, _ := strings.Cut(string(other), " ")
+	return mine == its && strings.HasPrefix(mine, requestWord)
+}
+
+// IsBefore says whether the group was adopted before a time, in the same form.
+func (a Adoption) IsBefore(at string) bool {
+	_, since, dated := strings.Cut(string(a), " ")
+	return a == Settled || (dated && since < at)
+}
 
 // IsForeign says whether somebody else made the group.
 func (a Adoption) IsForeign() bool { return a != Made }

@@ -10,7 +10,7 @@ import (
 // it takes back something and the group was adopted a short while ago, maybe by that. What
 // was there begins to go with the next request that is not taken back.
 func (c Chains) onlyAdds(was chain.Group) bool {
-	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption == c.Adopting || c.Back))
+	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.Adopting) || c.Back))
 }
 
 // adoption is what a live group carries of how it was adopted.

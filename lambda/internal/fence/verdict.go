@@ -163,6 +163,13 @@ func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
 	}
 }
 
+// Ambiguous says whether a Delete that counts as for good may be about an ID that never was
+// the chain's: while a stack cleans up after a rollback, CloudFormation deletes IDs that it
+// made up for a Create that is undone, and for an Update of a chain that lives.
+func Ambiguous(request Request, now Reading) bool {
+	return !chain.IsPhysicalID(request.PhysicalID) && isCleanup(now.Stack) && !now.Updated.IsZero()
+}
+
 // isRecorded says whether an ID is the recorded one, if any is recorded.
 func isRecorded(request Request, now Reading) bool {
 	return now.PhysicalID == "" || now.PhysicalID == request.PhysicalID

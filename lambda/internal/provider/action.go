@@ -110,7 +110,7 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 	a.report.PhysicalID = want.PhysicalID
 	a.edge.Wants = wants(spec, want.Chains, a.reader)
 	if a.action.Action == protocol.ActionPlan {
-		want.Chains.Adopting = chain.AdoptedBy("plan")
+		want.Chains.Adopting = chain.AdoptedBy("plan", stamp(time.Now()))
 		return a.plan(ctx, spec, want)
 	}
 	// What the last operation adopted keeps all that it had until the next one, and nobody
@@ -229,7 +229,7 @@ func (a *acting) repair(ctx context.Context, want sg.Want, first fence.Reading, 
 	result, err := a.edge.Converge(ctx, want, observed)
 	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
 		a.report.standBack(busy)
-		a.report.Text += "What was still to do is the operation's now.\n"
+		a.report.Text = fmt.Sprintf("The repair was broken off after %d calls that change something: %v. What was still to do is the operation's now.\n", a.edge.Writes(), busy)
 		return nil
 	}
 	if err != nil {

@@ -79,9 +79,7 @@ var hands = map[string]struct {
 		[]string{"update description"},
 	},
 	"a group deleted": {
-		func(r *rig, _, fargate string) {
-			r.world.Play(world.Hand{Deed: world.RemoveGroup, Pick: r.place(fargate)})
-		},
+		func(r *rig, _, fargate string) { r.removeByHand(fargate) },
 		[]string{"create group Fargate(Fargate-SG)"},
 	},
 	"an author's tag removed": {
@@ -92,16 +90,6 @@ var hands = map[string]struct {
 		func(r *rig, alb, _ string) { r.world.SetTag(alb, "sgchain:chain", "") },
 		[]string{"re-tag Alb(ALB-SG) 1:sgchain-"},
 	},
-}
-
-// place is where a group stands among those that a stranger's hand may fall on.
-func (r *rig) place(id string) int {
-	for i, one := range r.world.Groups() {
-		if one == id {
-			return i - 1 // the VPC's default group has none of our tags
-		}
-	}
-	return -1
 }
 
 // What a foreign hand does is found by a check, which changes nothing, and undone by a

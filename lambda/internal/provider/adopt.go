@@ -27,7 +27,7 @@ func wants(spec chain.Spec, chains plan.Chains, reader fence.Reader) sg.Wants {
 func adoptions(want sg.Want, observed sg.Observed) []string {
 	var texts []string
 	for _, group := range observed.State.Groups {
-		if group.Adoption == want.Chains.Adopting {
+		if group.Adoption.IsBy(want.Chains.Adopting) {
 			text := fmt.Sprintf("security group %s (tier %s) was adopted: it is released, not deleted, when it leaves the chain", observed.GroupIDs[group.Identity], group.Tier)
 			if rules := extra(want, observed.State, group); len(rules) > 0 {
 				text += "; rules that the chain does not have go with the next update: " + strings.Join(rules, ", ")

@@ -46,6 +46,14 @@ func (r *rig) handMade(name, description string, tags ...types.Tag) string {
 	return *out.GroupId
 }
 
+// removeByHand deletes a group as a stranger does.
+func (r *rig) removeByHand(id string) {
+	r.t.Helper()
+	if _, err := r.world.Client("somebody").DeleteSecurityGroup(r.t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r *rig) letIn(groupID string, permission types.IpPermission) {
 	r.t.Helper()
 	if _, err := r.world.Client("somebody").AuthorizeSecurityGroupIngress(r.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &groupID, IpPermissions: []types.IpPermission{permission}}); err != nil {

@@ -378,7 +378,7 @@ func TestMessages(t *testing.T) { //nolint:tparallel // the messages are written
 		}
 	}
 	page.WriteString("\n## Everything else\n\n")
-	for _, one := range situations() {
+	for _, one := range append(situations(), careSituations()...) {
 		t.Run(one.title, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
@@ -460,7 +460,7 @@ func literals(t *testing.T) []literal {
 					case *ast.Ident:
 						name = called.Name
 					}
-					if slices.Contains([]string{"problem", "Errorf", "New"}, name) {
+					if slices.Contains([]string{"problem", "Errorf", "New", "add", "refused", "busy"}, name) {
 						within = node
 					}
 				}

@@ -45,6 +45,7 @@ type stack struct {
 	err        error
 	reads      int
 	gone       string         // a stack that is not there
+	hidden     string         // a stack that must not be read
 	script     []func(*stack) // changes before the following reads
 }
 
@@ -74,6 +75,8 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 		return nil, ctx.Err()
 	case s.err != nil:
 		return nil, s.err
+	case s.hidden != "" && aws.ToString(in.StackName) == s.hidden:
+		return nil, world.NewError("AccessDenied", "User: arn:aws:sts::123456789012:assumed-role/Provider/Provider is not authorized to perform: cloudformation:DescribeStacks")
 	case s.status == "" || (s.gone != "" && aws.ToString(in.StackName) == s.gone):
 		return nil, notFound("Stack with id " + aws.ToString(in.StackName))
 	}

@@ -125,7 +125,7 @@ func (r *run) build(ctx context.Context) outcome {
 	}
 	physicalID := chain.PhysicalID(resource, spec.Identities())
 	want := sg.Want{Chains: plan.Chains{
-		New: chain.Desired(spec), Old: r.oldChain(), Keep: spec.KeepUnmanaged, Adopting: chain.AdoptedBy(r.event.RequestID),
+		New: chain.Desired(spec), Old: r.oldChain(), Keep: spec.KeepUnmanaged, Adopting: chain.AdoptedBy(r.event.RequestID, stamp(time.Now())),
 	}, PhysicalID: physicalID}
 	r.edge.Wants = wants(spec, want.Chains, r.reader)
 
@@ -289,13 +289,19 @@ func (r *run) remove(ctx context.Context) error {
 		r.log.Warn("the fence only logs", slog.String("over", err.Error()), slog.String("scope", scope.String()))
 	}
 	chosen := scope
+	isOlder := func(group chain.Group) bool { return false }
+	if chosen == fence.ForGood && fence.Ambiguous(r.request, reading) {
+		// Nobody made this resource anew: what was adopted before is in a chain that lives.
+		isOlder = func(group chain.Group) bool { return group.Adoption.IsBefore(stamp(reading.Updated)) }
+	}
 	r.log.Info("delete", slog.String("scope", chosen.String()), slog.String("propertiesId", r.propertiesID()))
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(judge), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
 	return r.edge.Remove(ctx, observed, sg.Removal{
 		Doomed: func(state chain.State) [][]chain.Identity {
-			return doomed(state, chosen, r.event.PhysicalResourceID)
+			groups := slices.DeleteFunc(slices.Clone(state.Groups), isOlder)
+			return doomed(chain.State{Groups: groups}, chosen, r.event.PhysicalResourceID)
 		},
 		TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading), Owes: chosen == fence.Cleanup,
 	})
@@ -332,6 +338,9 @@ func doomed(state chain.State, scope fence.Scope, physicalID string) [][]chain.I
 	}
 	return turns
 }
+
+// stamp is a time as an adoption has it.
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // judge makes the fence's verdict, or only logs it.
 func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error {
