@@ -138,7 +138,8 @@ func TestStackInVpcThatIsThere(t *testing.T) {
 	}
 	outputs, _ := template["Outputs"].(map[string]any)
 	for name, want := range map[string]string{"PlanPayload": `\"action\":\"plan\"`, "ProviderFunction": `{"Ref":"Provider`} {
-		if got, err := json.Marshal(outputs[name].(map[string]any)["Value"]); err != nil || !strings.Contains(string(got), want) {
+		output, _ := outputs[name].(map[string]any)
+		if got, err := json.Marshal(output["Value"]); err != nil || !strings.Contains(string(got), want) {
 			t.Errorf("output %s: got %s, error %v, want %s in it", name, got, err, want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ type aws struct{ cli, region string }
 
 // run returns what the AWS CLI prints, which is JSON.
 func (a aws) run(ctx context.Context, arguments ...string) ([]byte, error) {
-	all := append(arguments[:len(arguments):len(arguments)], "--output", "json")
+	all := append(slices.Clip(arguments), "--output", "json")
 	if a.region != "" {
 		all = append(all, "--region", a.region)
 	}

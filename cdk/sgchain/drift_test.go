@@ -32,8 +32,8 @@ func deployed(value any) any {
 	case object:
 		if join, isJoin := value["Fn::Join"].([]any); isJoin {
 			var all strings.Builder
-			for _, part := range join[1].([]any) {
-				fmt.Fprint(&all, deployed(part))
+			for _, part := range dig[[]any](join[1]) {
+				all.WriteString(fmt.Sprint(deployed(part)))
 			}
 			return all.String()
 		}

@@ -160,33 +160,37 @@ func chainGroups() []group {
 				"Description":           `Empty: load balancer and containers as above. Otherwise the list of tiers in JSON, outermost first, at most 4,096 bytes: [{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`,
 			}},
 		}},
-		{"Options", []parameter{
-			{"IPv6", "IPv6", object{
-				"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
-				"Description": "true: internet, vpc and the way out mean IPv6 as well as IPv4.",
-			}},
-			{"RuleQuota", "Rules in a group", object{
-				"Type": "Number", "Default": 60, "MinValue": 1, "MaxValue": 1000,
-				"ConstraintDescription": "must be a number from 1 to 1000",
-				"Description":           "The account's quota of rules in a group, for each direction and family of addresses.",
-			}},
-			{"Guardrails", "Guardrails", object{
-				"Type": "String", "Default": "enforce", "AllowedValues": list{"enforce", "warn"},
-				"Description": "enforce: a chain that opens an inner tier, all ports, or a port of administration or of a database to the world is refused. warn: it is made, with a warning.",
-			}},
-			{"UnmanagedRules", "Rules that others made", object{
-				"Type": "String", "Default": "revoke", "AllowedValues": list{"revoke", "keep"},
-				"Description": "What becomes of rules on the groups that the chain never made. revoke: an update takes them away. keep: they are left alone.",
-			}},
-			{"AdoptExisting", "Take over groups that are there", object{
-				"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
-				"Description": adoptDescription,
-			}},
-			{"Revision", "Revision", object{
-				"Type": "String", "Default": "",
-				"Description": "Any text. Change it to have the security groups verified and repaired by an update.",
-			}},
-		}},
+		optionsGroup(),
 		driftGroup(),
 	}
+}
+
+func optionsGroup() group {
+	return group{"Options", []parameter{
+		{"IPv6", "IPv6", object{
+			"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
+			"Description": "true: internet, vpc and the way out mean IPv6 as well as IPv4.",
+		}},
+		{"RuleQuota", "Rules in a group", object{
+			"Type": "Number", "Default": 60, "MinValue": 1, "MaxValue": 1000,
+			"ConstraintDescription": "must be a number from 1 to 1000",
+			"Description":           "The account's quota of rules in a group, for each direction and family of addresses.",
+		}},
+		{"Guardrails", "Guardrails", object{
+			"Type": "String", "Default": "enforce", "AllowedValues": list{"enforce", "warn"},
+			"Description": "enforce: a chain that opens an inner tier, all ports, or a port of administration or of a database to the world is refused. warn: it is made, with a warning.",
+		}},
+		{"UnmanagedRules", "Rules that others made", object{
+			"Type": "String", "Default": "revoke", "AllowedValues": list{"revoke", "keep"},
+			"Description": "What becomes of rules on the groups that the chain never made. revoke: an update takes them away. keep: they are left alone.",
+		}},
+		{"AdoptExisting", "Take over groups that are there", object{
+			"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
+			"Description": adoptDescription,
+		}},
+		{"Revision", "Revision", object{
+			"Type": "String", "Default": "",
+			"Description": "Any text. Change it to have the security groups verified and repaired by an update.",
+		}},
+	}}
 }
