@@ -6,6 +6,7 @@ PYTHON ?= python3
 HISTORIES ?= 20000
 SEED ?= 1
 STACK ?= SecurityGroupChain
+ACTION ?= plan
 
 TOOLS := build/tools
 PACKAGES := ./lambda/... ./cdk/...
@@ -25,13 +26,13 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down bootstrap deploy destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
+.PHONY: help demo demo-update demo-down bootstrap deploy plan destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted vet unit coverage sizes templates-checked end-to-end
 
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy and make destroy STACK=name, make deploy TIERS=json\n'
+	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy, make plan and make destroy STACK=name, make deploy TIERS=json\n'
 	@printf 'and YES=1 (no question), make publish BUCKET and REGIONS, make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
 
 demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
@@ -54,6 +55,9 @@ deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your accou
 	@printf '\nWhat the chain is after that:\n\n'; cat "build/cdk.out/$$CHAIN_STACK.Chain.plan.txt"
 	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' "$$CHAIN_STACK"; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
 	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
+
+plan: prerequisites $(TOOLS)/checks.stamp ## Ask the function what an update of that stack would change now (ACTION=check: what differs from its template)
+	@go run ./cdk/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -aws $(TOOLS)/venv/bin/aws
 
 destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
 	@$(CDK) destroy "$$CHAIN_STACK" $(SETTINGS) $(if $(YES),--force)

@@ -2,6 +2,8 @@
 // has to allow it on what is the provider's own, and to refuse it on everything else. Then it
 // widens the role in every way that it knows, one at a time, and expects to notice each.
 //
+// Each template is asked twice: with the option to adopt existing groups, and without it.
+//
 // usage: node .ci/iam.mjs lambda/testdata/calls.json template...
 //
 // The simulator and its copy of AWS's Service Authorization Reference are development tools:
@@ -26,12 +28,25 @@ const ownerTag = 'sgchain:provider';
 const lasting = [ownerTag, 'sgchain:stack-id', 'sgchain:logical-id', 'sgchain:tier'];
 const author = "author's";
 
-// roleOf is the policy of the template's only role, with what CloudFormation would put in.
-function roleOf(template) {
+const adoptedTag = 'sgchain:adopted';
+
+// adoption is the conditions of the templates that hang statements on an option.
+const adoption = ['Adopts'];
+
+// roleOf is the policy of the template's only role, with what CloudFormation would put in, with the
+// option to adopt or without it.
+function roleOf(template, adopts) {
   const roles = Object.values(template.Resources).filter((resource) => resource.Type === 'AWS::IAM::Role');
   if (roles.length !== 1 || roles[0].Properties.Policies.length !== 1) throw new Error('the template has not one role with one policy');
   if (roles[0].Properties.ManagedPolicyArns) throw new Error('the role has managed policies');
-  return resolve(roles[0].Properties.Policies[0].PolicyDocument);
+  const policy = structuredClone(roles[0].Properties.Policies[0].PolicyDocument);
+  policy.Statement = policy.Statement.flatMap((statement) => {
+    const choice = statement['Fn::If'];
+    if (!choice) return [statement];
+    if (!adoption.includes(choice[0]) || choice[2].Ref !== 'AWS::NoValue') throw new Error(`not known: ${JSON.stringify(choice)}`);
+    return adopts ? [choice[1]] : [];
+  });
+  return resolve(policy);
 }
 
 function resolve(value) {
@@ -72,6 +87,65 @@ function onGroup(name, action, context = {}) {
   ];
 }
 
+// onAdopted asks about an action on a group that was taken over.
+const adopted = { [`aws:ResourceTag/${adoptedTag}`]: 'settled', [`ec2:ResourceTag/${adoptedTag}`]: 'settled' };
+const onAdopted = (name, action, context, allowed) => [
+  question(`${name}, adopted group`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...adopted, ...context }, allowed),
+];
+
+// adopting asks about taking over a group, which is one call that gives it all of these keys.
+function adopting(name, keys, adopts) {
+  const group = ec2('security-group/sg-0abc'), action = 'ec2:CreateTags';
+  const without = (key) => keys.filter((other) => other !== key);
+  return [
+    question(`${name}, a group without tags`, action, group, requested(keys, own), adopts),
+    question(`${name}, one of a stack that is gone`, action, group, { ...tagged(own), ...requested(keys, own) }, adopts),
+    question(`${name}, one that was adopted for that stack`, action, group, { ...tagged(own), ...adopted, ...requested(keys, own) }, adopts),
+    question(`${name}, one of another provider`, action, group, { ...tagged(foreign), ...requested(keys, own) }, false),
+    question(`${name}, one that another provider adopted`, action, group, { ...tagged(foreign), ...adopted, ...requested(keys, own) }, false),
+    ...[{}, tagged(own)].flatMap((tags) => [
+      question(`${name}, without the mark`, action, group, { ...tags, ...requested(without(adoptedTag), own) }, false),
+      question(`${name}, in the name of another provider`, action, group, { ...tags, ...requested(keys, foreign) }, false),
+      question(`${name}, in another Region`, action, elsewhere(group), { ...tags, ...requested(keys, own) }, false),
+      question(`${name}, a rule`, action, ec2('security-group-rule/sgr-0abc'), { ...tags, ...requested(keys, own) }, false),
+      question(`${name}, an instance`, action, ec2('instance/i-0abc'), { ...tags, ...requested(keys, own) }, false),
+    ]),
+    // The mark by itself makes nothing one's own.
+    question(`${name}, without the provider's tag`, action, group, requested(without(ownerTag), own), false),
+  ];
+}
+
+// releasing asks about giving a group back, and about the tags of the rules that stay on it.
+function releasing(name, keys) {
+  const group = ec2('security-group/sg-0abc'), rule = ec2('security-group-rule/sgr-0abc'), action = 'ec2:DeleteTags';
+  const without = (...gone) => ({ 'aws:TagKeys': keys.filter((key) => !gone.includes(key)) });
+  const all = without();
+  const ofRule = [
+    question(`${name}, a rule`, action, rule, { ...tagged(own), ...all }, true),
+    question(`${name}, a rule of another provider`, action, rule, { ...tagged(foreign), ...all }, false),
+    question(`${name}, a rule without tags`, action, rule, all, false),
+    question(`${name}, a rule, all but the provider's`, action, rule, { ...tagged(own), ...without(ownerTag) }, false),
+    question(`${name}, a rule, no key`, action, rule, tagged(own), false),
+    question(`${name}, a rule of another Region`, action, elsewhere(rule), { ...tagged(own), ...all }, false),
+    question(`${name}, an instance`, action, ec2('instance/i-0abc'), { ...tagged(own), ...adopted, ...all }, false),
+  ];
+  if (!keys.includes(adoptedTag)) return ofRule;
+  return [
+    ...ofRule,
+    ...onAdopted(name, action, all, true),
+    // The tags of an author may be among them, or not.
+    ...onAdopted(`${name} and one more`, action, { 'aws:TagKeys': [...keys, 'Team'] }, true),
+    // What was released halfway could be deleted.
+    ...onAdopted(`${name}, the mark alone`, action, { 'aws:TagKeys': [adoptedTag] }, false),
+    ...onAdopted(`${name}, all but the provider's`, action, without(ownerTag), false),
+    ...onAdopted(`${name}, no key`, action, {}, false),
+    question(`${name}, a group that was made`, action, group, { ...tagged(own), ...all }, false),
+    question(`${name}, a group of another provider`, action, group, { ...tagged(foreign), ...adopted, ...all }, false),
+    question(`${name}, a group without the provider's tag`, action, group, { ...adopted, ...all }, false),
+    question(`${name}, a group of another Region`, action, elsewhere(group), { ...tagged(own), ...adopted, ...all }, false),
+  ];
+}
+
 // making asks about what is made with tags: allowed with the own provider's, and with no other.
 function making(name, action, resource, keys, further = {}) {
   const without = keys.filter((key) => key !== ownerTag);
@@ -96,10 +170,13 @@ function tagging(name, action, resource, keys) {
 }
 
 // questionsOf takes a recorded call apart.
-function questionsOf(call, shared) {
+function questionsOf(call, shared, adopts) {
   const keys = (list) => (list ?? []).map((key) => (key === author ? 'Team' : key));
   const name = [call.operation, ...(call.tags ?? []), ...(call.ruleTags ?? [])].join(' ');
-  if (call.on === 'foreign' || call.provider === 'foreign') throw new Error(`the handler itself touched what is not its own: ${JSON.stringify(call)}`);
+  const taking = call.operation === 'CreateTags' && call.tags.includes(ownerTag);
+  if (taking && call.tags.includes(adoptedTag)) return adopting(name, keys(call.tags), adopts);
+  // Another stack's status may be read, where the role lets it.
+  if ((call.on === 'foreign' && !call.operation.startsWith('DescribeStack')) || call.provider === 'foreign') throw new Error(`the handler itself touched what is not its own: ${JSON.stringify(call)}`);
   const action = `ec2:${call.operation}`;
   switch (true) {
     case call.operation === 'CreateSecurityGroup':
@@ -114,19 +191,25 @@ function questionsOf(call, shared) {
         ...making(`${name}, its rules`, action, ec2('security-group-rule/*'), keys(call.ruleTags)),
         ...tagging(name, call.operation, ec2('security-group-rule/*'), keys(call.ruleTags)),
       ];
+    case call.operation === 'DeleteTags' && call.tags.includes(ownerTag):
+      return releasing(name, keys(call.tags));
     case call.operation === 'CreateTags' || call.operation === 'DeleteTags': {
       const values = (list) => (call.operation === 'CreateTags' ? requested(list, own) : { 'aws:TagKeys': list });
-      const frozen = call.operation === 'CreateTags' ? lasting : [...lasting, 'sgchain:chain'];
+      const frozen = call.operation === 'CreateTags' ? lasting : [...lasting, 'sgchain:chain', adoptedTag];
       return [
         ...onGroup(name, action, values(keys(call.tags))),
         question(`${name}, of no key`, action, ec2('security-group/sg-0abc'), tagged(own), false),
-        ...frozen.map((key) => question(`${name} and ${key}`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...values([...keys(call.tags), key]) }, false)),
+        ...frozen.map((key) => question(`${name} and ${key}`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...values([...keys(call.tags), key]) },
+          // The mark and the provider's tag together adopt.
+          action === 'ec2:CreateTags' && adopts && key === ownerTag && call.tags.includes(adoptedTag))),
         ...onGroup(name, action, values(keys(call.tags))).map((one) => question(`${one.name}, of a rule`, action, ec2('security-group-rule/sgr-0abc'), one.context, false)),
         question(`${name}, of an instance`, action, ec2('instance/i-0abc'), { ...tagged(own), ...values(keys(call.tags)) }, false),
       ];
     }
-    case /^(Revoke|Update|DeleteSecurityGroup)/.test(call.operation):
-      return onGroup(name, action);
+    case /^(Revoke|Update)/.test(call.operation):
+      return [...onGroup(name, action), ...onAdopted(name, action, {}, true)];
+    case call.operation === 'DeleteSecurityGroup':
+      return [...onGroup(name, action), ...onAdopted(name, action, {}, false)];
     case call.operation.startsWith('DescribeStack'): {
       const status = `cloudformation:${call.operation}`;
       return [
@@ -142,6 +225,19 @@ function questionsOf(call, shared) {
       throw new Error(`not known: ${call.operation}; say here what IAM is asked about it`);
   }
 }
+
+// What is asked whether or not a test's chain happened to need it: each is a call in the form of
+// the recorded ones.
+const ofRule = [ownerTag, 'sgchain:stack-id', 'sgchain:logical-id'];
+const ofGroup = [...lasting, 'sgchain:chain', adoptedTag];
+const always = [
+  { operation: 'CreateTags', tags: ofGroup, provider: 'own' },
+  { operation: 'CreateTags', tags: [...ofGroup, author], provider: 'own' },
+  { operation: 'CreateTags', on: 'own', tags: [adoptedTag] }, // settled
+  { operation: 'DeleteTags', on: 'own', tags: ofGroup },
+  { operation: 'DeleteTags', on: 'own', tags: ofRule },
+  { operation: 'DescribeSecurityGroupRules' },
+];
 
 // What Lambda itself does in the function's name.
 const runtime = ['logs:CreateLogStream', 'logs:PutLogEvents'].flatMap((action) => [
@@ -248,10 +344,10 @@ function* plants(policy) {
 const [callsFile, ...templates] = process.argv.slice(2);
 const calls = JSON.parse(readFileSync(callsFile, 'utf8'));
 let failed = false;
-for (const file of templates) {
-  const policy = roleOf(JSON.parse(readFileSync(file, 'utf8')));
+for (const file of templates) for (const adopts of [false, true]) {
+  const policy = roleOf(JSON.parse(readFileSync(file, 'utf8')), adopts);
   const shared = list(policy.Statement.find((one) => one.Sid === 'ReadStack').Resource).some((resource) => resource.endsWith(':stack/*'));
-  const questions = [...calls.flatMap((call) => questionsOf(call, shared)), ...runtime];
+  const questions = [...[...calls, ...always].flatMap((call) => questionsOf(call, shared, adopts)), ...runtime];
   const asked = new Set(questions.map((one) => one.action));
   const problems = await faults(policy, questions, asked, false);
   let planted = 0, caught = 0;
@@ -263,7 +359,7 @@ for (const file of templates) {
     }
   }
   const refused = questions.filter((one) => !one.allowed).length;
-  console.log(`${file}: a role for ${shared ? 'every stack' : 'its own stack'}; ${calls.length} calls, ${questions.length - refused} questions allowed, ${refused} refused; caught/planted: ${caught}/${planted}`);
+  console.log(`${file}: a role for ${shared ? 'every stack' : 'its own stack'}${adopts ? ' that may adopt' : ''}; ${calls.length} calls, ${questions.length - refused} questions allowed, ${refused} refused; caught/planted: ${caught}/${planted}`);
   for (const problem of problems) console.error(`  ${problem}`);
   failed ||= problems.length > 0 || planted === 0;
 }

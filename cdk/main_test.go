@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/elf"
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -128,12 +129,19 @@ func TestStackInVpcThatIsThere(t *testing.T) {
 	if types := typesOf(template); !maps.Equal(types, provider) {
 		t.Errorf("resources: got %v, want %v", types, provider)
 	}
-	if got, want := outputsOf(template), []string{"AlbSecurityGroupId", "FargateSecurityGroupId", "SecurityGroupIds", "Summary"}; !slices.Equal(got, want) {
+	if got, want := outputsOf(template), []string{"AlbSecurityGroupId", "FargateSecurityGroupId", "PlanPayload", "ProviderFunction", "SecurityGroupIds", "Summary"}; !slices.Equal(got, want) {
 		t.Errorf("outputs: got %v, want %v", got, want)
 	}
 	chain, _ := template["Resources"].(map[string]any)["Chain"].(map[string]any)
 	if properties, _ := chain["Properties"].(map[string]any); properties["VpcId"] != "vpc-0abc" {
 		t.Errorf("the chain's properties: got %v", properties)
+	}
+	outputs, _ := template["Outputs"].(map[string]any)
+	for name, want := range map[string]string{"PlanPayload": `\"action\":\"plan\"`, "ProviderFunction": `{"Ref":"Provider`} {
+		output, _ := outputs[name].(map[string]any)
+		if got, err := json.Marshal(output["Value"]); err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("output %s: got %s, error %v, want %s in it", name, got, err, want)
+		}
 	}
 	if strings.Contains(manifest, `"missing"`) {
 		t.Error("synth wants to look something up, which needs credentials")
@@ -153,7 +161,7 @@ func TestStackWithNewVpc(t *testing.T) {
 	if types := typesOf(template); !maps.Equal(types, want) {
 		t.Errorf("resources: got %v, want %v", types, want)
 	}
-	if got, want := outputsOf(template), []string{"AppSecurityGroupId", "DbSecurityGroupId", "SecurityGroupIds", "Summary", "WebSecurityGroupId"}; !slices.Equal(got, want) {
+	if got, want := outputsOf(template), []string{"AppSecurityGroupId", "DbSecurityGroupId", "PlanPayload", "ProviderFunction", "SecurityGroupIds", "Summary", "WebSecurityGroupId"}; !slices.Equal(got, want) {
 		t.Errorf("outputs: got %v, want %v", got, want)
 	}
 	if strings.Contains(manifest, `"missing"`) {

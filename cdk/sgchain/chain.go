@@ -37,6 +37,17 @@ type SecurityGroupChainProps struct {
 	// addresses, 1 to 1000, where the account's quota was raised.
 	// Default: 60, which is EC2's.
 	RuleQuota int
+	// UnmanagedRules is what becomes of rules on the chain's groups that the chain never
+	// made. Default: [UnmanagedRules_REVOKE].
+	UnmanagedRules UnmanagedRules
+	// AdoptExisting takes over groups that somebody else made, where they have a tier's
+	// GroupName and are in the same VPC; they are released, never deleted. Its provider
+	// needs AllowAdoption, which the implicit one gets by itself. Default: a name that is
+	// taken fails the deploy.
+	AdoptExisting bool
+	// DriftGuard has the chain looked at by a schedule: CloudFormation's own detection of drift
+	// does not see custom resources. Default: none.
+	DriftGuard *DriftGuardProps
 	// Tags are those of every group of the chain. Tags that the CDK adds to a scope do not reach
 	// a custom resource, and so not the groups.
 	Tags map[string]*string
@@ -44,6 +55,18 @@ type SecurityGroupChainProps struct {
 	// next deploy.
 	Revision string
 }
+
+// UnmanagedRules is what becomes of rules that a chain finds on its groups and did not
+// make.
+type UnmanagedRules string
+
+// The ways with such rules.
+const (
+	// UnmanagedRules_REVOKE takes them away with the next update.
+	UnmanagedRules_REVOKE UnmanagedRules = "revoke" //nolint:revive,staticcheck // the CDK's form of an enum
+	// UnmanagedRules_KEEP leaves them alone. They do not count as drift.
+	UnmanagedRules_KEEP UnmanagedRules = "keep" //nolint:revive,staticcheck // the same
+)
 
 // SecurityGroupChain is a chain in a stack. Its attributes are tokens: what depends
 // on one of them is made after the chain and removed before it.
@@ -75,11 +98,15 @@ type SecurityGroupChain interface {
 	// Warnings is what is allowed and probably not meant, and what was found and left
 	// alone; empty where there is nothing to say.
 	Warnings() *string
+	// PlanPayload is what to invoke the provider's function with to have it say what an
+	// update of the chain would do now, as JSON: for an output, which make plan reads.
+	PlanPayload() *string
 }
 
 type securityGroupChain struct {
 	constructs.Construct
 	resource awscdk.CustomResource
+	template map[string]any // its properties
 	spec     chain.Spec
 	groups   map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
 }
@@ -97,6 +124,7 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	if props.Vpc != nil && props.VpcId != nil {
 		facts.problem("VpcId", "stands beside Vpc; set one of them")
 	}
+	props.DriftGuard.check(facts)
 	spec, err := facts.check(properties)
 	if err != nil {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
@@ -105,22 +133,15 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	annotate(c, spec, facts)
 
 	stack := awscdk.Stack_Of(c)
-	server := props.Provider
-	switch {
-	case server == nil:
-		server = singleton(stack)
-	case !server.Shared() && *awscdk.Stack_Of(server).Node().Addr() != *stack.Node().Addr():
-		panic(fmt.Errorf("creating %s (%s): its provider is of another stack (%s) and serves only that; set Shared there, or leave Provider out here",
-			chain.ResourceType, *c.Node().Path(), *server.Node().Path()))
-	}
-	template, _ := plain(properties).(map[string]any)
+	server := c.server(stack, props)
+	c.template, _ = plain(properties).(map[string]any)
 	// The ID Default leaves the construct's own ID as the logical ID, which the names
 	// of generated groups carry.
 	c.resource = awscdk.NewCustomResource(c, jsii.String("Default"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String(chain.ResourceType),
 		ServiceToken:   server.ServiceToken(),
 		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(serviceTimeout)),
-		Properties:     &template,
+		Properties:     &c.template,
 	})
 	// All of the provider: the Delete event comes while role, log and the limits on
 	// retries are still there.
@@ -128,7 +149,40 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	// Constructs are validated when names are settled, and right before the templates
 	// are written.
 	c.Node().AddValidation(&planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]})
+	if props.DriftGuard != nil {
+		newDriftGuard(c, server, props.DriftGuard)
+	}
 	return c
+}
+
+// server is the provider of the chain, which can do what the chain asks for.
+func (c *securityGroupChain) server(stack awscdk.Stack, props *SecurityGroupChainProps) IProvider {
+	if props.Provider == nil {
+		own := singleton(stack)
+		if props.AdoptExisting {
+			own.allowAdoption()
+		}
+		if props.DriftGuard.repairs() {
+			own.allowRepair()
+		}
+		return own
+	}
+	refuse := func(problem string) {
+		panic(fmt.Errorf("creating %s (%s): its provider (%s) %s", chain.ResourceType, *c.Node().Path(), *props.Provider.Node().Path(), problem))
+	}
+	if !props.Provider.Shared() && *awscdk.Stack_Of(props.Provider).Node().Addr() != *stack.Node().Addr() {
+		refuse("is of another stack and serves only that; set Shared there, or leave Provider out here")
+	}
+	// What a provider of another app or template may do is not known here.
+	if given, isOurs := props.Provider.(*provider); isOurs {
+		if props.AdoptExisting && !given.adopts {
+			refuse("may not adopt groups, and AdoptExisting asks for that; set AllowAdoption there, or leave Provider out here")
+		}
+		if props.DriftGuard.repairs() && !given.repairs {
+			refuse("may not repair, and DriftGuard.Mode asks for that; set AllowRepair there, or leave Provider out here")
+		}
+	}
+	return props.Provider
 }
 
 // properties is what the template has, with each [Peer] still in its place.
@@ -144,6 +198,10 @@ func (p *SecurityGroupChainProps) properties() map[string]any {
 	}
 	if p.RuleQuota != 0 {
 		object["RuleQuota"] = strconv.Itoa(p.RuleQuota)
+	}
+	put(object, "UnmanagedRules", string(p.UnmanagedRules))
+	if p.AdoptExisting {
+		object["AdoptExisting"] = "true"
 	}
 	putTags(object, p.Tags)
 	if p.Tiers != nil {
@@ -184,6 +242,22 @@ func (c *securityGroupChain) VpcId() *string            { return c.attribute("Vp
 func (c *securityGroupChain) Summary() *string          { return c.attribute("Summary") }
 func (c *securityGroupChain) RuleCount() *string        { return c.attribute("RuleCount") }
 func (c *securityGroupChain) Warnings() *string         { return c.attribute("Warnings") }
+
+func (c *securityGroupChain) PlanPayload() *string {
+	return c.payload("plan")
+}
+
+// payload asks the function about the chain as the template has it. Tokens in it are
+// worked out by CloudFormation.
+func (c *securityGroupChain) payload(action string) *string {
+	resource, isResource := c.resource.Node().DefaultChild().(awscdk.CfnResource)
+	if !isResource {
+		panic(fmt.Errorf("asking about a chain (%s): it has no resource", *c.Node().Path()))
+	}
+	return awscdk.Stack_Of(c).ToJsonString(map[string]any{
+		"action": action, "StackId": awscdk.Aws_STACK_ID(), "LogicalResourceId": resource.LogicalId(), "ResourceProperties": c.template,
+	}, nil)
+}
 
 func (c *securityGroupChain) attribute(name string) *string {
 	return c.resource.GetAttString(jsii.String(name))

@@ -352,6 +352,9 @@ func TestRefusals(t *testing.T) {
 		"nothing in it": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
 			`Tiers[0].Sources[0]: GroupId: "" is not`, `Tiers[0].Sources[1]: GroupId: "" is not`, `Tiers[0].Sources[2]: PrefixList: "" is not`,
 		}},
+		"unknown words": {&SecurityGroupChainProps{
+			VpcId: jsii.String("vpc-0abc"), UnmanagedRules: "drop", DriftGuard: &DriftGuardProps{Mode: "watch"},
+		}, []string{`UnmanagedRules: "drop" is not known`, `DriftGuard.Mode: "watch" is not known; write check or repair`}},
 		"tokens": {alb(func(tier *Tier) { tier.Name, tier.GroupName = *token, *token }), []string{
 			"Tiers[0].GroupName: is known only when the stack is deployed", "Tiers[0].Name: is known only when the stack is deployed",
 		}},
@@ -392,7 +395,7 @@ func TestProviderOfAnotherStack(t *testing.T) {
 	props := anyVpc()
 	props.Provider = NewProvider(other, jsii.String("Provider"), nil)
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), props) })
-	if want := "its provider is of another stack (Other/Provider)"; !strings.Contains(err.Error(), want) {
+	if want := "its provider (Other/Provider) is of another stack"; !strings.Contains(err.Error(), want) {
 		t.Errorf("error: got %q, want one that says %q", err, want)
 	}
 }

@@ -27,6 +27,21 @@ type ProviderProps struct {
 	// provider too: its function may then read the status of every stack there, and
 	// change the groups that it made for any of them. Default: its own stack only.
 	Shared bool
+	// AllowAdoption lets the provider serve chains with AdoptExisting: its role may then
+	// give its tags to any security group of the account and Region that has none of any
+	// provider, and so make it its own. Such a group is released in the end, and IAM itself
+	// keeps the function from deleting it. Default: it owns only what it made.
+	AllowAdoption bool
+	// EnforceGuardrails holds every chain against the guardrails, whatever its own property
+	// Guardrails says: a shared provider serves templates of many authors, and each of
+	// them can say warn. Default: the chain's own property counts.
+	EnforceGuardrails bool
+	// AllowRepair lets the provider serve drift guards that repair. Whoever may invoke the
+	// function can then have the rules of a chain set at any time, to what the invocation
+	// says they should be, and not only while an operation of its stack is under way: guard
+	// lambda:InvokeFunction. Every Update and Delete waits 10 s before it first looks,
+	// because a repair may still be alive. Default: the function refuses to repair.
+	AllowRepair bool
 	// LogRetention is how long the function's log is kept. The log goes with the
 	// stack. Default: one month.
 	LogRetention awslogs.RetentionDays
@@ -56,14 +71,21 @@ type Provider interface {
 type provider struct {
 	constructs.Construct
 	shared   bool
+	adopts   bool
+	repairs  bool
 	function awslambda.Function
 	role     awsiam.Role
+	policy   awsiam.PolicyDocument
 	logGroup awslogs.LogGroup
 }
 
 // NewProvider makes a provider. It panics where the function can not be built, or its
 // zip is missing or is built for another architecture, with what to do.
 func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) Provider {
+	return newProvider(scope, id, props)
+}
+
+func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *provider {
 	if props == nil {
 		props = &ProviderProps{}
 	}
@@ -84,7 +106,7 @@ func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) P
 		Retention:     retention,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	p.role = newRole(p, p.logGroup, p.shared)
+	p.role = newRole(p)
 	explainWildcards(p.role, p.shared)
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:  jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
@@ -106,7 +128,32 @@ func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) P
 			"SGCHAIN_PROVIDER": awscdk.Aws_STACK_ID(),
 		},
 	})
+	if props.EnforceGuardrails {
+		p.function.AddEnvironment(jsii.String("SGCHAIN_GUARDRAILS"), jsii.String("enforce"), nil)
+	}
+	if props.AllowAdoption {
+		p.allowAdoption()
+	}
+	if props.AllowRepair {
+		p.allowRepair()
+	}
 	return p
+}
+
+// allowAdoption and allowRepair switch on what a chain of an implicit provider asks
+// for, until the template is written.
+func (p *provider) allowAdoption() {
+	if !p.adopts {
+		p.adopts = true
+		p.allow(true)
+	}
+}
+
+func (p *provider) allowRepair() {
+	if !p.repairs {
+		p.repairs = true
+		p.function.AddEnvironment(jsii.String("SGCHAIN_REPAIR"), jsii.String("allow"), nil)
+	}
 }
 
 // architectureContext is the context key for the architecture, as Go names it.
@@ -145,7 +192,7 @@ func explainWildcards(role awsiam.Role, shared bool) {
 	type wildcard struct{ resource, reason string }
 	tagged := "The ID is not known beforehand: a condition admits only what carries this provider's own tag."
 	wildcards := []wildcard{
-		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*", tagged},
+		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*", tagged + " Adoption, where it is on, takes only groups without one."},
 		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group-rule/*", tagged},
 		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:vpc/*", "The VPC's share in creating a group, for any VPC that a chain names: the group itself must carry this provider's tag."},
 		{"*", "EC2 knows no resource for the actions that read."},
@@ -199,12 +246,12 @@ func (p *importedProvider) Shared() bool          { return true }
 const singletonID = "SecurityGroupChainProvider"
 
 // singleton finds the provider that an earlier chain made in the stack, or makes it.
-func singleton(stack awscdk.Stack) IProvider {
+func singleton(stack awscdk.Stack) *provider {
 	found := stack.Node().TryFindChild(jsii.String(singletonID))
 	if found == nil {
-		return NewProvider(stack, jsii.String(singletonID), nil)
+		return newProvider(stack, jsii.String(singletonID), nil)
 	}
-	shared, isProvider := found.(Provider)
+	shared, isProvider := found.(*provider)
 	if !isProvider {
 		panic(fmt.Errorf("finding the provider of a stack (%s): there is another construct of that ID; give the chain a provider", *found.Node().Path()))
 	}

@@ -78,34 +78,60 @@ func TestProviderProps(t *testing.T) {
 	}, []any{[]string{"x86_64"}, 365})
 }
 
-// TestRole holds the whole policy against a file, so that no change of it goes
-// unseen.
+// TestRole holds the whole policy against files, so that no change of it goes unseen:
+// with adoption it has two statements more.
 func TestRole(t *testing.T) {
-	golden, err := os.ReadFile(filepath.Join("testdata", "role.json"))
-	if err != nil {
-		t.Fatal(err)
+	var want, adoption object
+	for name, into := range map[string]*object{"role.json": &want, "adoption.json": &adoption} {
+		golden, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(golden, into); err != nil {
+			t.Fatal(err)
+		}
 	}
-	var want any
-	if err := json.Unmarshal(golden, &want); err != nil {
-		t.Fatal(err)
+	for _, props := range []*ProviderProps{nil, {AllowAdoption: true}} {
+		if props != nil {
+			want["Statement"] = append(dig[[]any](want, "Statement"), dig[[]any](adoption, "Statement")...)
+		}
+		stack := newStack(t)
+		NewProvider(stack, jsii.String("Provider"), props)
+		resources := synth(stack)
+		logID, _ := only(t, resources, "AWS::Logs::LogGroup")
+		_, role := only(t, resources, "AWS::IAM::Role")
+		policies := dig[[]any](role, "Properties", "Policies")
+		if len(policies) != 1 {
+			t.Fatalf("inline policies: got %d, want 1", len(policies))
+		}
+		policy := dig[object](policies[0], "PolicyDocument")
+		if got, want := strings.ReplaceAll(text(t, policy), logID, "LOG GROUP"), text(t, want); got != want {
+			t.Errorf("policy: got\n%s\nwant\n%s", got, want)
+		}
+		checkWrites(t, policy)
+		// What IAM takes in one role, inline, without white space.
+		if compact, err := json.Marshal(policy); err != nil || len(compact) > 10_240 {
+			t.Errorf("policy: %d characters, error %v; IAM takes 10,240", len(compact), err)
+		}
 	}
-	stack := newStack(t)
-	NewProvider(stack, jsii.String("Provider"), nil)
-	resources := synth(stack)
-	logID, _ := only(t, resources, "AWS::Logs::LogGroup")
-	_, role := only(t, resources, "AWS::IAM::Role")
-	policies := dig[[]any](role, "Properties", "Policies")
-	if len(policies) != 1 {
-		t.Fatalf("inline policies: got %d, want 1", len(policies))
-	}
-	policy := dig[object](policies[0], "PolicyDocument")
-	if got, want := strings.ReplaceAll(text(t, policy), logID, "LOG GROUP"), text(t, want); got != want {
-		t.Errorf("policy: got\n%s\nwant\n%s", got, want)
-	}
-	checkWrites(t, policy)
-	// What IAM takes in one role, inline, without white space.
-	if compact, err := json.Marshal(policy); err != nil || len(compact) > 10_240 {
-		t.Errorf("policy: %d characters, error %v; IAM takes 10,240", len(compact), err)
+}
+
+// TestSwitches: what a provider may do beyond the default is asked for in so many words.
+func TestSwitches(t *testing.T) {
+	for name, c := range map[string]struct {
+		props ProviderProps
+		want  object
+	}{
+		"none":      {ProviderProps{}, object{}},
+		"adoption":  {ProviderProps{AllowAdoption: true}, object{}}, // the right alone
+		"guardrail": {ProviderProps{EnforceGuardrails: true}, object{"SGCHAIN_GUARDRAILS": "enforce"}},
+		"repair":    {ProviderProps{AllowRepair: true}, object{"SGCHAIN_REPAIR": "allow"}},
+	} {
+		stack := newStack(t)
+		NewProvider(stack, jsii.String("Provider"), &c.props)
+		_, function := only(t, synth(stack), "AWS::Lambda::Function")
+		c.want["SGCHAIN_PROVIDER"] = object{"Ref": "AWS::StackId"}
+		equal(t, name, dig[any](function, "Properties", "Environment", "Variables"), c.want)
 	}
 }
 

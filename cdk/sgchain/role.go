@@ -6,8 +6,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -26,8 +24,10 @@ const (
 
 	// ownerTag is on every group and rule of the provider, with the ID of its stack.
 	ownerTag = "sgchain:provider"
-	// chainTag is the only ownership tag that is ever rewritten.
+	// chainTag says which chain a group belongs to; it is rewritten when that changes.
 	chainTag = "sgchain:chain"
+	// adoptedTag is on a group that somebody else made and the chain took over.
+	adoptedTag = "sgchain:adopted"
 )
 
 // lasting is the ownership tags that stay as they were when the group was made.
@@ -40,10 +40,16 @@ type statement struct {
 	actions   []string
 	resources []string
 	when      map[string]map[string][]string // operator, key, values
+	// adoption says that only a provider that may adopt has it.
+	adoption bool
 }
 
-// requested admits what is created with the owner's tag.
-var requested = map[string][]string{"aws:RequestTag/" + ownerTag: {thisID}}
+var (
+	// requested admits what is created with the owner's tag.
+	requested = map[string][]string{"aws:RequestTag/" + ownerTag: {thisID}}
+	// owned admits what carries it already.
+	owned = map[string][]string{"aws:ResourceTag/" + ownerTag: {thisID}}
+)
 
 // statements pin every write to what carries this provider's tag. The only one
 // without a condition is the VPC's share in making a group: a VPC has none of our
@@ -83,7 +89,7 @@ var statements = []statement{
 		sid:     "RetagOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
-			"StringEquals":                 {"aws:ResourceTag/" + ownerTag: {thisID}},
+			"StringEquals":                 owned,
 			"ForAllValues:StringNotEquals": {"aws:TagKeys": lasting},
 			"Null":                         {"aws:TagKeys": {"false"}},
 		},
@@ -93,8 +99,8 @@ var statements = []statement{
 		sid:     "UntagOwnGroup",
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
-			"StringEquals":                 {"aws:ResourceTag/" + ownerTag: {thisID}},
-			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chainTag}, lasting...)},
+			"StringEquals":                 owned,
+			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chainTag, adoptedTag}, lasting...)},
 			"Null":                         {"aws:TagKeys": {"false"}},
 		},
 	},
@@ -104,10 +110,62 @@ var statements = []statement{
 			"ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress",
 			"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress",
 			"ec2:UpdateSecurityGroupRuleDescriptionsIngress", "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
-			"ec2:DeleteSecurityGroup",
 		},
 		resources: []string{anyGroup},
-		when:      map[string]map[string][]string{"StringEquals": {"aws:ResourceTag/" + ownerTag: {thisID}}},
+		when:      map[string]map[string][]string{"StringEquals": owned},
+	},
+	{
+		// What was adopted was there before the chain and stays after it. The mark goes
+		// only with the owner's tag (ReleaseAdopted), so it can not be taken off first.
+		sid:     "DeleteOwnGroup",
+		actions: []string{"ec2:DeleteSecurityGroup"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{
+			"StringEquals": owned,
+			"Null":         {"aws:ResourceTag/" + adoptedTag: {"true"}},
+		},
+	},
+	{
+		// A group that nobody owns. The mark comes in the same call, so that none is
+		// adopted that could be deleted.
+		sid:     "AdoptGroup",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{
+			"StringEquals": requested,
+			"Null":         {"aws:ResourceTag/" + ownerTag: {"true"}, "aws:RequestTag/" + adoptedTag: {"false"}},
+		},
+		adoption: true,
+	},
+	{
+		// A group of this provider whose stack is gone, which the function looks up.
+		sid:     "AdoptOwnGroup",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{
+			"StringEquals": {"aws:ResourceTag/" + ownerTag: {thisID}, "aws:RequestTag/" + ownerTag: {thisID}},
+			"Null":         {"aws:RequestTag/" + adoptedTag: {"false"}},
+		},
+		adoption: true,
+	},
+	{
+		// Always there: what was adopted is released also where the right to adopt has
+		// been taken away since. The owner's tag has to be among the keys: a group that
+		// lost its mark alone could be deleted.
+		sid:     "ReleaseAdopted",
+		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{
+			"StringEquals":             owned,
+			"Null":                     {"aws:ResourceTag/" + adoptedTag: {"false"}},
+			"ForAnyValue:StringEquals": {"aws:TagKeys": {ownerTag}},
+		},
+	},
+	{
+		// The rules that the chain made on an adopted group stay with it. IAM sees only
+		// the rule, not whose its group is.
+		sid:     "ReleaseOwnRule",
+		actions: []string{"ec2:DeleteTags"}, resources: []string{anyRule},
+		when: map[string]map[string][]string{
+			"StringEquals":             owned,
+			"ForAnyValue:StringEquals": {"aws:TagKeys": {ownerTag}},
+		},
 	},
 	{
 		// EC2 asks for the rule as well where rules are made with tags.
@@ -120,7 +178,7 @@ var statements = []statement{
 		// EC2 knows no resource for these.
 		sid: "ReadGroups",
 		actions: []string{
-			"ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeManagedPrefixLists",
+			"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeManagedPrefixLists",
 		}, resources: []string{anything},
 	},
 	{
@@ -133,7 +191,7 @@ var statements = []statement{
 	},
 }
 
-// Actions lists what the provider's role allows, sorted, as in
+// Actions lists what a provider's role allows, adoption included, sorted, as in
 // "ec2:CreateSecurityGroup".
 func Actions() []string {
 	var actions []string
@@ -146,24 +204,32 @@ func Actions() []string {
 
 // newRole gives the role its policy inline: a policy beside it could be deleted
 // before the Delete event has been served.
-func newRole(scope constructs.Construct, logGroup awslogs.LogGroup, shared bool) awsiam.Role {
-	stacks := thisID
-	if shared {
-		stacks = everyStack
-	}
-	known := map[string]*string{ownLogGroup: logGroup.LogGroupArn(), ownStacks: substitute(stacks)}
-	document := awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
+func newRole(p *provider) awsiam.Role {
+	p.policy = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 		// One statement for each reason stays readable.
 		Minimize: jsii.Bool(false),
 	})
-	for _, statement := range statements {
-		document.AddStatements(statement.policy(known))
-	}
-	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+	p.allow(false)
+	return awsiam.NewRole(p, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description:    jsii.String("Lets the function of Custom::SecurityGroupChain change the security groups that it made"),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{"SecurityGroupChain": document},
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"SecurityGroupChain": p.policy},
 	})
+}
+
+// allow adds statements to the role's policy: those that every provider has, or those
+// of adoption.
+func (p *provider) allow(adoption bool) {
+	stacks := thisID
+	if p.shared {
+		stacks = everyStack
+	}
+	known := map[string]*string{ownLogGroup: p.logGroup.LogGroupArn(), ownStacks: substitute(stacks)}
+	for _, statement := range statements {
+		if statement.adoption == adoption {
+			p.policy.AddStatements(statement.policy(known))
+		}
+	}
 }
 
 // policy takes the resources that differ from provider to provider by their names.

@@ -66,7 +66,7 @@ func TestTiersFromJSONRefuses(t *testing.T) {
 		"an empty list":  {`[]`, []string{"Tiers: is an empty list"}},
 		"no tier":        {`[5]`, []string{"Tiers[0]: "}},
 		"every mistake":  {`[{"Name": "Alb", "Ports": [70000], "Porst": 1}, {"Name": "Alb"}]`, []string{"Tiers[0].Ports[0]: ", "Tiers[0].Porst: ", "Tiers[1].Name: "}},
-		"not supported":  {`[{"Name": "Alb", "AllowPublic": true}]`, []string{`Tiers[0].AllowPublic: "true" is not supported`}},
+		"no flag":        {`[{"Name": "Alb", "AllowPublic": "maybe"}]`, []string{`Tiers[0].AllowPublic: "maybe" is not known`}},
 		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: is known only when the stack is deployed"}},
 		"unknown source": {`[{"Name": "Alb", "Ports": [80], "Sources": ["Albb"]}]`, []string{`Tiers[0].Sources[0]: unknown peer "Albb"`}},
 	}

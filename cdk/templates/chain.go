@@ -19,6 +19,11 @@ const (
 	alsoIPv6 = "AlsoIPv6"
 )
 
+// adoptDescription holds for both templates: in the all-in-one the provider's right hangs
+// on the same parameter.
+const adoptDescription = "true: groups of the VPC that have a tier's group name are taken over, with their ID, and released in the end, never deleted. The function then may tag groups that it did not make; " +
+	"a shared provider needs AllowAdoption."
+
 // groupName is what EC2 takes as a group's name, and the empty text.
 const groupName = `^(?![sS][gG]-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}$`
 
@@ -29,9 +34,11 @@ func allInOne(provider object) template {
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, with its provider " + release.Mark(),
 		groups:      append(chainGroups(), functionGroup()),
-		conditions:  chainConditions(),
-		resources:   merge(provider, object{chainID: own}),
-		outputs:     chainOutputs(),
+		conditions: merge(chainConditions(), object{
+			adopts: equals(ref("AdoptExisting"), "true"), repairs: equals(ref(modeOfGuard), "repair"),
+		}),
+		resources: merge(provider, object{chainID: own}, driftGuard(getAtt(functionID, "Arn"))),
+		outputs:   chainOutputs(ref(functionID)),
 	}
 }
 
@@ -45,8 +52,8 @@ func nestedChain() template {
 		description: "A chain of security groups, each open to exactly the tier before it, served by a shared provider " + release.Mark(),
 		groups:      append([]group{{"Provider", []parameter{token}}}, chainGroups()...),
 		conditions:  chainConditions(),
-		resources:   object{chainID: chainResource(ref("ServiceToken"))},
-		outputs:     chainOutputs(),
+		resources:   merge(object{chainID: chainResource(ref("ServiceToken"))}, driftGuard(ref("ServiceToken"))),
+		outputs:     chainOutputs(ref("ServiceToken")),
 	}
 }
 
@@ -54,24 +61,33 @@ func nestedChain() template {
 func chainResource(serviceToken any) object {
 	return object{
 		"Type": chain.ResourceType,
-		"Properties": object{
+		"Properties": merge(chainProperties(), object{
 			"ServiceToken":   serviceToken,
 			"ServiceTimeout": serviceTimeout,
-			"VpcId":          ref("VpcId"),
-			"IpFamilies":     ifElse(alsoIPv6, list{"ipv4", "ipv6"}, list{"ipv4"}),
-			"RuleQuota":      ref("RuleQuota"),
 			"Revision":       ref("Revision"),
-			"Tiers": ifElse(ownTiers, ref("Tiers"), list{
-				object{
-					"Name": "Alb", "GroupName": ref("AlbGroupName"), "Description": "Security group for Application Load Balancer",
-					"Ports": ref("AlbPorts"), "Sources": ref("AlbSources"), "Egress": ref("AlbEgress"),
-				},
-				object{
-					"Name": "Fargate", "GroupName": ref("FargateGroupName"), "Description": "Security group for Fargate containers",
-					"Ports": list{ref("ContainerPort")},
-				},
-			}),
-		},
+		}),
+	}
+}
+
+// chainProperties are those that say what the chain is.
+func chainProperties() object {
+	return object{
+		"VpcId":          ref("VpcId"),
+		"IpFamilies":     ifElse(alsoIPv6, list{"ipv4", "ipv6"}, list{"ipv4"}),
+		"RuleQuota":      ref("RuleQuota"),
+		"Guardrails":     ref("Guardrails"),
+		"UnmanagedRules": ref("UnmanagedRules"),
+		"AdoptExisting":  ref("AdoptExisting"),
+		"Tiers": ifElse(ownTiers, ref("Tiers"), list{
+			object{
+				"Name": "Alb", "GroupName": ref("AlbGroupName"), "Description": "Security group for Application Load Balancer",
+				"Ports": ref("AlbPorts"), "Sources": ref("AlbSources"), "Egress": ref("AlbEgress"),
+			},
+			object{
+				"Name": "Fargate", "GroupName": ref("FargateGroupName"), "Description": "Security group for Fargate containers",
+				"Ports": list{ref("ContainerPort")},
+			},
+		}),
 	}
 }
 
@@ -80,16 +96,20 @@ func chainConditions() object {
 		noTiers:  equals(ref("Tiers"), ""),
 		ownTiers: not(object{"Condition": noTiers}),
 		alsoIPv6: equals(ref("IPv6"), "true"),
+		guarded:  not(equals(ref(modeOfGuard), "off")),
+		notified: not(equals(ref("DriftTopicArn"), "")),
 	}
 }
 
-func chainOutputs() object {
+func chainOutputs(function any) object {
 	return object{
 		"AlbSecurityGroupId":     where(noTiers, output("The security group of the load balancer", getAtt(chainID, "AlbSecurityGroupId"))),
 		"FargateSecurityGroupId": where(noTiers, output("The security group of the containers", getAtt(chainID, "FargateSecurityGroupId"))),
 		"SecurityGroupIds":       output("All security groups, in the order of the chain, joined by commas", getAtt(chainID, "SecurityGroupIds")),
 		"Summary":                output("The chain in one line", getAtt(chainID, "Summary")),
 		"Warnings":               output("What is allowed and probably not meant; empty if nothing", getAtt(chainID, "Warnings")),
+		"PlanPayload":            output("What to invoke the function with to see what an update would change now (make plan)", payload("plan")),
+		"ProviderFunction":       output("The function that serves the chain", function),
 	}
 }
 
@@ -140,20 +160,37 @@ func chainGroups() []group {
 				"Description":           `Empty: load balancer and containers as above. Otherwise the list of tiers in JSON, outermost first, at most 4,096 bytes: [{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`,
 			}},
 		}},
-		{"Options", []parameter{
-			{"IPv6", "IPv6", object{
-				"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
-				"Description": "true: internet, vpc and the way out mean IPv6 as well as IPv4.",
-			}},
-			{"RuleQuota", "Rules in a group", object{
-				"Type": "Number", "Default": 60, "MinValue": 1, "MaxValue": 1000,
-				"ConstraintDescription": "must be a number from 1 to 1000",
-				"Description":           "The account's quota of rules in a group, for each direction and family of addresses.",
-			}},
-			{"Revision", "Revision", object{
-				"Type": "String", "Default": "",
-				"Description": "Any text. Change it to have the security groups verified and repaired by an update.",
-			}},
-		}},
+		optionsGroup(),
+		driftGroup(),
 	}
+}
+
+func optionsGroup() group {
+	return group{"Options", []parameter{
+		{"IPv6", "IPv6", object{
+			"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
+			"Description": "true: internet, vpc and the way out mean IPv6 as well as IPv4.",
+		}},
+		{"RuleQuota", "Rules in a group", object{
+			"Type": "Number", "Default": 60, "MinValue": 1, "MaxValue": 1000,
+			"ConstraintDescription": "must be a number from 1 to 1000",
+			"Description":           "The account's quota of rules in a group, for each direction and family of addresses.",
+		}},
+		{"Guardrails", "Guardrails", object{
+			"Type": "String", "Default": "enforce", "AllowedValues": list{"enforce", "warn"},
+			"Description": "enforce: a chain that opens an inner tier, all ports, or a port of administration or of a database to the world is refused. warn: it is made, with a warning.",
+		}},
+		{"UnmanagedRules", "Rules that others made", object{
+			"Type": "String", "Default": "revoke", "AllowedValues": list{"revoke", "keep"},
+			"Description": "What becomes of rules on the groups that the chain never made. revoke: an update takes them away. keep: they are left alone.",
+		}},
+		{"AdoptExisting", "Take over groups that are there", object{
+			"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
+			"Description": adoptDescription,
+		}},
+		{"Revision", "Revision", object{
+			"Type": "String", "Default": "",
+			"Description": "Any text. Change it to have the security groups verified and repaired by an update.",
+		}},
+	}}
 }

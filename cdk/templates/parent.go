@@ -26,6 +26,8 @@ func parent() template {
 			"AlbSecurityGroupId":     output("The security group of the load balancer", childOutput("AlbSecurityGroupId")),
 			"FargateSecurityGroupId": output("The security group of the containers", childOutput("FargateSecurityGroupId")),
 			"Summary":                output("The chain in one line", childOutput("Summary")),
+			"PlanPayload":            output("What to invoke the function with to see what an update would change now (make plan)", childOutput("PlanPayload")),
+			"ProviderFunction":       output("The function that serves the chain", childOutput("ProviderFunction")),
 		},
 	}
 }

@@ -46,7 +46,7 @@ func providerResources(shared bool) (resources object, err error) {
 	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
 		Architecture: awslambda.Architecture_Custom(awscdk.Fn_Ref(jsii.String("Architecture")), nil),
 		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key(release.Version, release.Zip("${Architecture}"))), nil), nil),
-		Shared:       shared,
+		Shared:       shared, AllowAdoption: true,
 	})
 	function := provider.Function().Node()
 	for id, node := range map[string]constructs.Node{
@@ -71,7 +71,39 @@ func providerResources(shared bool) (resources object, err error) {
 	if !isObject {
 		return nil, errors.New("synthesizing the provider: it made no resources")
 	}
-	return resources, nil
+	return resources, optional(resources, shared)
+}
+
+// The conditions of a provider's options.
+const (
+	adopts   = "Adopts"
+	enforces = "Enforces"
+	repairs  = "Repairs"
+)
+
+// optional hangs what the function may do by request on conditions. Each template says
+// itself when these hold.
+func optional(resources object, shared bool) error {
+	hung := 0
+	policies, _ := resources["ProviderRole"].(object)["Properties"].(object)["Policies"].(list)
+	for _, policy := range policies {
+		statements, _ := policy.(object)["PolicyDocument"].(object)["Statement"].(list)
+		for i, statement := range statements {
+			if sid, _ := statement.(object)["Sid"].(string); sid == "AdoptGroup" || sid == "AdoptOwnGroup" {
+				statements[i] = ifElse(adopts, statement, noValue())
+				hung++
+			}
+		}
+	}
+	environment, isObject := resources[functionID].(object)["Properties"].(object)["Environment"].(object)["Variables"].(object)
+	if hung != 2 || !isObject {
+		return fmt.Errorf("making adoption optional: the provider has %d statements for it, want 2, and an environment: %t", hung, isObject)
+	}
+	environment["SGCHAIN_REPAIR"] = ifElse(repairs, "allow", noValue())
+	if shared { // a provider of one chain leaves it to that
+		environment["SGCHAIN_GUARDRAILS"] = ifElse(enforces, "enforce", noValue())
+	}
+	return nil
 }
 
 func sharedProvider(resources object) template {
@@ -83,10 +115,20 @@ func sharedProvider(resources object) template {
 				"ConstraintDescription": "must be letters, digits, colons and hyphens, at most 255, or empty for no export",
 				"Description":           "Other templates import the ServiceToken by this name (Fn::ImportValue). Unique in the account and Region. Empty: no export.",
 			}}}},
+			{"What chains may ask of it", []parameter{
+				yesOrNo("AllowAdoption", "Adoption", "true: chains with AdoptExisting are served, and the role may make any security group that no provider has tagged its own."),
+				yesOrNo("EnforceGuardrails", "Guardrails", "true: every chain is held against the guardrails, also one that says Guardrails: warn."),
+				yesOrNo("AllowRepair", "Repair", "true: drift guards may repair. Whoever may invoke the function can then have the rules of a chain set at any time, and every update and delete waits 10 s more."),
+			}},
 			functionGroup(),
 		},
-		conditions: object{"Exported": not(equals(ref("ExportName"), ""))},
-		resources:  resources,
+		conditions: object{
+			"Exported": not(equals(ref("ExportName"), "")),
+			adopts:     equals(ref("AllowAdoption"), "true"),
+			enforces:   equals(ref("EnforceGuardrails"), "true"),
+			repairs:    equals(ref("AllowRepair"), "true"),
+		},
+		resources: resources,
 		outputs: object{
 			"ServiceToken": output("The ServiceToken of every Custom::SecurityGroupChain that this provider serves", getAtt(functionID, "Arn")),
 			"Exported": where("Exported", object{
@@ -94,6 +136,13 @@ func sharedProvider(resources object) template {
 			}),
 		},
 	}
+}
+
+// yesOrNo is a parameter that is off by default.
+func yesOrNo(name, label, description string) parameter {
+	return parameter{name, label, object{
+		"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"}, "Description": description,
+	}}
 }
 
 // functionGroup is the parameters that providerResources refers to. The version is none of them:

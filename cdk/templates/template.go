@@ -66,6 +66,12 @@ func ifElse(condition string, then, otherwise any) object {
 	return object{"Fn::If": list{condition, then, otherwise}}
 }
 
+func noValue() object { return ref("AWS::NoValue") }
+
+func join(delimiter string, values any) object {
+	return object{"Fn::Join": list{delimiter, values}}
+}
+
 func equals(a, b any) object { return object{"Fn::Equals": list{a, b}} }
 
 func not(condition object) object { return object{"Fn::Not": list{condition}} }
@@ -74,8 +80,8 @@ func output(description string, value any) object {
 	return object{"Description": description, "Value": value}
 }
 
-// where makes an output one that is there only under a condition.
-func where(condition string, output object) object {
-	output["Condition"] = condition
-	return output
+// where makes an output or resource one that is there only under a condition.
+func where(condition string, one object) object {
+	one["Condition"] = condition
+	return one
 }

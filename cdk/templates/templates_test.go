@@ -185,6 +185,8 @@ func TestPatterns(t *testing.T) {
 		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
 		"CodeBucket":       {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},
 		"FargateGroupName": {[]string{"Fargate-SG"}, []string{"sg-x"}},
+		"DriftSchedule":    {[]string{"rate(1 hour)", "rate(15 minutes)", "cron(0 6 ? * MON-FRI *)", "cron(0/15 * L * ? 2030)"}, []string{"", "1 hour", "rate(0 hours)", "rate(1 week)", "cron(\"*\")"}},
+		"DriftTopicArn":    {[]string{"", "arn:aws-cn:sns:cn-north-1:123456789012:ops.fifo"}, []string{"ops", "arn:aws:sqs:eu-central-1:123456789012:ops"}},
 	} {
 		pattern := dig[string](template, "Parameters", parameter, "AllowedPattern")
 		for _, value := range values.good {
@@ -208,6 +210,9 @@ type launch struct {
 }
 
 func (l launch) parameter(name string) any {
+	if strings.HasPrefix(name, "AWS::") || dig[object](l.template, "Resources", name) != nil {
+		return "<" + name + ">"
+	}
 	definition := dig[object](l.template, "Parameters", name)
 	if definition == nil {
 		l.t.Fatalf("no parameter %s", name)
@@ -254,6 +259,13 @@ func (l launch) value(value any) any {
 			}
 			return l.value(choice[2])
 		}
+		if joined, isJoin := value["Fn::Join"].(list); isJoin {
+			var texts []string
+			for _, part := range dig[list](l.value(joined[1])) {
+				texts = append(texts, dig[string](part))
+			}
+			return strings.Join(texts, dig[string](joined[0]))
+		}
 		if value["Fn::GetAtt"] != nil {
 			return "arn"
 		}
@@ -290,6 +302,23 @@ func (l launch) spec() chain.Spec {
 	return parse(l.t, properties)
 }
 
+// asks reads a payload that the template puts together: it has to be JSON, ask for
+// the action, and be about this stack's chain.
+func (l launch) asks(what string, payload any, action string) chain.Spec {
+	l.t.Helper()
+	var decoded object
+	text := dig[string](l.value(payload))
+	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
+		l.t.Fatalf("%s: %v: %s", what, err, text)
+	}
+	properties := dig[object](decoded, "ResourceProperties")
+	delete(decoded, "ResourceProperties")
+	if want := (object{"action": action, "StackId": "<AWS::StackId>", "LogicalResourceId": chainID}); !reflect.DeepEqual(decoded, want) {
+		l.t.Errorf("%s: got %v, want %v", what, decoded, want)
+	}
+	return parse(l.t, properties)
+}
+
 func parse(t *testing.T, properties object) chain.Spec {
 	t.Helper()
 	spec, err := chain.Parse(properties, chain.DefaultAnswerBytes)
@@ -315,9 +344,10 @@ func TestFormsMeanChains(t *testing.T) {
 		"every field": {
 			map[string]string{
 				"AlbPorts": "443, 8000-8010", "AlbSources": "203.0.113.0/24, pl-0abc", "AlbEgress": "chain", "AlbGroupName": "", "ContainerPort": "8080",
-				"FargateGroupName": "Web", "IPv6": "true", "RuleQuota": "100", "Revision": "2",
+				"FargateGroupName": "Web", "IPv6": "true", "RuleQuota": "100", "Revision": `say "2"`,
+				"Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true",
 			},
-			object{"IpFamilies": list{"ipv4", "ipv6"}, "RuleQuota": "100", "Tiers": list{
+			object{"IpFamilies": list{"ipv4", "ipv6"}, "RuleQuota": "100", "Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true", "Tiers": list{
 				merge(alb, object{"GroupName": "", "Ports": list{"443", "8000-8010"}, "Sources": list{"203.0.113.0/24", "pl-0abc"}, "Egress": "chain"}),
 				merge(fargate, object{"GroupName": "Web", "Ports": list{"8080"}}),
 			}},
@@ -328,28 +358,38 @@ func TestFormsMeanChains(t *testing.T) {
 			template, _ := read(t, name)
 			given := map[string]string{"VpcId": "vpc-0abc", "ServiceToken": "arn"}
 			maps.Copy(given, c.given)
-			got, want := launch{t, template, given}.spec(), parse(t, merge(c.want, object{"VpcId": "vpc-0abc"}))
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s, %s: got %+v, want %+v", name, what, got, want)
+			given["DriftGuard"] = "repair"
+			l, want := launch{t, template, given}, parse(t, merge(c.want, object{"VpcId": "vpc-0abc"}))
+			targets := dig[list](template, "Resources", ruleID, "Properties", "Targets")
+			for of, got := range map[string]chain.Spec{
+				"resource":    l.spec(),
+				"PlanPayload": l.asks(name+", "+what, dig[any](template, "Outputs", "PlanPayload", "Value"), "plan"),
+				"drift guard": l.asks(name+", "+what, dig[any](targets[0], "Input"), "repair"),
+			} {
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s, %s, %s: got %+v, want %+v", name, what, of, got, want)
+				}
 			}
 		}
 	}
 }
 
-// TestResourcesAreConstant: a chain is one resource, however many tiers it has.
+// TestResourcesAreConstant: a chain is one resource, however many tiers it has; the
+// drift guard's are there only where one is asked for.
 func TestResourcesAreConstant(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][]string{
-		release.AllInOne: {chainID, "Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
+		release.AllInOne: {chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm", "Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
 		release.Provider: {"Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
-		release.Chain:    {chainID},
+		release.Chain:    {chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm"},
 	} {
 		template, _ := read(t, name)
 		var ids []string
 		for id, resource := range dig[object](template, "Resources") {
 			ids = append(ids, id)
-			if dig[any](resource, "Condition") != nil {
-				t.Errorf("%s: resource %s is there only sometimes", name, id)
+			condition, ofGuard := dig[string](resource, "Condition"), id != chainID && !strings.HasPrefix(id, "Provider")
+			if (condition == guarded) != ofGuard || (condition != "") != ofGuard {
+				t.Errorf("%s: resource %s is there if %q", name, id, condition)
 			}
 		}
 		slices.Sort(ids)
@@ -385,6 +425,9 @@ func TestOutputs(t *testing.T) {
 					continue
 				}
 				attribute := dig[list](output, "Value", "Fn::GetAtt")
+				if id == "PlanPayload" || id == "ProviderFunction" {
+					continue // TestFormsMeanChains, TestDriftGuard
+				}
 				if _, isThere := attributes[dig[string](attribute[1])]; !isThere || attribute[0] != chainID {
 					t.Errorf("%s: output %s is %v, which the chain with Tiers %q does not have", name, id, attribute, tiers)
 				}
@@ -446,6 +489,91 @@ func TestCustomResourceWaitsForItsProvider(t *testing.T) {
 			if !strings.Contains(needs(of), `"`+id+`"`) {
 				t.Errorf("%s does not depend on %s", of, id)
 			}
+		}
+	}
+}
+
+// TestDriftGuard: a template asks the function that serves its chain, and lets in nobody but
+// its own schedule. All of it goes before the chain does.
+func TestDriftGuard(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{release.AllInOne, release.Chain} {
+		template, _ := read(t, name)
+		resources := dig[object](template, "Resources")
+		token := dig[any](resources, chainID, "Properties", "ServiceToken")
+		rule := dig[object](resources, ruleID)
+		target := dig[object](dig[list](rule, "Properties", "Targets")[0])
+		permission := dig[object](resources, permissionID, "Properties")
+		for what, pair := range map[string][2]any{
+			"target":     {target["Arn"], token},
+			"depends on": {rule["DependsOn"], list{chainID}},
+			"permission": {permission, object{
+				"Action": "lambda:InvokeFunction", "FunctionName": token, "Principal": "events.amazonaws.com", "SourceArn": object{"Fn::GetAtt": list{ruleID, "Arn"}},
+			}},
+			"late input": {target["RetryPolicy"], object{"MaximumEventAgeInSeconds": 60.0, "MaximumRetryAttempts": 1.0}},
+			"output":     {dig[any](template, "Outputs", "ProviderFunction", "Value"), map[string]any{release.AllInOne: ref(functionID), release.Chain: token}[name]},
+		} {
+			if !reflect.DeepEqual(pair[0], pair[1]) {
+				t.Errorf("%s, %s: got %v, want %v", name, what, pair[0], pair[1])
+			}
+		}
+		for mode, there := range map[string]bool{"off": false, "check": true, "repair": true} {
+			l := launch{t, template, map[string]string{"DriftGuard": mode, "DriftSchedule": "rate(1 day)"}}
+			if got := l.holds(object{"Condition": guarded}); got != there {
+				t.Errorf("%s, %s: a drift guard: %t", name, mode, got)
+			}
+			if got := l.value(dig[any](rule, "Properties", "ScheduleExpression")); got != "rate(1 day)" {
+				t.Errorf("%s: schedule %v", name, got)
+			}
+		}
+		for topic, want := range map[string]any{"": "<AWS::NoValue>", "arn:topic": list{"arn:topic"}} {
+			l := launch{t, template, map[string]string{"DriftTopicArn": topic}}
+			for id, metric := range map[string]string{"DriftAlarm": "Drift", "FailuresAlarm": "Failures"} {
+				properties := dig[object](l.value(dig[any](resources, id, "Properties")))
+				dimensions := list{object{"Name": "Stack", "Value": "<AWS::StackName>"}, object{"Name": "Chain", "Value": chainID}}
+				if !reflect.DeepEqual(properties["AlarmActions"], want) || properties["MetricName"] != metric || !reflect.DeepEqual(properties["Dimensions"], dimensions) {
+					t.Errorf("%s, topic %q: %s is %v", name, topic, id, properties)
+				}
+			}
+		}
+	}
+}
+
+// TestOptionsOfTheProvider: what the function may do beyond the default hangs on a
+// parameter each, and in the all-in-one on what the chain asks for.
+func TestOptionsOfTheProvider(t *testing.T) {
+	t.Parallel()
+	type options struct{ adopts, repairs, enforces bool }
+	for _, c := range []struct {
+		template string
+		given    map[string]string
+		want     options
+	}{
+		{release.AllInOne, nil, options{}},
+		{release.AllInOne, map[string]string{"AdoptExisting": "true"}, options{adopts: true}},
+		{release.AllInOne, map[string]string{"DriftGuard": "check"}, options{}},
+		{release.AllInOne, map[string]string{"DriftGuard": "repair"}, options{repairs: true}},
+		{release.Provider, nil, options{}},
+		{release.Provider, map[string]string{"AllowAdoption": "true"}, options{adopts: true}},
+		{release.Provider, map[string]string{"AllowRepair": "true"}, options{repairs: true}},
+		{release.Provider, map[string]string{"EnforceGuardrails": "true"}, options{enforces: true}},
+	} {
+		template, _ := read(t, c.template)
+		l := launch{t, template, c.given}
+		policy := dig[list](template, "Resources", "ProviderRole", "Properties", "Policies")[0]
+		adopting := 0
+		for _, statement := range dig[list](policy, "PolicyDocument", "Statement") {
+			if strings.HasPrefix(dig[string](l.value(statement), "Sid"), "Adopt") {
+				adopting++
+			}
+		}
+		if (adopting == 2) != c.want.adopts || (adopting == 0) == c.want.adopts {
+			t.Errorf("%s, %v: %d statements let it adopt", c.template, c.given, adopting)
+		}
+		variables := dig[object](l.value(dig[any](template, "Resources", functionID, "Properties", "Environment", "Variables")))
+		got := options{c.want.adopts, variables["SGCHAIN_REPAIR"] == "allow", variables["SGCHAIN_GUARDRAILS"] == "enforce"}
+		if got != c.want {
+			t.Errorf("%s, %v: got %+v, want %+v", c.template, c.given, got, c.want)
 		}
 	}
 }
