@@ -37,6 +37,9 @@ type SecurityGroupChainProps struct {
 	// addresses, 1 to 1000, where the account's quota was raised.
 	// Default: 60, which is EC2's.
 	RuleQuota int
+	// Guardrails is what becomes of a chain that is open to the world where nobody means it.
+	// Default: [GuardrailMode_ENFORCE].
+	Guardrails GuardrailMode
 	// UnmanagedRules is what becomes of rules on the chain's groups that the chain never
 	// made. Default: [UnmanagedRules_REVOKE].
 	UnmanagedRules UnmanagedRules
@@ -112,7 +115,8 @@ type securityGroupChain struct {
 }
 
 // NewSecurityGroupChain makes a chain. It panics on what the function would refuse:
-// with an error that wraps [chain.Problems], all at once, each with its path.
+// with an error that wraps [chain.Problems] or [chain.GuardrailError], all at once, each
+// with its path.
 func NewSecurityGroupChain(scope constructs.Construct, id *string, props *SecurityGroupChainProps) SecurityGroupChain {
 	if props == nil {
 		props = &SecurityGroupChainProps{}
@@ -130,7 +134,9 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
 	c.spec = spec
-	annotate(c, spec, facts)
+	if err := annotate(c, spec, facts); err != nil {
+		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
+	}
 
 	stack := awscdk.Stack_Of(c)
 	server := c.server(stack, props)
@@ -199,6 +205,7 @@ func (p *SecurityGroupChainProps) properties() map[string]any {
 	if p.RuleQuota != 0 {
 		object["RuleQuota"] = strconv.Itoa(p.RuleQuota)
 	}
+	put(object, "Guardrails", string(p.Guardrails))
 	put(object, "UnmanagedRules", string(p.UnmanagedRules))
 	if p.AdoptExisting {
 		object["AdoptExisting"] = "true"
@@ -265,15 +272,14 @@ func (c *securityGroupChain) attribute(name string) *string {
 
 // annotate says what the chain is, and what of it is allowed and may not be meant. The
 // IDs are stable, and each names one door: acknowledging it lets no other one in.
-func annotate(c constructs.Construct, spec chain.Spec, facts *known) {
+func annotate(c constructs.Construct, spec chain.Spec, facts *known) error {
 	notes := awscdk.Annotations_Of(c)
 	words := func(text string) *string {
 		return jsii.String(facts.named(text, func(string) string { return "(known at deploy time)" }))
 	}
 	notes.AddInfoV2(jsii.String("sgchain:summary"), words(chain.Summary(spec)))
-	for _, warning := range chain.Warnings(spec) {
-		what, _, _ := strings.Cut(warning, ":")
-		notes.AddWarningV2(jsii.String("sgchain:"+dashed(what)), words(warning))
+	if err := guard(c, spec, words); err != nil {
+		return err
 	}
 	for _, tier := range spec.Tiers {
 		for _, rule := range tier.Ingress {
@@ -285,6 +291,7 @@ func annotate(c constructs.Construct, spec chain.Spec, facts *known) {
 				jsii.String("tier "+tier.Name+" is open to the internet: "+traffic+" from "+rule.Peer.String()))
 		}
 	}
+	return nil
 }
 
 func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }

@@ -35,6 +35,8 @@ type Tier struct {
 	Egress EgressPolicy
 	// EgressTo lists where the tier may go, beside what Egress says.
 	EgressTo []Egress
+	// AllowPublic lets the tier be open to the world though it is not the first.
+	AllowPublic bool
 	// Tags are those of the group; they win over the chain's.
 	Tags map[string]*string
 }
@@ -114,6 +116,7 @@ func tierOf(value any) Tier {
 	tier := Tier{
 		Name: textOf(object["Name"]), GroupName: textOf(object["GroupName"]), Description: textOf(object["Description"]),
 		Ports: portsOf(object["Ports"]), Sources: peersOf(object["Sources"]), Tags: tagsOf(object["Tags"]),
+		AllowPublic: strings.EqualFold(textOf(object["AllowPublic"]), "true"),
 	}
 	tier.Egress, tier.EgressTo = egressOf(object["Egress"])
 	if isAbsent(object["Ingress"]) {
@@ -217,6 +220,9 @@ func properties(tiers []Tier) []any {
 		putPeers(object, "Sources", tier.Sources)
 		if egress := egressProperty(tier); egress != nil {
 			object["Egress"] = egress
+		}
+		if tier.AllowPublic {
+			object["AllowPublic"] = "true"
 		}
 		putTags(object, tier.Tags)
 		if tier.Ingress != nil {

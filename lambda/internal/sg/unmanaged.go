@@ -66,7 +66,7 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 }
 
 func isDefaultEgress(rule chain.Rule) bool {
-	return rule == chain.AllTrafficV4() || rule == chain.AllTrafficV6()
+	return rule.Key() == chain.AllTrafficV4() || rule.Key() == chain.AllTrafficV6()
 }
 
 // listedRule is a rule as DescribeSecurityGroupRules shows it.

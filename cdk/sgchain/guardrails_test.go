@@ -1,0 +1,67 @@
+package sgchain
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
+)
+
+// The guardrails hold at synth what they hold at deploy: the tutorial's four mistakes, and
+// the others.
+func TestGuardrailsAtSynth(t *testing.T) {
+	alb := Tier{Name: "Alb", Ports: []Port{Http(), Https()}}
+	app := func(sources ...Peer) Tier { return Tier{Name: "App", Ports: []Port{Tcp(6060)}, Sources: sources} }
+	public := app(Internet())
+	public.AllowPublic = true
+	shut := func(tier Tier) Tier {
+		tier.Egress = EgressNone
+		return tier
+	}
+	for _, test := range []struct {
+		name    string
+		tiers   []Tier
+		mode    GuardrailMode
+		refused string
+		warned  string
+	}{
+		{name: "the default chain"},
+		{name: "6060 open to the world", tiers: []Tier{alb, app(Internet())}, refused: "Tiers[1]: public-tier: tier App is not the first and is open to the world: tcp 6060 from 0.0.0.0/0; name the tier before it as its source, or set AllowPublic on the tier"},
+		{name: "443 missing", tiers: []Tier{{Name: "Alb", Ports: []Port{Http()}}, app()}, warned: "sgchain:http-without-https:Alb"},
+		{name: "all egress blocked", tiers: []Tier{shut(alb), shut(app())}, warned: "sgchain:no-egress:Alb"},
+		{name: "addresses instead of groups", tiers: []Tier{alb, app(Cidr("10.1.0.0/16"))}, warned: "sgchain:address-for-tier:App"},
+		{name: "all ports", tiers: []Tier{{Name: "Alb", Ports: []Port{AllTraffic()}}}, refused: "Tiers[0]: public-all-ports: tier Alb takes all traffic"},
+		{name: "ssh", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, refused: "Tiers[0]: public-admin-port: tier Bastion takes tcp 22"},
+		{name: "warned of as asked", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, mode: GuardrailMode_WARN, warned: "sgchain:public-admin-port:Bastion"},
+		{name: "lifted by its author", tiers: []Tier{alb, public}, warned: "sgchain:public-tier:App"},
+		{name: "more rules than there is room for", tiers: []Tier{{Name: "Alb", Ports: []Port{Http(), Https()}, Sources: many(31)}}, refused: "the chain needs 62 IPv4 rules, and the quota is 60"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFixture(t)
+			defer func() {
+				err, _ := recover().(error)
+				var refused *chain.GuardrailError
+				switch {
+				case (err != nil) != (test.refused != "") || (err != nil && !strings.Contains(err.Error(), test.refused)):
+					t.Errorf("got %v, want %q", err, test.refused)
+				case err != nil && !errors.As(err, &refused) && !strings.Contains(test.refused, "quota"):
+					t.Errorf("%v does not wrap a GuardrailError", err)
+				}
+			}()
+			NewSecurityGroupChain(f.stack, jsii.String("Chain"), &SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Tiers: test.tiers, Guardrails: test.mode})
+			var ids []string
+			for _, note := range f.warnings() {
+				if id := note; !strings.HasPrefix(id, "sgchain:open:") {
+					ids = append(ids, id)
+				}
+			}
+			if test.warned == "" && len(ids) > 0 || test.warned != "" && !slices.Contains(ids, test.warned) {
+				t.Errorf("the warnings are %q, want %q", ids, test.warned)
+			}
+		})
+	}
+}
