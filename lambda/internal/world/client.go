@@ -320,8 +320,12 @@ func (w *World) effect(one *pending) error {
 	if one.place < len(w.calls) && len(one.touches) > 0 {
 		touched := make(map[string]map[string]string, len(one.touches))
 		for _, id := range one.touches {
-			if g := w.living(id); g != nil {
-				touched[id] = g.now().tags
+			g, _ := w.holder(id)
+			if g == nil {
+				g = w.living(id)
+			}
+			if g != nil {
+				touched[g.id] = g.now().tags
 			}
 		}
 		w.calls[one.place].Touched = touched
@@ -344,7 +348,7 @@ type bucket struct {
 func (w *World) pay(operation string) bool {
 	size, perSecond := 50.0, 5.0
 	switch operation {
-	case "DescribeSecurityGroups", "DescribeNetworkInterfaces":
+	case "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces":
 		size, perSecond = 100, 20
 	case "CreateTags":
 		size, perSecond = 100, 10
