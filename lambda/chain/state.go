@@ -16,6 +16,9 @@ type Group struct {
 	// gives it to them.
 	Tag   Tag
 	Rules []Rule
+	// Unmanaged are those of the Rules that the chain never made; filled where they
+	// were asked for.
+	Unmanaged []Rule
 	// Tags is the author's tags in a desired state; in a current one every tag that
 	// is neither for ownership nor AWS's own.
 	Tags map[string]string
