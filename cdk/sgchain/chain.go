@@ -75,12 +75,17 @@ type SecurityGroupChain interface {
 	// Warnings is what is allowed and probably not meant, and what was found and left
 	// alone; empty where there is nothing to say.
 	Warnings() *string
+	// Mermaid is the chain as a Mermaid flowchart, for a page of documentation: no token,
+	// known at synth. What is known only at deploy time is named as the template names it
+	// at that moment.
+	Mermaid() string
 }
 
 type securityGroupChain struct {
 	constructs.Construct
 	resource awscdk.CustomResource
 	spec     chain.Spec
+	plan     *planFile
 	groups   map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
 }
 
@@ -127,7 +132,8 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	c.resource.Node().AddDependency(server)
 	// Constructs are validated when names are settled, and right before the templates
 	// are written.
-	c.Node().AddValidation(&planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]})
+	c.plan = &planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]}
+	c.Node().AddValidation(c.plan)
 	return c
 }
 
@@ -184,6 +190,8 @@ func (c *securityGroupChain) VpcId() *string            { return c.attribute("Vp
 func (c *securityGroupChain) Summary() *string          { return c.attribute("Summary") }
 func (c *securityGroupChain) RuleCount() *string        { return c.attribute("RuleCount") }
 func (c *securityGroupChain) Warnings() *string         { return c.attribute("Warnings") }
+
+func (c *securityGroupChain) Mermaid() string { return c.plan.mermaid() }
 
 func (c *securityGroupChain) attribute(name string) *string {
 	return c.resource.GetAttString(jsii.String(name))
