@@ -104,6 +104,10 @@ type SecurityGroupChain interface {
 	// PlanPayload is what to invoke the provider's function with to have it say what an
 	// update of the chain would do now, as JSON: for an output, which make plan reads.
 	PlanPayload() *string
+	// Mermaid is the chain as a Mermaid flowchart, for a page of documentation: no token,
+	// known at synth. What is known only at deploy time is named as the template names it
+	// at that moment.
+	Mermaid() string
 }
 
 type securityGroupChain struct {
@@ -111,6 +115,7 @@ type securityGroupChain struct {
 	resource awscdk.CustomResource
 	template map[string]any // its properties
 	spec     chain.Spec
+	plan     *planFile
 	groups   map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
 }
 
@@ -154,7 +159,8 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	c.resource.Node().AddDependency(server)
 	// Constructs are validated when names are settled, and right before the templates
 	// are written.
-	c.Node().AddValidation(&planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]})
+	c.plan = &planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]}
+	c.Node().AddValidation(c.plan)
 	if props.DriftGuard != nil {
 		newDriftGuard(c, server, props.DriftGuard)
 	}
@@ -265,6 +271,7 @@ func (c *securityGroupChain) payload(action string) *string {
 		"action": action, "StackId": awscdk.Aws_STACK_ID(), "LogicalResourceId": resource.LogicalId(), "ResourceProperties": c.template,
 	}, nil)
 }
+func (c *securityGroupChain) Mermaid() string { return c.plan.mermaid() }
 
 func (c *securityGroupChain) attribute(name string) *string {
 	return c.resource.GetAttString(jsii.String(name))

@@ -29,7 +29,7 @@ const (
 func guard(c constructs.Construct, spec chain.Spec, words func(string) *string) error {
 	_, refused := chain.Guard(spec, false)
 	if refused != nil {
-		return refused
+		return fmt.Errorf("%w; GuardrailMode_WARN builds it all the same, and warns", refused)
 	}
 	desired := plan.Goal(plan.Chains{New: chain.Desired(spec)}, chain.State{}, chain.Tag{})
 	nobodyLivesThere := func(chain.Identity) bool { return true }

@@ -61,6 +61,15 @@ func (f *planFile) text() string {
 		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Picture(desired, nil)+"\n"+goal.String(), f.word)
 }
 
+// mermaid is the chain as a flowchart. The words for tokens come into its labels after
+// the rest, and have to be fit for them.
+func (f *planFile) mermaid() string {
+	desired := chain.Desired(f.chain.spec)
+	return f.facts.named(plan.Drawing{Before: desired, After: desired}.Mermaid(), func(token string) string {
+		return plan.MermaidText(f.word(token))
+	})
+}
+
 // word is how the template refers to what is known at deploy time: ${Vpc},
 // ${Vpc.CidrBlock}, or the function as JSON.
 func (f *planFile) word(token string) string {

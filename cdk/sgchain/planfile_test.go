@@ -90,6 +90,39 @@ func TestPlanFile(t *testing.T) {
 	}
 }
 
+// mermaidWithTokens names tokens as the plan does, with codes for what Mermaid would read.
+//
+//nolint:dupword // nodes, and no words
+const mermaidWithTokens = `flowchart TD
+  n0["[Alb] ALB-SG"]
+  n1["[App]"]
+  n2(["internet"])
+  n3{{"#36;#123;List#125;"}}
+  n4{{"#36;#123;Other.GroupId#125;"}}
+  n5{{"#123;#quot;Fn::ImportValue#quot;:#quot;Bastion#quot;#125;"}}
+  n6{{"sg-0late"}}
+  n7(["internet"])
+  n2 -->|"tcp 443"| n0
+  n0 -.->|"all traffic"| n7
+  n5 -->|"tcp 22"| n1
+  n6 -->|"tcp 22"| n1
+  n4 -->|"tcp 6060"| n1
+  n0 -->|"tcp 6060"| n1
+  n1 -.->|"tcp 443"| n3
+`
+
+// TestMermaid: the flowchart is there as soon as the chain is, and has no token in it.
+func TestMermaid(t *testing.T) {
+	stack := newStack(t)
+	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Tiers: tiersWithTokens(stack)})
+	var other awsec2.CfnSecurityGroup
+	jsii.UnsafeCast(stack.Node().FindChild(jsii.String("Other")).Node().DefaultChild(), &other)
+	other.OverrideLogicalId(jsii.String("Other"))
+	if got := c.Mermaid(); got != mermaidWithTokens {
+		t.Errorf("got\n%swant\n%s", got, mermaidWithTokens)
+	}
+}
+
 // labelOf is the word that begins so.
 func labelOf(t *testing.T, text, begin string) string {
 	t.Helper()

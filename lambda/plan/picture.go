@@ -20,74 +20,295 @@ import (
 //	   v
 //	[Fargate] Fargate-SG sg-0c2d
 func Picture(state chain.State, groupIDs map[string]string) string {
+	ids := map[chain.Identity]string{}
+	for _, group := range state.Groups {
+		ids[group.Identity] = groupIDs[group.Tier]
+	}
+	return Drawing{Before: state, After: state, IDs: ids}.String()
+}
+
+// Drawing is a chain, or what a change does to it, as a picture: String is for a
+// terminal, Mermaid for a page. What a change adds bears a plus, what it removes a
+// minus, and what stays no mark.
+type Drawing struct {
+	// Before and After are the same where there is no change to show. A peer tier
+	// stands for the groups that its tier has in the same state.
+	Before, After chain.State
+	// Retired are groups that leave the chain and that After still has.
+	Retired []chain.Identity
+	// IDs are the groups' IDs, as far as they are known, and Notes what else there is
+	// to say about a group. Both may be nil.
+	IDs   map[chain.Identity]string
+	Notes map[chain.Identity][]string
+}
+
+// The marks of what a change adds and removes.
+const (
+	added   = "+"
+	removed = "-"
+)
+
+// drawnGroup is a group of either state.
+type drawnGroup struct {
+	chain.Identity
+
+	name  string // the tier's, or one that tells its groups apart
+	title string
+	mark  string
+	rules []drawnRule
+}
+
+// drawnRule is a rule of a group in either state.
+type drawnRule struct {
+	chain.Rule
+
+	peer      string // its name
+	mark      string
+	unmanaged bool
+}
+
+// door is rules with the same peer, mark and standing.
+type door struct{ drawnRule }
+
+func (d door) write(arrow, words string) string {
+	text := arrow
+	if d.mark != "" {
+		text += d.mark + " "
+	}
+	text += words
+	if d.unmanaged {
+		text += " (unmanaged)"
+	}
+	return text + "\n"
+}
+
+// String draws for a terminal.
+func (d Drawing) String() string {
 	var text strings.Builder
 	above := "internet"
-	for i, group := range state.Groups {
-		sources, doors := doorsBySource(group)
-		switch {
-		case i == 0 && doors[above] != "":
+	for i, group := range d.groups() {
+		sources, doors := group.doors(chain.Ingress)
+		if i == 0 && slices.Contains(sources, above) {
 			text.WriteString(above + "\n")
-			fallthrough
-		case doors[above] != "":
-			fmt.Fprintf(&text, "   |  %s\n   v\n", doors[above])
+		}
+		for _, one := range doors {
+			if one.peer == above {
+				text.WriteString(one.write("   |  ", one.traffic(group)))
+			}
+		}
+		switch {
+		case slices.Contains(sources, above):
+			text.WriteString("   v\n")
 		case i > 0:
 			text.WriteString("\n")
 		}
-		fmt.Fprintf(&text, "%s\n", strings.Join(slices.DeleteFunc([]string{
-			"[" + group.Tier + "]", group.GroupName, groupIDs[group.Tier],
-		}, func(word string) bool { return word == "" }), " "))
-		for _, source := range sources {
-			if source != above {
-				fmt.Fprintf(&text, "   <-- %s: %s\n", source, doors[source])
+		text.WriteString(door{drawnRule{mark: group.mark}}.write("", group.title))
+		for _, one := range doors {
+			if one.peer != above {
+				text.WriteString(one.write("   <-- ", one.peer+": "+one.traffic(group)))
 			}
 		}
-		fmt.Fprintf(&text, "   --> %s\n", destinations(group))
-		above = group.Tier
+		group.writeDestinations(&text)
+		above = group.name
 	}
 	return text.String()
 }
 
-// doorsBySource lists who may come into a group, and through what.
-func doorsBySource(group chain.Group) (sources []string, doors map[string]string) {
-	traffic := map[string][]chain.Rule{}
-	for _, rule := range group.Rules {
-		if rule.Direction != chain.Ingress {
+// writeDestinations says where a group may go, on one line what has the same mark.
+func (g drawnGroup) writeDestinations(text *strings.Builder) {
+	var kinds []door
+	words := map[door][]string{}
+	stays := g.mark == removed
+	for _, rule := range g.rules {
+		if rule.Direction != chain.Egress {
 			continue
 		}
-		source := peerName(rule.Peer, group.Tier)
-		if traffic[source] == nil {
-			sources = append(sources, source)
+		kind := door{drawnRule{mark: rule.mark, unmanaged: rule.unmanaged}}
+		if words[kind] == nil {
+			kinds = append(kinds, kind)
 		}
-		traffic[source] = append(traffic[source], rule)
+		word := rule.peer + ": " + chain.Traffic(rule.Protocol, rule.Ports)
+		if rule.Key() == chain.AllTrafficV4() {
+			word = "anywhere"
+		}
+		words[kind] = append(words[kind], word)
+		stays = stays || rule.mark != removed
 	}
-	doors = make(map[string]string, len(traffic))
-	for source, rules := range traffic {
-		doors[source] = chain.TrafficList(rules)
+	if len(kinds) == 0 || !stays {
+		text.WriteString("   --> nowhere\n")
 	}
-	return sources, doors
+	for _, kind := range kinds {
+		text.WriteString(kind.write("   --> ", strings.Join(words[kind], ", ")))
+	}
 }
 
-func destinations(group chain.Group) string {
-	var words []string
-	for _, rule := range group.Rules {
+// doors lists the peers of one direction, and what they may through which door.
+func (g drawnGroup) doors(direction chain.Direction) (peers []string, doors []door) {
+	for _, rule := range g.rules {
+		if rule.Direction == direction && !slices.Contains(peers, rule.peer) {
+			peers = append(peers, rule.peer)
+		}
+	}
+	for _, peer := range peers {
+		for _, rule := range g.rules {
+			one := door{rule}
+			if rule.Direction == direction && rule.peer == peer && !slices.ContainsFunc(doors, one.joins) {
+				doors = append(doors, one)
+			}
+		}
+	}
+	return peers, doors
+}
+
+func (d door) joins(other door) bool {
+	return d.Direction == other.Direction && d.peer == other.peer && d.mark == other.mark && d.unmanaged == other.unmanaged
+}
+
+// traffic is what a door of a group lets through.
+func (d door) traffic(group drawnGroup) string {
+	var rules []chain.Rule
+	for _, rule := range group.rules {
+		if d.joins(door{rule}) {
+			rules = append(rules, rule.Rule)
+		}
+	}
+	return chain.TrafficList(rules)
+}
+
+// groups lists the groups of both states, those that are gone after the others.
+func (d Drawing) groups() []drawnGroup {
+	identities := d.After.Identities()
+	for _, identity := range d.Before.Identities() {
+		if !d.After.Has(identity) {
+			identities = append(identities, identity)
+		}
+	}
+	names := namesOf(identities)
+	groups := make([]drawnGroup, 0, len(identities))
+	for _, identity := range identities {
+		group := drawnGroup{Identity: identity, name: names[identity], rules: d.rules(identity, names)}
 		switch {
-		case rule.Direction != chain.Egress:
-		case rule.Key() == chain.AllTrafficV4():
-			words = append(words, "anywhere")
-		case rule.Key() == chain.AllTrafficV6() && len(words) > 0: // its twin said it
-		default:
-			words = append(words, peerName(rule.Peer, group.Tier)+": "+chain.Traffic(rule.Protocol, rule.Ports))
+		case !d.After.Has(identity) || slices.Contains(d.Retired, identity):
+			group.mark = removed
+		case !d.Before.Has(identity):
+			group.mark = added
 		}
+		group.title = d.title(group)
+		groups = append(groups, group)
 	}
-	if len(words) == 0 {
-		return "nowhere"
-	}
-	return strings.Join(words, ", ")
+	return groups
 }
 
-func peerName(peer chain.Peer, self string) string {
-	if name := chain.PeerName(peer); name != self {
-		return name
+// namesOf names groups by their tiers, and by more where a tier has two: then one is
+// on its way in or out, and who may talk to which of them is the point.
+func namesOf(identities []chain.Identity) map[chain.Identity]string {
+	tiers, taken, names := map[string]int{}, map[string]bool{}, map[chain.Identity]string{}
+	for _, identity := range identities {
+		tiers[identity.Tier]++
 	}
-	return "itself"
+	for _, identity := range identities {
+		name := identity.Tier
+		if tiers[identity.Tier] > 1 {
+			name = identity.String()
+		}
+		// A group that gets another description keeps its name.
+		for turn, plain := 2, name; taken[name]; turn++ {
+			name = fmt.Sprintf("%s/%d", plain, turn)
+		}
+		names[identity], taken[name] = name, true
+	}
+	return names
+}
+
+func (d Drawing) title(group drawnGroup) string {
+	words := []string{"[" + group.name + "]"}
+	if group.GroupName != "" && !strings.Contains(group.name, "("+group.GroupName+")") {
+		words = append(words, group.GroupName)
+	}
+	if id := d.IDs[group.Identity]; id != "" {
+		words = append(words, id)
+	}
+	if notes := d.Notes[group.Identity]; len(notes) > 0 {
+		words = append(words, "("+strings.Join(notes, "; ")+")")
+	}
+	return strings.Join(words, " ")
+}
+
+// rules lists the rules of a group in both states, those that are gone after the others.
+// A rule for all of IPv6 is left out where its twin for IPv4 says the same.
+func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string) []drawnRule {
+	before, after := concrete(d.Before, identity), concrete(d.After, identity)
+	was, _ := d.Before.Find(identity)
+	is, _ := d.After.Find(identity)
+	unmanaged := keys(slices.Concat(was.Unmanaged, is.Unmanaged))
+	var rules []drawnRule
+	drawn := map[drawnRule]bool{}
+	for _, rule := range slices.Concat(after, before) {
+		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: slices.Contains(unmanaged, rule)}
+		switch {
+		case !slices.Contains(after, rule):
+			one.mark = removed
+		case !slices.Contains(before, rule):
+			one.mark = added
+		}
+		if !drawn[one] {
+			drawn[one] = true
+			rules = append(rules, one)
+		}
+	}
+	return slices.DeleteFunc(rules, func(one drawnRule) bool {
+		one.Peer = twin(one.Peer)
+		one.peer = peerName(one.Peer, identity, names)
+		return one.Peer != chain.Peer{} && drawn[one]
+	})
+}
+
+// concrete is the rules of a group without descriptions, with groups for peer tiers.
+func concrete(state chain.State, identity chain.Identity) []chain.Rule {
+	expand := expander{present: state.Identities()}
+	group, _ := state.Find(identity)
+	var rules []chain.Rule
+	for _, rule := range keys(group.Rules) {
+		if rule.Peer.Kind == chain.PeerTier && state.HasTier(rule.Peer.Tier) {
+			rules = append(rules, expand.rules([]chain.Rule{rule})...)
+		} else {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
+func keys(rules []chain.Rule) []chain.Rule {
+	all := make([]chain.Rule, 0, len(rules))
+	for _, rule := range rules {
+		all = append(all, rule.Key())
+	}
+	return all
+}
+
+// twin is the peer of IPv4 that one of IPv6 goes with; none for the others.
+func twin(peer chain.Peer) chain.Peer {
+	switch peer {
+	case chain.CIDRPeer(chain.InternetV6):
+		return chain.CIDRPeer(chain.InternetV4)
+	case chain.Peer{Kind: chain.PeerVPC, ID: "ipv6"}:
+		return chain.Peer{Kind: chain.PeerVPC, ID: "ipv4"}
+	default:
+		return chain.Peer{}
+	}
+}
+
+func peerName(peer chain.Peer, self chain.Identity, names map[chain.Identity]string) string {
+	switch {
+	case peer.Kind == chain.PeerMember && peer.Member == self:
+		return "itself"
+	case peer.Kind == chain.PeerMember && names[peer.Member] != "":
+		return names[peer.Member]
+	case peer.Kind == chain.PeerMember:
+		return peer.String()
+	case twin(peer) != chain.Peer{}:
+		return chain.PeerName(peer) + "-v6"
+	default:
+		return chain.PeerName(peer)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -21,37 +20,6 @@ func answered[T any](out *T, err error) (*T, error) {
 		return nil, err
 	}
 	return out, nil
-}
-
-// specified reads the tags that a call gives to what it makes.
-func specified(specifications []types.TagSpecification) (map[string]string, error) {
-	tags := map[string]string{}
-	for _, specification := range specifications {
-		for _, tag := range specification.Tags {
-			tags[text(tag.Key)] = text(tag.Value)
-		}
-	}
-	return tags, checkTags(tags)
-}
-
-// checkTags holds tags against their limits (EC2 user guide, "Tag restrictions").
-func checkTags(tags map[string]string) error {
-	own := 0
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		switch {
-		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			return fail("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
-		case key == "" || utf8.RuneCountInString(key) > maxTagKey:
-			return fail("InvalidParameterValue", "Tag key exceeds the maximum length of %d characters", maxTagKey)
-		case utf8.RuneCountInString(tags[key]) > maxTagText:
-			return fail("InvalidParameterValue", "Tag value exceeds the maximum length of %d characters", maxTagText)
-		}
-		own++
-	}
-	if own > maxTags {
-		return fail("TagLimitExceeded", "You have reached the maximum number of tags (%d) that can be set on a resource", maxTags)
-	}
-	return nil
 }
 
 // known is a group that a call names: one that is there, and not so young that
@@ -78,7 +46,7 @@ func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurity
 		case !groupText.MatchString(description):
 			return fail("InvalidParameterValue", "Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", description)
 		}
-		tags, err := specified(in.TagSpecifications)
+		tags, err := specified(types.ResourceTypeSecurityGroup, in.TagSpecifications)
 		if err != nil {
 			return err
 		}
@@ -96,9 +64,7 @@ func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurity
 			return fail("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 		}
 		out.GroupId = aws.String(w.add(name, description, vpcID, tags).id)
-		for _, key := range slices.Sorted(maps.Keys(tags)) {
-			out.Tags = append(out.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
-		}
+		out.Tags = listed(tags)
 		return nil
 	}})
 	return answered(out, err)
@@ -122,9 +88,8 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 			}
 		}
 		var shown []types.SecurityGroup
-		for i, id := range slices.Sorted(maps.Keys(w.groups)) {
-			g := w.groups[id]
-			if g.at(seen.at).gone || (seen.blink && i%2 == 1 && time.Since(g.born) < young) || (len(in.GroupIds) > 0 && !slices.Contains(in.GroupIds, id)) {
+		for _, g := range w.visible(seen) {
+			if len(in.GroupIds) > 0 && !slices.Contains(in.GroupIds, g.id) {
 				continue
 			}
 			matches, err := w.matches(g, in.Filters, seen)
@@ -140,6 +105,18 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 		return err
 	}})
 	return answered(out, err)
+}
+
+// visible lists the groups that a describe call sees, by ID.
+func (w *World) visible(seen view) []*group {
+	var visible []*group
+	for i, id := range slices.Sorted(maps.Keys(w.groups)) {
+		g := w.groups[id]
+		if !g.at(seen.at).gone && (!seen.blink || i%2 == 0 || time.Since(g.born) >= young) {
+			visible = append(visible, g)
+		}
+	}
+	return visible
 }
 
 // page cuts a page out of a list that is sorted by ID. EC2 may give fewer than were
@@ -219,10 +196,7 @@ func filtered(g *group, shown, tagged state, name string) ([]string, error) {
 func (g *group) described(shown state) types.SecurityGroup {
 	out := types.SecurityGroup{
 		GroupId: aws.String(g.id), GroupName: aws.String(g.name), Description: aws.String(g.description),
-		VpcId: aws.String(g.vpcID), OwnerId: aws.String(Account),
-	}
-	for _, key := range slices.Sorted(maps.Keys(shown.tags)) {
-		out.Tags = append(out.Tags, types.Tag{Key: aws.String(key), Value: aws.String(shown.tags[key])})
+		VpcId: aws.String(g.vpcID), OwnerId: aws.String(Account), Tags: listed(shown.tags),
 	}
 	for _, rule := range shown.rules {
 		list := &out.IpPermissions
@@ -368,7 +342,7 @@ func (c *Client) change(ctx context.Context, operation string, in any, id *strin
 }
 
 func (w *World) authorize(g *group, egress bool, permissions []types.IpPermission, specifications []types.TagSpecification) error {
-	tags, err := specified(specifications)
+	tags, err := specified(types.ResourceTypeSecurityGroupRule, specifications)
 	if err != nil {
 		return err
 	}

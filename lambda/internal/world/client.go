@@ -322,8 +322,14 @@ func (w *World) effect(one *pending) error {
 	defer w.mu.Unlock()
 	if one.place < len(w.calls) && len(one.touches) > 0 {
 		touched := make(map[string]map[string]string, len(one.touches))
-		for _, g := range w.owners(one.touches) {
-			touched[g.id] = g.now().tags
+		for _, id := range one.touches {
+			g, _ := w.holder(id)
+			if g == nil {
+				g = w.living(id)
+			}
+			if g != nil {
+				touched[g.id] = g.now().tags
+			}
 		}
 		w.calls[one.place].Touched = touched
 	}
@@ -345,7 +351,7 @@ type bucket struct {
 func (w *World) pay(operation string) bool {
 	size, perSecond := 50.0, 5.0
 	switch operation {
-	case "DescribeSecurityGroups", "DescribeNetworkInterfaces":
+	case "DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces":
 		size, perSecond = 100, 20
 	case "CreateTags":
 		size, perSecond = 100, 10

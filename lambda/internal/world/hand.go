@@ -1,6 +1,7 @@
 package world
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -16,14 +17,14 @@ const (
 	RemoveRule      Deed = "remove a rule"
 	EditDescription Deed = "edit a description"
 	AddTag          Deed = "add a tag"
-	RemoveTag       Deed = "remove an ownership tag"
+	RemoveTag       Deed = "remove a tag"
 	AddGroup        Deed = "add a group"
 	RemoveGroup     Deed = "remove a group"
 	AttachInterface Deed = "attach an interface"
 )
 
-// Hand is a stranger's hand. Pick chooses which group and which rule it falls on,
-// among those that carry tags of the owner; where there is none it does nothing.
+// Hand is a stranger's hand. Pick chooses which group and which rule or tag it falls
+// on, among those that carry tags of the owner; where there is none it does nothing.
 type Hand struct {
 	Deed Deed
 	Pick int
@@ -66,7 +67,8 @@ func (w *World) Play(hand Hand) string {
 	case hand.Deed == AddTag:
 		w.tag(target, "Owner", "by hand")
 	case hand.Deed == RemoveTag:
-		w.tag(target, ownerTag, "")
+		keys := slices.Sorted(maps.Keys(now.tags)) // at least the owner's
+		w.tag(target, keys[which%len(keys)], "")
 	case hand.Deed == AddGroup:
 		w.serial++
 		w.add("by-hand-"+strconv.Itoa(w.serial), "made by hand", target.vpcID, nil)

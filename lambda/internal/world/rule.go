@@ -13,6 +13,7 @@ import (
 
 // rule is one permission with one peer, as DescribeSecurityGroupRules counts.
 type rule struct {
+	id          string // set where the rule comes into its group
 	egress      bool
 	protocol    string       // as EC2 stores it: tcp, udp, icmp, icmpv6, -1, or a number
 	from, to    int32        // -1, -1 where the protocol has no ports
@@ -22,7 +23,7 @@ type rule struct {
 	tags        map[string]string
 }
 
-// same is what makes two rules the same: all but description and tags.
+// same is what makes two rules the same: all but ID, description and tags.
 func (r rule) same(other rule) bool {
 	return r.egress == other.egress && r.protocol == other.protocol && r.from == other.from && r.to == other.to && r.peer == other.peer
 }

@@ -498,6 +498,7 @@ func TestHands(t *testing.T) {
 		{EditDescription, "edited by hand", true},
 		{RemoveRule, "egress -1", false},
 		{AddTag, "tag Owner=by hand", true},
+		{RemoveTag, "tag Owner=by hand", false},
 		{AddGroup, "by-hand-1", true},
 		{AttachInterface, "interface eni-by-hand-2", true},
 		{RemoveGroup, "web \"a group\"", true}, // it is in use
@@ -508,6 +509,11 @@ func TestHands(t *testing.T) {
 	p.w.RemoveHands()
 	p.w.Play(Hand{Deed: RemoveGroup})
 	p.shows("web \"a group\"", false)
+	// Pick says which tag goes, the owner's too; then the group is nobody's.
+	id, _ = p.create("db", "a group", "vpc-1", tag(ownerTag, "x"), tag("Team", "ai"))
+	p.is(p.w.Play(Hand{Deed: RemoveTag, Pick: 3}), id)
+	p.is(p.w.Tag(id, "Team")+p.w.Tag(id, ownerTag), "ai")
+	p.is(p.w.Play(Hand{Deed: RemoveTag}), "")
 }
 
 // Calls that begin at one instant are numbered the same whichever goroutine comes

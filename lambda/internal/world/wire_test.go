@@ -49,8 +49,9 @@ func overListener(t *testing.T, client *Client) *ec2.Client {
 	return sdkClient(server.Client().Transport, &server.URL)
 }
 
-// known are the groups of every world here, whose IDs depend on nothing but names.
-type known struct{ web, db, home, far, lone, standard string }
+// known are the groups of every world here, whose IDs depend on nothing but names,
+// and the rule that db has.
+type known struct{ web, db, home, far, lone, standard, rule string }
 
 func inhabit(t *testing.T, w *World) known {
 	t.Helper()
@@ -81,6 +82,11 @@ func inhabit(t *testing.T, w *World) known {
 		t.Fatal(out, err)
 	}
 	ids.standard = *out.SecurityGroups[0].GroupId
+	rules, err := builder.DescribeSecurityGroupRules(t.Context(), &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", ids.db)}})
+	if err != nil || len(rules.SecurityGroupRules) != 2 {
+		t.Fatal(rules, err)
+	}
+	ids.rule = *rules.SecurityGroupRules[0].SecurityGroupRuleId
 	for id, groups := range map[string][]string{"eni-1": {ids.web, ids.standard}, "eni-2": {ids.standard}} {
 		if err := w.Attach(id, awkward+id, groups...); err != nil {
 			t.Fatal(err)
@@ -158,7 +164,6 @@ func journeys(ids known) []journey {
 	create := func(name, description, vpcID string, tags ...types.Tag) *ec2.CreateSecurityGroupInput {
 		return &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &description, VpcId: &vpcID, TagSpecifications: tagged(types.ResourceTypeSecurityGroup, tags...)}
 	}
-	webEgress := ruleID(ids.web, rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0"})
 	in := func(permissions []types.IpPermission) *ec2.AuthorizeSecurityGroupIngressInput {
 		return &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: permissions}
 	}
@@ -170,6 +175,12 @@ func journeys(ids known) []journey {
 	}
 	interfaces := func(filters ...types.Filter) *ec2.DescribeNetworkInterfacesInput {
 		return &ec2.DescribeNetworkInterfacesInput{Filters: filters}
+	}
+	rules := func(filters ...types.Filter) *ec2.DescribeSecurityGroupRulesInput {
+		return &ec2.DescribeSecurityGroupRulesInput{Filters: filters}
+	}
+	byID := func(ruleIDs ...string) *ec2.DescribeSecurityGroupRulesInput {
+		return &ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: ruleIDs}
 	}
 	label := func(id string, tags ...types.Tag) *ec2.CreateTagsInput {
 		return &ec2.CreateTagsInput{Resources: []string{id}, Tags: tags}
@@ -232,20 +243,25 @@ func journeys(ids known) []journey {
 		}},
 		{name: "untag what is not there", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{{Key: aws.String("odd")}}}}, want: "InvalidGroup.NotFound"},
 
-		{name: "describe rules", calls: []any{
-			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: everything(ids), TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", awkward))},
-			&ec2.DescribeSecurityGroupRulesInput{},
-			&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", ids.web), filter("tag:rule", awkward)}},
-			&ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: []string{webEgress}},
+		{name: "list rules", calls: []any{
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: everything(ids), TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", awkward), tag("empty", ""))},
+			out(everything(ids)), rules(), rules(filter("group-id", ids.web, ids.far), filter("tag:rule", awkward)), rules(filter("security-group-rule-id", ids.rule, "sgr-none")),
+			byID(ids.rule), rules(filter("tag:none", "")),
 		}},
-		{name: "describe rules in pages", prepare: func(w *World, _ *Client) { w.PageSize = 2 }, calls: []any{&ec2.DescribeSecurityGroupRulesInput{MaxResults: aws.Int32(1000)}}},
-		{name: "describe rules by an unknown filter", calls: []any{&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("x", "1")}}}, want: "InvalidParameterValue"},
-		{name: "tag and untag a rule", calls: []any{
-			&ec2.CreateTagsInput{Resources: []string{webEgress, ids.web}, Tags: []types.Tag{tag("both", "1"), tag("gone", "2")}},
-			&ec2.DeleteTagsInput{Resources: []string{webEgress}, Tags: []types.Tag{{Key: aws.String("gone")}}},
-			&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("tag:both", "1")}},
+		{name: "list rules in pages", prepare: func(w *World, _ *Client) { w.PageSize = 2 }, calls: []any{&ec2.DescribeSecurityGroupRulesInput{MaxResults: aws.Int32(1000)}}},
+		{name: "list rules by an unknown filter", calls: []any{rules(filter("tag-key", "1"))}, want: "InvalidParameterValue"},
+		{name: "list too few rules", calls: []any{&ec2.DescribeSecurityGroupRulesInput{MaxResults: aws.Int32(4)}}, want: "InvalidParameterValue"},
+		{name: "list what is no rule", calls: []any{byID(ids.rule, ids.web)}, want: "InvalidSecurityGroupRuleId.Malformed"},
+		{name: "list a rule that is not there", calls: []any{byID(ids.rule, "sgr-none")}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "tag rules and groups", calls: []any{
+			&ec2.CreateTagsInput{Resources: []string{ids.rule, ids.web}, Tags: []types.Tag{tag("new", awkward), tag("empty", ""), tag("old", "1")}}, rules(), groups(),
+			&ec2.DeleteTagsInput{Resources: []string{ids.web, ids.rule}, Tags: []types.Tag{{Key: aws.String("new")}, tag("empty", ""), tag("old", "2")}}, rules(), groups(),
+			&ec2.DeleteTagsInput{Resources: []string{ids.rule}}, rules(),
 		}},
-		{name: "tag a rule that is not there", calls: []any{label("sgr-none", tag("a", "b"))}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "tag a rule that is not there", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, "sgr-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "untag a rule that is not there", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sgr-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "tag a rule too long", calls: []any{label(ids.rule, tag("k", strings.Repeat("x", maxTagText+1)))}, want: "InvalidParameterValue"},
+		{name: "authorize with tags of a group", calls: []any{&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: cidr, TagSpecifications: tagged(types.ResourceTypeSecurityGroup, tag("a", "b"))}}, want: "InvalidParameterValue"},
 
 		{name: "describe VPCs", calls: []any{&ec2.DescribeVpcsInput{}, &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("vpc-id", "vpc-1", "vpc-x")}}}},
 		{name: "describe VPCs in pages", prepare: func(w *World, _ *Client) { w.PageSize = 1 }, calls: []any{&ec2.DescribeVpcsInput{MaxResults: aws.Int32(1000)}}},
@@ -583,6 +599,39 @@ func post(t *testing.T, client *Client, form string) (int, string) {
 func errorText(code, message string) string {
 	return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>" + code + "</Code><Message>" + message +
 		"</Message></Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+}
+
+// TestRulesAreSpeltAsEC2Does looks at the letters of a rule's listing.
+func TestRulesAreSpeltAsEC2Does(t *testing.T) {
+	t.Parallel()
+	w := &World{}
+	ids := inhabit(t, w)
+	for _, group := range []string{"from db", "to pl"} {
+		one := permission("tcp", 443, 443)
+		one.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: &ids.db, Description: &group}}
+		if group == "to pl" {
+			one.UserIdGroupPairs, one.PrefixListIds = nil, []types.PrefixListId{{PrefixListId: aws.String("pl-1")}}
+		}
+		_, err := w.Client("builder").AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: &ids.far, IpPermissions: []types.IpPermission{one}, TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", group)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := url.Values{"Action": {"DescribeSecurityGroupRules"}, "Version": {"2016-11-15"}, "Filter.1.Name": {"tag:rule"}, "Filter.1.Value.1": {group}}
+		status, text := post(t, w.Client("caller"), form.Encode())
+		text = regexp.MustCompile("sgr-0[0-9a-f]{16}<").ReplaceAllString(text, "sgr-ID<")
+		_, text, _ = strings.Cut(text, "</requestId>")
+		description, peer := "<description>"+group+"</description>", "<referencedGroupInfo><groupId>"+ids.db+"</groupId><userId>123456789012</userId></referencedGroupInfo>"
+		if group == "to pl" {
+			description, peer = "", "<prefixListId>pl-1</prefixListId>"
+		}
+		want := "<securityGroupRuleSet><item>" + description + "<fromPort>443</fromPort><groupId>" + ids.far + "</groupId><groupOwnerId>123456789012</groupOwnerId><ipProtocol>tcp</ipProtocol><isEgress>false</isEgress>" +
+			peer + "<securityGroupRuleId>sgr-ID</securityGroupRuleId><tagSet><item><key>rule</key><value>" + group + "</value></item></tagSet><toPort>443</toPort></item></securityGroupRuleSet></DescribeSecurityGroupRulesResponse>"
+		if status != http.StatusOK || text != want {
+			t.Errorf("status %d\n%s\nwant\n%s", status, text, want)
+		}
+	}
 }
 
 func TestRequestsThatEC2Refuses(t *testing.T) {

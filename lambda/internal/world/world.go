@@ -87,8 +87,8 @@ type Call struct {
 	// Input is what was asked for, in the SDK's type.
 	Input any
 	Err   error
-	// Touched is the groups that a write names as its objects, with the tags that
-	// they had before.
+	// Touched is the groups that a write names as its objects, or whose rules it
+	// names, with the tags that they had before.
 	Touched map[string]map[string]string
 }
 
@@ -120,6 +120,8 @@ type group struct {
 	isDefault                    bool
 	born                         time.Time
 	states                       []state
+	// ruleIDs are those of all rules that the group ever had.
+	ruleIDs map[string]bool
 }
 
 type state struct {
@@ -146,7 +148,23 @@ func (g *group) set(change func(*state)) {
 	next := g.now()
 	next.at = time.Now()
 	change(&next)
+	g.numberRules(next.rules)
 	g.states = append(g.states, next)
+}
+
+// numberRules gives IDs to the rules that have none. Like a group's, an ID depends on
+// nothing but the rule and how often that was made; a rule that was removed and made
+// again is another one.
+func (g *group) numberRules(rules []rule) {
+	for i := range rules {
+		for turn := 0; rules[i].id == ""; turn++ {
+			hash := fnv.New64a()
+			_, _ = fmt.Fprintf(hash, "%s/%t/%s/%d/%d/%s/%d", g.id, rules[i].egress, rules[i].protocol, rules[i].from, rules[i].to, rules[i].peer, turn)
+			if id := fmt.Sprintf("sgr-0%016x", hash.Sum64()); !g.ruleIDs[id] {
+				rules[i].id, g.ruleIDs[id] = id, true
+			}
+		}
+	}
 }
 
 type networkInterface struct {
@@ -275,7 +293,9 @@ func (w *World) add(name, description, vpcID string, tags map[string]string) *gr
 		rules = append(rules, rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "::/0", prefix: netip.MustParsePrefix("::/0")})
 	}
 	now := time.Now()
-	made := &group{id: id, name: name, description: description, vpcID: vpcID, born: now, states: []state{{at: now, tags: tags, rules: rules}}}
+	made := &group{id: id, name: name, description: description, vpcID: vpcID, born: now, ruleIDs: map[string]bool{}}
+	made.numberRules(rules)
+	made.states = []state{{at: now, tags: tags, rules: rules}}
 	w.groups[id] = made
 	return made
 }
@@ -363,10 +383,7 @@ func (w *World) Tag(groupID, key string) string {
 func (w *World) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	names := map[string]string{}
-	for _, one := range w.groups {
-		names[one.id] = one.name
-	}
+	names := w.names()
 	var blocks []string
 	for _, one := range w.all() {
 		if one.isDefault && len(one.states) == 2 {
@@ -398,6 +415,15 @@ func (w *World) String() string {
 		blocks = append(blocks, fmt.Sprintf("interface %s %q on %s\n", id, one.description, strings.Join(on, ", ")))
 	}
 	return strings.Join(blocks, "")
+}
+
+// names is the names of all groups that ever were, by ID.
+func (w *World) names() map[string]string {
+	names := make(map[string]string, len(w.groups))
+	for _, one := range w.groups {
+		names[one.id] = one.name
+	}
+	return names
 }
 
 // Strip leaves only the groups and their rules in a printed world, for comparisons

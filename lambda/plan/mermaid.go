@@ -1,0 +1,159 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sgchain/lambda/chain"
+)
+
+// Mermaid draws a flowchart: groups as boxes, everything else in shapes of its own. A
+// solid arrow is what a group lets in, a dotted one what it may send. What a change adds
+// is green, what it removes red and dashed; both are said in words, too.
+//
+// The form is that of mermaid.js.org/syntax/flowchart.html.
+func (d Drawing) Mermaid() string {
+	chart := flowchart{nodes: map[string]string{}}
+	chart.text.WriteString("flowchart TD\n")
+	groups := d.groups()
+	for _, group := range groups {
+		chart.node(group.name, "[", group.title+word(group.mark, "created", "removed"), "]")
+		chart.style(&chart.groups, group.mark, chart.nodes[group.name])
+	}
+	chart.outside(groups)
+	for _, group := range groups {
+		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
+			_, doors := group.doors(direction)
+			for _, one := range doors {
+				chart.link(group, one)
+			}
+		}
+	}
+	chart.color()
+	return chart.text.String()
+}
+
+// flowchart is a chart that is being written. Its nodes' IDs are by their names.
+type flowchart struct {
+	text  strings.Builder
+	nodes map[string]string
+	links int
+	// What the two marks are on.
+	groups, doors [2][]string
+}
+
+// outside adds a node for every peer that is no group of the drawing, by name.
+func (f *flowchart) outside(groups []drawnGroup) {
+	shapes := map[string]drawnRule{}
+	var keys []string
+	for _, group := range groups {
+		for _, rule := range group.rules {
+			key := rule.node(group)
+			if _, known := shapes[key]; !known && f.nodes[key] == "" {
+				shapes[key] = rule
+				keys = append(keys, key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		rule := shapes[key]
+		begin, end := "([", "])"
+		switch rule.Peer.Kind {
+		case chain.PeerGroup, chain.PeerTier, chain.PeerMember:
+			begin, end = "{{", "}}"
+		case chain.PeerPrefixList, chain.PeerListName:
+			begin, end = "[(", ")]"
+		case chain.PeerCIDR, chain.PeerVPC:
+		}
+		f.node(key, begin, rule.peer, end)
+	}
+}
+
+// node is the name of the node of a rule's peer. Ranges have one for each direction:
+// the world that comes in is above the chain, the one that it goes out to below.
+func (r drawnRule) node(group drawnGroup) string {
+	switch {
+	case r.peer == "itself":
+		return group.name
+	case r.Direction == chain.Egress && (r.Peer.Kind == chain.PeerCIDR || r.Peer.Kind == chain.PeerVPC):
+		return "to " + r.peer
+	default:
+		return r.peer
+	}
+}
+
+func (f *flowchart) node(name, begin, label, end string) {
+	f.nodes[name] = "n" + strconv.Itoa(len(f.nodes))
+	fmt.Fprintf(&f.text, "  %s%s\"%s\"%s\n", f.nodes[name], begin, MermaidText(label), end)
+}
+
+func (f *flowchart) link(group drawnGroup, one door) {
+	label := one.traffic(group) + word(one.mark, "added", "removed")
+	if one.unmanaged {
+		label += " (unmanaged)"
+	}
+	from, arrow, to := f.nodes[one.node(group)], "-->", f.nodes[group.name]
+	if one.Direction == chain.Egress {
+		from, arrow, to = to, "-.->", from
+	}
+	fmt.Fprintf(&f.text, "  %s %s|\"%s\"| %s\n", from, arrow, MermaidText(label), to)
+	f.style(&f.doors, one.mark, strconv.Itoa(f.links))
+	f.links++
+}
+
+// word is a mark for those who do not see colors. It stands behind: a label that begins
+// with a plus and a space is a list to Mermaid, which it refuses.
+func word(mark, plus, minus string) string {
+	switch mark {
+	case added:
+		return " (" + plus + ")"
+	case removed:
+		return " (" + minus + ")"
+	default:
+		return ""
+	}
+}
+
+func (f *flowchart) style(lists *[2][]string, mark, what string) {
+	switch mark {
+	case added:
+		lists[0] = append(lists[0], what)
+	case removed:
+		lists[1] = append(lists[1], what)
+	}
+}
+
+// color gives the marks their looks.
+func (f *flowchart) color() {
+	for i, look := range []string{"stroke:#1a7f37,stroke-width:2px", "stroke:#cf222e,stroke-width:2px,stroke-dasharray:5"} {
+		class := []string{"added", "removed"}[i]
+		if list := f.groups[i]; len(list) > 0 {
+			fmt.Fprintf(&f.text, "  classDef %s %s\n  class %s %s\n", class, look, strings.Join(list, ","), class)
+		}
+		if list := f.doors[i]; len(list) > 0 {
+			fmt.Fprintf(&f.text, "  linkStyle %s %s\n", strings.Join(list, ","), look)
+		}
+	}
+}
+
+// MermaidText is a text as it may stand between the quotes of a label: with codes for
+// all that means something to Mermaid, to HTML, or to Markdown.
+func MermaidText(text string) string {
+	var label strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '"':
+			label.WriteString("#quot;")
+		case r < ' ' || r == 0x7f:
+			label.WriteByte(' ')
+		case strings.ContainsRune("#&<>;`*_$|\\{}%", r):
+			fmt.Fprintf(&label, "#%d;", r)
+		default:
+			label.WriteRune(r)
+		}
+	}
+	return label.String()
+}
