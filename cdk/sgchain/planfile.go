@@ -58,14 +58,14 @@ func (f *planFile) text() string {
 		vpc = f.word(vpc)
 	}
 	return "Chain " + *f.chain.Node().Path() + " in VPC " + vpc + "\n" +
-		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Picture(desired, nil)+"\n"+goal.String(), f.word)
+		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.spec)}.String()+"\n"+goal.String(), f.word)
 }
 
 // mermaid is the chain as a flowchart. The words for tokens come into its labels after
 // the rest, and have to be fit for them.
 func (f *planFile) mermaid() string {
 	desired := chain.Desired(f.chain.spec)
-	return f.facts.named(plan.Drawing{Before: desired, After: desired}.Mermaid(), func(token string) string {
+	return f.facts.named(plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.spec)}.Mermaid(), func(token string) string {
 		return plan.MermaidText(f.word(token))
 	})
 }

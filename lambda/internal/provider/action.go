@@ -137,7 +137,7 @@ func (a *acting) plan(ctx context.Context, spec chain.Spec, want sg.Want) error 
 		return nil
 	}
 	a.report.Warnings = append(a.report.Warnings, made...)
-	a.describe(want, observed, todo)
+	a.describe(spec, want, observed, todo)
 	a.report.Result = ResultPlan
 	a.report.Text = "An update to these properties would do:\n" + todo.String()
 	if todo.Empty() {
@@ -193,7 +193,7 @@ func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error
 	if err != nil {
 		return err
 	}
-	a.describe(want, observed, todo)
+	a.describe(spec, want, observed, todo)
 	a.report.Warnings = append(a.report.Warnings, a.strays(ctx, want, observed, todo)...)
 	switch {
 	case todo.Empty():

@@ -61,7 +61,9 @@ func (r *Report) standBack(busy *fence.NotAtRestError) {
 }
 
 // describe puts a plan into the report.
-func (a *acting) describe(want sg.Want, observed sg.Observed, todo plan.Plan) {
+func (a *acting) describe(spec chain.Spec, want sg.Want, observed sg.Observed, todo plan.Plan) {
+	drawing := drawn(spec, want, observed)
+	a.report.Picture, a.report.Mermaid = drawing.String(), drawing.Mermaid()
 	a.report.Changes, a.report.Differences = nil, 0
 	for _, step := range todo.Steps {
 		change := Change{
@@ -75,6 +77,20 @@ func (a *acting) describe(want sg.Want, observed sg.Observed, todo plan.Plan) {
 		a.report.Differences += max(1, len(step.Rules))
 	}
 	a.report.Warnings = append(a.report.Warnings, kept(want, observed)...)
+}
+
+// drawn is a chain as it is, and as a run leaves it.
+func drawn(spec chain.Spec, want sg.Want, observed sg.Observed) plan.Drawing {
+	drawing := plan.Drawing{Before: observed.State, After: want.Goal(observed.State), IDs: observed.GroupIDs, Notes: plan.Notes(spec)}
+	for _, group := range observed.State.Groups {
+		if want.Chains.Standing(group.Identity) == plan.Retired {
+			drawing.Retired = append(drawing.Retired, group.Identity)
+		}
+		if group.Adoption.IsForeign() {
+			drawing.Notes[group.Identity] = append(drawing.Notes[group.Identity], "adopted")
+		}
+	}
+	return drawing
 }
 
 // The dimensions of the metrics of a chain.

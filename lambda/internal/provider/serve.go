@@ -163,7 +163,8 @@ func (r *run) build(ctx context.Context) outcome {
 	for _, identity := range spec.Identities() {
 		answer.GroupIDs[identity.Tier] = result.Observed.GroupIDs[identity]
 	}
-	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.String("state", result.Observed.State.String()))
+	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.String("state", result.Observed.State.String()),
+		slog.String("picture", drawn(spec, want, result.Observed).String()))
 	return outcome{physicalID: physicalID, attributes: answer.Attributes(room)}
 }
 

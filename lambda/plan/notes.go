@@ -1,0 +1,24 @@
+package plan
+
+import "sgchain/lambda/chain"
+
+// Notes is what a picture says of the groups of a chain beside their rules: what guardrails
+// found, and what their author lifted.
+func Notes(spec chain.Spec) map[chain.Identity][]string {
+	notes := map[chain.Identity][]string{}
+	for i, identity := range spec.Identities() {
+		said := map[string]bool{}
+		for _, finding := range chain.Guardrails(spec) {
+			if finding.Tier != spec.Tiers[i].Name || said[finding.Rule] {
+				continue
+			}
+			said[finding.Rule] = true
+			note := finding.Rule
+			if finding.Rule == chain.RulePublicTier && spec.Tiers[i].AllowPublic {
+				note += ", allowed by AllowPublic"
+			}
+			notes[identity] = append(notes[identity], note)
+		}
+	}
+	return notes
+}
