@@ -197,7 +197,7 @@ func (e *NotAtRestError) Error() string { return e.Reason + " (" + e.Reading.Str
 // Remedy is one sentence of what to do.
 func (e *NotAtRestError) Remedy() string {
 	if e.InProgress {
-		return "Nothing is to be done: the next check comes when the operation is over."
+		return "Nothing is to be done: try again, or wait for the next check, once the stack has been at rest for some minutes."
 	}
 	return "Bring the stack to a state of rest; where it is in one, give the action the properties that the chain was deployed with."
 }
@@ -220,6 +220,29 @@ func AtRest(physicalID string, now Reading) error {
 	default:
 		return nil
 	}
+}
+
+// QuietFor is how long nothing must have happened to a stack before others than CloudFormation
+// touch its chain. A schedule's event carries the properties of its day, and may be late: a
+// minute in EventBridge, six in Lambda, as the provider's templates set them.
+const QuietFor = 8 * time.Minute
+
+// Quiet is AtRest where nothing has happened for some time.
+func Quiet(physicalID string, now Reading) error {
+	if err := AtRest(physicalID, now); err != nil {
+		return err
+	}
+	if last := latest(now.Changed, now.Updated); now.At.Sub(last) < QuietFor {
+		return &NotAtRestError{Reading: now, InProgress: true, Reason: fmt.Sprintf("the stack changed at %s, less than %v ago", last.UTC().Format(time.RFC3339), QuietFor)}
+	}
+	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // StillAtRest is AtRest for as long as nothing has changed since a first reading.

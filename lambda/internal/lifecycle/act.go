@@ -12,7 +12,9 @@ type Act struct {
 	// At is when, in seconds after its step began.
 	At int
 	// Do is plan, check or repair.
-	Do     string
+	Do string
+	// Late is how long, in seconds, it is on its way.
+	Late   int     `json:",omitempty"`
 	Faults []Fault `json:",omitempty"`
 }
 
@@ -27,6 +29,7 @@ func (c *CloudFormation) Act(act Act) error {
 	if properties == nil {
 		return nil // no schedule without a chain
 	}
+	<-time.After(min(time.Duration(act.Late)*time.Second, c.Waits))
 	for _, fault := range act.Faults {
 		client.FailAt(fault.Call, c.asWorld(fault))
 	}

@@ -121,8 +121,10 @@ func (w *Watch) settles(chain Chain, back bool) {
 // free takes a group that is nobody's as it is now.
 func (w *Watch) free(made *handMade) {
 	made.ended, made.loose, made.rules = false, true, nil
-	for rule := range w.cf.World.RuleTags(made.id) {
-		made.rules = append(made.rules, rule)
+	for rule, tags := range w.cf.World.RuleTags(made.id) {
+		if tags["sgchain:stack-id"] == "" { // one that the chain left behind may go
+			made.rules = append(made.rules, rule)
+		}
 	}
 }
 

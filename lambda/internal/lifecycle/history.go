@@ -282,6 +282,7 @@ func (p *player) repair() {
 	}
 	p.out.Kinds["repair at rest"] = true
 	whole := strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") && !p.out.Rows["16 skipped"] && p.cf.ID() != ""
+	<-time.After(p.wait(10 * time.Minute)) // it leaves alone what changed a short while ago
 	err := p.cf.Act(Act{Do: "repair"})
 	switch {
 	case !whole || len(p.watch.inPlay) != 1:
@@ -565,7 +566,7 @@ func (r *drawer) handMade() Step {
 func (r *drawer) acts() []Act {
 	acts := make([]Act, 1+r.IntN(2))
 	for i := range acts {
-		acts[i] = Act{At: pick(r, r.IntN(30), r.IntN(300)), Do: pick(r, "repair", "repair", "repair", "check", "plan")}
+		acts[i] = Act{At: pick(r, r.IntN(30), r.IntN(300)), Do: pick(r, "repair", "repair", "repair", "check", "plan"), Late: pick(r, 0, 0, r.IntN(420))}
 		if r.oneIn(2) {
 			acts[i].Faults = []Fault{{Call: 1 + r.IntN(8), Kind: pick(r, "error", "lost", "crash", "late", "hang", "stale"), Seconds: 1 + r.IntN(8)}}
 		}

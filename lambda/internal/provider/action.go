@@ -210,7 +210,7 @@ func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error
 // deviation looks at the chain and works out what would bring it back to what is wanted,
 // which resolve completes.
 func (a *acting) deviation(ctx context.Context, resolve func(context.Context) error, want *sg.Want, known sg.Observed) (fence.Reading, sg.Observed, plan.Plan, error) {
-	atRest := func(now fence.Reading) error { return fence.AtRest(want.PhysicalID, now) }
+	atRest := func(now fence.Reading) error { return fence.Quiet(want.PhysicalID, now) }
 	reading, observed, err := a.lookOnce(ctx, atRest, resolve, known)
 	if err != nil {
 		return reading, observed, plan.Plan{}, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 
+	"sgchain/lambda/internal/fence"
 	"sgchain/lambda/internal/provider"
 	"sgchain/lambda/internal/world"
 )
@@ -23,9 +24,19 @@ func (r *rig) invoke(action string, now properties) (*provider.Report, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), 10*time.Minute)
 	defer cancel()
+	if action != "plan" {
+		r.quiet()
+	}
 	answer, err := r.handler.Invoke(ctx, functionARN, raw)
 	report, _ := answer.(*provider.Report)
 	return report, err
+}
+
+// quiet lets the last change of the stack be long ago.
+func (r *rig) quiet() {
+	r.stack.mu.Lock()
+	defer r.stack.mu.Unlock()
+	r.stack.changed, r.stack.updated = r.stack.changed.Add(-fence.QuietFor), time.Time{}
 }
 
 func (r *rig) reports(action string, now properties, result string, words ...string) *provider.Report {
@@ -335,4 +346,36 @@ func TestARequestIsNoAction(t *testing.T) {
 	if answer, err := r.handler.Invoke(t.Context(), functionARN, json.RawMessage(raw)); answer != nil || err != nil || len(r.mail.answers) != 1 {
 		t.Errorf("got %v, %v, %d answers", answer, err, len(r.mail.answers))
 	}
+}
+
+// An event of the schedule that was long on its way carries the rules of before the last
+// update: it must not bring them back.
+func TestRepairOfYesterday(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.handler.Repairs = true
+		web := func(port string) properties {
+			return properties{"Name": "Web", "GroupName": "web", "Ports": []any{port}}
+		}
+		was, now := props(web("443")), props(web("8443"))
+		x := r.succeeds(r.create(was)).PhysicalResourceID
+		y := r.succeeds(r.update(x, now, was)).PhysicalResourceID
+		if x != y {
+			t.Fatal("rules are not part of the ID")
+		}
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", x)
+		r.forget()
+		<-time.After(7 * time.Minute) // a minute in EventBridge and six in Lambda
+		raw, err := json.Marshal(map[string]any{"action": "repair", "StackId": r.stackID, "LogicalResourceId": r.logicalID, "ResourceProperties": was})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := r.handler.Invoke(t.Context(), functionARN, raw)
+		report, _ := answer.(*provider.Report)
+		if err != nil || report.Result != provider.ResultStoodBack || !strings.Contains(report.Text, "less than 8m0s ago") {
+			t.Errorf("got %+v, %v", report, err)
+		}
+		r.writesNothing()
+	})
 }

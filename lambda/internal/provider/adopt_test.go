@@ -442,3 +442,26 @@ func TestAdoptionCrash(t *testing.T) {
 		}
 	}
 }
+
+// A failed run that gives back what it adopted does not believe a read that lags behind its
+// own rules.
+func TestAdoptionTakenBackUnderLag(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb, _ := r.tutorial()
+		before := withoutTags(r.world.String())
+		<-time.After(time.Minute)
+		r.world.Lag = 2 * time.Second
+		now := adopting()
+		now["Tiers"] = []any{properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"80", "443", "8443"}}}
+		r.ec2.FailAt(6, world.Fault{Err: world.NewError("InternalError", "An internal error has occurred")}) // the read after the rules
+		r.fails(r.create(now), "InternalError")
+		if got := withoutTags(r.world.String()); got != before {
+			t.Errorf("got\n%s\nwant\n%s\n%s", got, before, r.logged())
+		}
+		if r.world.Tag(alb, "sgchain:provider") != "" {
+			t.Error("the group was not given back")
+		}
+	})
+}

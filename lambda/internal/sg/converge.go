@@ -320,11 +320,32 @@ func (a *application) undo(ctx context.Context) error {
 	a.Log.Info("undo", slog.Int("groups", len(a.created)), slog.Int("adopted", len(a.adopted)))
 	bounded, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
+	lag := lagging{}
 	observed, err := a.observeAgain(bounded)
+	for err == nil && a.hides(observed) && lag.patient() {
+		if err = lag.wait(bounded); err == nil {
+			observed, err = a.observeAgain(bounded)
+		}
+	}
 	if err != nil {
 		return err
 	}
 	return a.Remove(bounded, observed, Removal{Doomed: mine, Back: true})
+}
+
+// hides says whether a read lacks a rule that this run gave to a group that it adopted: it
+// lags, and giving the group back by it would leave the rule behind.
+func (a *application) hides(observed Observed) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for change := range a.applied {
+		group, found := observed.State.Find(change.group)
+		isThere := func(rule chain.Rule) bool { return rule.Key() == change.rule.Key() }
+		if found && change.action == plan.AuthorizeRules && slices.Contains(a.adopted, change.group) && !slices.ContainsFunc(group.Rules, isThere) {
+			return true
+		}
+	}
+	return false
 }
 
 // lagging waits for reads to catch up, longer each time.
