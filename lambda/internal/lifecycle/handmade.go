@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +24,9 @@ type handMade struct {
 	loose bool
 	// ended says that the operation under way is a later one than that which adopted it.
 	ended bool
+	// taken says that it bears the chain's tags, and released is when it bore them last.
+	taken    bool
+	released time.Time
 }
 
 // makeByHand makes the group of a tier as a person does, with a rule or two of which some
@@ -69,7 +71,10 @@ func (w *Watch) adopted() {
 	w.mu.Lock()
 	foreign := slices.Clone(w.foreign)
 	for _, made := range foreign {
-		if made.ended && !w.isTaken(made.id) {
+		if taken := w.isTaken(made.id); made.taken != taken {
+			made.taken, made.released = taken, time.Now()
+		}
+		if made.ended && !made.taken {
 			w.free(made) // and may be adopted again
 		}
 	}
@@ -135,22 +140,21 @@ func (w *Watch) isLoose(id string) bool {
 	return slices.ContainsFunc(w.foreign, func(made *handMade) bool { return made.id == id && made.loose })
 }
 
-// mayTag says whether a write to a group that somebody made by hand is one of the two that
-// the chain may make: it takes the group over, or it takes its own tags away, which two
-// deliveries of a Delete may do one after the other.
-func (w *Watch) mayTag(input any, id string) bool {
+// mayWrite says whether a write to a group that somebody made by hand is one that the chain
+// may make without its tags: it takes the group over. What a second delivery of a Delete
+// writes just after the first one released the group is refused by the role, which nothing
+// here plays.
+func (w *Watch) mayWrite(input any, id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !slices.ContainsFunc(w.foreign, func(made *handMade) bool { return made.id == id }) {
+	place := slices.IndexFunc(w.foreign, func(made *handMade) bool { return made.id == id })
+	if place < 0 {
 		return false
 	}
-	isOurs := func(tag types.Tag) bool { return strings.HasPrefix(aws.ToString(tag.Key), "sgchain:") }
-	switch in := input.(type) {
-	case *ec2.CreateTagsInput:
-		return slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == "sgchain:adopted" }) &&
-			slices.ContainsFunc(w.inPlay, func(c Chain) bool { return c.Adopt })
-	case *ec2.DeleteTagsInput:
-		return !slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return !isOurs(tag) })
+	if made := w.foreign[place]; !made.taken && !made.released.IsZero() && time.Since(made.released) < 10*time.Second {
+		return true
 	}
-	return false
+	in, isTags := input.(*ec2.CreateTagsInput)
+	return isTags && slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == "sgchain:adopted" }) &&
+		slices.ContainsFunc(w.inPlay, func(c Chain) bool { return c.Adopt })
 }

@@ -183,7 +183,7 @@ func (w *Watch) call(call world.Call) {
 	}
 	w.count(HandsOff)
 	for id, tags := range call.Touched {
-		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayTag(call.Input, id) {
+		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayWrite(call.Input, id) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}

@@ -92,6 +92,8 @@ func TestPublishedTemplates(t *testing.T) {
 	t.Run("all in one with tiers", func(t *testing.T) { t.Parallel(); place.ownTiers(ctx, t) })
 	t.Run("shared provider", func(t *testing.T) { t.Parallel(); place.sharedProvider(ctx, t) })
 	t.Run("published again", func(t *testing.T) { t.Parallel(); again(ctx, t, p) })
+	t.Run("adoption", func(t *testing.T) { t.Parallel(); place.adoption(ctx, t) })
+	t.Run("drift", func(t *testing.T) { t.Parallel(); place.drift(ctx, t) })
 	t.Run("parent", func(t *testing.T) { t.Parallel(); place.parent(ctx, t) })
 }
 
