@@ -2,6 +2,7 @@ package sgchain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -36,13 +37,12 @@ func guard(c constructs.Construct, spec chain.Spec, words func(string) *string) 
 	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere); err != nil {
 		return fmt.Errorf("%w; use fewer or wider rules, or have the account's quota raised and set RuleQuota to it", err)
 	}
-	for i, finding := range chain.Guardrails(spec) {
+	findings := chain.Guardrails(spec)
+	for i, finding := range findings {
 		id := fmt.Sprintf("sgchain:%s:%s", finding.Rule, finding.Tier)
-		for _, before := range chain.Guardrails(spec)[:i] {
-			if before.Rule == finding.Rule && before.Tier == finding.Tier {
-				id += ":" + dashed(finding.Problem) // each names one thing
-				break
-			}
+		isBefore := func(other chain.Finding) bool { return other.Rule == finding.Rule && other.Tier == finding.Tier }
+		if slices.ContainsFunc(findings[:i], isBefore) {
+			id += ":" + dashed(finding.Problem) // each names one thing
 		}
 		awscdk.Annotations_Of(c).AddWarningV2(jsii.String(id), words(finding.String()))
 	}

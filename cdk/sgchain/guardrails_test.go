@@ -1,6 +1,7 @@
 package sgchain
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,8 +57,12 @@ func TestGuardrailsAtSynth(t *testing.T) {
 			}
 			NewSecurityGroupChain(stack, jsii.String("Chain"), props)
 			var ids []string
-			for _, warning := range *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()) {
-				_, id, _ := strings.Cut(fmt.Sprint(warning.Entry.Data), "[ack: ")
+			var found []any
+			if err := json.Unmarshal([]byte(text(t, assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_AnyValue()))), &found); err != nil {
+				t.Fatal(err)
+			}
+			for _, warning := range found {
+				_, id, _ := strings.Cut(dig[string](warning, "entry", "data"), "[ack: ")
 				if id = strings.TrimSuffix(id, "]"); !strings.HasPrefix(id, "sgchain:open:") {
 					ids = append(ids, id)
 				}

@@ -30,7 +30,7 @@ const (
 	// or of a database.
 	RulePublicAdminPort = "public-admin-port"
 	// RuleHTTPWithoutHTTPS is a tier that the world reaches on 80 and not on 443.
-	RuleHTTPWithoutHTTPS = "http-without-https"
+	RuleHTTPWithoutHTTPS = "http-without-https" //nolint:gosec // no credential: a word
 	// RuleNoEgress is a tier that cannot use what is open to it, or can call nobody at all.
 	RuleNoEgress = "no-egress"
 	// RuleAddressForTier is a private range where a tier could be named.

@@ -66,7 +66,7 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 		return slices.ContainsFunc(step.Rules, func(other chain.Rule) bool { return other.Key() == rule.Key() })
 	}
 	switch step.Action {
-	case plan.CreateGroup:
+	case plan.CreateGroup, plan.AdoptGroup:
 	case plan.RetagGroup, plan.UntagGroup:
 		if step.Tag != (chain.Tag{}) {
 			group.Tag = step.Tag

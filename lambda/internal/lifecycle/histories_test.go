@@ -60,6 +60,7 @@ func (b *table) lacks() []string {
 		"row 1", "row 2", "row 4", "row 4 simple", "row 5", "row 6", "row 7", "row 8", "row 9", "row 10", "row 11", "row 12", "row 13", "row 14",
 		"row 15", "row 16", "row 16 skipped", "row 17", "row 18", "row 19", "row 20", "row cancelled Update",
 		"fault: duplicate", "fault: status denied", "fault: status behind", "fault: answer lost", "fault: answer late", "fault: answer without ID", "fault: cancelled",
+		"fault: make a group by hand", "fault: plan", "fault: check", "fault: repair", "fault: repair at rest",
 	}
 	for _, kind := range lifecycle.Kinds() {
 		want = append(want, "fault: "+kind)

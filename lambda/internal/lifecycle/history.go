@@ -430,14 +430,7 @@ func Draw(seed, index uint64) History {
 		case n == 0:
 			step.Do, step.Retain = "remove", r.oneIn(4)
 		case n <= 2:
-			if h.Repairs && r.oneIn(2) {
-				step.Do = "repair"
-			} else if r.adopts && r.oneIn(3) {
-				step = r.handMade()
-			} else {
-				step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
-			}
-			h.Steps = append(h.Steps, step)
+			h.Steps = append(h.Steps, r.between(step, h.Repairs))
 			continue
 		default:
 			// Back to where it was, now and then: X -> Y -> X.
@@ -451,10 +444,7 @@ func Draw(seed, index uint64) History {
 		}
 		step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), step.Retain || r.oneIn(20)
 		if r.oneIn(3) {
-			step.Linger = 1 + r.IntN(900)
-			if r.adopts { // a group that is released is not waited for longer than one Delete lasts
-				step.Linger = 1 + r.IntN(500)
-			}
+			step.Linger = 1 + r.IntN(r.longest())
 		}
 		if r.oneIn(2) {
 			step.Mishaps = r.mishaps()
@@ -468,6 +458,29 @@ func Draw(seed, index uint64) History {
 		h.Steps = append(h.Steps, step)
 	}
 	return h
+}
+
+// between is what happens between two operations: a repair, or a stranger's deed.
+func (r *drawer) between(step Step, repairs bool) Step {
+	switch {
+	case repairs && r.oneIn(2):
+		step.Do = "repair"
+		return step
+	case r.adopts && r.oneIn(3):
+		return r.handMade()
+	default:
+		step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
+		return step
+	}
+}
+
+// longest is how long, in seconds, the last dependent may go on using an old group; one that
+// is released is not waited for longer than a Delete lasts.
+func (r *drawer) longest() int {
+	if r.adopts {
+		return 500
+	}
+	return 900
 }
 
 type drawer struct {

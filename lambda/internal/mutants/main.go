@@ -33,9 +33,10 @@ type edit struct{ file, old, planted string }
 // catchers is the tests that count, the quick ones first.
 var catchers = []struct{ dir, run string }{
 	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL)"},
-	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers)"},
+	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
+	{"./lambda/chain", "TestGuard"},
 	{"./lambda/internal/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
-	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile)"},
+	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails)"},
 	{"./lambda/internal/lifecycle", "Test(SmallScope|Histories)$"},
 }
 

@@ -21,6 +21,13 @@ const (
 	responderFile = "lambda/internal/protocol/responder.go"
 	eventFile     = "lambda/internal/protocol/event.go"
 	guardFile     = "lambda/internal/guard/guard.go"
+	railsFile     = "lambda/chain/guardrails.go"
+	guardingFile  = "lambda/internal/provider/guardrails.go"
+	planAdoptFile = "lambda/plan/adopt.go"
+	adoptFile     = "lambda/internal/sg/adopt.go"
+	releaseFile   = "lambda/internal/sg/release.go"
+	unmanagedFile = "lambda/internal/sg/unmanaged.go"
+	actionFile    = "lambda/internal/provider/action.go"
 )
 
 func one(name, file, old, planted string) plant {
@@ -84,7 +91,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("a group is created without its tags", applyFile, "			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),\n", ""),
 		one("EC2's own egress stays", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		plan.rules(revoke, RevokeRules, wanted.Identity, slices.DeleteFunc(missing(wanted.Rules, was.Rules), func(rule chain.Rule) bool { return rule.Protocol == chain.All && rule.Description == \"\" }))"),
 		one("orphans are left behind", serveFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
-		one("orphans that are in use are removed", removeFile, "	used := uses.among(observed, made)\n", "	used := uses.among(observed, made)[:0]\n"),
+		one("orphans that are in use are removed", removeFile, "	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })", "	_ = used\n	unused := slices.Clone(doomed)"),
 		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made)", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made)"),
 		one("rules that share a flow make room", quotaFile, "return s.hasMembers && len(s.sharing(rule)) > 0", "return !s.hasMembers && len(s.sharing(rule)) > 0"),
 		{name: "a status from before the request is believed", edits: []edit{
@@ -109,5 +116,26 @@ func plants() []plant { //nolint:funlen // a list
 		one("a Delete does not ask for the recorded type", serveFile, "	if reading.ResourceType != \"\" && reading", "	if over != nil && reading.ResourceType != \"\" && reading"),
 		one("a Delete of another account is served", serveFile, "protocol.CheckOrigin(event, functionARN); err != nil {", "protocol.CheckOrigin(event, functionARN); err != nil && event.RequestType != cfn.RequestDelete {"),
 		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
+		one("the halves of the internet are not the internet", railsFile, "const worldBits = 8", "const worldBits = 1"),
+		one("guardrails refuse what a rollback goes back to", guardingFile, "	case !isBack:\n", "	case refused.Findings != nil:\n"),
+		one("a provider that enforces guardrails is talked out of it", railsFile, "(forced || !spec.WarnOnly)", "!spec.WarnOnly"),
+		one("an adopting run takes something away", planAdoptFile, "	return was.Adoption == chain.Adoptable || (was.", "	return was.Adoption == \"\" && (was."),
+		one("a rollback takes away what was there before the adoption", planAdoptFile, "was.Adoption.IsBy(c.Adopting) || c.Back)", "was.Adoption.IsBy(c.Adopting))"),
+		one("an adopted group is deleted", releaseFile, "group.Adoption.IsForeign() {\n			foreign", "group.Adoption == chain.Adoptable {\n			foreign"),
+		one("a group of a stack that lives is adopted", adoptFile, "		if !gone {", "		if !gone && owner.stack == \"\" {"),
+		one("a group that a controller manages is adopted", adoptFile, "			if strings.HasPrefix(key, manager.key) {", "			if key == manager.key {"),
+		one("what a failed run adopted is not given back", convergeFile, "slices.Concat(a.created, a.adopted)", "slices.Clone(a.created)"),
+		one("what an adoption opened stays open when it is taken back", releaseFile, "	return t.Back && group", "	return t.Owes && t.Back && !t.Owes && group"),
+		one("a released group names groups that are to be deleted", releaseFile, "		(slices.Contains(foreign, group.Identity) && !named", "		(t.each && slices.Contains(foreign, group.Identity) && !named"),
+		one("who moves out of an adopted group is cut off", removeFile, "whole.bound(observed.State, foreign)...)", "whole.bound(observed.State, foreign)[:0]...)"),
+		one("the chain's tags stay on the rules of a released group", releaseFile, "{{rules, keys}, ", "{{rules[:0], keys}, "),
+		one("an adopted group is known by its description", observeFile, "	if tags[tagAdopted] != \"\" {", "	if tags[tagAdopted] == \"-\" {"),
+		one("rules of others go in spite of keep", planAdoptFile, "	return c.Keep || c.onlyAdds", "	return c.onlyAdds"),
+		one("the chain's own rules are kept as somebody else's", unmanagedFile, "				return found.ours || ", "				return found.id == \"\" && "),
+		one("a rule that is not shown alone yet is somebody else's", unmanagedFile, "complete = complete && known", "complete = complete || known"),
+		one("a repair goes on when an operation begins", actionFile, "		return fence.StillAtRest(want.PhysicalID, first, now)", "		return fence.StillAtRest(want.PhysicalID, first, first)"),
+		one("an Update does not wait for a repair to end", actionFile, "return r.Repairs && r.request.Type != fence.Create", "return r.Repairs && r.request.Type == \"\""),
+		one("a schedule's late event brings back old rules", verdictFile, "now.At.Sub(last) < QuietFor", "now.At.Sub(last) < 0"),
+		one("an ID that CloudFormation made up releases a chain that lives", serveFile, "chosen == fence.ForGood && fence.Ambiguous(r.request, reading)", "chosen == fence.Cleanup && fence.Ambiguous(r.request, reading)"),
 	}
 }

@@ -379,3 +379,27 @@ func TestRepairOfYesterday(t *testing.T) {
 		r.writesNothing()
 	})
 }
+
+// A repair writes nothing more once an operation has begun, however much is still to do.
+func TestRepairStopsWhenAnOperationBegins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.handler.Repairs = true
+		now := props()
+		alb := attribute(r.succeeds(r.create(now)), "Alb")
+		r.world.Revoke("ALB-SG", "tcp", 443)
+		r.letIn(alb, tcpFrom(9999, "192.0.2.0/24"))
+		r.world.Latency = 3 * time.Second
+		r.world.After = func(call world.Call) {
+			noteCall(call)
+			if call.Client == "handler" && call.Write {
+				r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", r.stack.physicalID)
+			}
+		}
+		r.reports("repair", now, provider.ResultStoodBack, "The repair was broken off after ", "an operation of the stack is in progress")
+		if !r.world.AllowsFrom(outside, alb, "tcp", 443) || !r.world.AllowsFrom(office, alb, "tcp", 9999) {
+			t.Errorf("the repair did more than it may, or less:\n%s", r.world)
+		}
+	})
+}

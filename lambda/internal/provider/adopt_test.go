@@ -127,17 +127,18 @@ func TestAdoption(t *testing.T) {
 
 		r.world.SetTag(alb, "Name", "the shop's door")
 		next := adopting()
-		next["Tiers"] = []any{
+		tiers := []any{
 			properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80", "443", "8443"}},
 			properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}},
 		}
+		next["Tiers"] = tiers
 		r.succeeds(r.update(answer.PhysicalResourceID, next, now))
 		if r.world.AllowsFrom(office, alb, "tcp", 8080) {
 			t.Error("the update after the adoption leaves a rule that the chain does not have")
 		}
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 		r.forget()
-		last := props(next["Tiers"].([]any)...) // without AdoptExisting: what was adopted stays so
+		last := props(tiers...) // without AdoptExisting: what was adopted stays so
 		r.succeeds(r.update(answer.PhysicalResourceID, last, next))
 		r.writesNothing()
 
@@ -464,4 +465,38 @@ func TestAdoptionTakenBackUnderLag(t *testing.T) {
 			t.Error("the group was not given back")
 		}
 	})
+}
+
+// CloudFormation makes up an ID for an Update that never answered, too, and deletes that ID
+// when it has rolled back: what a chain adopted before that operation stays with it. What was
+// adopted in the operation goes.
+func TestAdoptedGroupsUnderAnInventedID(t *testing.T) {
+	t.Parallel()
+	for name, lives := range map[string]bool{"of an Update of a chain that lives": true, "of a Create that is undone": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.tutorial()
+				begins := func() { r.stack.updated = time.Now() }
+				if !lives {
+					begins()
+					<-time.After(time.Second)
+				}
+				now := adopting()
+				r.succeeds(r.create(now))
+				if lives {
+					<-time.After(time.Minute)
+					begins()
+				}
+				owned := r.world.String()
+				const id = "Shop-Chain-1A2B3C4D5E6F"
+				r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
+				r.succeeds(r.deliver(r.event(cfn.RequestDelete, id, now, nil)))
+				if lives != (r.world.String() == owned) || lives != strings.Contains(r.world.String(), "sgchain:adopted") {
+					t.Errorf("the chain lives: %v, and this is left of it:\n%s", lives, r.world)
+				}
+			})
+		})
+	}
 }

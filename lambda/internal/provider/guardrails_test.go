@@ -71,8 +71,7 @@ func TestGuardrailsRefuse(t *testing.T) {
 // What is only probably wrong is built and said, and so is what an author lifts.
 func TestGuardrailsWarn(t *testing.T) {
 	t.Parallel()
-	public := leaky()
-	public["Tiers"].([]any)[1].(properties)["AllowPublic"] = "true"
+	public := props(tier("Alb", "Ports", "443"), tier("Fargate", "Ports", "6060", "Sources", "internet", "AllowPublic", "true"))
 	app := properties{"Name": "App", "Ports": []any{"6060"}}
 	for name, test := range map[string]struct {
 		now  properties

@@ -290,7 +290,7 @@ func (r *run) remove(ctx context.Context) error {
 		r.log.Warn("the fence only logs", slog.String("over", err.Error()), slog.String("scope", scope.String()))
 	}
 	chosen := scope
-	isOlder := func(group chain.Group) bool { return false }
+	isOlder := func(chain.Group) bool { return false }
 	if chosen == fence.ForGood && fence.Ambiguous(r.request, reading) {
 		// Nobody made this resource anew: what was adopted before is in a chain that lives.
 		isOlder = func(group chain.Group) bool { return group.Adoption.IsBefore(stamp(reading.Updated)) }
