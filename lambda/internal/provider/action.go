@@ -60,6 +60,9 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	if err != nil {
 		reason := h.reason(err).String()
 		log.Error("failed", slog.String("error", reason))
+		if panicked, ok := errors.AsType[*guard.PanicError](err); ok {
+			log.Error("panic", slog.String("stackTrace", panicked.Stack))
+		}
 		err = errors.New(reason)
 	} else {
 		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", report.Text))
