@@ -7,16 +7,17 @@ import (
 )
 
 // onlyAdds says whether a run must not take anything from a group: it adopts the group, or
-// it takes back something and the group was adopted a short while ago, maybe by that. What
-// was there begins to go with the next request that is not taken back.
+// adopts it once more for a chain that is made anew, or it takes back something and the group
+// was adopted a short while ago, maybe by that. What was there begins to go with the next
+// request that is not taken back.
 func (c Chains) onlyAdds(was chain.Group) bool {
-	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.Adopting) || c.Back))
+	return was.Adoption == chain.Adoptable || (c.Anew && was.Adoption.IsForeign()) || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.Adopting) || c.Back))
 }
 
 // adoption is what a live group carries of how it was adopted.
 func (c Chains) adoption(was chain.Group) chain.Adoption {
 	switch {
-	case was.Adoption == chain.Adoptable:
+	case was.Adoption == chain.Adoptable || (c.Anew && was.Adoption.IsForeign() && !was.Adoption.IsBy(c.Adopting)):
 		return c.Adopting
 	case was.Adoption == chain.Made || c.onlyAdds(was):
 		return was.Adoption

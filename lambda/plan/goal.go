@@ -15,8 +15,9 @@ type Chains struct {
 	Keep bool
 	// Adopting is what groups carry that this run takes over.
 	Adopting chain.Adoption
-	// Back says that this run takes back what another one did.
-	Back bool
+	// Back says that this run takes back what another one did, Anew that it makes the chain:
+	// what there is was adopted by one before it that failed.
+	Back, Anew bool
 }
 
 // Standing says what a group is to the run.

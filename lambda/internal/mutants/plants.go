@@ -119,7 +119,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("the halves of the internet are not the internet", railsFile, "const worldBits = 8", "const worldBits = 1"),
 		one("guardrails refuse what a rollback goes back to", guardingFile, "	case !isBack:\n", "	case refused.Findings != nil:\n"),
 		one("a provider that enforces guardrails is talked out of it", railsFile, "(forced || !spec.WarnOnly)", "!spec.WarnOnly"),
-		one("an adopting run takes something away", planAdoptFile, "	return was.Adoption == chain.Adoptable || (was.", "	return was.Adoption == \"\" && (was."),
+		one("an adopting run takes something away", planAdoptFile, "	return was.Adoption == chain.Adoptable || (c.Anew", "	return was.Adoption == \"\" && (c.Anew"),
 		one("a rollback takes away what was there before the adoption", planAdoptFile, "was.Adoption.IsBy(c.Adopting) || c.Back)", "was.Adoption.IsBy(c.Adopting))"),
 		one("an adopted group is deleted", releaseFile, "group.Adoption.IsForeign() {\n			foreign", "group.Adoption == chain.Adoptable {\n			foreign"),
 		one("a group of a stack that lives is adopted", adoptFile, "		if !gone {", "		if !gone && owner.stack == \"\" {"),

@@ -126,6 +126,7 @@ func (r *run) build(ctx context.Context) outcome {
 	physicalID := chain.PhysicalID(resource, spec.Identities())
 	want := sg.Want{Chains: plan.Chains{
 		New: chain.Desired(spec), Old: r.oldChain(), Keep: spec.KeepUnmanaged, Adopting: chain.AdoptedBy(r.event.RequestID, stamp(time.Now())),
+		Anew: r.event.RequestType == cfn.RequestCreate,
 	}, PhysicalID: physicalID}
 	r.edge.Wants = wants(spec, want.Chains, r.reader)
 
