@@ -53,6 +53,17 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 	}
 	rules := strings.Fields(marks("SecurityGroupRules[].SecurityGroupRuleId"))
 	p.must(ctx, t, append([]string{"ec2", "create-tags", "--tags", "Key=test:mark,Value=by-hand", "--resources"}, rules...)...)
+	subnet := p.must(ctx, t, "ec2", "create-subnet", "--vpc-id", adopted.vpc, "--cidr-block", "10.8.1.0/24", "--query", "Subnet.SubnetId", "--output", "text")
+	for _, id := range []string{alb, fargate} {
+		p.must(ctx, t, "ec2", "create-network-interface", "--subnet-id", subnet, "--groups", id)
+	}
+	attached := func() string {
+		return p.must(ctx, t, "ec2", "describe-network-interfaces", "--filters", "Name=subnet-id,Values="+subnet, "--query", "sort(NetworkInterfaces[].Groups[].GroupId)", "--output", "text")
+	}
+	interfaces := attached()
+	if !strings.Contains(interfaces, alb) || !strings.Contains(interfaces, fargate) {
+		t.Fatalf("the interfaces are in %q", interfaces)
+	}
 	byHand := `
 		ALB-SG "made by hand"
 		ALB-SG ingress tcp 80 from 0.0.0.0/0
@@ -80,9 +91,13 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 		t.Errorf("the warnings are %q", said)
 	}
 	adopted.has(ctx, t, "after they were adopted", byHand)
-	if got := strings.Count(marks("SecurityGroupRules[].Tags[].Key"), "test:mark"); got != len(rules) {
-		t.Errorf("%d of %d rules are still those that were there", got, len(rules))
+	untouched := func(when string) {
+		t.Helper()
+		if got := strings.Count(marks("SecurityGroupRules[].Tags[].Key"), "test:mark"); got != len(rules) || attached() != interfaces {
+			t.Errorf("%s, %d of %d rules are still those that were there, and the interfaces are in %s", when, got, len(rules), attached())
+		}
 	}
+	untouched("after they were adopted")
 	owned := func() string {
 		return p.must(ctx, t, "ec2", "describe-security-groups", "--group-ids", alb, fargate, "--query", "SecurityGroups[].Tags[].Key", "--output", "text")
 	}
@@ -96,9 +111,7 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 
 	adopted.dismiss(ctx, t)
 	adopted.has(ctx, t, "after the stack was deleted", byHand)
-	if got := strings.Count(marks("SecurityGroupRules[].Tags[].Key"), "test:mark"); got != len(rules) {
-		t.Errorf("%d of %d rules are still those that were there", got, len(rules))
-	}
+	untouched("after the stack was deleted")
 	if strings.Contains(owned(), "sgchain:") {
 		t.Errorf("the groups were not released: %s", owned())
 	}
@@ -141,6 +154,25 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 		t.Errorf("the schedule's event says %+v", report)
 	}
 	guarded.has(ctx, t, "after the schedule's event", tutorial)
+
+	// A rule edited, a tag removed, a group deleted.
+	p.must(ctx, t, "ec2", "revoke-security-group-ingress", "--group-id", groups[0].ID, "--protocol", "tcp", "--port", "80", "--cidr", "0.0.0.0/0")
+	p.must(ctx, t, "ec2", "authorize-security-group-ingress", "--group-id", groups[0].ID, "--protocol", "tcp", "--port", "81", "--cidr", "0.0.0.0/0")
+	p.must(ctx, t, "ec2", "delete-tags", "--resources", groups[0].ID, "--tags", "Key=Name")
+	p.must(ctx, t, "ec2", "delete-security-group", "--group-id", groups[1].ID)
+	report = l.invoke(ctx, t, function, check)
+	for _, want := range []string{"create group Fargate(Fargate-SG)", "authorize Alb(ALB-SG)\n  ingress tcp 80 from 0.0.0.0/0", `re-tag Alb(ALB-SG) Name="ALB-SG"`, "revoke Alb(ALB-SG)\n  ingress tcp 81 from 0.0.0.0/0"} {
+		if report.Result != provider.ResultDrift || !strings.Contains(report.Text, want) {
+			t.Errorf("a check says %+v, want %q", report, want)
+		}
+	}
+	if report := l.invoke(ctx, t, function, event); report.Result != provider.ResultRepaired || !strings.Contains(strings.Join(report.Warnings, "\n"), "(tier Fargate) was made anew") {
+		t.Errorf("the schedule's event says %+v", report)
+	}
+	guarded.has(ctx, t, "after the schedule's second event", tutorial)
+	if name := p.must(ctx, t, "ec2", "describe-tags", "--filters", "Name=resource-id,Values="+groups[0].ID, "Name=key,Values=Name", "--query", "Tags[].Value", "--output", "text"); name != "ALB-SG" {
+		t.Errorf("the tag Name is %q", name)
+	}
 	lines, err := l.emulator.Log(ctx, "")
 	if err != nil {
 		t.Fatal(err)
