@@ -99,12 +99,13 @@ func (w *Watch) adopted() {
 	}
 }
 
-// begins ends the time of grace of groups that an earlier operation adopted. Under keep any
-// rule from before may be left when the chain has it no more.
-func (w *Watch) begins(chain Chain) {
+// begins ends the time of grace of groups that an earlier operation adopted, but for one that
+// made nothing: then they are adopted once more. Under keep any rule from before may be left
+// when the chain has it no more.
+func (w *Watch) begins(chain Chain, anew bool) {
 	for _, made := range w.foreign {
 		made.loose = made.loose || chain.Keep
-		if made.ended = w.isTaken(made.id); !made.ended {
+		if made.ended = w.isTaken(made.id) && !anew; !w.isTaken(made.id) {
 			w.free(made)
 		}
 	}

@@ -257,7 +257,7 @@ func (p *player) step(step Step) {
 		p.build(step)
 	case "remove":
 		if p.chain != nil {
-			p.watch.Begin(*p.chain)
+			p.watch.Begin(*p.chain, false)
 			p.cf.Update(step.operation(nil, p.pace.Waits))
 			if step.Retain {
 				p.over = true // what is retained is its owner's
@@ -322,7 +322,7 @@ func (p *player) build(step Step) {
 	if p.chain != nil && reflect.DeepEqual(step.Chain, *p.chain) {
 		return // CloudFormation sends nothing where no property changes
 	}
-	p.watch.Begin(step.Chain)
+	p.watch.Begin(step.Chain, p.chain == nil)
 	p.cf.refused = false
 	var ok bool
 	if p.chain == nil {

@@ -88,13 +88,13 @@ func (w *Watch) count(promise string) {
 	w.checks[promise]++
 }
 
-// Begin says that an operation towards a chain begins.
-func (w *Watch) Begin(chain Chain) {
+// Begin says that an operation towards a chain begins, which is made anew or changed.
+func (w *Watch) Begin(chain Chain, anew bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inPlay = append(w.inPlay, chain)
 	w.hands = false
-	w.begins(chain)
+	w.begins(chain, anew)
 	w.before = w.answered()
 }
 
