@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,49 +62,61 @@ func TestThrottledNever(t *testing.T) {
 }
 
 // TestThrottledTogether: three runs that know nothing of each other share the account's buckets. Each
-// of them succeeds, in at most twice the time that the buckets alone take, and 5 s.
+// of them succeeds, in at most twice the time that the buckets alone take, and 5 s. How long the SDK
+// waits before it asks again is chance, so that is the middle one of five lives.
 func TestThrottledTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first := newRig(t)
-		first.world.Throttles, first.world.Latency = true, latency
-		rigs := []*rig{first}
-		for i := range 2 {
-			other := newRig(t)
-			other.world, other.stackID = first.world, strings.Replace(stackID, "/Shop/", fmt.Sprintf("/Shop%d/", i), 1)
-			rigs = append(rigs, other)
+	// 105 calls of one kind, out of a bucket of 50 that fills by 5 a second.
+	bound := time.Duration(105-50) * time.Second / 5
+	var creates, deletes []time.Duration
+	for range 5 {
+		synctest.Test(t, func(t *testing.T) {
+			create, remove := throttledTogether(t)
+			creates, deletes = append(creates, create), append(deletes, remove)
+		})
+	}
+	for what, took := range map[string][]time.Duration{"creates": creates, "deletes": deletes} {
+		if slices.Sort(took); took[2] > 2*bound+5*time.Second {
+			t.Errorf("three %s took %v, and the buckets alone %v", what, took, bound)
 		}
-		ids := make([]string, len(rigs))
-		together := func(act func(i int, r *rig) cfn.Response) time.Duration {
-			started := time.Now()
-			var runs sync.WaitGroup
-			for i, r := range rigs {
-				r.sdk(fmt.Sprintf("run %d", i))
-				runs.Go(func() {
-					answer := act(i, r)
-					if answer.Status != cfn.StatusSuccess {
-						t.Errorf("run %d answered %s: %s", i, answer.Status, answer.Reason)
-					}
-					ids[i] = answer.PhysicalResourceID
-				})
-			}
-			runs.Wait()
-			return time.Since(started)
+	}
+}
+
+// throttledTogether makes and deletes three chains at once, and says how long each took.
+func throttledTogether(t *testing.T) (create, remove time.Duration) {
+	t.Helper()
+	first := newRig(t)
+	first.world.Throttles, first.world.Latency = true, latency
+	rigs := []*rig{first}
+	for i := range 2 {
+		other := newRig(t)
+		other.world, other.stackID = first.world, strings.Replace(stackID, "/Shop/", fmt.Sprintf("/Shop%d/", i), 1)
+		rigs = append(rigs, other)
+	}
+	ids := make([]string, len(rigs))
+	together := func(act func(i int, r *rig) cfn.Response) time.Duration {
+		started := time.Now()
+		var runs sync.WaitGroup
+		for i, r := range rigs {
+			r.sdk(fmt.Sprintf("run %d", i))
+			runs.Go(func() {
+				answer := act(i, r)
+				if answer.Status != cfn.StatusSuccess {
+					t.Errorf("run %d answered %s: %s", i, answer.Status, answer.Reason)
+				}
+				ids[i] = answer.PhysicalResourceID
+			})
 		}
-		// 105 calls of one kind, out of a bucket of 50 that fills by 5 a second.
-		bound := time.Duration(105-50) * time.Second / 5
-		took := together(func(_ int, r *rig) cfn.Response { return r.create(long()) })
-		if took > 2*bound+5*time.Second {
-			t.Errorf("three creates took %v, and the buckets alone %v", took, bound)
-		}
-		<-time.After(time.Minute) // virtual: the buckets are full again
-		if took := together(func(i int, r *rig) cfn.Response { return r.destroy(ids[i], long()) }); took > 2*bound+5*time.Second {
-			t.Errorf("three deletes took %v, and the buckets alone %v", took, bound)
-		}
-		if throttled(first.world) == 0 {
-			t.Error("no call was throttled: the runs did not meet")
-		}
-		if left := first.world.String(); strings.Contains(left, "Tier") {
-			t.Errorf("left over:\n%s", left)
-		}
-	})
+		runs.Wait()
+		return time.Since(started)
+	}
+	create = together(func(_ int, r *rig) cfn.Response { return r.create(long()) })
+	<-time.After(time.Minute) // virtual: the buckets are full again
+	remove = together(func(i int, r *rig) cfn.Response { return r.destroy(ids[i], long()) })
+	if throttled(first.world) == 0 {
+		t.Error("no call was throttled: the runs did not meet")
+	}
+	if left := first.world.String(); strings.Contains(left, "Tier") {
+		t.Errorf("left over:\n%s", left)
+	}
+	return create, remove
 }
