@@ -105,7 +105,7 @@ func (w *Watch) adopted() {
 func (w *Watch) begins(chain Chain, anew bool) {
 	for _, made := range w.foreign {
 		made.loose = made.loose || chain.Keep
-		if made.ended = w.isTaken(made.id) && !anew; !w.isTaken(made.id) {
+		if made.ended = w.isTaken(made.id) && !anew; !made.ended {
 			w.free(made)
 		}
 	}
