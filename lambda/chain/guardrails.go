@@ -85,7 +85,7 @@ func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) 
 		warnings = append(warnings, finding.String())
 	}
 	if len(findings) > 0 {
-		refused = &GuardrailError{Findings: findings, Forced: forced && spec.WarnOnly}
+		refused = &GuardrailError{Findings: findings, Forced: forced}
 	}
 	return warnings, refused
 }

@@ -103,7 +103,7 @@ func TestGuard(t *testing.T) {
 		{"", false, "with Guardrails: warn the chain is built all the same", ""},
 		{"warn", false, "", "public-admin-port: tier Bastion takes tcp 22 from 0.0.0.0/0, and port 22 is for administration or of a database"},
 		{"warn", true, "this provider enforces its guardrails", ""},
-		{"enforce", true, "with Guardrails: warn", ""},
+		{"enforce", true, "this provider enforces its guardrails", ""},
 	} {
 		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Guardrails": "`+test.mode+`", "Tiers": [{"Name": "Bastion", "Ports": 22}]}`), chain.DefaultAnswerBytes)
 		if err != nil {

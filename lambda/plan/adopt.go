@@ -11,13 +11,13 @@ import (
 // was adopted a short while ago, maybe by that. What was there begins to go with the next
 // request that is not taken back.
 func (c Chains) onlyAdds(was chain.Group) bool {
-	return was.Adoption == chain.Adoptable || (c.Anew && was.Adoption.IsForeign()) || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.Adopting) || c.Back))
+	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.Adopting) || c.Back || c.Anew))
 }
 
 // adoption is what a live group carries of how it was adopted.
 func (c Chains) adoption(was chain.Group) chain.Adoption {
 	switch {
-	case was.Adoption == chain.Adoptable || (c.Anew && was.Adoption.IsForeign() && !was.Adoption.IsBy(c.Adopting)):
+	case was.Adoption == chain.Adoptable || (c.Anew && was.Adoption.IsFresh() && !was.Adoption.IsBy(c.Adopting)):
 		return c.Adopting
 	case was.Adoption == chain.Made || c.onlyAdds(was):
 		return was.Adoption

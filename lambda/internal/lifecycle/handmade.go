@@ -103,10 +103,14 @@ func (w *Watch) adopted() {
 // made nothing: then they are adopted once more. Under keep any rule from before may be left
 // when the chain has it no more.
 func (w *Watch) begins(chain Chain, anew bool) {
+	w.anew = anew
 	for _, made := range w.foreign {
 		made.loose = made.loose || chain.Keep
-		if made.ended = w.isTaken(made.id) && !anew; !made.ended {
+		switch {
+		case !w.isTaken(made.id):
 			w.free(made)
+		case !anew:
+			made.ended = true
 		}
 	}
 }
@@ -118,7 +122,7 @@ func (w *Watch) settles(chain Chain, back bool) {
 		switch {
 		case !w.isTaken(made.id):
 			w.free(made)
-		case made.ended && !chain.Keep && !back && w.answered()[made.id]:
+		case made.ended && !chain.Keep && !back && !w.anew && w.answered()[made.id]:
 			made.loose = false
 		}
 	}

@@ -45,6 +45,7 @@ type Watch struct {
 	held    map[string]bool // groups on which his hand fell
 	robbed  bool            // one of them was removed
 	foreign []*handMade
+	anew    bool // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
 }
