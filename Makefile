@@ -32,7 +32,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy, make plan and make destroy STACK=name, make deploy TIERS=json\n'
+	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy, make plan and make destroy STACK=name, make deploy TIERS=json GUARDRAILS=warn\n'
 	@printf 'and YES=1 (no question), make publish BUCKET and REGIONS, make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
 
 demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
@@ -67,7 +67,8 @@ destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question
 export CHAIN_STACK := $(value STACK)
 export CHAIN_VPC := $(value VPC)
 export CHAIN_TIERS := $(value TIERS)
-SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$${CHAIN_VPC:-new}" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS"
+export CHAIN_GUARDRAILS := $(value GUARDRAILS)
+SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$${CHAIN_VPC:-new}" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS" -c "guardrails=$$CHAIN_GUARDRAILS"
 
 smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
 	@go build -o $(TOOLS)/smoke ./lambda/internal/stand/smoke

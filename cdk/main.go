@@ -4,7 +4,7 @@
 //	npx cdk deploy -c vpcId=vpc-0123456789abcdef0
 //
 // Context it reads: stackName (default SecurityGroupChain), vpcId (an ID, or "new"), arch (arm64 or amd64, what the function
-// runs on), tiers (the chain, as the JSON list of the property Tiers).
+// runs on), tiers (the chain, as the JSON list of the property Tiers), guardrails (enforce or warn).
 package main
 
 import (
@@ -27,9 +27,32 @@ func run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	newStack(app, settings, nil)
+	if err := refusal(func() { newStack(app, settings, nil) }); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	app.Synth(nil)
 	return 0
+}
+
+// refusal is the error with which a construct refuses its input. It says what is wrong and
+// what to do: the stack of calls that a panic shows would only hide that.
+func refusal(construct func()) (err error) {
+	defer func() {
+		cause := recover()
+		known, isError := cause.(interface {
+			error
+			Unwrap() error
+		})
+		switch {
+		case isError:
+			err = known
+		case cause != nil:
+			panic(cause)
+		}
+	}()
+	construct()
+	return nil
 }
 
 // newApp writes the assembly to a folder; "" is where the CLI wants it.

@@ -72,6 +72,35 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
+// TestGuardrails: a refusal is one line, and guardrails=warn lifts it. A bug stays a panic.
+func TestGuardrails(t *testing.T) {
+	context := map[string]any{"vpcId": "vpc-0abc", "tiers": `[{"Name": "Web", "Ports": [22]}]`}
+	refused, err := read(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = refusal(func() { synth(t, refused) })
+	if want := "Tiers[0]: public-admin-port: tier Web takes tcp 22 from 0.0.0.0/0"; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line that says %q", err, want)
+	}
+	context["guardrails"] = "warn"
+	warned, err := read(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, _ := synth(t, warned)
+	chain, _ := template["Resources"].(map[string]any)["Chain"].(map[string]any)
+	if properties, _ := chain["Properties"].(map[string]any); properties["Guardrails"] != "warn" {
+		t.Errorf("the chain's properties: got %v", properties)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a bug is taken for a refusal")
+		}
+	}()
+	_ = refusal(func() { panic("a bug") })
+}
+
 // synth makes the app's template in a folder of its own, with a zip that
 // holds the least that passes for a bootstrap.
 func synth(t *testing.T, s settings) (template map[string]any, manifest string) {

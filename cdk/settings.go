@@ -26,6 +26,7 @@ type settings struct {
 	vpcID        string // or newVPC
 	architecture string // as Go names it
 	tiers        []sgchain.Tier
+	guardrails   sgchain.GuardrailMode
 }
 
 // readSettings takes settings from the app's context, where each is text after -c
@@ -52,6 +53,9 @@ func readSettings(lookUp func(key string) any) (settings, error) {
 		if err := bootstrap.CheckArchitecture(s.architecture); err != nil {
 			return settings{}, fmt.Errorf("reading -c arch: %w", err)
 		}
+	}
+	if value := lookUp("guardrails"); value != nil {
+		s.guardrails = sgchain.GuardrailMode(fmt.Sprint(value))
 	}
 	if value := lookUp("tiers"); value != nil && value != "" {
 		text, isText := value.(string)

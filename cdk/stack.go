@@ -23,9 +23,10 @@ func newStack(scope constructs.Construct, s settings, code awslambda.Code) awscd
 		Architecture: lambdaArchitecture(s.architecture), Code: code,
 	})
 	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
-		VpcId:    vpc(stack, s.vpcID),
-		Tiers:    s.tiers,
-		Provider: provider,
+		VpcId:      vpc(stack, s.vpcID),
+		Tiers:      s.tiers,
+		Guardrails: s.guardrails,
+		Provider:   provider,
 	})
 	output := func(name string, value *string, description string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})

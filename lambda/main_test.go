@@ -64,3 +64,28 @@ func TestEmulatorSwitchesAreLoud(t *testing.T) {
 		}
 	}
 }
+
+// What guards others is on by its one word and off without any; another word is a mistake that
+// every request is told of.
+func TestGuardsOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, value       string
+		enforces, repairs bool
+		wrong             string
+	}{
+		{"SGCHAIN_GUARDRAILS", "", false, false, ""},
+		{"SGCHAIN_GUARDRAILS", "enforce", true, false, ""},
+		{"SGCHAIN_GUARDRAILS", "warn", false, false, `reading environment (SGCHAIN_GUARDRAILS): "warn" is not known; it is enforce or not set`},
+		{"SGCHAIN_REPAIR", "allow", false, true, ""},
+		{"SGCHAIN_REPAIR", "true", false, false, `reading environment (SGCHAIN_REPAIR): "true" is not known; it is allow or not set`},
+	} {
+		handler := newHandler(environment(test.name, test.value), slog.New(slog.DiscardHandler))
+		if handler.EnforceGuardrails != test.enforces || handler.Repairs != test.repairs {
+			t.Errorf("%s=%s: enforces %v, repairs %v", test.name, test.value, handler.EnforceGuardrails, handler.Repairs)
+		}
+		if wrong := handler.Misconfigured; (wrong == nil) != (test.wrong == "") || (wrong != nil && wrong.Error() != test.wrong) {
+			t.Errorf("%s=%s: got %v, want %q", test.name, test.value, wrong, test.wrong)
+		}
+	}
+}
