@@ -167,7 +167,7 @@ func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
 // the chain's: while a stack cleans up after a rollback, CloudFormation deletes IDs that it
 // made up for a Create that is undone, and for an Update of a chain that lives.
 func Ambiguous(request Request, now Reading) bool {
-	return !chain.IsPhysicalID(request.PhysicalID) && isCleanup(now.Stack) && !now.Updated.IsZero()
+	return !chain.IsPhysicalID(request.PhysicalID) && isCleanup(now.Stack) && isDelete(now.Resource) && !now.Updated.IsZero()
 }
 
 // isRecorded says whether an ID is the recorded one, if any is recorded.

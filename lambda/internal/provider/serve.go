@@ -294,7 +294,9 @@ func (r *run) remove(ctx context.Context) error {
 	isOlder := func(chain.Group) bool { return false }
 	if chosen == fence.ForGood && fence.Ambiguous(r.request, reading) {
 		// Nobody made this resource anew: what was adopted before is in a chain that lives.
-		isOlder = func(group chain.Group) bool { return group.Adoption.IsBefore(stamp(reading.Updated)) }
+		isOlder = func(group chain.Group) bool {
+			return group.Tag == newest && group.Adoption.IsBefore(stamp(reading.Updated))
+		}
 	}
 	r.log.Info("delete", slog.String("scope", chosen.String()), slog.String("propertiesId", r.propertiesID()))
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(judge), r.log)
