@@ -25,6 +25,7 @@ func (c *CloudFormation) Act(act Act) error {
 	properties := c.stack.properties
 	c.serial++
 	client := c.World.Client(fmt.Sprintf("%s %d", act.Do, c.serial))
+	client.Role = Role(Provider)
 	c.mu.Unlock()
 	if properties == nil {
 		return nil // no schedule without a chain

@@ -192,7 +192,7 @@ func compiled(file string, log io.Writer) lifecycle.Function {
 		process.Env = []string{
 			"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 			"AWS_ENDPOINT_URL_EC2=" + server.URL + "/ec2", "AWS_ENDPOINT_URL_CLOUDFORMATION=" + server.URL + "/cfn",
-			"SGCHAIN_EMULATOR_ENDPOINT=" + server.URL, "SGCHAIN_PROVIDER=arn:provider",
+			"SGCHAIN_EMULATOR_ENDPOINT=" + server.URL, "SGCHAIN_PROVIDER=" + lifecycle.Provider,
 		}
 		process.Stdout, process.Stderr = log, log
 		if err := process.Start(); err != nil {

@@ -185,6 +185,7 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 	c.mu.Lock()
 	c.serial++
 	client := c.World.Client(fmt.Sprintf("%s run %d", r.id, c.serial))
+	client.Role = Role(Provider)
 	c.mu.Unlock()
 	status := Status{cf: c, client: client, behind: time.Duration(r.mishap.Behind) * time.Second}
 	if faulty {

@@ -1,12 +1,16 @@
 package lifecycle
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/internal/world"
 )
 
 // Adoption is the promise to groups that somebody else made: a chain that takes one over
@@ -19,7 +23,7 @@ const somebody = "somebody"
 // handMade is a group that somebody made by hand, under the name of a tier.
 type handMade struct {
 	id    string
-	rules []string // that it had, as long as they have to stay
+	rules []string // that it had, without descriptions, as long as they have to stay
 	// loose says that the group may have more rules than the chain wants: those from before.
 	loose bool
 	// ended says that the operation under way is a later one than that which adopted it.
@@ -90,9 +94,12 @@ func (w *Watch) adopted() {
 		if made.ended || w.meddled() {
 			continue
 		}
-		there := w.cf.World.RuleTags(made.id)
+		var there []string
+		for rule := range w.cf.World.RuleTags(made.id) {
+			there = append(there, undescribed(rule))
+		}
 		for _, rule := range made.rules {
-			if _, has := there[rule]; !has {
+			if !slices.Contains(there, rule) {
 				w.violate(Adoption, "the group "+made.id+" has lost "+rule+" to the operation that adopted it")
 			}
 		}
@@ -133,9 +140,15 @@ func (w *Watch) free(made *handMade) {
 	made.ended, made.loose, made.rules = false, true, nil
 	for rule, tags := range w.cf.World.RuleTags(made.id) {
 		if tags["sgchain:stack-id"] == "" { // one that the chain left behind may go
-			made.rules = append(made.rules, rule)
+			made.rules = append(made.rules, undescribed(rule))
 		}
 	}
+}
+
+// undescribed is a rule's text without its description: that, a stranger may edit.
+func undescribed(rule string) string {
+	rule, _, _ = strings.Cut(rule, ` "`)
+	return rule
 }
 
 // isLoose says whether a group may have rules from before the chain.
@@ -146,20 +159,21 @@ func (w *Watch) isLoose(id string) bool {
 }
 
 // mayWrite says whether a write to a group that somebody made by hand is one that the chain
-// may make without its tags: it takes the group over. What a second delivery of a Delete
-// writes just after the first one released the group is refused by the role, which nothing
-// here plays.
-func (w *Watch) mayWrite(input any, id string) bool {
+// may make without its tags: it takes the group over. One more is refused by the role, and
+// hurts nobody: that of a run which did not see yet that another one released the group.
+func (w *Watch) mayWrite(call world.Call, id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	place := slices.IndexFunc(w.foreign, func(made *handMade) bool { return made.id == id })
 	if place < 0 {
 		return false
 	}
-	if made := w.foreign[place]; !made.taken && !made.released.IsZero() && time.Since(made.released) < 10*time.Second {
-		return true
+	var refused *world.APIError
+	if errors.As(call.Err, &refused) && refused.Code == "UnauthorizedOperation" {
+		made := w.foreign[place]
+		return !made.taken && !made.released.IsZero() && time.Since(made.released) < time.Minute
 	}
-	in, isTags := input.(*ec2.CreateTagsInput)
+	in, isTags := call.Input.(*ec2.CreateTagsInput)
 	return isTags && slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == "sgchain:adopted" }) &&
 		slices.ContainsFunc(w.inPlay, func(c Chain) bool { return c.Adopt })
 }

@@ -184,7 +184,7 @@ func (w *Watch) call(call world.Call) {
 	}
 	w.count(HandsOff)
 	for id, tags := range call.Touched {
-		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayWrite(call.Input, id) {
+		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayWrite(call, id) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}

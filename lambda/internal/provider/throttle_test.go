@@ -26,14 +26,16 @@ func long() properties {
 }
 
 // sdk gives the rig the real SDK client with the function's own retries, over EC2's query protocol.
-func (r *rig) sdk(name string) {
+func (r *rig) sdk(name string) *world.Client {
 	r.t.Helper()
+	client := r.world.Client(name)
 	variables := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-	built, err := clients.New(func(name string) string { return variables[name] }, r.world.Client(name).RoundTripper())
+	built, err := clients.New(func(name string) string { return variables[name] }, client.RoundTripper())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.handler.EC2, r.handler.Limiter = built.EC2, &sg.Limiter{}
+	return client
 }
 
 // throttled counts the calls that EC2 refused for their number.

@@ -154,13 +154,48 @@ type turn struct {
 	each        bool             // each group is for itself
 }
 
-// removeOnce deletes groups in two waves, the tiers by the parity of their place
+// removeOnce deletes and releases groups. The role lets nobody touch what another run has
+// released, nor what a call did whose answer was lost and which the SDK makes again: where
+// it refuses a turn that releases, what is still to do is looked up anew. It returns the
+// groups that are gone or released.
+func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
+	var gone []chain.Identity
+	for lag := (lagging{}); ; {
+		now, err := e.tryToRemove(ctx, observed, turn)
+		gone = append(gone, now...)
+		_, foreign := split(observed.State, turn.doomed)
+		if len(foreign) == 0 || !hasCode(err, codeUnauthorized) || !lag.patient() {
+			return gone, err
+		}
+		e.Log.Info("observing again", slog.String("because", Cause(err)))
+		fresh, failed := Observed{}, lag.wait(ctx)
+		if failed == nil {
+			fresh, failed = e.ObserveAgain(ctx, observed.without(now))
+		}
+		if failed != nil {
+			return gone, errors.Join(failed, err)
+		}
+		var rest []chain.Identity
+		for _, identity := range turn.doomed {
+			switch {
+			case slices.Contains(gone, identity):
+			case fresh.State.Has(identity):
+				rest = append(rest, identity)
+			default:
+				gone = append(gone, identity)
+			}
+		}
+		observed, turn.doomed = fresh, rest
+	}
+}
+
+// tryToRemove deletes groups in two waves, the tiers by the parity of their place
 // from the end, so that nearly half of the rules between them go with their
 // group. A rule that names a group is revoked first where its own group is not
 // gone by then; where each group is for itself, always, and then one that cannot go does
 // not keep the others. EC2 lets a group go that is named only by itself. It returns the
 // groups that were deleted or released, or that EC2 did not know.
-func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
+func (e *Edge) tryToRemove(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
 	doomed, foreign := split(observed.State, turn.doomed)
 	wave := waves(doomed, turn.TierOrder)

@@ -44,6 +44,9 @@ type Fault struct {
 // Client is one caller's way into a world: an invocation of a function, say. It has
 // the method signatures of the SDK, and EC2's query protocol in ServeHTTP.
 type Client struct {
+	// Role is what the caller may do; nil for everything.
+	Role Role
+
 	world *World
 	name  string
 
@@ -53,6 +56,10 @@ type Client struct {
 	cut    bool
 	ended  chan struct{}
 }
+
+// Role says whether a caller may make a write, as IAM does: it is asked for each group or
+// rule that the call names, with the tags that this has when the call takes effect.
+type Role func(operation string, input any, resourceID string, tags map[string]string) bool
 
 // Client makes a client.
 func (w *World) Client(name string) *Client {
@@ -335,6 +342,13 @@ func (w *World) effect(one *pending) error {
 	}
 	if w.Throttles && !w.pay(one.operation) {
 		return fail("RequestLimitExceeded", "Request limit exceeded.")
+	}
+	if role := one.client.Role; role != nil && one.write {
+		for _, id := range one.touches {
+			if tags, err := w.tagsOf(id); err == nil && !role(one.operation, one.input, id, tags) {
+				return Unauthorized(one.operation)
+			}
+		}
 	}
 	now := time.Now()
 	return one.effect(view{at: now.Add(-max(w.Lag, one.fault.Stale)), tagsAt: now.Add(-max(w.Lag, w.TagLag, one.fault.Stale)), blink: one.fault.Blink})
