@@ -121,11 +121,13 @@ func guardDoors(tier Tier, isFirst bool, add add) {
 		return
 	}
 	inner := public
+	wide := widest(public)
+	isWide := func(rule Rule) bool { return rule.Protocol == All || wide[rule.Protocol] >= halfOfPorts }
+	if open := slices.DeleteFunc(slices.Clone(public), func(rule Rule) bool { return !isWide(rule) }); len(open) > 0 {
+		add(RulePublicAllPorts, Refused, "name the ports that it serves", "takes %s", doorsOf(open))
+	}
 	for _, rule := range public {
-		switch port := adminPort(rule); {
-		case isAllPorts(rule):
-			add(RulePublicAllPorts, Refused, "name the ports that it serves", "takes %s from %s", Traffic(rule.Protocol, rule.Ports), rule.Peer)
-		case port != 0:
+		if port := adminPort(rule); port != 0 && !isWide(rule) {
 			add(RulePublicAdminPort, Refused, "name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group",
 				"takes %s from %s, and port %d is for administration or of a database", Traffic(rule.Protocol, rule.Ports), rule.Peer, port)
 		}
@@ -188,19 +190,38 @@ func leadsTo(way, door Rule) bool {
 	return (way.Peer.Kind != PeerTier || way.Peer == door.Peer) && covers(way, door.Protocol, door.Ports)
 }
 
-// covers says whether a rule has something of a protocol and its ports.
+// covers says whether a rule has something of a protocol and its ports. Of ICMP these are a
+// type and a code, and -1 is any.
 func covers(rule Rule, protocol Protocol, ports PortRange) bool {
-	return rule.Protocol == All || protocol == All ||
-		(rule.Protocol == protocol && (!protocol.HasPorts() || (rule.Ports.From <= ports.To && ports.From <= rule.Ports.To)))
+	switch {
+	case rule.Protocol == All || protocol == All:
+		return true
+	case rule.Protocol != protocol:
+		return false
+	case protocol == TCP || protocol == UDP:
+		return rule.Ports.From <= ports.To && ports.From <= rule.Ports.To
+	default:
+		const anyICMP = -1
+		meets := func(a, b int32) bool { return a == b || a == anyICMP || b == anyICMP }
+		return !protocol.HasPorts() || (meets(rule.Ports.From, ports.From) && meets(rule.Ports.To, ports.To))
+	}
 }
 
-// worldBits is the length of the longest prefix that is not the world any more: its halves,
-// and halves of halves, count.
-const worldBits = 8
+// The lengths of the longest prefixes that are not the world any more: its halves, and halves
+// of halves, count. Of IPv6 hardly more than a few /12 are given out at all, one to each
+// regional registry (IANA, "IPv6 Global Unicast Address Space").
+const (
+	worldBits   = 8
+	worldBitsV6 = 16
+)
 
 // isWorld says whether a peer is the internet or a great part of it.
 func isWorld(peer Peer) bool {
-	return peer.Kind == PeerCIDR && peer.CIDR.IsValid() && peer.CIDR.Bits() < worldBits && !isPrivate(peer.CIDR)
+	bits := worldBits
+	if peer.CIDR.Addr().Is6() {
+		bits = worldBitsV6
+	}
+	return peer.Kind == PeerCIDR && peer.CIDR.IsValid() && peer.CIDR.Bits() < bits && !isPrivate(peer.CIDR)
 }
 
 // isPrivate says whether a range is none of the internet's: RFC 1918, 6598, 3927, 1122, 4193
@@ -218,20 +239,43 @@ func isPrivate(prefix netip.Prefix) bool {
 // halfOfPorts is so many that nobody meant each of them.
 const halfOfPorts = (maxPort + 1) / 2
 
-func isAllPorts(rule Rule) bool {
-	return rule.Protocol == All || ((rule.Protocol == TCP || rule.Protocol == UDP) && rule.Ports.To-rule.Ports.From+1 >= halfOfPorts)
+// widest is how many ports of each protocol rules open, over all of their ranges; one that is
+// opened to several peers counts once.
+func widest(rules []Rule) map[Protocol]int32 {
+	wide := map[Protocol]int32{}
+	for _, protocol := range []Protocol{TCP, UDP} {
+		var ranges []PortRange
+		for _, rule := range rules {
+			if rule.Protocol == protocol {
+				ranges = append(ranges, rule.Ports)
+			}
+		}
+		slices.SortFunc(ranges, func(a, b PortRange) int { return cmp.Compare(a.From, b.From) })
+		next := int32(0)
+		for _, one := range ranges {
+			wide[protocol] += max(0, one.To-max(one.From, next)+1)
+			next = max(next, one.To+1)
+		}
+	}
+	return wide
 }
 
 // adminPort is the first port of a rule that is for administration or of a database, or 0.
 // Base: AWS Security Hub's control EC2.19 and Trusted Advisor's check of unrestricted ports,
-// without their ports of web and mail servers, and with more databases.
+// without their ports of web and mail servers, and with more databases; of udp those on which
+// such services listen, since games and media take wide ranges of the others.
 func adminPort(rule Rule) int32 {
-	if rule.Protocol != TCP && rule.Protocol != UDP {
+	var ports []int32
+	switch rule.Protocol {
+	case TCP:
+		ports = []int32{
+			20, 21, 22, 23, 111, 135, 137, 138, 139, 389, 445, 1433, 1434, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4333, 5432, 5439, 5500,
+			5601, 5900, 5985, 5986, 6379, 6443, 9042, 9092, 9200, 9300, 10250, 11211, 27017, 27018,
+		}
+	case UDP:
+		ports = []int32{111, 135, 137, 138, 139, 161, 389, 445, 1434, 2049, 3389, 11211}
+	default:
 		return 0
-	}
-	ports := []int32{
-		20, 21, 22, 23, 111, 135, 137, 138, 139, 389, 445, 1433, 1434, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4333, 5432, 5500, 5601,
-		5900, 5985, 5986, 6379, 9042, 9092, 9200, 9300, 10250, 11211, 27017, 27018,
 	}
 	place, _ := slices.BinarySearchFunc(ports, rule.Ports.From, cmp.Compare)
 	if place < len(ports) && ports[place] <= rule.Ports.To {

@@ -55,6 +55,9 @@ func Parse(properties map[string]any, answerBytes int) (Spec, error) {
 		spec.Tiers = append(spec.Tiers, tier)
 	}
 	r.distinctGroupNames(spec.Tiers)
+	if spec.Adopt && readable && !slices.ContainsFunc(spec.Tiers, func(tier Tier) bool { return tier.GroupName != "" }) {
+		r.problem("AdoptExisting", "is true, and no tier has a GroupName, by which groups are adopted; give the tiers the names of the groups that are there, or leave it out")
+	}
 	if len(r.problems) == 0 {
 		r.answerFits(spec, answerBytes)
 	}

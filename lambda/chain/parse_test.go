@@ -367,17 +367,18 @@ func TestTiersAsText(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
-		`"UnmanagedRules": "keep"`:   "",
-		`"UnmanagedRules": "revoke"`: "",
-		`"UnmanagedRules": "remove"`: `UnmanagedRules: "remove" is not known; write revoke or keep, or leave it out for revoke`,
-		`"AdoptExisting": true`:      "",
-		`"AdoptExisting": "False"`:   "",
-		`"AdoptExisting": "yes"`:     `AdoptExisting: "yes" is not known; write false or true, or leave it out for false`,
-		`"Guardrails": "warn"`:       "",
-		`"Guardrails": "off"`:        `Guardrails: "off" is not known; write enforce or warn, or leave it out for enforce`,
-		`"Guardrails": ""`:           "",
-		`"Revision": "7"`:            "",
-		`"ServiceTimeout": "1020"`:   "",
+		`"UnmanagedRules": "keep"`:                                     "",
+		`"UnmanagedRules": "revoke"`:                                   "",
+		`"UnmanagedRules": "remove"`:                                   `UnmanagedRules: "remove" is not known; write revoke or keep, or leave it out for revoke`,
+		`"AdoptExisting": true`:                                        "",
+		`"AdoptExisting": "False"`:                                     "",
+		`"AdoptExisting": "yes"`:                                       `AdoptExisting: "yes" is not known; write false or true, or leave it out for false`,
+		`"AdoptExisting": true, "Tiers": [{"Name": "A"}]`:              `AdoptExisting: is true, and no tier has a GroupName, by which groups are adopted; give the tiers the names of the groups that are there, or leave it out`,
+		`"Guardrails": "warn"`:                                         "",
+		`"Guardrails": "off"`:                                          `Guardrails: "off" is not known; write enforce or warn, or leave it out for enforce`,
+		`"Guardrails": ""`:                                             "",
+		`"Revision": "7"`:                                              "",
+		`"ServiceTimeout": "1020"`:                                     "",
 		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": true}]`:   "",
 		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": false}]`:  "",
 		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": "open"}]`: `Tiers[0].AllowPublic: "open" is not known; write false or true, or leave it out for false`,
@@ -387,7 +388,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", property, err, want)
 		}
 	}
-	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "UnmanagedRules": "keep", "AdoptExisting": "true", "Guardrails": "Warn", "Tiers": [{"Name": "A", "AllowPublic": "true"}]}`), chain.DefaultAnswerBytes)
+	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "UnmanagedRules": "keep", "AdoptExisting": "true", "Guardrails": "Warn", "Tiers": [{"Name": "A", "GroupName": "a", "AllowPublic": "true"}]}`), chain.DefaultAnswerBytes)
 	if err != nil || !spec.KeepUnmanaged || !spec.Adopt || !spec.WarnOnly || !spec.Tiers[0].AllowPublic {
 		t.Errorf("got %+v, %v", spec, err)
 	}

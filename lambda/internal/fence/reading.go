@@ -47,8 +47,12 @@ func (r Reading) String() string {
 	return stack + ", " + resource
 }
 
-// deleted is the status of a stack that is gone, as long as CloudFormation remembers it.
-const deleted = "DELETE_COMPLETE"
+const (
+	// deleted is the status of what is gone, as long as CloudFormation remembers it.
+	deleted = "DELETE_COMPLETE"
+	// skipped is that of a resource which was retained.
+	skipped = "DELETE_SKIPPED"
+)
 
 // Reader reads the state of one resource.
 type Reader struct {
@@ -83,10 +87,23 @@ func (r Reader) readStack(ctx context.Context) (status string, updated time.Time
 	return string(stack.StackStatus), aws.ToTime(stack.LastUpdatedTime), nil
 }
 
-// IsGone says whether a stack is there no more.
-func (r Reader) IsGone(ctx context.Context, stackID string) (bool, error) {
-	status, _, err := Reader{API: r.API, Resource: chain.Resource{StackID: stackID}}.readStack(ctx)
-	return err == nil && (status == "" || status == deleted), err
+// IsGone says whether a stack is there no more, or has given up a resource: one that was
+// taken out of its template with DeletionPolicy Retain keeps the tags of CloudFormation. While
+// another stack changes, its resource may be on the way out, and counts as there.
+func (r Reader) IsGone(ctx context.Context, resource chain.Resource) (bool, error) {
+	other := Reader{API: r.API, Resource: resource}
+	status, _, err := other.readStack(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case status == "" || status == deleted:
+		return true, nil
+	case resource.LogicalID == "" || (strings.HasSuffix(status, inProgress) && resource.StackID != r.Resource.StackID):
+		return false, nil
+	}
+	var reading Reading
+	err = other.readResource(ctx, &reading)
+	return err == nil && (reading.Resource == "" || reading.Resource == deleted || reading.Resource == skipped), err
 }
 
 func (r Reader) readResource(ctx context.Context, reading *Reading) error {

@@ -82,7 +82,7 @@ func (c Chain) Properties(vpcID string) map[string]any {
 	if c.IPv6 {
 		properties["IpFamilies"] = []any{"ipv4", "ipv6"}
 	}
-	if c.Adopt {
+	if c.Adopt && slices.ContainsFunc(c.Tiers, func(one Tier) bool { return one.Named }) {
 		properties["AdoptExisting"] = "true"
 	}
 	if c.Keep {

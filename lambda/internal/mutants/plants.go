@@ -116,7 +116,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("a Delete does not ask for the recorded type", serveFile, "	if reading.ResourceType != \"\" && reading", "	if over != nil && reading.ResourceType != \"\" && reading"),
 		one("a Delete of another account is served", serveFile, "protocol.CheckOrigin(event, functionARN); err != nil {", "protocol.CheckOrigin(event, functionARN); err != nil && event.RequestType != cfn.RequestDelete {"),
 		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
-		one("the halves of the internet are not the internet", railsFile, "const worldBits = 8", "const worldBits = 1"),
+		one("the halves of the internet are not the internet", railsFile, "	worldBits   = 8", "	worldBits   = 1"),
 		one("guardrails refuse what a rollback goes back to", guardingFile, "	case !isBack:\n", "	case refused.Findings != nil:\n"),
 		one("a provider that enforces guardrails is talked out of it", railsFile, "(forced || !spec.WarnOnly)", "!spec.WarnOnly"),
 		one("an adopting run takes something away", planAdoptFile, "	return was.Adoption == chain.Adoptable || (was.", "	return was.Adoption == \"\" && (was."),

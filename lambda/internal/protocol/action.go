@@ -53,6 +53,8 @@ func DecodeAction(raw json.RawMessage) (Action, error) {
 		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: %.40q is none; there are %s", action.Action, strings.Join(actions, ", ")), Todo: actionForm}
 	case action.StackID == "" || action.LogicalResourceID == "" || action.ResourceProperties == nil:
 		return Action{}, &EventError{Problem: "decoding action: StackId, LogicalResourceId or ResourceProperties is missing", Todo: actionForm}
+	case !strings.HasPrefix(action.StackID, "arn:"):
+		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: StackId is %.40q, and not the ARN of a stack", action.StackID), Todo: actionForm}
 	default:
 		return action, nil
 	}

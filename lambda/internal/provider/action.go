@@ -65,7 +65,10 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 		}
 		err = errors.New(reason)
 	} else {
-		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", report.Text))
+		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", report.Text), slog.String("picture", report.Picture))
+		for _, warning := range report.Warnings {
+			log.Warn("warning", slog.String("text", warning))
+		}
 	}
 	if action.Action != protocol.ActionPlan {
 		measureDrift(log, action, *report, err)
@@ -197,7 +200,8 @@ func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error
 		return err
 	}
 	a.describe(spec, want, observed, todo)
-	a.report.Warnings = append(a.report.Warnings, a.strays(ctx, want, observed, todo)...)
+	strays := a.strays(ctx, want, observed, todo)
+	a.report.Warnings = append(a.report.Warnings, strays...)
 	switch {
 	case todo.Empty():
 		a.report.Result, a.report.Text = ResultInSync, "The chain is as its properties say.\n"
@@ -205,6 +209,8 @@ func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error
 	case a.action.Action == protocol.ActionCheck:
 		a.report.Result, a.report.Text = ResultDrift, "The chain deviates from its properties. To bring it back:\n"+todo.String()
 		return nil
+	case len(strays) > 0:
+		return &strayError{strays}
 	default:
 		return a.repair(ctx, want, reading, observed, todo)
 	}
@@ -248,6 +254,16 @@ func (a *acting) repair(ctx context.Context, want sg.Want, first fence.Reading, 
 	return nil
 }
 
+// strayError is a repair of a chain of which some groups lost their tags: to make others in
+// their place would leave those, and who is in them, alone.
+type strayError struct{ strays []string }
+
+func (e *strayError) Error() string { return "repairing chain: " + strings.Join(e.strays, "; ") }
+
+func (e *strayError) Remedy() string {
+	return "Nothing was changed. With the tags given back the next repair goes on; a group that is not the chain's needs another name."
+}
+
 // strays says which groups the plan would make though one of their name is there: a stranger
 // took its tags away.
 func (a *acting) strays(ctx context.Context, want sg.Want, observed sg.Observed, todo plan.Plan) []string {
@@ -262,8 +278,12 @@ func (a *acting) strays(ctx context.Context, want sg.Want, observed sg.Observed,
 			continue
 		}
 		if holder != "" {
-			texts = append(texts, fmt.Sprintf("security group %s has the name of tier %s and lacks the tags that make it the chain's; if it is the chain's, give it the tags back: %s",
-				holder, step.Group.Tier, strings.Join(a.edge.Owner.TagTexts(step.Group, observed.State.NextTag(want.PhysicalID)), " ")))
+			text := fmt.Sprintf("security group %s has the name of tier %s and lacks the tags that make it the chain's; if it is the chain's, give it the tags back: %s",
+				holder, step.Group.Tier, strings.Join(a.edge.Owner.TagTexts(step.Group, observed.State.NextTag(want.PhysicalID)), " "))
+			if step.Group.GroupName != "" {
+				text += " (with sgchain:adopted it is released at its end and not deleted; leave that out only if the chain made it)"
+			}
+			texts = append(texts, text)
 		}
 	}
 	return texts

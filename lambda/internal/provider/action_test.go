@@ -159,11 +159,14 @@ func TestDriftOfOwnership(t *testing.T) {
 				r.world.SetTag(alb, key, "")
 				r.reports("check", now, provider.ResultDrift, "security group "+alb+" has the name of tier Alb and lacks the tags", "Key=sgchain:provider,Value="+ownProvider, "Key=sgchain:tier,Value=Alb")
 				before := r.world.String()
-				if _, err := r.invoke("repair", now); err == nil || !strings.Contains(err.Error(), "the name is taken in VPC "+vpcID+" by "+alb) {
+				if _, err := r.invoke("repair", now); err == nil || !strings.Contains(err.Error(), "repairing chain: security group "+alb+" has the name of tier Alb and lacks the tags") || strings.Contains(err.Error(), "delete the other group") {
 					t.Errorf("a repair says %v", err)
 				}
 				if r.world.String() != before {
 					t.Errorf("a repair changed something:\n%s\nwas\n%s", r.world, before)
+				}
+				if !strings.Contains(r.logged(), "lacks the tags that make it the chain's") {
+					t.Error("the log of a check does not say it: nobody reads what a schedule's run returns")
 				}
 			})
 		})
@@ -208,7 +211,8 @@ func TestRepairStandsBack(t *testing.T) {
 					r.reports(action, now, test.result, "Nothing was done: ", test.want)
 					r.writesNothing()
 					failures, _ := r.metric("Failures")
-					if _, said := r.metric("Drift"); said || (failures == "1") != (test.result == provider.ResultUnchecked) {
+					want := map[string]string{provider.ResultUnchecked: "1", provider.ResultStoodBack: ""}[test.result]
+					if _, said := r.metric("Drift"); said || failures != want {
 						t.Errorf("the metrics say drift: %v, failures: %s", said, failures)
 					}
 				}
@@ -320,7 +324,7 @@ func TestActionsThatAreRefused(t *testing.T) {
 		`{"action": "destroy", "StackId": "s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                               `"destroy" is none; there are plan, check, repair`,
 		`{"action": "check", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                                                 "StackId, LogicalResourceId or ResourceProperties is missing",
 		`{"action": "check", "Stack": "s"}`:                                                                                                                       `unknown field "Stack"`,
-		`{"action": "check", "StackId": "s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                                 "StackId is not the ARN of a stack",
+		`{"action": "check", "StackId": "arn:s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                             "StackId is not the ARN of a stack",
 		`{"action": "check", "StackId": "` + stackID + `", "LogicalResourceId": "Chain", "ResourceProperties": {"VpcId": 7}}`:                                     `"7" is not a VPC ID`,
 		`{"action": "repair", "StackId": "` + stackID + `", "LogicalResourceId": "Chain", "ResourceProperties": {}}`:                                              "the provider does not allow it",
 		`{"action": "check", "StackId": "` + strings.Replace(stackID, "us-east-1", "eu-west-1", 1) + `", "LogicalResourceId": "Chain", "ResourceProperties": {}}`: "Region eu-west-1",

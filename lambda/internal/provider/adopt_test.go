@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/internal/provider"
 	"sgchain/lambda/internal/world"
 )
 
@@ -371,17 +372,160 @@ func TestAdoptionFences(t *testing.T) {
 	}
 }
 
-// The groups of a stack that is gone may be taken over: nobody else will.
+// The groups of a stack that is gone, or that has given them up, may be taken over: nobody
+// else will go on with them. While another stack changes, they may only be on their way out.
 func TestAdoptionOfWhatAStackLeft(t *testing.T) {
+	t.Parallel()
+	const other = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/6b1e1c10-0000-11ee-8c99-0242ac120003"
+	for _, test := range []struct {
+		name           string
+		stack          string
+		gone           bool
+		status, record string // of that stack, and of the group in it
+		refused        bool
+	}{
+		{name: "the stack is gone", stack: other, gone: true},
+		{name: "retained", stack: other, status: "UPDATE_COMPLETE"},
+		{name: "retained, as is recorded", stack: other, status: "UPDATE_COMPLETE", record: "DELETE_SKIPPED"},
+		{name: "retained by the chain's own stack", stack: stackID, status: "CREATE_IN_PROGRESS"},
+		{name: "still there", stack: other, status: "UPDATE_COMPLETE", record: "UPDATE_COMPLETE", refused: true},
+		{name: "still in the chain's own stack", stack: stackID, status: "CREATE_IN_PROGRESS", record: "CREATE_COMPLETE", refused: true},
+		{name: "it could not be deleted", stack: other, status: "DELETE_FAILED", record: "DELETE_FAILED", refused: true},
+		{name: "on its way out", stack: other, status: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", refused: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				alb := r.handMade("ALB-SG", "left behind")
+				r.world.SetTag(alb, "aws:cloudformation:stack-id", test.stack)
+				r.world.SetTag(alb, "aws:cloudformation:logical-id", "Door")
+				if r.stack.others = map[string]string{"Door": test.record}; test.stack == other {
+					r.stack.others[other] = test.status
+				}
+				if test.gone {
+					r.stack.gone = other
+				}
+				before := r.world.String()
+				answer := r.create(adopting())
+				if !test.refused {
+					if r.succeeds(answer); answer.Data["AlbSecurityGroupId"] != alb {
+						t.Errorf("got %v, want %s adopted", answer.Data, alb)
+					}
+					return
+				}
+				r.fails(answer, "it belongs to stack "+test.stack, "Nothing was changed. Take it out of that stack first")
+				if r.world.String() != before {
+					t.Errorf("the world has changed:\n%s", r.world)
+				}
+			})
+		})
+	}
+}
+
+// Groups that somebody else tags while a chain adopts them do not keep it from taking back
+// what it has done.
+func TestAdoptionRace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		alb := r.handMade("ALB-SG", "left behind")
-		r.stack.gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/6b1e1c10-0000-11ee-8c99-0242ac120003"
-		r.world.SetTag(alb, "aws:cloudformation:stack-id", r.stack.gone)
-		answer := r.succeeds(r.create(adopting()))
-		if answer.Data["AlbSecurityGroupId"] != alb {
-			t.Errorf("got %v, want %s adopted", answer.Data, alb)
+		alb := r.handMade("ALB-SG", "by hand")
+		before := len(r.world.Groups())
+		// When the tags are on: another chain's.
+		r.ec2.FailAt(6, world.Fault{Do: func() {
+			r.world.SetTag(alb, "sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
+		}})
+		answer := r.fails(r.create(adopting()), "it belongs to the chain Chain of stack")
+		if strings.Contains(answer.Reason, "Nothing was changed") {
+			t.Errorf("the reason is not true: %s", answer.Reason)
+		}
+		if got := len(r.world.Groups()); got != before {
+			t.Errorf("what the run made is not taken back:\n%s", r.world)
+		}
+	})
+}
+
+// Where a chain keeps the rules that it never made, an adopted group keeps its way out, too,
+// in the adopting run and in those that follow.
+func TestKeptEgressOfAnAdoptedGroup(t *testing.T) {
+	t.Parallel()
+	for _, egress := range []any{"chain", "none", []any{properties{"Ports": "443", "Destinations": "internet"}}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			alb, fargate := r.tutorial()
+			now := keeping(
+				tier("Alb", "GroupName", "ALB-SG", "Ports", []any{80, 443}, "Egress", egress),
+				tier("Fargate", "GroupName", "Fargate-SG", "Ports", 6060))
+			now["AdoptExisting"] = true
+			answer := r.succeeds(r.create(now))
+			for revision := range 2 {
+				next := with(now)
+				next["Tiers"], next["UnmanagedRules"], next["AdoptExisting"], next["Revision"] = now["Tiers"], "keep", "true", revision
+				answer = r.succeeds(r.update(answer.PhysicalResourceID, next, now))
+				if !r.world.AllowsTo(alb, outside, "tcp", 9999) || !r.world.AllowsFrom(office, alb, "tcp", 8080) || !r.serves(alb, fargate) {
+					t.Fatalf("a rule that was there is gone:\n%s", r.world)
+				}
+				if warnings := fmt.Sprint(answer.Data["Warnings"]); !strings.Contains(warnings, "egress all traffic to 0.0.0.0/0") {
+					t.Errorf("the answer does not list it: %s", warnings)
+				}
+			}
+		})
+	}
+}
+
+// A rule that somebody made on a group of the chain's own, and that names a released group,
+// stays where such rules are kept.
+func TestKeptRuleThatNamesAReleasedGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb := r.handMade("ALB-SG", "by hand")
+		front := tier("Alb", "GroupName", "ALB-SG", "Ports", 443)
+		first := keeping(front, tier("App", "GroupName", "app", "Ports", 6060))
+		first["AdoptExisting"] = true
+		answer := r.succeeds(r.create(first))
+		app := attribute(answer, "App")
+		r.letIn(app, tcpFromGroup(9000, alb))
+		then := keeping(tier("App", "GroupName", "app", "Ports", 6060, "Sources", "192.0.2.0/24"))
+		second := r.succeeds(r.update(answer.PhysicalResourceID, then, first))
+		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", answer.PhysicalResourceID, second.PhysicalResourceID, first))
+		if !r.world.Allows(alb, app, "tcp", 9000) {
+			t.Errorf("the kept rule is gone:\n%s", r.world)
+		}
+		if r.world.Allows(alb, app, "tcp", 6060) || r.world.Tag(alb, "sgchain:stack-id") != "" {
+			t.Errorf("the group is not released:\n%s", r.world)
+		}
+	})
+}
+
+// Whoever gives an adopted group its tags back as the report says does not make it one that
+// the chain deletes.
+func TestTagsGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		alb := r.handMade("ALB-SG", "Security group for Application Load Balancer")
+		now := adopting()
+		answer := r.succeeds(r.create(now))
+		for _, key := range []string{"provider", "stack-id", "logical-id", "tier", "chain", "adopted"} {
+			r.world.SetTag(alb, "sgchain:"+key, "")
+		}
+		report := r.reports("check", now, provider.ResultDrift)
+		given := 0
+		for _, word := range strings.Fields(strings.Join(report.Warnings, " ")) {
+			if pair, isTag := strings.CutPrefix(word, "Key="); isTag {
+				key, value, _ := strings.Cut(pair, ",Value=")
+				r.world.SetTag(alb, key, value)
+				given++
+			}
+		}
+		if given != 6 {
+			t.Fatalf("%d tags are to be given back: %v", given, report.Warnings)
+		}
+		r.reports("check", now, provider.ResultInSync)
+		r.succeeds(r.destroy(answer.PhysicalResourceID, now))
+		if !slices.Contains(r.world.Groups(), alb) {
+			t.Error("the group was deleted")
 		}
 	})
 }

@@ -32,6 +32,7 @@ var problems = []string{
 	`"Teirs": [], "Guardrails": "off", "AdoptExisting": "maybe", "UnmanagedRules": "drop", "RuleQuota": "many", "IpFamilies": ["ipv6", "ipv5"], "VpcId": "my-vpc"`,
 	`"VpcId": "", "Tiers": {"Name": "A"}`,
 	`"Tiers": []`,
+	`"AdoptExisting": true, "Tiers": [{"Name": "A"}]`,
 	`"Tiers": "[{"`,
 	`"Tiers": "[] []"`,
 	`"Tiers": [{}, {"Name": "self"}, {"Name": "A"}, {"Name": "A"}, {"Name": "Web-Tier"}, 7]`,

@@ -100,11 +100,14 @@ const (
 )
 
 // measureDrift puts out what a check found: how many differences, and whether it could be
-// made. One that stood back says nothing of differences.
+// made. One that stood back says nothing.
 func measureDrift(log *slog.Logger, action protocol.Action, report Report, failed error) {
+	if failed == nil && report.Result == ResultStoodBack {
+		return
+	}
 	metrics := []metric{{"Failures", "Count"}}
 	values := []any{slog.Int("Failures", one(failed != nil || report.Result == ResultUnchecked))}
-	if failed == nil && report.Result != ResultUnchecked && report.Result != ResultStoodBack {
+	if failed == nil && report.Result != ResultUnchecked {
 		metrics = append(metrics, metric{"Drift", "Count"})
 		values = append(values, slog.Int("Drift", report.Differences))
 	}

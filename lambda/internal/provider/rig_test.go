@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,9 +45,11 @@ type stack struct {
 	changed    time.Time
 	err        error
 	reads      int
-	gone       string         // a stack that is not there
-	hidden     string         // a stack that must not be read
-	script     []func(*stack) // changes before the following reads
+	gone       string // a stack that is not there
+	hidden     string // a stack that must not be read
+	// others are the status of further stacks, by their ID, and of further resources.
+	others map[string]string
+	script []func(*stack) // changes before the following reads
 }
 
 func (s *stack) set(status, resource, physicalID string) {
@@ -80,7 +83,7 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 	case s.status == "" || (s.gone != "" && aws.ToString(in.StackName) == s.gone):
 		return nil, notFound("Stack with id " + aws.ToString(in.StackName))
 	}
-	one := types.Stack{StackStatus: types.StackStatus(s.status)}
+	one := types.Stack{StackStatus: types.StackStatus(cmp.Or(s.others[aws.ToString(in.StackName)], s.status))}
 	if !s.updated.IsZero() {
 		one.LastUpdatedTime = aws.Time(s.updated)
 	}
@@ -94,11 +97,16 @@ func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.Desc
 	switch {
 	case s.err != nil:
 		return nil, s.err
-	case s.resource == "":
+	}
+	status := s.resource
+	if other, isOther := s.others[aws.ToString(in.LogicalResourceId)]; isOther {
+		status = other
+	}
+	if status == "" {
 		return nil, notFound("Resource " + aws.ToString(in.LogicalResourceId))
 	}
 	return &cloudformation.DescribeStackResourceOutput{StackResourceDetail: &types.StackResourceDetail{
-		ResourceStatus: types.ResourceStatus(s.resource), ResourceType: aws.String(s.kind),
+		ResourceStatus: types.ResourceStatus(status), ResourceType: aws.String(s.kind),
 		PhysicalResourceId: aws.String(s.physicalID), LastUpdatedTimestamp: aws.Time(s.changed),
 	}}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/internal/world"
 )
@@ -80,6 +81,19 @@ func careSituations() []situation {
 			r.stack.hidden = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1"
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
+		{"a provider that may not adopt", func(r *rig) string {
+			r.handMade("web", "theirs")
+			r.ec2.FailAt(4, world.Fault{Err: world.Unauthorized("CreateTags")})
+			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
+		}},
+		{"a group to adopt has too many tags", func(r *rig) string {
+			var tags []types.Tag
+			for n := range 46 {
+				tags = append(tags, tagOf(fmt.Sprint("key", n), "1"))
+			}
+			r.handMade("web", "theirs", tags...)
+			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
+		}},
 		{"warning: a group was adopted", func(r *rig) string {
 			r.tutorial()
 			return warning(r.create(adopting()))
@@ -122,6 +136,12 @@ func careSituations() []situation {
 			now, alb := deployed(r)
 			r.world.SetTag(alb, "sgchain:logical-id", "")
 			return said(r, "check", now)
+		}},
+		{"action: a repair meets a group that has lost them", func(r *rig) string {
+			now, alb := deployed(r)
+			r.handler.Repairs = true
+			r.world.SetTag(alb, "sgchain:logical-id", "")
+			return said(r, "repair", now)
 		}},
 		{"action: a group was made anew", func(r *rig) string {
 			now, alb := deployed(r)

@@ -20,6 +20,8 @@ type AdoptionError struct {
 	GroupID, Name, Tier string
 	Why                 string
 	Todo                string
+	// Wrote says that the run had changed something by then.
+	Wrote bool
 }
 
 func (e *AdoptionError) Error() string {
@@ -27,7 +29,12 @@ func (e *AdoptionError) Error() string {
 }
 
 // Remedy is one sentence of what to do.
-func (e *AdoptionError) Remedy() string { return "Nothing was changed. " + e.Todo }
+func (e *AdoptionError) Remedy() string {
+	if e.Wrote {
+		return e.Todo
+	}
+	return "Nothing was changed. " + e.Todo
+}
 
 // candidates lists the groups that have the names which the chain may take over: one call
 // where it may.
@@ -88,15 +95,18 @@ var managers = []struct{ key, whose string }{ //nolint:gochecknoglobals // a tab
 	{"aws:", "a service of AWS"}, // only AWS can set these (EC2 user guide, "Tag restrictions")
 }
 
+// The tags by which CloudFormation marks what a stack made ("Resource tags", CloudFormation
+// user guide).
 const (
-	stackTag      = "aws:cloudformation:stack-id"
 	ofStackPrefix = "aws:cloudformation:"
+	stackTag      = ofStackPrefix + "stack-id"
+	logicalTag    = ofStackPrefix + "logical-id"
 )
 
 // mayAdopt is the fence around adoption.
 func (e *Edge) mayAdopt(ctx context.Context, group types.SecurityGroup, wanted chain.Identity) error {
 	refused := func(todo, format string, args ...any) error {
-		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Todo: todo}
+		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Todo: todo, Wrote: e.Writes() > 0}
 	}
 	const another = "Choose another GroupName for the tier, or leave AdoptExisting out."
 	tags := tagMap(group.Tags)
@@ -120,20 +130,32 @@ func (e *Edge) mayAdopt(ctx context.Context, group types.SecurityGroup, wanted c
 			}
 		}
 	}
-	for _, owner := range []struct{ stack, what string }{
-		{tags[stackTag], "it belongs to"},
-		{tags[tagStackID], "it belongs to the chain " + tags[tagLogicalID] + " of"},
+	for _, owner := range []struct {
+		chain.Resource
+
+		what, todo string
+	}{
+		{
+			chain.Resource{StackID: tags[stackTag], LogicalID: tags[logicalTag]},
+			"it belongs to",
+			"Take it out of that stack first (with DeletionPolicy Retain it stays), and wait until that is done; or choose another GroupName for the tier.",
+		},
+		{
+			chain.Resource{StackID: tags[tagStackID]},
+			"it belongs to the chain " + tags[tagLogicalID] + " of",
+			"Choose another GroupName for the tier, or delete that chain; where it was given up with DeletionPolicy Retain, take the tags sgchain: off the group.",
+		},
 	} {
-		if owner.stack == "" {
+		if owner.StackID == "" {
 			continue
 		}
-		gone, err := e.Wants.IsGone(ctx, owner.stack)
+		gone, err := e.Wants.IsGone(ctx, owner.Resource)
 		if err != nil {
-			return errors.Join(refused("Take the group out of that stack, or let the function's role read the status of it (cloudformation:DescribeStacks).",
-				"whether the stack that it belongs to is gone cannot be told (%s)", owner.stack), err)
+			return errors.Join(refused("Let the function's role read the status of that stack (cloudformation:DescribeStacks and DescribeStackResource, which a provider with AllowAdoption has), or choose another GroupName for the tier.",
+				"whether the stack that it belongs to is gone cannot be told (%s)", owner.StackID), err)
 		}
 		if !gone {
-			return refused("Take it out of that stack first (with DeletionPolicy Retain it stays), or choose another GroupName for the tier.", "%s stack %s, which is there", owner.what, owner.stack)
+			return refused(owner.todo, "%s stack %s, which is there", owner.what, owner.StackID)
 		}
 	}
 	return nil
@@ -184,8 +206,21 @@ func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
 		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: a.Owner.groupTags(step)})
 		return err
 	})
-	if err != nil {
-		err = &CallError{Doing: "adopting security group (" + id + ", " + step.Group.GroupName + ")", Err: err}
+	switch failed := (&CallError{Doing: "adopting security group (" + id + ", " + step.Group.GroupName + ")", Err: err}); {
+	case err == nil:
+		return nil
+	case hasCode(err, codeUnauthorized):
+		return &adoptionDeniedError{failed}
+	default:
+		return a.unlessStale(failed)
 	}
-	return a.unlessStale(err)
+}
+
+// adoptionDeniedError is an adoption that the role does not allow: most providers may not.
+type adoptionDeniedError struct{ *CallError }
+
+func (e *adoptionDeniedError) Unwrap() error { return e.CallError }
+
+func (e *adoptionDeniedError) Remedy() string {
+	return "Deploy the provider with AllowAdoption (the all-in-one has it with AdoptExisting), and check permission boundaries and service control policies."
 }

@@ -318,6 +318,7 @@ func (a *application) undo(ctx context.Context) error {
 		})}
 	}
 	a.Log.Info("undo", slog.Int("groups", len(a.created)), slog.Int("adopted", len(a.adopted)))
+	a.Wants.Adoptable = nil // what stands in the way of an adoption must not in the way of this
 	bounded, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
 	lag := lagging{}

@@ -59,8 +59,9 @@ type Wants struct {
 	// Identities are the chain's, its new ones before its old ones: an adopted group, whose
 	// description is its own, is the first of them that has its tier, name and VPC.
 	Identities []chain.Identity
-	// IsGone says whether a stack that made a group is there no more.
-	IsGone func(ctx context.Context, stackID string) (bool, error)
+	// IsGone says whether a stack is there no more, or the resource in it that made a group;
+	// without a logical ID it is about the stack alone.
+	IsGone func(ctx context.Context, resource chain.Resource) (bool, error)
 }
 
 // Writes is how many calls that change something were sent.

@@ -20,6 +20,7 @@ const (
 	codePermissionNotFound  = "InvalidPermission.NotFound"
 	codeRuleNotFound        = "InvalidSecurityGroupRuleId.NotFound"
 	codeRuleLimit           = "RulesPerSecurityGroupLimitExceeded"
+	codeTagLimit            = "TagLimitExceeded"
 	codeThrottled           = "RequestLimitExceeded"
 	codeUnauthorized        = "UnauthorizedOperation"
 	codeVPCNotFound         = "InvalidVpcID.NotFound"
@@ -66,6 +67,8 @@ func Remedy(err error) string {
 		return "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."
 	case hasCode(err, codeRuleLimit):
 		return "Use fewer or wider rules in this group, or ask for a higher quota of rules per security group."
+	case hasCode(err, codeTagLimit):
+		return "Take some tags from Tags, or from the group: it has room for 50, and the chain needs seven of them."
 	case hasCode(err, codeThrottled):
 		return "Try again when fewer EC2 calls are made in this account and Region."
 	case hasCode(err, codeCannotDelete):

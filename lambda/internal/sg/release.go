@@ -47,14 +47,15 @@ func (t turn) bound(state chain.State, foreign []chain.Identity) []chain.Identit
 }
 
 // severs says whether a rule is between a group that is released and another one of the
-// chain: a group that stays names it, but for what a group had that was adopted just now; or it
-// names a group that the chain made, which could not be deleted any more.
+// chain: a group that stays names it, but for rules that the chain never made, unless they
+// were there before the chain and are what it wants (which a Delete cannot tell); or it names
+// a group that the chain made, which could not be deleted any more.
 func (t turn) severs(state chain.State, group chain.Group, rule chain.Rule, foreign []chain.Identity) bool {
 	named, known := state.Find(rule.Peer.Member)
 	if rule.Peer.Kind != chain.PeerMember || !known {
 		return false
 	}
-	return (slices.Contains(foreign, named.Identity) && t.stays(group.Identity) && !(group.Adoption.IsFresh() && isUnmanaged(group, rule))) ||
+	return (slices.Contains(foreign, named.Identity) && t.stays(group.Identity) && (group.Adoption == chain.Settled || !isUnmanaged(group, rule))) ||
 		(slices.Contains(foreign, group.Identity) && !named.Adoption.IsForeign() && !(t.stays(named.Identity) && isUnmanaged(group, rule)))
 }
 

@@ -59,10 +59,16 @@ func (o Owner) groupTags(step plan.Step) []types.Tag {
 	return tags
 }
 
-// TagTexts are the ownership tags of a group as the AWS CLI takes them.
+// TagTexts are the ownership tags of a group as the AWS CLI takes them. With an explicit
+// name it may be one that was adopted: then that it was is among them, and it is never
+// deleted.
 func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Tag) []string {
+	step := plan.Step{Group: identity, Tag: chainTag}
+	if identity.GroupName != "" {
+		step.Adoption = chain.Settled
+	}
 	var texts []string
-	for _, tag := range o.groupTags(plan.Step{Group: identity, Tag: chainTag}) {
+	for _, tag := range o.groupTags(step) {
 		texts = append(texts, fmt.Sprintf("Key=%s,Value=%s", aws.ToString(tag.Key), aws.ToString(tag.Value)))
 	}
 	return texts

@@ -20,13 +20,11 @@ const unmanagedPatience = 5 * time.Second
 // withUnmanaged finds out which rules the chain never made: those that EC2 shows without
 // the tags that the chain gives its own. It asks where the chain keeps such rules or a group
 // was made by somebody else; then it is one call. EC2's own rules, the default egress, count
-// as the chain's, but on a group that was just adopted.
+// as the chain's on groups that it made.
 func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map[string]chain.Identity) (Observed, error) {
 	var asked []chain.Identity
-	for _, group := range observed.State.Groups {
-		if e.Wants.Unmanaged || group.Adoption.IsForeign() {
-			asked = append(asked, group.Identity)
-		}
+	if e.Wants.Unmanaged || slices.ContainsFunc(observed.State.Groups, func(group chain.Group) bool { return group.Adoption.IsForeign() }) {
+		asked = observed.State.Identities()
 	}
 	if len(asked) == 0 {
 		return observed, nil
@@ -40,14 +38,11 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 		complete := true
 		observed.ruleIDs = map[chain.Identity]map[chain.Rule]string{}
 		for i, group := range observed.State.Groups {
-			if !slices.Contains(asked, group.Identity) {
-				continue
-			}
 			id := observed.GroupIDs[group.Identity]
 			observed.State.Groups[i].Unmanaged = slices.DeleteFunc(slices.Clone(group.Rules), func(rule chain.Rule) bool {
 				found, known := listed[id][rule.Key()]
 				complete = complete && known
-				return found.ours || (!group.Adoption.IsFresh() && isDefaultEgress(rule))
+				return found.ours || (!group.Adoption.IsForeign() && isDefaultEgress(rule))
 			})
 			observed.ruleIDs[group.Identity] = map[chain.Rule]string{}
 			for _, rule := range group.Rules {
