@@ -26,8 +26,9 @@ type handMade struct {
 	rules []string // that it had, without descriptions, as long as they have to stay
 	// loose says that the group may have more rules than the chain wants: those from before.
 	loose bool
-	// ended says that the operation under way is a later one than that which adopted it.
-	ended bool
+	// ended says that the operation under way is a later one than that which adopted it, kept
+	// that no chain since then takes away what it never made.
+	ended, kept bool
 	// taken says that it bears the chain's tags, and released is when it bore them last.
 	taken    bool
 	released time.Time
@@ -91,7 +92,7 @@ func (w *Watch) adopted() {
 			}
 			continue
 		}
-		if made.ended || w.meddled() {
+		if (made.ended && !made.kept) || w.meddled() {
 			continue
 		}
 		var there []string
@@ -100,7 +101,7 @@ func (w *Watch) adopted() {
 		}
 		for _, rule := range made.rules {
 			if !slices.Contains(there, rule) {
-				w.violate(Adoption, "the group "+made.id+" has lost "+rule+" to the operation that adopted it")
+				w.violate(Adoption, "the group "+made.id+" has lost "+rule+" to the chain that adopted it")
 			}
 		}
 	}
@@ -111,8 +112,10 @@ func (w *Watch) adopted() {
 // when the chain has it no more.
 func (w *Watch) begins(chain Chain, anew bool) {
 	w.anew = anew
+	drops := slices.ContainsFunc(w.inPlay, func(c Chain) bool { return !c.Keep })
 	for _, made := range w.foreign {
 		made.loose = made.loose || chain.Keep
+		made.kept = made.kept && !drops
 		switch {
 		case !w.isTaken(made.id):
 			w.free(made)
@@ -137,7 +140,7 @@ func (w *Watch) settles(chain Chain, back bool) {
 
 // free takes a group that is nobody's as it is now.
 func (w *Watch) free(made *handMade) {
-	made.ended, made.loose, made.rules = false, true, nil
+	made.ended, made.kept, made.loose, made.rules = false, true, true, nil
 	for rule, tags := range w.cf.World.RuleTags(made.id) {
 		if tags["sgchain:stack-id"] == "" { // one that the chain left behind may go
 			made.rules = append(made.rules, undescribed(rule))

@@ -163,6 +163,9 @@ func (w *Watch) Hand(hand world.Hand) {
 	defer w.mu.Unlock()
 	w.hands = true
 	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
+	for _, made := range w.foreign {
+		made.kept = false
+	}
 	// What he took away may have been what the rest of this operation relies on.
 	w.held[held] = true
 	for flow, was := range before {

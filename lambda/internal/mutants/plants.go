@@ -14,6 +14,7 @@ const (
 	errorsFile    = "lambda/internal/sg/errors.go"
 	tagsFile      = "lambda/internal/sg/tags.go"
 	leaseFile     = "lambda/internal/fence/lease.go"
+	readingFile   = "lambda/internal/fence/reading.go"
 	verdictFile   = "lambda/internal/fence/verdict.go"
 	handlerFile   = "lambda/internal/provider/handler.go"
 	serveFile     = "lambda/internal/provider/serve.go"
@@ -129,6 +130,13 @@ func plants() []plant { //nolint:funlen // a list
 		one("a released group names groups that are to be deleted", releaseFile, "		(slices.Contains(foreign, group.Identity) && !named", "		(t.each && slices.Contains(foreign, group.Identity) && !named"),
 		one("who moves out of an adopted group is cut off", removeFile, "whole.bound(observed.State, foreign)...)", "whole.bound(observed.State, foreign)[:0]...)"),
 		one("the chain's tags stay on the rules of a released group", releaseFile, "{{rules, keys}, ", "{{rules[:0], keys}, "),
+		one("the way out of an adopted group counts as the chain's", unmanagedFile, "(!group.Adoption.IsForeign() && isDefaultEgress(rule))", "(!group.Adoption.IsFresh() && isDefaultEgress(rule))"),
+		one("a kept rule goes with the group that it names", releaseFile, "(group.Adoption == chain.Settled || ", "(group.Adoption != \"-\" || "),
+		one("a refused release is not looked at again", removeFile, "		if len(foreign) == 0 || !hasCode", "		if len(foreign) >= 0 || !hasCode"),
+		one("tags given back let an adopted group be deleted", tagsFile, "	if identity.GroupName != \"\" {", "	if identity.GroupName == \"-\" {"),
+		one("a group on its way out of a stack is adopted", readingFile, "(strings.HasSuffix(status, inProgress) && ", "(strings.HasSuffix(status, deleted) && "),
+		one("what stands in the way of an adoption keeps it from being taken back", convergeFile, "	a.Wants.Adoptable = nil //", "	a.Wants.Adoptable = a.Wants.Adoptable[:len(a.Wants.Adoptable):len(a.Wants.Adoptable)] //"),
+		one("a repair makes a group beside one that lost its tags", actionFile, "	case len(strays) > 0:", "	case len(strays) > 99:"),
 		one("an adopted group is known by its description", observeFile, "	if tags[tagAdopted] != \"\" {", "	if tags[tagAdopted] == \"-\" {"),
 		one("rules of others go in spite of keep", planAdoptFile, "	return c.Keep || c.onlyAdds", "	return c.onlyAdds"),
 		one("the chain's own rules are kept as somebody else's", unmanagedFile, "				return found.ours || ", "				return found.id == \"\" && "),
