@@ -36,7 +36,7 @@ var catchers = []struct{ dir, run string }{
 	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
 	{"./lambda/chain", "TestGuard"},
 	{"./lambda/internal/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
-	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails)"},
+	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags)"},
 	{"./lambda/internal/lifecycle", "Test(SmallScope|Histories)$"},
 }
 

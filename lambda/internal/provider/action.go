@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,6 +145,7 @@ func (a *acting) plan(ctx context.Context, spec chain.Spec, want sg.Want) error 
 		return nil
 	}
 	a.report.Warnings = append(a.report.Warnings, made...)
+	a.report.Warnings = append(a.report.Warnings, strangeTags(want, observed)...)
 	a.describe(spec, want, observed, todo)
 	a.report.Result = ResultPlan
 	a.report.Text = "An update to these properties would do:\n" + todo.String()
@@ -150,6 +153,26 @@ func (a *acting) plan(ctx context.Context, spec chain.Spec, want sg.Want) error 
 		a.report.Text = "An update to these properties would change nothing.\n"
 	}
 	return nil
+}
+
+// strangeTags says which tags the groups have that the properties do not ask for: whether the
+// properties of before did, so that an update takes them away, is not known here.
+func strangeTags(want sg.Want, observed sg.Observed) []string {
+	var texts []string
+	for _, wanted := range want.Chains.New.Groups {
+		was, _ := observed.State.Find(wanted.Identity)
+		var keys []string
+		for _, key := range slices.Sorted(maps.Keys(was.Tags)) {
+			if _, isWanted := wanted.Tags[key]; !isWanted {
+				keys = append(keys, key)
+			}
+		}
+		if len(keys) > 0 {
+			texts = append(texts, fmt.Sprintf("security group %s (tier %s) has tags that the properties lack: %s; an update takes away those that the properties of before had",
+				observed.GroupIDs[wanted.Identity], wanted.Tier, strings.Join(keys, ", ")))
+		}
+	}
+	return texts
 }
 
 // refuse reports a change that an Update would refuse.

@@ -105,6 +105,10 @@ func careSituations() []situation {
 			return warning(r.update(answer.PhysicalResourceID, having(keeping(tier("Web", "GroupName", "web")), "Revision", "2"), now))
 		}},
 
+		{"action: a plan does not know what tags were there for", func(r *rig) string {
+			r.succeeds(r.create(having(props(), "Tags", properties{"Team": "ai"})))
+			return said(r, "plan", props())
+		}},
 		{"action: a repair is not allowed", func(r *rig) string {
 			now, _ := deployed(r)
 			return said(r, "repair", now)
