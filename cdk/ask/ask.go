@@ -43,11 +43,18 @@ func ask(ctx context.Context, cli aws, stack, action string) (text string, err e
 	if err != nil {
 		return "", fmt.Errorf("asking the function of stack %s: %w", stack, err)
 	}
-	var said struct{ Text *string }
+	var said struct {
+		Text     *string
+		Warnings []string
+	}
 	if err := json.Unmarshal(answer, &said); err != nil || said.Text == nil {
 		return "", fmt.Errorf("asking the function of stack %s: it answered %.200q, which has no text; is it of an older version?", stack, answer)
 	}
-	return strings.TrimRight(*said.Text, "\n"), nil
+	text = strings.TrimRight(*said.Text, "\n")
+	for _, warning := range said.Warnings {
+		text += "\nwarning: " + warning
+	}
+	return text, nil
 }
 
 func outputsOf(ctx context.Context, cli aws, stack string) (map[string]string, error) {

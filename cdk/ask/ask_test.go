@@ -59,9 +59,9 @@ const (
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"plan", "check"} {
-		cli, seen := stage{outputs: payload + "," + function, invoked: succeeded, answer: `{"text": "2 rules to add\nand more\n", "drift": 2}`}.play(t, "eu-central-1")
+		cli, seen := stage{outputs: payload + "," + function, invoked: succeeded, answer: `{"text": "2 rules to add\nand more\n", "differences": 2, "warnings": ["give it the tags back", "two"]}`}.play(t, "eu-central-1")
 		got, err := ask(t.Context(), cli, "Shop", action)
-		if err != nil || got != "2 rules to add\nand more" {
+		if err != nil || got != "2 rules to add\nand more\nwarning: give it the tags back\nwarning: two" {
 			t.Errorf("%s: got %q, error %v", action, got, err)
 		}
 		calls := strings.Split(strings.TrimSpace(seen("called")), "\n")

@@ -101,6 +101,9 @@ type SecurityGroupChain interface {
 	// Warnings is what is allowed and probably not meant, and what was found and left
 	// alone; empty where there is nothing to say.
 	Warnings() *string
+	// Provider is what serves the chain: that of the props, or the one that the chains of the
+	// stack share.
+	Provider() IProvider
 	// PlanPayload is what to invoke the provider's function with to have it say what an
 	// update of the chain would do now, as JSON: for an output, which make plan reads.
 	PlanPayload() *string
@@ -112,6 +115,7 @@ type SecurityGroupChain interface {
 
 type securityGroupChain struct {
 	constructs.Construct
+	provider IProvider
 	resource awscdk.CustomResource
 	template map[string]any // its properties
 	spec     chain.Spec
@@ -139,30 +143,31 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
 	c.spec = spec
-	if err := annotate(c, spec, facts); err != nil {
+	stack := awscdk.Stack_Of(c)
+	c.provider = c.server(stack, props)
+	own, isOurs := c.provider.(*provider)
+	if err := annotate(c, spec, facts, isOurs && own.enforces); err != nil {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
 
-	stack := awscdk.Stack_Of(c)
-	server := c.server(stack, props)
 	c.template, _ = plain(properties).(map[string]any)
 	// The ID Default leaves the construct's own ID as the logical ID, which the names
 	// of generated groups carry.
 	c.resource = awscdk.NewCustomResource(c, jsii.String("Default"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String(chain.ResourceType),
-		ServiceToken:   server.ServiceToken(),
+		ServiceToken:   c.provider.ServiceToken(),
 		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(serviceTimeout)),
 		Properties:     &c.template,
 	})
 	// All of the provider: the Delete event comes while role, log and the limits on
 	// retries are still there.
-	c.resource.Node().AddDependency(server)
+	c.resource.Node().AddDependency(c.provider)
 	// Constructs are validated when names are settled, and right before the templates
 	// are written.
 	c.plan = &planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]}
 	c.Node().AddValidation(c.plan)
 	if props.DriftGuard != nil {
-		newDriftGuard(c, server, props.DriftGuard)
+		newDriftGuard(c, c.provider, props.DriftGuard)
 	}
 	return c
 }
@@ -256,9 +261,9 @@ func (c *securityGroupChain) Summary() *string          { return c.attribute("Su
 func (c *securityGroupChain) RuleCount() *string        { return c.attribute("RuleCount") }
 func (c *securityGroupChain) Warnings() *string         { return c.attribute("Warnings") }
 
-func (c *securityGroupChain) PlanPayload() *string {
-	return c.payload("plan")
-}
+func (c *securityGroupChain) Provider() IProvider { return c.provider }
+
+func (c *securityGroupChain) PlanPayload() *string { return c.payload("plan") }
 
 // payload asks the function about the chain as the template has it. Tokens in it are
 // worked out by CloudFormation.
@@ -267,10 +272,12 @@ func (c *securityGroupChain) payload(action string) *string {
 	if !isResource {
 		panic(fmt.Errorf("asking about a chain (%s): it has no resource", *c.Node().Path()))
 	}
-	return awscdk.Stack_Of(c).ToJsonString(map[string]any{
-		"action": action, "StackId": awscdk.Aws_STACK_ID(), "LogicalResourceId": resource.LogicalId(), "ResourceProperties": c.template,
+	stack := awscdk.Stack_Of(c) // the payload may stand in the output of another one
+	return stack.ToJsonString(map[string]any{
+		"action": action, "StackId": stack.StackId(), "LogicalResourceId": resource.LogicalId(), "ResourceProperties": c.template,
 	}, nil)
 }
+
 func (c *securityGroupChain) Mermaid() string { return c.plan.mermaid() }
 
 func (c *securityGroupChain) attribute(name string) *string {
@@ -279,18 +286,18 @@ func (c *securityGroupChain) attribute(name string) *string {
 
 // annotate says what the chain is, and what of it is allowed and may not be meant. The
 // IDs are stable, and each names one door: acknowledging it lets no other one in.
-func annotate(c constructs.Construct, spec chain.Spec, facts *known) error {
+func annotate(c constructs.Construct, spec chain.Spec, facts *known, forced bool) error {
 	notes := awscdk.Annotations_Of(c)
 	words := func(text string) *string {
 		return jsii.String(facts.named(text, func(string) string { return "(known at deploy time)" }))
 	}
 	notes.AddInfoV2(jsii.String("sgchain:summary"), words(chain.Summary(spec)))
-	if err := guard(c, spec, words); err != nil {
+	if err := guard(c, spec, forced, words); err != nil {
 		return err
 	}
 	for _, tier := range spec.Tiers {
 		for _, rule := range tier.Ingress {
-			if rule.Peer != chain.CIDRPeer(chain.InternetV4) && rule.Peer != chain.CIDRPeer(chain.InternetV6) {
+			if !chain.IsWorld(rule.Peer) {
 				continue
 			}
 			traffic := chain.Traffic(rule.Protocol, rule.Ports)

@@ -281,7 +281,7 @@ func TestAnnotations(t *testing.T) {
 	equal(t, "warnings", said(found.FindWarning(jsii.String("/Stack/Chain"), anything)), []string{
 		"http-without-https: tier Alb takes tcp 80 from the world and not tcp 443: nobody reaches it by https [ack: sgchain:http-without-https:Alb]",
 		"no-egress: tier Alb can call nobody: its Egress is chain and no tier takes traffic from it [ack: sgchain:no-egress:Alb]",
-		"public-tier: tier Api is open to the world, as its AllowPublic lets it: tcp 8443 from 0.0.0.0/0 [ack: sgchain:public-tier:Api]",
+		"public-tier: tier Api is open to the world, as its AllowPublic lets it: tcp 8443 from 0.0.0.0/0 [ack: sgchain:public-tier:Api:tcp-8443-from-0.0.0.0/0]",
 		"tier Alb is open to the internet: tcp 80 from 0.0.0.0/0 [ack: sgchain:open:Alb:tcp-80:0.0.0.0/0]",
 		"tier Alb is open to the internet: tcp 80 from ::/0 [ack: sgchain:open:Alb:tcp-80:::/0]",
 		"tier Alb is open to the internet: udp 53 from 0.0.0.0/0 [ack: sgchain:open:Alb:udp-53:0.0.0.0/0]",

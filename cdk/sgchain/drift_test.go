@@ -101,6 +101,21 @@ func full(stack awscdk.Stack) *SecurityGroupChainProps {
 	}
 }
 
+// The payload names the chain's own stack, whichever stack puts it out.
+func TestPlanPayloadOfANestedStack(t *testing.T) {
+	parent := newStack(t)
+	child := awscdk.NewNestedStack(parent, jsii.String("Child"), nil)
+	c := NewSecurityGroupChain(child, jsii.String("Chain"), anyVpc())
+	awscdk.NewCfnOutput(parent, jsii.String("Plan"), &awscdk.CfnOutputProps{Value: c.PlanPayload()})
+	awscdk.NewCfnOutput(parent, jsii.String("Function"), &awscdk.CfnOutputProps{Value: c.Provider().ServiceToken()})
+	resources := synth(parent)
+	nested, _ := only(t, resources, "AWS::CloudFormation::Stack")
+	output := text(t, dig[any](*assertions.Template_FromStack(parent, nil).ToJSON(), "Outputs", "Plan", "Value"))
+	if !strings.Contains(output, `"Ref":"`+nested+`"`) && !strings.Contains(output, `"Ref": "`+nested+`"`) || strings.Contains(output, "AWS::StackId") {
+		t.Errorf("the payload is %s, want the ID of the nested stack %s in it", output, nested)
+	}
+}
+
 func TestDriftGuard(t *testing.T) {
 	stack := newStack(t)
 	props := full(stack)

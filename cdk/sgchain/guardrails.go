@@ -2,7 +2,6 @@ package sgchain
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -26,10 +25,14 @@ const (
 
 // guard refuses what the function would refuse: by a guardrail, or because a group has not
 // room for its rules. What prefix lists weigh is not known here, and counts as one. What is
-// only warned of becomes an annotation of a stable ID for each guardrail and tier.
-func guard(c constructs.Construct, spec chain.Spec, words func(string) *string) error {
-	_, refused := chain.Guard(spec, false)
-	if refused != nil {
+// only warned of becomes an annotation of a stable ID for each guardrail, tier and door. Forced
+// says that the provider enforces guardrails.
+func guard(c constructs.Construct, spec chain.Spec, forced bool, words func(string) *string) error {
+	_, refused := chain.Guard(spec, forced)
+	switch {
+	case refused != nil && forced:
+		return fmt.Errorf("%w; the provider has EnforceGuardrails", refused)
+	case refused != nil:
 		return fmt.Errorf("%w; GuardrailMode_WARN builds it all the same, and warns", refused)
 	}
 	desired := plan.Goal(plan.Chains{New: chain.Desired(spec)}, chain.State{}, chain.Tag{})
@@ -37,12 +40,10 @@ func guard(c constructs.Construct, spec chain.Spec, words func(string) *string) 
 	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere); err != nil {
 		return fmt.Errorf("%w; use fewer or wider rules, or have the account's quota raised and set RuleQuota to it", err)
 	}
-	findings := chain.Guardrails(spec)
-	for i, finding := range findings {
+	for _, finding := range chain.Guardrails(spec) {
 		id := fmt.Sprintf("sgchain:%s:%s", finding.Rule, finding.Tier)
-		isBefore := func(other chain.Finding) bool { return other.Rule == finding.Rule && other.Tier == finding.Tier }
-		if slices.ContainsFunc(findings[:i], isBefore) {
-			id += ":" + dashed(finding.Problem) // each names one thing
+		if finding.Doors != "" {
+			id += ":" + dashed(finding.Doors)
 		}
 		awscdk.Annotations_Of(c).AddWarningV2(jsii.String(id), words(finding.String()))
 	}

@@ -71,6 +71,7 @@ type Provider interface {
 type provider struct {
 	constructs.Construct
 	shared   bool
+	enforces bool
 	adopts   bool
 	repairs  bool
 	function awslambda.Function
@@ -89,7 +90,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	if props == nil {
 		props = &ProviderProps{}
 	}
-	p := &provider{shared: props.Shared}
+	p := &provider{shared: props.Shared, enforces: props.EnforceGuardrails}
 	// As an override, so that a provider can be handed to the CDK as the construct
 	// that it is.
 	constructs.NewConstruct_Override(p, scope, id)
@@ -128,7 +129,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 			"SGCHAIN_PROVIDER": awscdk.Aws_STACK_ID(),
 		},
 	})
-	if props.EnforceGuardrails {
+	if p.enforces {
 		p.function.AddEnvironment(jsii.String("SGCHAIN_GUARDRAILS"), jsii.String("enforce"), nil)
 	}
 	if props.AllowAdoption {
@@ -146,6 +147,7 @@ func (p *provider) allowAdoption() {
 	if !p.adopts {
 		p.adopts = true
 		p.allow(true)
+		explainWildcards(p.role, true)
 	}
 }
 
@@ -188,7 +190,7 @@ func runnable(p *provider, props *ProviderProps) (awslambda.Architecture, awslam
 // explainWildcards says in the role's metadata, where cdk-nag looks for it, why some
 // resources of its policy end in an asterisk (rule AwsSolutions-IAM5). Each is named, so
 // that one that joins them is found.
-func explainWildcards(role awsiam.Role, shared bool) {
+func explainWildcards(role awsiam.Role, everyStack bool) {
 	type wildcard struct{ resource, reason string }
 	tagged := "The ID is not known beforehand: a condition admits only what carries this provider's own tag."
 	wildcards := []wildcard{
@@ -197,9 +199,9 @@ func explainWildcards(role awsiam.Role, shared bool) {
 		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:vpc/*", "The VPC's share in creating a group, for any VPC that a chain names: the group itself must carry this provider's tag."},
 		{"*", "EC2 knows no resource for the actions that read."},
 	}
-	if shared {
+	if everyStack {
 		wildcards = append(wildcards, wildcard{
-			"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*", "The status of the stacks that a shared provider serves, to read only.",
+			"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*", "The status of the stacks that a shared provider serves, or whose groups may be adopted, to read only.",
 		})
 	}
 	var rules []any

@@ -146,6 +146,13 @@ var statements = []statement{
 		adoption: true,
 	},
 	{
+		// Whether the stack that made a group is gone, or has given the group up. A shared
+		// provider reads every stack anyway.
+		sid:     "ReadStackOfAdopted",
+		actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}, resources: []string{everyStack},
+		adoption: true,
+	},
+	{
 		// Always there: what was adopted is released also where the right to adopt has
 		// been taken away since. The owner's tag has to be among the keys: a group that
 		// lost its mark alone could be deleted.
@@ -226,7 +233,8 @@ func (p *provider) allow(adoption bool) {
 	}
 	known := map[string]*string{ownLogGroup: p.logGroup.LogGroupArn(), ownStacks: substitute(stacks)}
 	for _, statement := range statements {
-		if statement.adoption == adoption {
+		isKnown := p.shared && slices.Equal(statement.resources, []string{everyStack})
+		if statement.adoption == adoption && !isKnown {
 			p.policy.AddStatements(statement.policy(known))
 		}
 	}

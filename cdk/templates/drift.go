@@ -26,12 +26,12 @@ func driftGroup() group {
 		{"DriftSchedule", "How often", object{
 			"Type": "String", "Default": "rate(1 hour)", "AllowedPattern": `^(rate\([1-9][0-9]{0,4} (minutes?|hours?|days?)\)|cron\([A-Za-z0-9 ,*?/#-]+\))$`,
 			"ConstraintDescription": "must be a schedule such as rate(1 hour), rate(15 minutes) or cron(0 6 * * ? *)",
-			"Description":           "A schedule of EventBridge: rate(1 hour), rate(15 minutes), cron(0 6 * * ? *).",
+			"Description":           "With a drift guard: a schedule of EventBridge, as rate(1 hour), rate(15 minutes), cron(0 6 * * ? *).",
 		}},
 		{"DriftTopicArn", "Topic to tell", object{
 			"Type": "String", "Default": "", "AllowedPattern": "^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+)?$",
 			"ConstraintDescription": "must be the ARN of a topic of SNS in this Region, or empty",
-			"Description":           "The ARN of a topic of SNS that the alarms tell. Empty: they tell nobody, and are seen in CloudWatch.",
+			"Description":           "With a drift guard: the ARN of a topic of SNS that its alarms tell. Empty: they tell nobody, and are seen in CloudWatch.",
 		}},
 	}}
 }

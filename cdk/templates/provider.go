@@ -84,20 +84,23 @@ const (
 // optional hangs what the function may do by request on conditions. Each template says
 // itself when these hold.
 func optional(resources object, shared bool) error {
-	hung := 0
+	hung, want := 0, 3
+	if shared {
+		want = 2 // it reads every stack anyway
+	}
 	policies, _ := resources["ProviderRole"].(object)["Properties"].(object)["Policies"].(list)
 	for _, policy := range policies {
 		statements, _ := policy.(object)["PolicyDocument"].(object)["Statement"].(list)
 		for i, statement := range statements {
-			if sid, _ := statement.(object)["Sid"].(string); sid == "AdoptGroup" || sid == "AdoptOwnGroup" {
+			if sid, _ := statement.(object)["Sid"].(string); sid == "AdoptGroup" || sid == "AdoptOwnGroup" || sid == "ReadStackOfAdopted" {
 				statements[i] = ifElse(adopts, statement, noValue())
 				hung++
 			}
 		}
 	}
 	environment, isObject := resources[functionID].(object)["Properties"].(object)["Environment"].(object)["Variables"].(object)
-	if hung != 2 || !isObject {
-		return fmt.Errorf("making adoption optional: the provider has %d statements for it, want 2, and an environment: %t", hung, isObject)
+	if hung != want || !isObject {
+		return fmt.Errorf("making adoption optional: the provider has %d statements for it, want %d, and an environment: %t", hung, want, isObject)
 	}
 	environment["SGCHAIN_REPAIR"] = ifElse(repairs, "allow", noValue())
 	if shared { // a provider of one chain leaves it to that

@@ -43,8 +43,11 @@ type Finding struct {
 	Severity Severity
 	Path     string // of the tier among the properties, as in "Tiers[1]"
 	Tier     string
-	Problem  string
-	Remedy   string
+	// Doors is what of the tier it is about, as in "tcp 22 from 0.0.0.0/0"; empty where that
+	// is the tier as such.
+	Doors   string
+	Problem string
+	Remedy  string
 }
 
 // String is the finding as one text for warnings.
@@ -94,9 +97,9 @@ func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) 
 func Guardrails(spec Spec) []Finding {
 	var findings []Finding
 	for i, tier := range spec.Tiers {
-		add := func(rule string, severity Severity, remedy, format string, args ...any) {
+		add := func(rule string, severity Severity, doors, remedy, format string, args ...any) {
 			findings = append(findings, Finding{
-				Rule: rule, Severity: severity, Path: index("Tiers", i), Tier: tier.Name, Problem: fmt.Sprintf(format, args...), Remedy: remedy,
+				Rule: rule, Severity: severity, Path: index("Tiers", i), Tier: tier.Name, Doors: doors, Problem: fmt.Sprintf(format, args...), Remedy: remedy,
 			})
 		}
 		guardDoors(tier, i == 0, add)
@@ -107,52 +110,56 @@ func Guardrails(spec Spec) []Finding {
 }
 
 // add takes a finding of one tier.
-type add = func(rule string, severity Severity, remedy, format string, args ...any)
+type add = func(rule string, severity Severity, doors, remedy, format string, args ...any)
 
 // guardDoors looks at what the world may enter by.
 func guardDoors(tier Tier, isFirst bool, add add) {
 	var public []Rule
 	for _, rule := range tier.Ingress {
-		if isWorld(rule.Peer) {
+		if IsWorld(rule.Peer) {
 			public = append(public, rule)
 		}
 	}
 	if len(public) == 0 {
 		return
 	}
-	inner := public
+	doors := doorsOf(public)
 	wide := widest(public)
 	isWide := func(rule Rule) bool { return rule.Protocol == All || wide[rule.Protocol] >= halfOfPorts }
 	if open := slices.DeleteFunc(slices.Clone(public), func(rule Rule) bool { return !isWide(rule) }); len(open) > 0 {
-		add(RulePublicAllPorts, Refused, "name the ports that it serves", "takes %s", doorsOf(open))
+		add(RulePublicAllPorts, Refused, doorsOf(open), "name the ports that it serves", "takes %s", doorsOf(open))
 	}
 	for _, rule := range public {
 		if port := adminPort(rule); port != 0 && !isWide(rule) {
-			add(RulePublicAdminPort, Refused, "name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group",
-				"takes %s from %s, and port %d is for administration or of a database", Traffic(rule.Protocol, rule.Ports), rule.Peer, port)
+			add(RulePublicAdminPort, Refused, doorOf(rule), "name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group",
+				"takes %s, and port %d is for administration or of a database", doorOf(rule), port)
 		}
 	}
 	switch {
 	case isFirst:
 	case tier.AllowPublic:
-		add(RulePublicTier, Warned, "", "is open to the world, as its AllowPublic lets it: %s", doorsOf(inner))
+		add(RulePublicTier, Warned, doors, "", "is open to the world, as its AllowPublic lets it: %s", doors)
 	default:
-		add(RulePublicTier, Refused, "name the tier before it as its source, or set AllowPublic on the tier if the world is meant", "is not the first and is open to the world: %s", doorsOf(inner))
+		add(RulePublicTier, Refused, doors, "name the tier before it as its source, or set AllowPublic on the tier if the world is meant", "is not the first and is open to the world: %s", doors)
 	}
 	serves := func(port int32) bool {
 		return slices.ContainsFunc(public, func(rule Rule) bool { return covers(rule, TCP, PortRange{port, port}) })
 	}
 	if serves(80) && !serves(443) {
-		add(RuleHTTPWithoutHTTPS, Warned, "", "takes tcp 80 from the world and not tcp 443: nobody reaches it by https")
+		add(RuleHTTPWithoutHTTPS, Warned, "", "", "takes tcp 80 from the world and not tcp 443: nobody reaches it by https")
 	}
 }
 
 func doorsOf(rules []Rule) string {
 	texts := make([]string, 0, len(rules))
 	for _, rule := range rules {
-		texts = append(texts, Traffic(rule.Protocol, rule.Ports)+" from "+rule.Peer.String())
+		texts = append(texts, doorOf(rule))
 	}
 	return strings.Join(slices.Compact(texts), ", ")
+}
+
+func doorOf(rule Rule) string {
+	return Traffic(rule.Protocol, rule.Ports) + " from " + rule.Peer.String()
 }
 
 // guardAddresses looks for addresses where a tier could be named: who has such an address
@@ -163,7 +170,7 @@ func guardAddresses(tier Tier, isFirst bool, add add) {
 	}
 	for _, rule := range tier.Ingress {
 		if rule.Peer.Kind == PeerCIDR && isPrivate(rule.Peer.CIDR) {
-			add(RuleAddressForTier, Warned, "", "takes %s from the addresses %s; a tier or a security group in their place lets in nobody else", Traffic(rule.Protocol, rule.Ports), rule.Peer)
+			add(RuleAddressForTier, Warned, doorOf(rule), "", "takes %s from the addresses %s; a tier or a security group in their place lets in nobody else", Traffic(rule.Protocol, rule.Ports), rule.Peer)
 		}
 	}
 }
@@ -172,14 +179,15 @@ func guardAddresses(tier Tier, isFirst bool, add add) {
 func guardEgress(spec Spec, tier Tier, add add) {
 	doors := doorsTo(spec, tier.Name)
 	if tier.Egress.Chain && len(tier.Egress.Rules) == 0 && !tier.Egress.All && len(doors) == 0 {
-		add(RuleNoEgress, Warned, "", "can call nobody: its Egress is chain and no tier takes traffic from it")
+		add(RuleNoEgress, Warned, "", "", "can call nobody: its Egress is chain and no tier takes traffic from it")
 	}
 	if tier.Egress.All || tier.Egress.Chain {
 		return
 	}
 	for _, door := range doors {
 		if !slices.ContainsFunc(tier.Egress.Rules, func(way Rule) bool { return leadsTo(way, door) }) {
-			add(RuleNoEgress, Warned, "", "cannot use the door %s of tier %s: its Egress does not lead there", Traffic(door.Protocol, door.Ports), door.Peer.Tier)
+			traffic := Traffic(door.Protocol, door.Ports)
+			add(RuleNoEgress, Warned, traffic+" to "+door.Peer.Tier, "", "cannot use the door %s of tier %s: its Egress does not lead there", traffic, door.Peer.Tier)
 		}
 	}
 }
@@ -215,8 +223,8 @@ const (
 	worldBitsV6 = 16
 )
 
-// isWorld says whether a peer is the internet or a great part of it.
-func isWorld(peer Peer) bool {
+// IsWorld says whether a peer is the internet or a great part of it.
+func IsWorld(peer Peer) bool {
 	bits := worldBits
 	if peer.CIDR.Addr().Is6() {
 		bits = worldBitsV6

@@ -512,7 +512,7 @@ func TestTagsGivenBack(t *testing.T) {
 		}
 		report := r.reports("check", now, provider.ResultDrift)
 		given := 0
-		for _, word := range strings.Fields(strings.Join(report.Warnings, " ")) {
+		for word := range strings.FieldsSeq(strings.Join(report.Warnings, " ")) {
 			if pair, isTag := strings.CutPrefix(word, "Key="); isTag {
 				key, value, _ := strings.Cut(pair, ",Value=")
 				r.world.SetTag(alb, key, value)
