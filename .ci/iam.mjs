@@ -214,7 +214,7 @@ function questionsOf(call, shared, adopts) {
       const status = `cloudformation:${call.operation}`;
       return [
         question(name, status, own, {}, true),
-        question(`${name}, of another stack`, status, foreign, {}, shared),
+        question(`${name}, of another stack`, status, foreign, {}, shared || adopts),
         question(`${name}, of another account's stack`, status, stackID('Other', '210987654321'), {}, false),
         question(`${name}, of another Region's stack`, status, stackID('Other', account, 'us-east-1'), {}, false),
       ];
@@ -306,11 +306,15 @@ function* plants(policy) {
     change(copy.Statement[at], copy.Statement);
     return [copy, list(policy.Statement[at].Action)];
   };
+  const wide = policy.Statement.some((one) => one.Sid === 'ReadStackOfAdopted');
   for (const [at, statement] of policy.Statement.entries()) {
     const sid = statement.Sid;
-    yield [`${sid} is gone`, changed(at, (_, all) => all.splice(at, 1))];
+    // Where every stack may be read, the provider's own one is among them: the role without the
+    // right to adopt shows whether the statement is needed.
+    const isCovered = wide && sid === 'ReadStack';
+    if (!isCovered) yield [`${sid} is gone`, changed(at, (_, all) => all.splice(at, 1))];
     for (const action of list(statement.Action)) {
-      if (list(statement.Action).length > 1) yield [`${sid} without ${action}`, changed(at, (one) => { one.Action = list(one.Action).filter((other) => other !== action); })];
+      if (list(statement.Action).length > 1 && !isCovered) yield [`${sid} without ${action}`, changed(at, (one) => { one.Action = list(one.Action).filter((other) => other !== action); })];
     }
     yield [`${sid} with one action more`, changed(at, (one) => { one.Action = [...list(one.Action), 'ec2:ModifySecurityGroupRules']; })];
     yield [`${sid} with a pattern of actions`, changed(at, (one) => { one.Action = [...list(one.Action), `${list(one.Action)[0].split(':')[0]}:*`]; })];
