@@ -56,7 +56,7 @@ func Over(request Request, first, now Reading) error {
 	switch {
 	case reason != "":
 	case request.Type == Create:
-		reason = createOver(now)
+		reason = createOver(first, now)
 	case request.Type == Update:
 		reason = updateOver(request, first, now)
 	}
@@ -74,7 +74,7 @@ func late(request Request, now Reading) string {
 	return fmt.Sprintf("it was made at %s and the resource changed at %s", request.Date.UTC().Format(time.RFC3339), now.Changed.UTC().Format(time.RFC3339))
 }
 
-func createOver(now Reading) string {
+func createOver(first, now Reading) string {
 	switch {
 	case now.Stack == "":
 		return "the stack is gone"
@@ -82,6 +82,8 @@ func createOver(now Reading) string {
 		return "the stack does not go forward"
 	case now.Resource != "" && now.Resource != "CREATE_IN_PROGRESS":
 		return "the resource is not being created"
+	case !now.Updated.Equal(first.Updated):
+		return "another operation has begun"
 	default:
 		return ""
 	}

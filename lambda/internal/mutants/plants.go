@@ -134,6 +134,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("a kept rule goes with the group that it names", releaseFile, "(group.Adoption == chain.Settled || ", "(group.Adoption != \"-\" || "),
 		one("a refused release is not looked at again", removeFile, "		if len(foreign) == 0 || !hasCode", "		if len(foreign) >= 0 || !hasCode"),
 		one("tags given back let an adopted group be deleted", tagsFile, "	if identity.GroupName != \"\" {", "	if identity.GroupName == \"-\" {"),
+		one("a cancelled Create goes on in the next operation", verdictFile, "	case !now.Updated.Equal(first.Updated):\n", "	case !now.Updated.Equal(now.Updated):\n"),
 		one("a group on its way out of a stack is adopted", readingFile, "(strings.HasSuffix(status, inProgress) && ", "(strings.HasSuffix(status, deleted) && "),
 		one("what stands in the way of an adoption keeps it from being taken back", convergeFile, "	a.Wants.Adoptable = nil //", "	a.Wants.Adoptable = a.Wants.Adoptable[:len(a.Wants.Adoptable):len(a.Wants.Adoptable)] //"),
 		one("a repair makes a group beside one that lost its tags", actionFile, "	case len(strays) > 0:", "	case len(strays) > 99:"),
