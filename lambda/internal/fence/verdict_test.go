@@ -84,7 +84,7 @@ func TestUpdateOver(t *testing.T) {
 }
 
 // An operation that began after this run makes this run's request over.
-func TestUpdateOverByAnotherOperation(t *testing.T) {
+func TestOverByAnotherOperation(t *testing.T) {
 	t.Parallel()
 	request := fence.Request{Type: fence.Update, PhysicalID: x}
 	first := reading("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x)
@@ -96,6 +96,13 @@ func TestUpdateOverByAnotherOperation(t *testing.T) {
 	later := first
 	later.At = noon.Add(time.Second)
 	isOver(t, fence.Over(request, first, later), "")
+
+	create := fence.Request{Type: fence.Create}
+	first = reading("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+	isOver(t, fence.Over(create, first, first), "")
+	next = first
+	next.Updated = noon.Add(20 * time.Second)
+	isOver(t, fence.Over(create, first, next), "another operation has begun")
 }
 
 // A request that is older than the resource's last change by more than a minute
