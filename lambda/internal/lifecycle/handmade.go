@@ -100,7 +100,9 @@ func (w *Watch) adopted() {
 			there = append(there, undescribed(rule))
 		}
 		for _, rule := range made.rules {
-			if !slices.Contains(there, rule) {
+			// One that names a group goes with that group's release (docs/adoption.md).
+			stays := !made.ended || strings.Contains(rule, "/")
+			if stays && !slices.Contains(there, rule) {
 				w.violate(Adoption, "the group "+made.id+" has lost "+rule+" to the chain that adopted it")
 			}
 		}
