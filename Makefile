@@ -187,7 +187,7 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 
 # With the Lambda's own build tags and flags, so that the AWS SDK is compiled once for both: that is a minute.
 bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)
-DEMO_BUILD := go build -tags '$(call bootstrap_const,tags)' -gcflags '$(call bootstrap_const,gcflags)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
+DEMO_BUILD := go build -tags '$(call bootstrap_const,tags)' -gcflags '$(call bootstrap_const,gcflags)' -gcflags '$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
 
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo
