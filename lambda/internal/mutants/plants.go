@@ -123,7 +123,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("an adopting run takes something away", planAdoptFile, "	return was.Adoption == chain.Adoptable || (was.", "	return was.Adoption == \"\" && (was."),
 		one("a rollback takes away what was there before the adoption", planAdoptFile, "was.Adoption.IsBy(c.Adopting) || c.Back ||", "was.Adoption.IsBy(c.Adopting) ||"),
 		one("an adopted group is deleted", releaseFile, "group.Adoption.IsForeign() {\n			foreign", "group.Adoption == chain.Adoptable {\n			foreign"),
-		one("a group of a stack that lives is adopted", adoptFile, "		if !gone {", "		if !gone && owner.stack == \"\" {"),
+		one("a group of a stack that lives is adopted", adoptFile, "		if !gone {", "		if !gone && owner.StackID == \"\" {"),
 		one("a group that a controller manages is adopted", adoptFile, "			if strings.HasPrefix(key, manager.key) {", "			if key == manager.key {"),
 		one("what a failed run adopted is not given back", convergeFile, "slices.Concat(a.created, a.adopted)", "slices.Clone(a.created)"),
 		one("what an adoption opened stays open when it is taken back", releaseFile, "	return t.Back && group", "	return t.Owes && t.Back && !t.Owes && group"),
