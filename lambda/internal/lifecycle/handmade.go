@@ -61,6 +61,8 @@ func (p *player) makeByHand(pick int) {
 
 // handMade takes a group under the promise.
 func (w *Watch) handMade(id string) {
+	w.look.Lock()
+	defer w.look.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	made := &handMade{id: id}

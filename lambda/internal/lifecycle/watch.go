@@ -36,6 +36,10 @@ func (f *Failure) Error() string { return f.Promise + ": " + f.Text }
 type Watch struct {
 	cf *CloudFormation
 
+	// look is held by who looks at the world and by a stranger who acts, each as a whole: else
+	// what he changed is seen before it is known to be his.
+	look sync.Mutex
+
 	mu      sync.Mutex
 	inPlay  []Chain         // one at rest, more while an operation has not ended well
 	past    []Chain         // those before, as long as members live in groups from then
@@ -54,7 +58,7 @@ type Watch struct {
 func NewWatch(cf *CloudFormation) *Watch {
 	w := &Watch{cf: cf, exempt: map[string]bool{}, held: map[string]bool{}, checks: map[string]int{}}
 	cf.World.After = w.call
-	cf.OnMove = w.flows
+	cf.OnMove = w.moved
 	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
 	cf.Excused = w.meddled
 	return w
@@ -91,6 +95,8 @@ func (w *Watch) count(promise string) {
 
 // Begin says that an operation towards a chain begins, which is made anew or changed.
 func (w *Watch) Begin(chain Chain, anew bool) {
+	w.look.Lock()
+	defer w.look.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inPlay = append(w.inPlay, chain)
@@ -111,6 +117,8 @@ func (w *Watch) answered() map[string]bool {
 // Settle says that an operation ended well, with a chain, or was taken back: nothing else is
 // in play any more, and members reach each other exactly as it says.
 func (w *Watch) Settle(chain Chain, back bool) {
+	w.look.Lock()
+	defer w.look.Unlock()
 	w.mu.Lock()
 	w.past = append(w.past, w.inPlay...)
 	w.held = map[string]bool{}
@@ -155,6 +163,8 @@ func (w *Watch) Robbed() bool {
 // Hand lets a stranger act. What he changes is nobody's fault until the next
 // operation that he leaves alone.
 func (w *Watch) Hand(hand world.Hand) {
+	w.look.Lock()
+	defer w.look.Unlock()
 	before := w.snapshot()
 	held := w.cf.World.Play(hand)
 	w.cf.step("a stranger: %s (%d)", hand.Deed, hand.Pick)
@@ -185,6 +195,8 @@ func (w *Watch) call(call world.Call) {
 	if !call.Write || call.Client == somebody {
 		return
 	}
+	w.look.Lock()
+	defer w.look.Unlock()
 	w.count(HandsOff)
 	for id, tags := range call.Touched {
 		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayWrite(call, id) {
@@ -193,6 +205,13 @@ func (w *Watch) call(call world.Call) {
 	}
 	w.flows()
 	w.adopted()
+}
+
+// moved looks at the flows after a dependent moved.
+func (w *Watch) moved() {
+	w.look.Lock()
+	defer w.look.Unlock()
+	w.flows()
 }
 
 // flows checks every flow: open where all chains in play allow it, shut where none
