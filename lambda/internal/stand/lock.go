@@ -28,5 +28,10 @@ func Lock(dir string) (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
 	}
-	return func() { _ = file.Close() }, nil
+	return func() {
+		// Closing is not enough: a child that is just being started has the open file too
+		// (flock(2)).
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		_ = file.Close()
+	}, nil
 }
