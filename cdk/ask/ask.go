@@ -60,7 +60,12 @@ func ask(ctx context.Context, cli aws, stack, action string) (text string, err e
 func outputsOf(ctx context.Context, cli aws, stack string) (map[string]string, error) {
 	said, err := cli.run(ctx, "cloudformation", "describe-stacks", "--stack-name", stack)
 	if err != nil {
-		return nil, fmt.Errorf("reading the outputs of stack %s: %w", stack, err)
+		// Without a Region and in another Region than the stack's, the CLI names neither the stack's nor its own.
+		region := "the Region of your AWS CLI"
+		if cli.region != "" {
+			region = cli.region
+		}
+		return nil, fmt.Errorf("reading the outputs of stack %s in %s: %w (for a stack elsewhere write AWS_REGION=eu-central-1 make plan STACK=%[1]s, with its Region)", stack, region, err)
 	}
 	var described struct {
 		Stacks []struct {

@@ -122,3 +122,17 @@ func TestProblems(t *testing.T) {
 		t.Errorf("no CLI: got %v", err)
 	}
 }
+
+func TestProblemsNameTheRegion(t *testing.T) {
+	t.Parallel()
+	for region, want := range map[string]string{
+		"":             "stack Shop in the Region of your AWS CLI: ",
+		"eu-central-1": "stack Shop in eu-central-1: ",
+	} {
+		cli, _ := stage{problems: "Stack with id Shop does not exist"}.play(t, region)
+		_, err := ask(t.Context(), cli, "Shop", "plan")
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "Shop does not exist (for a stack elsewhere write AWS_REGION=eu-central-1 make plan STACK=Shop, with its Region)") {
+			t.Errorf("Region %q: got %v", region, err)
+		}
+	}
+}
