@@ -125,10 +125,10 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 	}
 	added, room := "five tags of ownership", maxGroupTags-ownershipTags
 	if adopts {
-		added, room = added+" and sgchain:adopted", room-1
+		added, room = added+", sgchain:adopted", room-1
 	}
 	if !named {
-		added, room = added+" and Name", room-1
+		added, room = added+", Name", room-1
 	}
 	if r.built && count > room {
 		// Only an earlier release can have built this, and it left out empty values.
@@ -143,7 +143,7 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 		}
 	}
 	if count > room {
-		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included: EC2 takes %d, and the chain adds %s", count, room, maxGroupTags, added)
+		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included: with what is added to them (%s) it would have %d, and EC2 takes %d", count, room, added, count+maxGroupTags-room, maxGroupTags)
 		return nil
 	}
 	merged := make(map[string]string, count)

@@ -98,7 +98,7 @@ func (r *reader) list(path string, value any) []any {
 func (r *reader) entries(path string, value any, remedy string) (entries []any, given bool) {
 	list, isList := value.([]any)
 	switch {
-	case r.built && isAbsent(value), value == nil:
+	case r.built && isAbsent(value), value == nil, isList && list == nil:
 		return nil, false
 	case isList && len(list) == 0 && !r.built:
 		r.problem(path, "is an empty list; %s", remedy)
