@@ -4,11 +4,11 @@ import (
 	"strings"
 )
 
-// The bounds of what is read. Nobody reaches those of built chains: such an answer never had
-// room for the number of rules, and EC2 takes hours for so many.
+// The bounds of what is read. A chain that was built is far from them: its answer has room for 62
+// groups, and 60 rules of a direction are EC2's own quota of a group.
 const (
-	maxRules      = 20_000
-	maxBuiltRules = 100_000
+	maxRules      = 10_000
+	maxBuiltRules = 20_000
 )
 
 // doors gathers the rules of one tier and one direction, each once.
@@ -129,35 +129,66 @@ func (d *doors) add(path, peersPath string, traffics []traffic, peers []any, des
 		d.tooMany(peersPath, len(all), len(traffics))
 		return false
 	}
-	numbers := make([]int, len(all))
+	ends := make([]end, len(all))
 	for i, source := range all {
-		numbers[i] = number(d.peers, source.peer)
+		ends[i] = end{source.peer, number(d.peers, source.peer), d.head(source)}
 		others = others || (source.peer.Kind != PeerCIDR && source.peer.Kind != PeerVPC)
 	}
 	start := len(d.rules)
 	for _, traffic := range traffics {
-		served := false
-		for i, source := range all {
-			if !traffic.protocol.fits(source.peer) {
+		served, tail, key := false, Traffic(traffic.protocol, traffic.ports), number(d.traffics, traffic)
+		for _, end := range ends {
+			if !traffic.protocol.fits(end.peer) {
 				continue
 			}
 			served = true
-			key := [2]int{number(d.traffics, traffic), numbers[i]}
-			if twin, isThere := d.places[key]; isThere {
-				d.twin(path, start, twin, source, traffic, description)
-				continue
-			}
-			if !d.room() {
+			twin, isThere := d.places[[2]int{key, end.number}]
+			switch {
+			case isThere && (twin >= start || d.isSame(twin, description, end.head, tail)):
+			case isThere:
+				d.problem(path, "%s is there already, with the description %s; a rule has one description", &d.rules[twin], quoted(d.rules[twin].Description))
+			case !d.room():
 				return others
+			default:
+				rule := Rule{Direction: d.direction, Protocol: traffic.protocol, Ports: traffic.ports, Peer: end.peer, Description: description}
+				if description == "" {
+					rule.Description = end.head + tail
+				}
+				d.places[[2]int{key, end.number}] = len(d.rules)
+				d.rules = append(d.rules, rule)
 			}
-			d.places[key] = len(d.rules)
-			d.rules = append(d.rules, d.rule(traffic, source, description))
 		}
 		if !served && len(peers) > 0 && d.found == before {
-			d.problem(peersPath, "none of these goes with %s; icmp is for IPv4 and icmpv6 for IPv6", Traffic(traffic.protocol, traffic.ports))
+			d.problem(peersPath, "none of these goes with %s; icmp is for IPv4 and icmpv6 for IPv6", tail)
 		}
 	}
 	return others
+}
+
+// end is the other end of the rules of an entry.
+type end struct {
+	peer   Peer
+	number int
+	head   string // of the descriptions of its rules
+}
+
+// head is what a description begins with whose author gave none: see describe.
+func (d *doors) head(source source) string {
+	if d.direction == Egress {
+		return d.in.tier + " to " + source.name + ": "
+	}
+	return source.name + " to " + d.in.tier + ": "
+}
+
+// isSame reports whether a rule of an earlier entry has the description that one more would
+// have. Within one entry a rule may come up several times.
+func (d *doors) isSame(twin int, description, head, tail string) bool {
+	there := d.rules[twin].Description
+	if description != "" {
+		return there == description
+	}
+	rest, isSame := strings.CutPrefix(there, head)
+	return isSame && rest == tail
 }
 
 func (d *doors) tooMany(path string, peers, traffics int) {
@@ -182,43 +213,6 @@ func (d *doors) room() bool {
 		return true
 	}
 	return false
-}
-
-func (d *doors) rule(traffic traffic, source source, description string) Rule {
-	rule := Rule{Direction: d.direction, Protocol: traffic.protocol, Ports: traffic.ports, Peer: source.peer, Description: description}
-	if description == "" {
-		from, to := d.ends(source)
-		rule.Description = describe(from, to, rule)
-	}
-	return rule
-}
-
-// ends is the names of the two ends of a door.
-func (d *doors) ends(source source) (from, to string) {
-	if d.direction == Egress {
-		return d.in.tier, source.name
-	}
-	return source.name, d.in.tier
-}
-
-// twin holds a rule that is there already against the same rule in a later entry. Within one
-// entry a rule may come up several times.
-func (d *doors) twin(path string, start, twin int, source source, traffic traffic, description string) {
-	if twin >= start {
-		return
-	}
-	there := &d.rules[twin]
-	if description == "" {
-		// In parts, because there may be many twins.
-		from, to := d.ends(source)
-		rest, isSame := strings.CutPrefix(there.Description, from+" to "+to+": ")
-		if isSame && rest == Traffic(traffic.protocol, traffic.ports) {
-			return
-		}
-	} else if there.Description == description {
-		return
-	}
-	d.problem(path, "%s is there already, with the description %s; a rule has one description", there, quoted(there.Description))
 }
 
 // egress reads a word, or a list of words and of entries with Ports and Destinations.

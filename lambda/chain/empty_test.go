@@ -11,7 +11,7 @@ import (
 func refusedWith(t *testing.T, properties, want string) {
 	t.Helper()
 	if _, err := chain.Parse(decode(t, properties), chain.DefaultAnswerBytes); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("%s: got %v, want %q", properties, err, want)
+		t.Errorf("%.200s: got %.300v, want %q", properties, err, want)
 	}
 }
 

@@ -53,7 +53,7 @@ var problems = []string{
 	`"Tiers": "[{\"Name\": \"A\", \"Ports\": [80], \"Ports\": [443]}]"`,
 	`"ServiceTOKEN": "x", "Tiers": [{"Name": "A", "ports": 80, "Ingress": [{"Ports": 80, "Sources": "sg-0a", "Description": "a & b"}]}]`,
 	`"Tiers": [{"Name": "A", "Ingress": [` + entries(3, 1000) + `]}]`,
-	`"Tiers": [` + crowded(11) + `]`,
+	`"Tiers": [` + crowded(6) + `]`,
 	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 101), ", ") + `]`,
 	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 60), ", ") + `]`,
 }
