@@ -32,6 +32,9 @@ type source struct {
 	name string
 }
 
+// maxPeer is longer than any peer, and leaves room in the description of a rule.
+const maxPeer = 128
+
 // scope is what a list of peers is read in: the tier that it belongs to, the names of
 // all tiers, and whether the chain has IPv6.
 type scope struct {
@@ -61,7 +64,7 @@ func (r *reader) sources(path string, place int, value any, in scope) []source {
 	case text == "":
 		r.problem(path, `unknown peer "": entry %d is empty; an empty list parameter gives this; name who is meant`, place)
 		return nil
-	case len(text) > maxText && !r.built: // longer than any peer, and than a description may be
+	case len(text) > maxPeer && !r.built:
 		r.unknownPeer(path, text, in.tiers)
 		return nil
 	}
