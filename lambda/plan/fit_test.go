@@ -26,7 +26,6 @@ func rule(peer chain.Peer, from, to int) chain.Rule {
 	return chain.Rule{Direction: chain.Ingress, Protocol: chain.TCP, Ports: chain.PortRange{From: int32(from), To: int32(to)}, Peer: peer}
 }
 
-
 func host4(i, bits int) chain.Peer {
 	return chain.CIDRPeer(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), bits))
 }

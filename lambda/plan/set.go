@@ -18,8 +18,11 @@ func newSet(size int) set { return make(set, (size+wordBits-1)/wordBits) }
 // full returns the set of all places of a list.
 func full(size int) set {
 	all := newSet(size)
-	for i := range size {
-		all.add(i)
+	for i := range all {
+		all[i] = ^uint64(0)
+	}
+	if rest := size % wordBits; rest > 0 {
+		all[len(all)-1] = 1<<rest - 1
 	}
 	return all
 }

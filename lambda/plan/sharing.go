@@ -111,7 +111,7 @@ func (o portOrder) below(port int32) set {
 
 // sharingPeers returns the sets of the rules whose peers may be the same.
 func sharingPeers(rules, others []chain.Rule, byTier bool) []set {
-	anybody, noMember := newSet(len(others)), full(len(others))
+	anybody, everybody, noMember := newSet(len(others)), full(len(others)), full(len(others))
 	tiers := map[string]set{}
 	for i, rule := range others {
 		if !isRange(rule.Peer) {
@@ -134,7 +134,7 @@ func sharingPeers(rules, others []chain.Rule, byTier bool) []set {
 			shared[i] = noMember.clone()
 			shared[i].union(tiers[rule.Peer.Member.Tier])
 		default:
-			shared[i] = full(len(others))
+			shared[i] = everybody.clone()
 		}
 	}
 	overlapping(rules, others, shared)

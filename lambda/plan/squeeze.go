@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -33,12 +34,24 @@ type squeeze struct {
 	free    []int // classes that may go now
 	users   []set // by rule of all: the classes that wait for it; built when it is first needed
 
-	peak  counts // the most room that there was
-	small []int  // classes that there was room for at some time
-	large []int  // the others
-	is    set    // small, as a set
-	least [][]int
+	peak  counts  // the most room that there was
+	small []offer // of the classes that there was room for at some time
+	large []int   // the other classes
+	is    set     // the small ones
+	least [][]int // by rule of all: the small classes that need it first
 }
+
+// offer is what a stage would bring that makes the members of a small class free. They are
+// apart from the classes, and small, because each stage looks at all of them.
+type offer struct {
+	needs counts
+	gain  int // how much more may go after it than comes
+	class int
+	first int // the class's first member: of two offers with the same gain, that of the lower one is taken
+}
+
+// stale is the gain of an offer that has to be worked out anew.
+const stale = math.MinInt
 
 // class is old rules that share flows with the same rules to come.
 type class struct {
@@ -49,9 +62,8 @@ type class struct {
 	needs   counts // weight of these
 	least   int    // the first of these, of a small class
 	isSmall bool
+	offer   int // the place of its offer
 	isGone  bool
-	isStale bool // makes has to be worked out anew
-	makes   int  // weight of all classes that may go once need has come
 }
 
 // fit finds the stages until there is room for the rest. Every stage has fewer rules left
@@ -107,7 +119,7 @@ func (s *squeeze) classify(needs []set) {
 		if !isKnown {
 			at = len(s.classes)
 			known[string(key)] = at
-			s.classes = append(s.classes, class{need: needs[i], left: needs[i].count(), needs: heavy.weigh(needs[i]), isStale: true})
+			s.classes = append(s.classes, class{need: needs[i], left: needs[i].count(), needs: heavy.weigh(needs[i])})
 		}
 		one := &s.classes[at]
 		one.members = append(one.members, i)
@@ -138,8 +150,18 @@ func (s *squeeze) shrink(i int) {
 	one := &s.classes[i]
 	one.isSmall, one.least = true, -1
 	s.is.add(i)
-	s.small = append(s.small, i)
+	one.offer = len(s.small)
+	s.small = append(s.small, offer{needs: one.needs, gain: stale, class: i, first: one.members[0]})
 	s.register(i)
+}
+
+// leave takes the offer of a class away whose members may go.
+func (s *squeeze) leave(i int) {
+	one, last := &s.classes[i], s.small[len(s.small)-1]
+	s.small[one.offer] = last
+	s.classes[last.class].offer = one.offer
+	s.small = s.small[:len(s.small)-1]
+	s.is.remove(i)
 }
 
 // register notes a small class by the first rule that it needs.
@@ -182,25 +204,23 @@ func (s *squeeze) authorize() bool {
 	if s.users == nil {
 		s.users = s.waiting()
 	}
-	best, gain, room := -1, 0, s.room()
-	s.small = slices.DeleteFunc(s.small, func(i int) bool { return s.classes[i].isGone })
-	for _, i := range s.small {
-		one := &s.classes[i]
+	best, room := offer{class: -1}, s.room()
+	for i := range s.small {
+		one := &s.small[i]
 		if !fitsIn(one.needs, room) {
 			continue
 		}
-		if one.isStale {
-			one.makes, one.isStale = s.makes(one), false
+		if one.gain == stale {
+			one.gain = s.makes(&s.classes[one.class]) - one.needs.both()
 		}
-		now := one.makes - one.needs.both()
-		if best < 0 || now > gain || (now == gain && one.members[0] < s.classes[best].members[0]) {
-			best, gain = i, now
+		if best.class < 0 || one.gain > best.gain || (one.gain == best.gain && one.first < best.first) {
+			best = *one
 		}
 	}
-	if best < 0 {
+	if best.class < 0 {
 		return false
 	}
-	s.come(slices.Collect(s.classes[best].need.places()))
+	s.come(slices.Collect(s.classes[best.class].need.places()))
 	return true
 }
 
@@ -238,30 +258,33 @@ func (s *squeeze) come(places []int) {
 		switch one := &s.classes[i]; {
 		case one.left == 0:
 			one.isGone = true
-			s.is.remove(i)
 			s.free = append(s.free, i)
+			if one.isSmall {
+				s.leave(i)
+			}
 		case one.isSmall:
+			s.small[one.offer].needs = one.needs
 			s.register(i)
 		case fitsIn(one.needs, s.peak):
 			s.shrink(i)
 		}
 	}
-	s.stale(touched)
+	s.outdate(touched)
 }
 
-// stale notes which small classes may make more or less free than before: those that need
+// outdate notes which small classes may make more or less free than before: those that need
 // less now, and those that need all that one of these does.
-func (s *squeeze) stale(touched set) {
+func (s *squeeze) outdate(touched set) {
 	for i := range touched.places() {
 		one := &s.classes[i]
 		if one.isGone || !one.isSmall {
 			continue
 		}
-		one.isStale = true
+		s.small[one.offer].gain = stale
 		waiting := s.users[one.least]
 		for word := range waiting {
 			for both := waiting[word] & s.is[word]; both != 0; both &= both - 1 {
-				s.classes[word*wordBits+bits.TrailingZeros64(both)].isStale = true
+				s.small[s.classes[word*wordBits+bits.TrailingZeros64(both)].offer].gain = stale
 			}
 		}
 	}
