@@ -233,6 +233,59 @@ func TestGoalAcceptsDefaultEgress(t *testing.T) {
 	}
 }
 
+// EC2's own rule for ::/0 has no description. One that has one is the chain's from before, or
+// an out-of-band change, and goes.
+func TestF7TwinOfTheDefaultEgress(t *testing.T) {
+	t.Parallel()
+	now := desired(t, tier("Web", "w", "all"))
+	both := now.Normalize()
+	both.Groups[0].Rules = append(slices.Clone(both.Groups[0].Rules), chain.AllTrafficV6())
+	both.Groups[0].Rules[1].Description = "Web to anywhere: all traffic"
+	twin := func(description string) chain.Rule {
+		rule := chain.AllTrafficV6()
+		rule.Description = description
+		return rule
+	}
+	for _, test := range []struct {
+		name      string
+		chains    plan.Chains
+		twin      chain.Rule
+		unmanaged bool
+		adoption  chain.Adoption
+		want      string
+		count     int
+	}{
+		{"EC2's own", plan.Chains{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
+		{"EC2's own, on the way back from IPv6", plan.Chains{New: now, Old: both, Back: true}, twin(""), false, chain.Made, "", 2},
+		{"an out-of-band change", plan.Chains{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
+		{"the chain's own from before", plan.Chains{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
+		{"of a retired group", plan.Chains{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
+		{"kept", plan.Chains{New: now, Old: now, Keep: true}, twin("by hand"), true, chain.Made, "", 2},
+		{"kept, and the chain's from before", plan.Chains{New: now, Old: both, Keep: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
+		{"adopted just now", plan.Chains{New: now, Adopting: "by:1"}, twin("by hand"), true, chain.Adoptable, "adopt group", 2},
+		{"asked for", plan.Chains{New: both, Old: both}, twin("by hand"), false, chain.Made, "update description", 2},
+		{"asked for, and EC2's own", plan.Chains{New: both, Old: now}, twin(""), false, chain.Made, "", 2},
+	} {
+		group := plan.Fresh(now.Groups[0].Identity, first)
+		group.Rules = append(group.Rules, test.twin)
+		if group.Adoption = test.adoption; test.unmanaged {
+			group.Unmanaged = []chain.Rule{test.twin}
+		}
+		was := chain.State{Groups: []chain.Group{group}}
+		todo := plan.Diff(was, plan.Goal(test.chains, was, first))
+		if got := todo.String(); (test.want == "") != todo.Empty() || !strings.Contains(got, test.want) || len(todo.Steps) > 1 {
+			t.Errorf("%s: got\n%s", test.name, got)
+		}
+		end := apply(was, todo)
+		if rest := plan.Diff(end, plan.Goal(test.chains, end, first)); test.adoption == chain.Made && !rest.Empty() {
+			t.Errorf("%s: a second plan has\n%s", test.name, rest)
+		}
+		if got := test.chains.RuleCount(end); got != test.count {
+			t.Errorf("%s: RuleCount is %d, want %d", test.name, got, test.count)
+		}
+	}
+}
+
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	old := desired(t, tier("Web", "w", "chain", 80, 443), tier("App", "a", "none", 6060))

@@ -187,7 +187,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 				round++
 				lag = lagging{}
 			}
-			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
+			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", plan.Cut(todo.String(), plan.LogBytes)))
 			result.Wrote = true
 			result.Warnings = append(result.Warnings, made...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
