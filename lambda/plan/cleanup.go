@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"sgchain/lambda/chain"
 )
@@ -57,7 +58,7 @@ const (
 	Created  Fate = "create"
 	Adopted  Fate = "adopt"
 	Kept     Fate = "keep"
-	Leaves Fate = "retire"
+	Leaves   Fate = "retire"
 	LeftOver Fate = "left over"
 )
 
@@ -97,9 +98,13 @@ func Fates(chains Chains, current chain.State) []GroupFate {
 	return fates
 }
 
-// String says it in a line: "retire Db~52a1ef: delete group in the cleanup".
-func (f GroupFate) String() string {
+// Text says it in a line: "retire Db~52a1ef sg-0a1b: delete group in the cleanup". The
+// group's ID may be empty.
+func (f GroupFate) Text(groupID string) string {
 	text := string(f.Fate) + " " + f.Identity.String()
+	if groupID != "" {
+		text += " " + groupID
+	}
 	switch f.Fate {
 	case Leaves:
 		text += ": " + string(f.Last) + " in the cleanup"
@@ -108,4 +113,13 @@ func (f GroupFate) String() string {
 	case Created, Adopted, Kept:
 	}
 	return text
+}
+
+// FateList says what becomes of every group, a line for each.
+func FateList(chains Chains, current chain.State) string {
+	var text strings.Builder
+	for _, fate := range Fates(chains, current) {
+		text.WriteString(fate.Text("") + "\n")
+	}
+	return text.String()
 }

@@ -44,6 +44,9 @@ func apply(current chain.State, todo plan.Plan) chain.State { return applyIn(fal
 func applyIn(ipv6 bool, current chain.State, todo plan.Plan) chain.State {
 	next := chain.State{Groups: slices.Clone(current.Groups)}
 	for _, step := range todo.Steps {
+		if step.Action == plan.DeleteGroup {
+			next.Groups = slices.DeleteFunc(next.Groups, func(group chain.Group) bool { return group.Identity == step.Group })
+		}
 		if step.Action == plan.CreateGroup {
 			made := changed(plan.Fresh(step.Group, step.Tag), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
 			if ipv6 {
@@ -66,7 +69,7 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 		return slices.ContainsFunc(step.Rules, func(other chain.Rule) bool { return other.Key() == rule.Key() })
 	}
 	switch step.Action {
-	case plan.CreateGroup, plan.AdoptGroup:
+	case plan.CreateGroup, plan.AdoptGroup, plan.DeleteGroup, plan.ReleaseGroup:
 	case plan.RetagGroup, plan.UntagGroup:
 		if step.Tag != (chain.Tag{}) {
 			group.Tag = step.Tag
@@ -388,6 +391,24 @@ func TestPlansLeadToTheGoal(t *testing.T) {
 		end = apply(end, plan.Diff(end, plan.Goal(chains, end, tag)))
 		if rest := plan.Diff(end, plan.Goal(chains, end, tag)); !rest.Empty() {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
+		}
+		// After the cleanup there is the new chain, and nothing that names the old one.
+		alone := apply(end, plan.Cleanup(chains, end))
+		orphans := chains.Orphans(end)
+		if rest := plan.Diff(alone, plan.Goal(plan.Chains{New: now, Old: now}, alone, tag)); len(orphans) == 0 && (!rest.Empty() || len(alone.Groups) != len(now.Groups)) {
+			rt.Fatalf("after the cleanup\n%sthere is still\n%s", plan.Cleanup(chains, end), rest)
+		}
+		for _, group := range alone.Groups {
+			for _, rule := range group.Rules {
+				if rule.Peer.Kind == chain.PeerMember && !alone.Has(rule.Peer.Member) && !slices.Contains(orphans, group.Identity) {
+					rt.Fatalf("after the cleanup %s has %s", group.Identity, rule)
+				}
+			}
+		}
+		for _, fate := range plan.Fates(chains, start) {
+			if is, was := now.Has(fate.Identity), start.Has(fate.Identity); is != (fate.Fate == plan.Created || fate.Fate == plan.Kept) || was == (fate.Fate == plan.Created) {
+				rt.Fatalf("%s: is in the new chain %v, was there %v", fate.Text(""), is, was)
+			}
 		}
 		shuffled := chain.State{Groups: rapid.Permutation(start.Groups).Draw(rt, "shuffled")}
 		if again := plan.Diff(shuffled, plan.Goal(chains, shuffled, tag)); again.String() != todo.String() {

@@ -57,6 +57,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 		a := &acting{run: h.newRun(log, action.Event("")), action: action, report: report}
 		return a.serve(work, functionARN)
 	})
+	report.Warnings = brief(report.Warnings)
 	if err != nil {
 		reason := h.reason(err).String()
 		log.Error("failed", slog.String("error", reason))

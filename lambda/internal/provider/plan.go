@@ -35,6 +35,7 @@ type refusal struct {
 // would be refused for.
 func (p *planning) serve(ctx context.Context, refused error) error {
 	p.refuse("", refused)
+	p.want.Quota = plan.Quota{Rules: p.spec.RuleQuota} // unless the look-ups complete it
 	if err := p.look(ctx); err != nil {
 		return err
 	}
@@ -234,11 +235,11 @@ func (p *planning) text(todo plan.Plan) string {
 	}
 	text.WriteString("The groups:\n")
 	for _, fate := range plan.Fates(p.want.Chains, p.observed.State) {
-		text.WriteString(strings.TrimRight("  "+fate.String()+" "+p.observed.GroupIDs[fate.Identity], " ") + "\n")
+		text.WriteString("  " + fate.Text(p.observed.GroupIDs[fate.Identity]) + "\n")
 	}
 	switch {
 	case p.report.Replaces:
-		fmt.Fprintf(&text, "The physical ID changes from %s to %s: consumers follow by Fn::GetAtt, Ref gives them the ID.\n", p.report.CurrentID, p.report.PhysicalID)
+		fmt.Fprintf(&text, "The physical ID changes from %s to %s: consumers have to read the chain by Fn::GetAtt, not by Ref.\n", p.report.CurrentID, p.report.PhysicalID)
 	case p.report.CurrentID != "":
 		text.WriteString("The physical ID stays.\n")
 	}

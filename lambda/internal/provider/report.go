@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"sgchain/lambda/chain"
@@ -39,10 +41,10 @@ type Report struct {
 	Changes     []Change `json:"changes,omitempty"`
 	// Cleanup is what follows an update once every consumer has moved, Groups what becomes of
 	// each group, and Refused all that an update would be refused for. They are for plans.
-	Cleanup []Change  `json:"cleanup,omitempty"`
-	Groups  []Group   `json:"groups,omitempty"`
-	Refused []Refusal `json:"refused,omitempty"`
-	Warnings    []string `json:"warnings,omitempty"`
+	Cleanup  []Change  `json:"cleanup,omitempty"`
+	Groups   []Group   `json:"groups,omitempty"`
+	Refused  []Refusal `json:"refused,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
 	// Picture is the chain with the changes, for a terminal; Mermaid is the same as a
 	// Mermaid flowchart.
 	Picture string `json:"picture,omitempty"`
@@ -56,7 +58,7 @@ type Change struct {
 	GroupName string   `json:"groupName"`
 	GroupID   string   `json:"groupId,omitempty"` // empty where the group is still to be made
 	Rules     []string `json:"rules,omitempty"`
-	Tags      []string `json:"tags,omitempty"` // keys
+	Tags      []string `json:"tags,omitempty"`      // keys
 	MoreRules int      `json:"moreRules,omitempty"` // how many are left out of a long answer
 }
 
@@ -83,7 +85,25 @@ type Refusal struct {
 const (
 	reportBytes = 250_000
 	changeBytes = 1_000_000
+	// warningBytes is the same of one warning: some name every rule of a group.
+	warningBytes = 10_000
 )
+
+// brief cuts warnings that are too many or too long for an answer, and says how much is left
+// out.
+func brief(warnings []string) []string {
+	all, room := []string(nil), reportBytes
+	for i, text := range warnings {
+		if len(text) > warningBytes {
+			text = strings.ToValidUTF8(text[:warningBytes], "") + fmt.Sprintf("... and %d more bytes", len(text)-warningBytes)
+		}
+		if room -= len(text); room < 0 {
+			return append(all, fmt.Sprintf("and %d more warnings", len(warnings)-i))
+		}
+		all = append(all, text)
+	}
+	return all
+}
 
 // standBack says why nothing was done.
 func (r *Report) standBack(busy *fence.NotAtRestError) {

@@ -2,6 +2,7 @@ package sg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,7 @@ func (e *NoVPCError) Remedy() string {
 type LostTagsError struct {
 	GroupID, Tier string
 	Tags          []string // as the AWS CLI takes them
+	MayBeAdopted  bool
 }
 
 func (e *LostTagsError) Error() string {
@@ -43,8 +45,12 @@ func (e *LostTagsError) Error() string {
 
 // Remedy is one sentence of what to do.
 func (e *LostTagsError) Remedy() string {
-	return fmt.Sprintf("Nothing was changed. If it is the chain's, give it the tags back (aws ec2 create-tags --resources %s --tags %s); otherwise choose another GroupName.",
+	text := fmt.Sprintf("Nothing was changed. If it is the chain's, give it the tags back (aws ec2 create-tags --resources %s --tags %s); otherwise choose another GroupName.",
 		e.GroupID, strings.Join(e.Tags, " "))
+	if e.MayBeAdopted {
+		text += " Leave out sgchain:adopted only if the chain made the group: with it the group is released at its end, and not deleted."
+	}
+	return text
 }
 
 // LookAhead returns what would keep groups from being created: a VPC that is not there, and
@@ -101,7 +107,11 @@ func (e *Edge) inTheWay(holder types.SecurityGroup, wanted chain.Identity, tag c
 		(tags[tagStackID] == "" && tags[tagLogicalID] == e.Owner.Resource.LogicalID) ||
 		(tags[tagStackID] == e.Owner.Resource.StackID && tags[tagLogicalID] == e.Owner.Resource.LogicalID)
 	if isOurs {
-		return &LostTagsError{GroupID: aws.ToString(holder.GroupId), Tier: wanted.Tier, Tags: e.Owner.TagTexts(wanted, tag)}
+		return &LostTagsError{GroupID: aws.ToString(holder.GroupId), Tier: wanted.Tier, Tags: e.Owner.TagTexts(wanted, tag), MayBeAdopted: wanted.GroupName != ""}
 	}
-	return nameTaken(holder)
+	err := nameTaken(holder)
+	if taken, ok := errors.AsType[*NameTakenError](err); ok {
+		taken.Name = wanted.GroupName // the holder's may be in another letter case
+	}
+	return err
 }
