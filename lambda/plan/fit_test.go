@@ -85,9 +85,11 @@ func (s shape) change(n int) (was, goal chain.State) {
 }
 
 // A change of all rules with room for two takes at most two and a half times as long where
-// there are twice as many.
+// there are twice as many: the metric x-of-half says how many times as long. It is for
+// make bench, or: go test -run '^$' -bench Fit ./lambda/plan
 func BenchmarkFit(b *testing.B) {
 	for _, shape := range shapes() {
+		half := 0.0
 		for _, n := range []int{60, 120, 240, 480} {
 			b.Run(fmt.Sprintf("%s/n=%d", shape.name, n), func(b *testing.B) {
 				was, goal := shape.change(n)
@@ -96,6 +98,11 @@ func BenchmarkFit(b *testing.B) {
 				for b.Loop() {
 					_, _, _ = plan.Diff(was, goal).Fit(was, goal, quota, nobody, endless)
 				}
+				took := float64(b.Elapsed()) / float64(b.N)
+				if half > 0 {
+					b.ReportMetric(took/half, "x-of-half")
+				}
+				half = took
 			})
 		}
 	}
