@@ -96,7 +96,8 @@ type SecurityGroupChain interface {
 	// Summary is the chain in one line, as in
 	// "internet -tcp 80,443-> Alb -tcp 6060-> Fargate".
 	Summary() *string
-	// RuleCount is how many rules the groups have, as text.
+	// RuleCount is how many rules the chain's groups have, as text: those that EC2 added
+	// by itself are counted, those that name a group which leaves the chain are not.
 	RuleCount() *string
 	// Warnings is what is allowed and probably not meant, and what was found and left
 	// alone, one warning on each line; empty where there is nothing to say.

@@ -3,7 +3,7 @@ package main
 const (
 	planFile      = "lambda/plan/plan.go"
 	goalFile      = "lambda/plan/goal.go"
-	quotaFile     = "lambda/plan/quota.go"
+	squeezeFile   = "lambda/plan/squeeze.go"
 	tagFile       = "lambda/chain/tag.go"
 	identityFile  = "lambda/chain/identity.go"
 	ruleFile      = "lambda/chain/rule.go"
@@ -93,8 +93,8 @@ func plants() []plant { //nolint:funlen // a list
 		one("EC2's own egress stays", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		plan.rules(revoke, RevokeRules, wanted.Identity, slices.DeleteFunc(missing(wanted.Rules, was.Rules), func(rule chain.Rule) bool { return rule.Protocol == chain.All && rule.Description == \"\" }))"),
 		one("orphans are left behind", serveFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
 		one("orphans that are in use are removed", removeFile, "	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })", "	_ = used\n	unused := slices.Clone(doomed)"),
-		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made)", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made)"),
-		one("rules that share a flow make room", quotaFile, "return s.hasMembers && len(s.sharing(rule)) > 0", "return !s.hasMembers && len(s.sharing(rule)) > 0"),
+		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made, func() error { return context.Cause(ctx) })"),
+		one("rules that share a flow make room", squeezeFile, "	if s.hasMembers {\n", "	if false {\n"),
 		{name: "a status from before the request is believed", edits: []edit{
 			{verdictFile, "isCleanup(now.Stack) || Behind(request, now)", "isCleanup(now.Stack)"},
 			{serveFile, isNewest, "	if "},

@@ -160,12 +160,12 @@ func (r *run) build(ctx context.Context) outcome {
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}
-	answer := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: want.Chains.New.RuleCount(), Warnings: warnings}
+	answer := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: want.Chains.RuleCount(result.Observed.State), Warnings: warnings}
 	for _, identity := range spec.Identities() {
 		answer.GroupIDs[identity.Tier] = result.Observed.GroupIDs[identity]
 	}
-	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.String("state", result.Observed.State.String()),
-		slog.String("picture", drawn(spec, want, result.Observed).String()))
+	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.String("state", plan.Cut(result.Observed.State.String(), plan.LogBytes)),
+		slog.String("picture", plan.Cut(drawn(spec, want, result.Observed).String(), plan.LogBytes)))
 	return outcome{physicalID: physicalID, attributes: answer.Attributes(room)}
 }
 

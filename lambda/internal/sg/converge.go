@@ -187,7 +187,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 				round++
 				lag = lagging{}
 			}
-			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
+			a.logPlan(want, observed, round, todo)
 			result.Wrote = true
 			result.Warnings = append(result.Warnings, made...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
@@ -222,7 +222,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 		}
 		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
 	}
-	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made)
+	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
@@ -234,6 +234,15 @@ func (a *application) made(identity chain.Identity) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Contains(a.created, identity)
+}
+
+// logPlan puts a plan into the log, with what follows it in the cleanup.
+func (a *application) logPlan(want Want, observed Observed, round int, todo plan.Plan) {
+	fields := []any{slog.Int("round", round), slog.String("plan", plan.Cut(todo.String(), plan.LogBytes))}
+	if cleanup := plan.Cleanup(want.Chains, want.Goal(observed.State)); !cleanup.Empty() {
+		fields = append(fields, slog.String("cleanup", plan.Cut(cleanup.String(), plan.LogBytes/2)))
+	}
+	a.Log.Info("plan", append(fields, slog.String("groups", plan.FateList(want.Chains, observed.State)))...)
 }
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
