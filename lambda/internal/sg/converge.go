@@ -154,6 +154,7 @@ func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Resu
 }
 
 func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
+	a.isBack = want.Chains.Back
 	lag := lagging{}
 	var result Result
 	var refused refusal // the last plan that EC2 did not take
@@ -164,6 +165,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 		}
 		if todo.Empty() {
 			result.Observed = observed
+			result.Warnings = append(result.Warnings, a.back.said...)
 			return result, nil
 		}
 		overlooked, err := a.overlooks(ctx, todo)
@@ -214,7 +216,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 	// Lists that neither chain names may weigh in a group that was left behind or edited.
 	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
 		found, err := a.lookUpLists(ctx, "prefix-list-id", strange)
-		if err != nil {
+		if err != nil && !want.Chains.Back {
 			return plan.Plan{}, nil, err
 		}
 		for _, id := range strange { // one that is gone weighs as little as a rule
@@ -222,7 +224,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 		}
 		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
 	}
-	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })
+	todo, made, err = a.fit(ctx, want, todo, observed.State, goal)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}

@@ -18,12 +18,15 @@ const (
 	codeGroupLimit          = "SecurityGroupLimitExceeded"
 	codePermissionDuplicate = "InvalidPermission.Duplicate"
 	codePermissionNotFound  = "InvalidPermission.NotFound"
-	codeRuleNotFound        = "InvalidSecurityGroupRuleId.NotFound"
-	codeRuleLimit           = "RulesPerSecurityGroupLimitExceeded"
-	codeTagLimit            = "TagLimitExceeded"
-	codeThrottled           = "RequestLimitExceeded"
-	codeUnauthorized        = "UnauthorizedOperation"
-	codeVPCNotFound         = "InvalidVpcID.NotFound"
+	// Both spellings are in EC2's list of error codes.
+	codePrefixListNotFound   = "InvalidPrefixListID.NotFound"
+	codePrefixListIDNotFound = "InvalidPrefixListId.NotFound"
+	codeRuleNotFound         = "InvalidSecurityGroupRuleId.NotFound"
+	codeRuleLimit            = "RulesPerSecurityGroupLimitExceeded"
+	codeTagLimit             = "TagLimitExceeded"
+	codeThrottled            = "RequestLimitExceeded"
+	codeUnauthorized         = "UnauthorizedOperation"
+	codeVPCNotFound          = "InvalidVpcID.NotFound"
 )
 
 func hasCode(err error, codes ...string) bool {
