@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -274,11 +275,22 @@ func (r *reader) join(rules []Rule, path string, more []Rule) []Rule {
 		switch {
 		case twin < 0:
 			rules = append(rules, rule)
-		case rules[twin].Description != rule.Description:
+		case withoutAccount(rules[twin]) == withoutAccount(rule):
+			rules[twin].Peer.Account = cmp.Or(rules[twin].Peer.Account, rule.Peer.Account)
+		default:
 			r.problem(path, "%s is there already, with the description %q; a rule has one description", rule, rules[twin].Description)
 		}
 	}
 	return rules
+}
+
+// withoutAccount is the description of a rule as if the account of its group had not been
+// written: descriptions that the chain makes repeat what the author wrote.
+func withoutAccount(rule Rule) string {
+	if rule.Peer.Account == "" {
+		return rule.Description
+	}
+	return strings.ReplaceAll(rule.Description, rule.Peer.Account+"/", "")
 }
 
 // rules combines every kind of traffic with every peer.
@@ -293,7 +305,7 @@ func (r *reader) rules(path string, direction Direction, traffics []traffic, pee
 		r.problem(path, "is %d peers on %d kinds of ports, %d rules; a group can have at most %d for each direction and family", len(all), len(traffics), n, maxRuleQuota)
 		return nil
 	}
-	there := map[Rule]bool{}
+	there := map[Rule]int{}
 	for _, traffic := range traffics {
 		served := false
 		for _, source := range all {
@@ -302,10 +314,11 @@ func (r *reader) rules(path string, direction Direction, traffics []traffic, pee
 				continue
 			}
 			served = true
-			if there[rule] {
+			if place, twice := there[rule.Key()]; twice {
+				rules[place].Peer.Account = cmp.Or(rules[place].Peer.Account, rule.Peer.Account)
 				continue
 			}
-			there[rule] = true
+			there[rule.Key()] = len(rules)
 			from, to := source.name, in.tier
 			if direction == Egress {
 				from, to = to, from

@@ -244,15 +244,19 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 	var rules []drawnRule
 	drawn := map[drawnRule]bool{}
 	for _, rule := range slices.Concat(after, before) {
-		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: slices.Contains(unmanaged, rule)}
+		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: slices.Contains(unmanaged, rule.Key())}
 		switch {
-		case !slices.Contains(after, rule):
+		case !hasKey(after, rule):
 			one.mark = removed
-		case !slices.Contains(before, rule):
+		case !hasKey(before, rule):
 			one.mark = added
 		}
-		if !drawn[one] {
-			drawn[one] = true
+		same := one
+		if same.Rule = rule.Key(); rule.Peer.Kind == chain.PeerGroup {
+			same.peer = "" // with its account or without
+		}
+		if !drawn[same] {
+			drawn[same] = true
 			rules = append(rules, one)
 		}
 	}
@@ -268,7 +272,8 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	expand := expander{present: state.Identities()}
 	group, _ := state.Find(identity)
 	var rules []chain.Rule
-	for _, rule := range keys(group.Rules) {
+	for _, rule := range group.Rules {
+		rule.Description = ""
 		if rule.Peer.Kind == chain.PeerTier && state.HasTier(rule.Peer.Tier) {
 			rules = append(rules, expand.rules([]chain.Rule{rule})...)
 		} else {
@@ -276,6 +281,10 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 		}
 	}
 	return rules
+}
+
+func hasKey(rules []chain.Rule, wanted chain.Rule) bool {
+	return slices.ContainsFunc(rules, func(rule chain.Rule) bool { return rule.Key() == wanted.Key() })
 }
 
 func keys(rules []chain.Rule) []chain.Rule {

@@ -213,7 +213,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 	}
 	// Lists that neither chain names may weigh in a group that was left behind or edited.
 	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
-		found, err := a.lookUpLists(ctx, "prefix-list-id", strange)
+		found, err := a.lookUpLists(ctx, listIDFilter, strange)
 		if err != nil {
 			return plan.Plan{}, nil, err
 		}
@@ -274,12 +274,12 @@ func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 
 // overlooks says whether the plan would revoke a rule that names a group of this
 // chain, one that the read behind it did not show: by its ID EC2 does. Without such
-// a rule it makes no call.
+// a rule it makes no call. Groups of another account are none of the chain's.
 func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, error) {
 	var ids []string
 	for _, step := range todo.Steps {
 		for _, rule := range step.Rules {
-			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && !strings.Contains(rule.Peer.ID, "/") {
+			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && rule.Peer.Account == "" {
 				ids = append(ids, rule.Peer.ID)
 			}
 		}
@@ -287,9 +287,9 @@ func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, erro
 	if len(ids) == 0 {
 		return false, nil
 	}
-	groups, err := a.describe(ctx, filter("group-id", ids...))
+	groups, err := a.describe(ctx, filter(groupIDFilter, ids...))
 	if err != nil {
-		return false, &CallError{Doing: "describing security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+		return false, &CallError{Doing: "describing security groups (" + capped(ids) + ")", Err: err}
 	}
 	return slices.ContainsFunc(groups, a.Owner.owns), nil
 }

@@ -92,7 +92,7 @@ func TestRulesRoundTrip(t *testing.T) {
 			Peer: rapid.SampledFrom([]chain.Peer{
 				chain.CIDRPeer(netip.MustParsePrefix("203.0.113.0/24")), chain.CIDRPeer(chain.InternetV6), chain.MemberPeer(web),
 				{Kind: chain.PeerGroup, ID: "sg-9"},
-				{Kind: chain.PeerGroup, ID: "999999999999/sg-9"},
+				{Kind: chain.PeerGroup, ID: "sg-9", Account: "999999999999"},
 				{Kind: chain.PeerPrefixList, ID: "pl-1"},
 			}).Draw(rt, "peer"),
 			Description: rapid.SampledFrom([]string{"", "text"}).Draw(rt, "description"),
