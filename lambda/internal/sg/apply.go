@@ -263,7 +263,12 @@ func (a *application) rules(ctx context.Context, step plan.Step) error {
 	operation, call := a.ruleCall(step, id, permissions)
 	err := a.write(ctx, operation, call)
 	if err != nil {
-		err = &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		failed := &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		if err = failed; step.Action == plan.AuthorizeRules {
+			if refused := refusedPeers(failed, step.Rules, id); refused != nil {
+				err = refused
+			}
+		}
 	}
 	return a.unlessStale(err)
 }

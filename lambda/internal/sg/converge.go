@@ -171,15 +171,16 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 			return Result{}, err
 		}
 		same := todo.String() == refused.plan
+		isHopeless := same && !lag.lasts(refused.patience)
 		switch {
+		case isHopeless && !overlooked:
+			return Result{}, refused.cause
 		case (overlooked || a.repeats(todo)) && lag.patient():
 			if err = lag.wait(ctx); err != nil {
 				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
 			}
 		case overlooked:
 			return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
-		case same && !lag.patient():
-			return Result{}, refused.cause
 		case round >= maxRounds:
 			return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
 		default:
@@ -238,8 +239,9 @@ func (a *application) made(identity chain.Identity) bool {
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
 type refusal struct {
-	plan  string
-	cause error
+	plan     string
+	cause    error
+	patience time.Duration // how long the plan is tried again
 }
 
 // applyUnlessStale applies a plan. Where EC2 does not take it, it waits a little: the
@@ -250,11 +252,14 @@ func (a *application) applyUnlessStale(ctx context.Context, todo plan.Plan, lag 
 		return refusal{}, err
 	}
 	a.Log.Info("observing again", slog.String("because", err.Error()))
-	cause := err
+	refused := refusal{plan: todo.String(), cause: err, patience: readPatience}
 	if call, ok := errors.AsType[*CallError](err); ok {
-		cause = call
+		refused.cause = call
 	}
-	return refusal{plan: todo.String(), cause: cause}, lag.wait(ctx)
+	if peers, ok := errors.AsType[*PeerError](err); ok {
+		refused.cause, refused.patience = peers, peerPatience
+	}
+	return refused, lag.wait(ctx)
 }
 
 // observeAgain observes what the run has done.
@@ -355,9 +360,12 @@ type lagging struct {
 	backoff
 }
 
-func (l *lagging) patient() bool {
+func (l *lagging) patient() bool { return l.lasts(readPatience) }
+
+// lasts reports whether the waiting has taken less than a patience so far.
+func (l *lagging) lasts(patience time.Duration) bool {
 	l.begin()
-	return time.Since(l.since) < readPatience
+	return time.Since(l.since) < patience
 }
 
 func (l *lagging) begin() {

@@ -70,13 +70,17 @@ func TestCause(t *testing.T) {
 // Every code that has a name here and ends a run has a remedy.
 func TestRemedies(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{codeUnauthorized, codeVPCNotFound, codeGroupLimit, codeRuleLimit, codeThrottled, codeCannotDelete} {
-		if text := Remedy(codedError{code: code}); !strings.HasSuffix(text, ".") {
+	for code, entry := range codes {
+		text := Remedy(codedError{code: code})
+		if !strings.HasSuffix(text, ".") || (entry.class == permanent && strings.Contains(strings.ToLower(text), "try again")) {
 			t.Errorf("%s: %q", code, text)
 		}
 	}
-	if text := Remedy(codedError{code: "Unknown"}); text != "" {
+	if text := Remedy(codedError{code: "Unknown"}); !strings.Contains(text, "Read what EC2 says") {
 		t.Errorf("an unknown code has the remedy %q", text)
+	}
+	if text := Remedy(errors.New("connection reset")); text != "" {
+		t.Errorf("an error without a code has the remedy %q", text)
 	}
 }
 
