@@ -9,11 +9,12 @@ import "slices"
 // peer are the same. The word vpc and the name of a list cannot be turned into ranges and IDs any
 // more: there the description tells which rules were made of them.
 func (s State) Standing(found Found, current State) (standing State, missing []Group) {
+	written := accounts(found.Account, s)
 	for _, group := range s.Groups {
 		was, _ := current.Find(group.Identity)
 		var rules []Rule
 		for _, rule := range group.Rules {
-			if _, known := found.peers(group.VPCID, rule.Peer); known {
+			if _, known := found.peers(group.VPCID, rule.Peer, written); known {
 				continue
 			}
 			there := slices.DeleteFunc(slices.Clone(was.Rules), func(other Rule) bool { return !rule.standsAs(other) })

@@ -218,6 +218,17 @@ func situations() []situation {
 			return reason(r.create(props()))
 		}},
 		{"EC2 fails in another way", refusing(2, "InternalError", "An internal error has occurred")},
+		{"EC2 refuses with a code that is not known", refusing(2, "SomethingNew", "EC2 says so")},
+		{"a tag policy refuses", refusing(2, "TagPolicyViolation", "The tag policy does not allow the specified value for the following tag key: 'Team'.")},
+		{"the credentials are not accepted", refusing(2, "AuthFailure", "AWS was not able to validate the provided access credentials")},
+		{"the account is not verified", refusing(2, "PendingVerification", "Your account is currently being verified")},
+		{"a peer is in a VPC that is not connected", func(r *rig) string {
+			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
+			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/"+r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false)))))
+		}},
+		{"a peer of another account is not there", func(r *rig) string {
+			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/sg-0fedcba9876543210"))))
+		}},
 		{"somebody else changes the groups all the time", func(r *rig) string {
 			for n := 3; n < 60; n++ {
 				r.ec2.FailAt(n, world.Fault{Hand: &world.Hand{Deed: world.AddRule, Pick: 100 * n}})

@@ -15,8 +15,6 @@ import (
 	"sgchain/lambda/internal/world"
 )
 
-const peeredVPC = "vpc-0fedcba9876543210"
-
 // TestF2NothingOutsideRefusesTheWayBack: what a chain names goes, an update fails, and its
 // rollback succeeds with every rule that is still there.
 func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {

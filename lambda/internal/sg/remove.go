@@ -30,7 +30,7 @@ type BlockedError struct {
 }
 
 func (e *BlockedError) Error() string {
-	text := "deleting security groups (" + strings.Join(e.GroupIDs, ", ") + "): "
+	text := "deleting security groups (" + capped(e.GroupIDs) + "): "
 	switch {
 	case len(e.Blockers) > maxNamedBlockers:
 		text += fmt.Sprintf("used by %s and %d more", strings.Join(e.Blockers[:maxNamedBlockers], "; "), len(e.Blockers)-maxNamedBlockers)
@@ -324,25 +324,31 @@ func (u uses) among(observed Observed, identities []chain.Identity) []chain.Iden
 // interfaces lists the network interfaces that use groups.
 func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) (uses, error) {
 	ids := observed.idsOf(identities)
-	var found uses
-	pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{filter("group-id", ids...)}, MaxResults: aws.Int32(pageSize),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, &CallError{Doing: "describing network interfaces of security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+	interfaces, err := inCalls([]types.Filter{filter(groupIDFilter, ids...)}, func(filters []types.Filter) ([]types.NetworkInterface, error) {
+		var interfaces []types.NetworkInterface
+		pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			interfaces = append(interfaces, page.NetworkInterfaces...)
 		}
-		for _, one := range page.NetworkInterfaces {
-			for _, group := range one.Groups {
-				if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
-					found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
-				}
+		return interfaces, nil
+	})
+	if err != nil {
+		return nil, &CallError{Doing: "describing network interfaces of security groups (" + capped(ids) + ")", Err: err}
+	}
+	var found uses
+	for _, one := range interfaces {
+		for _, group := range one.Groups {
+			if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
+				found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
-	return found, nil
+	return slices.Compact(found), nil // one on groups of two calls comes twice
 }
 
 // interfaceText names an interface, whose it is and what becomes of it.

@@ -84,7 +84,7 @@ func (a *application) noteBack(note func(*wayBack)) {
 // not there, or a VPC that is not connected. EC2 gives the last two the code of a group that it
 // does not know, which may also be one of the chain's own that is too young to be known.
 func (a *application) isPeerRefused(err error) bool {
-	if hasCode(err, codePrefixListNotFound, codePrefixListIDNotFound) {
+	if hasCode(err, "InvalidPrefixListID.NotFound", "InvalidPrefixListId.NotFound") {
 		return true
 	}
 	if !IsGroupNotFound(err) {
