@@ -115,6 +115,17 @@ func refusing(n int, code, message string) func(*rig) string {
 	}
 }
 
+// respelled delivers a Create with a part of its text replaced.
+func respelled(r *rig, from, to string) string {
+	event := r.event(cfn.RequestCreate, "", props(), nil)
+	raw, err := json.Marshal(event)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := r.deliverRaw(time.Minute, event, []byte(strings.Replace(string(raw), from, to, 1)))
+	return reason(answer) + text(err)
+}
+
 // taken makes a chain whose first name somebody has, with some tags.
 func taken(tags ...string) func(*rig) string {
 	return func(r *rig) string {
@@ -358,6 +369,12 @@ func situations() []situation {
 		{"the event lacks something", func(r *rig) string {
 			event := r.event(cfn.RequestUpdate, "", props(), props())
 			return reason(r.deliver(event))
+		}},
+		{"a key of the event has another case", func(r *rig) string {
+			return respelled(r, `"ResourceProperties"`, `"resourceproperties"`)
+		}},
+		{"a key of the event stands twice", func(r *rig) string {
+			return respelled(r, `"ResourceProperties":{`, `"ResourceProperties":{"VpcId":"vpc-0",`)
 		}},
 		{"the event has another type of request", func(r *rig) string {
 			event := r.event("Rename", "sgchain-x", props(), props())
