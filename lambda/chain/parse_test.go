@@ -247,7 +247,6 @@ func TestFamilies(t *testing.T) {
 func TestEgress(t *testing.T) {
 	t.Parallel()
 	for egress, want := range map[string]string{
-		`""`:               "egress all traffic to 0.0.0.0/0",
 		`"All"`:            "egress all traffic to 0.0.0.0/0",
 		`"none"`:           "",
 		`["none"]`:         "",
@@ -283,7 +282,7 @@ func TestTags(t *testing.T) {
 		{"", `"Tags": {"Team": "ai"}`, `Team="ai"`},
 		{`"Tags": {"Team": "ai", "Cost": 7},`, `"Tags": [{"Key": "Team", "Value": "web"}]`, `Cost="7" Team="web"`},
 		{`"Tags": [{"Key": "Name", "Value": "web"}],`, `"Ports": 80`, `Name="web"`},
-		{`"Tags": {"Team": ""},`, `"Ports": 80`, ""},
+		{`"Tags": {"Team": ""},`, `"Ports": 80`, `Team=""`},
 	} {
 		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+c.chain+` "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
 		if err != nil {

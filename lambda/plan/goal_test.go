@@ -29,7 +29,11 @@ func desired(tb testing.TB, tiers ...any) chain.State {
 }
 
 func tier(name, description, egress string, ports ...any) map[string]any {
-	return map[string]any{"Name": name, "Description": description, "Egress": egress, "Ports": ports}
+	one := map[string]any{"Name": name, "Description": description, "Egress": egress}
+	if len(ports) > 0 {
+		one["Ports"] = ports
+	}
+	return one
 }
 
 // built is what the world looks like once a chain was created alone.

@@ -24,6 +24,9 @@ type Event = cfn.Event
 // comes with the error, so that it can be answered if there is anywhere to answer
 // to.
 func Decode(raw json.RawMessage) (Event, error) {
+	if problem := strangeKey(raw, eventKeys()...); problem != "" {
+		return lenient(raw), &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
+	}
 	var event Event
 	if err := json.Unmarshal(raw, &event); err != nil {
 		return lenient(raw), &EventError{Problem: "decoding event: it is not a request of CloudFormation", Todo: onlyCloudFormation}
@@ -46,7 +49,12 @@ func Decode(raw json.RawMessage) (Event, error) {
 		return event, &EventError{Problem: "decoding event: it has no " + strings.Join(missing, ", "), Todo: onlyCloudFormation}
 	}
 	switch event.RequestType {
-	case cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete:
+	case cfn.RequestCreate, cfn.RequestUpdate:
+		if problem := twice(raw); problem != "" {
+			return event, &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
+		}
+		return event, nil
+	case cfn.RequestDelete: // needs no properties
 		return event, nil
 	default:
 		return event, &EventError{Problem: fmt.Sprintf("decoding event: unknown RequestType %.40q", event.RequestType), Todo: onlyCloudFormation}

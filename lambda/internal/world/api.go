@@ -60,7 +60,7 @@ func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurity
 		if quota == 0 {
 			quota = defaultGroupQuota
 		}
-		if len(all) >= quota {
+		if ofThisAccount(all) >= quota {
 			return fail("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 		}
 		out.GroupId = aws.String(w.add(name, description, vpcID, tags).id)
@@ -78,12 +78,12 @@ const young = time.Minute
 // by protocol and ports, with all their peers.
 func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	w, out := c.world, &ec2.DescribeSecurityGroupsOutput{}
-	err := c.do(ctx, request{operation: "DescribeSecurityGroups", input: in, effect: func(seen view) error {
+	err := c.do(ctx, request{operation: "DescribeSecurityGroups", input: in, filters: in.Filters, effect: func(seen view) error {
 		for _, id := range in.GroupIds {
 			if !strings.HasPrefix(id, "sg-") {
 				return fail("InvalidGroupId.Malformed", "Invalid id: %q (expecting \"sg-...\")", id)
 			}
-			if g := w.groups[id]; g == nil || g.at(seen.at).gone {
+			if g := w.groups[id]; g == nil || g.at(seen.at).gone || !g.isVisible() {
 				return groupNotFound(id)
 			}
 		}
@@ -97,7 +97,7 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 				return err
 			}
 			if matches {
-				shown = append(shown, g.described(g.at(seen.at)))
+				shown = append(shown, w.described(g, seen))
 			}
 		}
 		var err error
@@ -112,7 +112,7 @@ func (w *World) visible(seen view) []*group {
 	var visible []*group
 	for i, id := range slices.Sorted(maps.Keys(w.groups)) {
 		g := w.groups[id]
-		if !g.at(seen.at).gone && (!seen.blink || i%2 == 0 || time.Since(g.born) >= young) {
+		if !g.at(seen.at).gone && g.isVisible() && (!seen.blink || i%2 == 0 || time.Since(g.born) >= young) {
 			visible = append(visible, g)
 		}
 	}
@@ -156,7 +156,7 @@ func (w *World) matches(g *group, filters []types.Filter, seen view) (bool, erro
 		if err != nil {
 			return false, err
 		}
-		if !slices.ContainsFunc(filter.Values, func(value string) bool { return slices.Contains(values, value) }) {
+		if !slices.ContainsFunc(values, func(value string) bool { return meets(filter.Values, value) }) {
 			return false, nil
 		}
 	}
@@ -180,6 +180,8 @@ func filtered(g *group, shown, tagged state, name string) ([]string, error) {
 		return []string{g.name}, nil
 	case name == "group-id":
 		return []string{g.id}, nil
+	case name == "owner-id":
+		return []string{ofAccount(g.owner)}, nil
 	case name == "ip-permission.group-id" || name == "egress.ip-permission.group-id":
 		var peers []string
 		for _, rule := range shown.rules {
@@ -193,17 +195,18 @@ func filtered(g *group, shown, tagged state, name string) ([]string, error) {
 	}
 }
 
-func (g *group) described(shown state) types.SecurityGroup {
+func (w *World) described(g *group, seen view) types.SecurityGroup {
+	shown := g.at(seen.at)
 	out := types.SecurityGroup{
 		GroupId: aws.String(g.id), GroupName: aws.String(g.name), Description: aws.String(g.description),
-		VpcId: aws.String(g.vpcID), OwnerId: aws.String(Account), Tags: listed(shown.tags),
+		VpcId: aws.String(g.vpcID), OwnerId: aws.String(ofAccount(g.owner)), Tags: listed(shown.tags),
 	}
 	for _, rule := range shown.rules {
 		list := &out.IpPermissions
 		if rule.egress {
 			list = &out.IpPermissionsEgress
 		}
-		rule.addTo(list)
+		rule.addTo(list, func() types.UserIdGroupPair { return w.pairOf(g, rule, seen) })
 	}
 	return out
 }
@@ -211,23 +214,15 @@ func (g *group) described(shown state) types.SecurityGroup {
 // DescribeNetworkInterfaces lists network interfaces.
 func (c *Client) DescribeNetworkInterfaces(ctx context.Context, in *ec2.DescribeNetworkInterfacesInput, _ ...func(*ec2.Options)) (*ec2.DescribeNetworkInterfacesOutput, error) {
 	w, out := c.world, &ec2.DescribeNetworkInterfacesOutput{}
-	err := c.do(ctx, request{operation: "DescribeNetworkInterfaces", input: in, effect: func(view) error {
+	err := c.do(ctx, request{operation: "DescribeNetworkInterfaces", input: in, filters: in.Filters, effect: func(view) error {
 		var shown []types.NetworkInterface
 		for _, id := range slices.Sorted(maps.Keys(w.interfaces)) {
-			one := w.interfaces[id]
-			described := types.NetworkInterface{NetworkInterfaceId: aws.String(id), Description: aws.String(one.description), InterfaceType: types.NetworkInterfaceTypeInterface}
-			for _, group := range one.groups {
-				described.Groups = append(described.Groups, types.GroupIdentifier{GroupId: aws.String(group), GroupName: aws.String(w.groups[group].name)})
+			matches, err := w.meetsInterface(in.Filters, id, w.interfaces[id])
+			if err != nil {
+				return err
 			}
-			matches := true
-			for _, filter := range in.Filters {
-				if text(filter.Name) != "group-id" {
-					return fail("InvalidParameterValue", "The filter '%s' is invalid", text(filter.Name))
-				}
-				matches = matches && slices.ContainsFunc(filter.Values, func(value string) bool { return slices.Contains(one.groups, value) })
-			}
-			if matches || w.IgnoreFilters {
-				shown = append(shown, described)
+			if matches {
+				shown = append(shown, w.describedInterface(id, w.interfaces[id]))
 			}
 		}
 		var err error
@@ -240,14 +235,14 @@ func (c *Client) DescribeNetworkInterfaces(ctx context.Context, in *ec2.Describe
 // DescribeVpcs lists VPCs with their ranges.
 func (c *Client) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
 	w, out := c.world, &ec2.DescribeVpcsOutput{}
-	err := c.do(ctx, request{operation: "DescribeVpcs", input: in, effect: func(view) error {
+	err := c.do(ctx, request{operation: "DescribeVpcs", input: in, filters: in.Filters, effect: func(view) error {
 		var shown []types.Vpc
 		for _, id := range slices.Sorted(maps.Keys(w.vpcs)) {
 			matches, err := filteredBy(in.Filters, map[string]string{"vpc-id": id})
 			if err != nil {
 				return err
 			}
-			one := types.Vpc{VpcId: aws.String(id), OwnerId: aws.String(Account)}
+			one := types.Vpc{VpcId: aws.String(id), OwnerId: aws.String(ofAccount(w.vpcs[id].owner))}
 			associated := types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated}
 			for _, prefix := range w.vpcs[id].ranges {
 				if prefix.Addr().Is6() {
@@ -274,7 +269,7 @@ const managedPrefix = "com.amazonaws."
 // DescribeManagedPrefixLists lists prefix lists.
 func (c *Client) DescribeManagedPrefixLists(ctx context.Context, in *ec2.DescribeManagedPrefixListsInput, _ ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
 	w, out := c.world, &ec2.DescribeManagedPrefixListsOutput{}
-	err := c.do(ctx, request{operation: "DescribeManagedPrefixLists", input: in, effect: func(view) error {
+	err := c.do(ctx, request{operation: "DescribeManagedPrefixLists", input: in, filters: in.Filters, effect: func(view) error {
 		var shown []types.ManagedPrefixList
 		for _, id := range slices.Sorted(maps.Keys(w.lists)) {
 			list := w.lists[id]
@@ -307,7 +302,7 @@ func filteredBy(filters []types.Filter, values map[string]string) (bool, error) 
 		if !known {
 			return false, fail("InvalidParameterValue", "The filter '%s' is invalid", text(filter.Name))
 		}
-		if !slices.Contains(filter.Values, value) {
+		if !meets(filter.Values, value) {
 			return false, nil
 		}
 	}
@@ -333,7 +328,7 @@ func (c *Client) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.Autho
 // change makes a call that changes one group.
 func (c *Client) change(ctx context.Context, operation string, in any, id *string, effect func(*group) error) error {
 	return c.do(ctx, request{operation: operation, write: true, input: in, touches: []string{text(id)}, effect: func(view) error {
-		g, err := c.world.known(text(id))
+		g, err := c.world.writable(operation, text(id))
 		if err != nil {
 			return err
 		}
@@ -346,7 +341,7 @@ func (w *World) authorize(g *group, egress bool, permissions []types.IpPermissio
 	if err != nil {
 		return err
 	}
-	rules, err := w.rulesOf(g, egress, permissions, tags)
+	rules, err := w.rulesOf(g, egress, permissions, &tags)
 	if err != nil {
 		return err
 	}
@@ -405,7 +400,7 @@ func (w *World) revoke(g *group, egress bool, permissions []types.IpPermission) 
 		if !w.vpcs[g.vpcID].isDefault {
 			return nil, fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 		}
-		one.addTo(&unknown)
+		one.addTo(&unknown, func() types.UserIdGroupPair { return w.pairOf(g, one, view{at: time.Now()}) })
 	}
 	g.set(func(s *state) {
 		s.rules = slices.DeleteFunc(slices.Clone(s.rules), func(r rule) bool { return slices.ContainsFunc(rules, r.same) })

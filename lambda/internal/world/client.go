@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
 // Fault is what goes wrong at one call.
@@ -39,6 +41,11 @@ type Fault struct {
 	Cut bool
 	// Do is called, unlocked, just before the call takes effect.
 	Do func()
+	// Lasting lets all later calls of the same client and operation go wrong as well.
+	Lasting bool
+	// Repeated loses the answer of a call that took effect and makes the call once more,
+	// as the SDK does: the caller gets the second answer, such as InvalidGroup.Duplicate.
+	Repeated bool
 }
 
 // Client is one caller's way into a world: an invocation of a function, say. It has
@@ -51,10 +58,12 @@ type Client struct {
 	name  string
 
 	// All calls count against the world's lock.
-	faults map[int]Fault
-	count  int
-	cut    bool
-	ended  chan struct{}
+	faults  map[int]Fault
+	lasting map[string]Fault
+	denied  map[string]bool
+	count   int
+	cut     bool
+	ended   chan struct{}
 }
 
 // Role says whether a caller may make a write, as IAM does: it is asked for each group or
@@ -80,11 +89,11 @@ func (c *Client) FailAt(n int, fault Fault) {
 	c.faults[n] = fault
 }
 
-// Forget drops the faults and starts counting anew.
+// Forget drops the faults, gives back what Deny took and starts counting anew.
 func (c *Client) Forget() {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
-	c.faults, c.count = nil, 0
+	c.faults, c.lasting, c.denied, c.count = nil, nil, nil, 0
 }
 
 // Count is how many calls the client made.
@@ -118,6 +127,7 @@ type request struct {
 	write     bool
 	input     any
 	touches   []string
+	filters   []types.Filter
 	// effect is what the call does, under the world's lock.
 	effect func(view) error
 }
@@ -264,7 +274,7 @@ func (w *World) number() {
 		before = done
 		one.client.count++
 		one.number = one.client.count
-		one.fault = one.client.faults[one.number]
+		one.fault = one.client.faultOf(one.number, one.operation)
 		one.place = len(w.calls)
 		w.calls = append(w.calls, Call{Client: one.client.name, Number: one.number, Operation: one.operation, Write: one.write, Input: one.input})
 		close(one.begun)
@@ -294,6 +304,9 @@ func (w *World) take(ctx context.Context, one *pending) error {
 		return ErrCut
 	case fault.Panic != nil:
 		return fmt.Errorf("panic: %v", fault.Panic)
+	case fault.Repeated && fault.Err == nil:
+		_ = w.effect(one)
+		return w.effect(one)
 	case fault.Lost:
 		_ = w.effect(one)
 		return cmp.Or(fault.Err, ErrCut)
@@ -342,6 +355,16 @@ func (w *World) effect(one *pending) error {
 	}
 	if w.Throttles && !w.pay(one.operation) {
 		return fail("RequestLimitExceeded", "Request limit exceeded.")
+	}
+	if denied := one.client.denied; denied != nil {
+		if operation := missing(denied, one.request); operation != "" {
+			return Unauthorized(operation)
+		}
+	}
+	if len(one.filters) > 0 {
+		if err := w.checkFilters(one.filters); err != nil {
+			return err
+		}
 	}
 	if role := one.client.Role; role != nil && one.write {
 		for _, id := range one.touches {

@@ -61,14 +61,19 @@ const (
 type reader struct {
 	world *World
 	group *group
+	adds  bool // rules that are to be there, not such as are there
 	base  rule
 	rules []rule
 }
 
-func (w *World) rulesOf(g *group, egress bool, permissions []types.IpPermission, tags map[string]string) ([]rule, error) {
-	r := reader{world: w, group: g}
+func (w *World) rulesOf(g *group, egress bool, permissions []types.IpPermission, tags *map[string]string) ([]rule, error) {
+	r := reader{world: w, group: g, adds: tags != nil}
+	var given map[string]string
+	if tags != nil {
+		given = *tags
+	}
 	for _, permission := range permissions {
-		base, err := rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: tags}.withPorts(permission)
+		base, err := rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: given}.withPorts(permission)
 		if err != nil {
 			return nil, err
 		}
@@ -118,14 +123,8 @@ func (r *reader) reference(pair types.UserIdGroupPair) error {
 	if !strings.HasPrefix(id, "sg-") {
 		return fail("InvalidGroupId.Malformed", "Invalid id: %q (expecting \"sg-...\")", id)
 	}
-	target, err := r.world.known(id)
-	switch {
-	case err != nil && slices.ContainsFunc(r.group.now().rules, func(one rule) bool { return one.peer == id }):
-		// A rule whose group is gone is stale, and can still be named.
-	case err != nil:
+	if err := r.world.referenced(r.group, pair, r.adds); err != nil {
 		return err
-	case target.vpcID != r.group.vpcID && !r.world.peerings[[2]string{target.vpcID, r.group.vpcID}]:
-		return fail("InvalidGroup.NotFound", "You have specified two resources that belong to different networks.")
 	}
 	return r.add(id, netip.Prefix{}, pair.Description, referenceCharacters)
 }
@@ -202,7 +201,7 @@ func (r rule) withTypeAndCode(kind, code *int32) (rule, error) {
 
 // addTo puts a rule into a list of permissions as DescribeSecurityGroups groups
 // them: by protocol and ports, with all their peers.
-func (r rule) addTo(list *[]types.IpPermission) {
+func (r rule) addTo(list *[]types.IpPermission, pair func() types.UserIdGroupPair) {
 	var from, to *int32
 	if r.protocol == "tcp" || r.protocol == "udp" || r.protocol == "icmp" || r.protocol == "icmpv6" {
 		from, to = aws.Int32(r.from), aws.Int32(r.to)
@@ -221,7 +220,9 @@ func (r rule) addTo(list *[]types.IpPermission) {
 	}
 	switch {
 	case strings.HasPrefix(r.peer, "sg-"):
-		permission.UserIdGroupPairs = append(permission.UserIdGroupPairs, types.UserIdGroupPair{GroupId: aws.String(r.peer), UserId: aws.String(Account), Description: description})
+		one := pair()
+		one.Description = description
+		permission.UserIdGroupPairs = append(permission.UserIdGroupPairs, one)
 	case strings.HasPrefix(r.peer, "pl-"):
 		permission.PrefixListIds = append(permission.PrefixListIds, types.PrefixListId{PrefixListId: aws.String(r.peer), Description: description})
 	case strings.Contains(r.peer, ":"):

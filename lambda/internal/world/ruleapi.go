@@ -38,7 +38,7 @@ func withID(id string) func(rule) bool {
 // DescribeSecurityGroupRules lists rules one by one, with their tags, by ID.
 func (c *Client) DescribeSecurityGroupRules(ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
 	w, out := c.world, &ec2.DescribeSecurityGroupRulesOutput{}
-	err := c.do(ctx, request{operation: "DescribeSecurityGroupRules", input: in, effect: func(seen view) error {
+	err := c.do(ctx, request{operation: "DescribeSecurityGroupRules", input: in, filters: in.Filters, effect: func(seen view) error {
 		for _, id := range in.SecurityGroupRuleIds {
 			if !strings.HasPrefix(id, rulePrefix) {
 				return fail("InvalidSecurityGroupRuleId.Malformed", "Invalid id: %q (expecting \"sgr-...\")", id)
@@ -60,7 +60,7 @@ func (c *Client) DescribeSecurityGroupRules(ctx context.Context, in *ec2.Describ
 					return err
 				}
 				if matches && (len(in.SecurityGroupRuleIds) == 0 || slices.Contains(in.SecurityGroupRuleIds, one.id)) {
-					shown = append(shown, one.described(g.id))
+					shown = append(shown, w.describedRule(g, one, seen))
 				}
 			}
 		}
@@ -76,7 +76,7 @@ func (c *Client) DescribeSecurityGroupRules(ctx context.Context, in *ec2.Describ
 // showed says whether a rule is there in the world that a call sees.
 func (w *World) showed(ruleID string, seen view) bool {
 	for _, g := range w.groups {
-		if slices.ContainsFunc(g.at(seen.at).rules, withID(ruleID)) {
+		if g.isVisible() && slices.ContainsFunc(g.at(seen.at).rules, withID(ruleID)) {
 			return true
 		}
 	}
@@ -100,18 +100,18 @@ func (w *World) selects(filters []types.Filter, groupID, ruleID string, tags map
 		default:
 			return false, fail("InvalidParameterValue", "The filter '%s' is invalid", text(filter.Name))
 		}
-		if !has || !slices.Contains(filter.Values, value) {
+		if !has || !meets(filter.Values, value) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// described is a rule as DescribeSecurityGroupRules has it: the ports are -1 where the
+// describedRule is a rule as DescribeSecurityGroupRules has it: the ports are -1 where the
 // protocol has none.
-func (r rule) described(groupID string) types.SecurityGroupRule {
+func (w *World) describedRule(g *group, r rule, seen view) types.SecurityGroupRule {
 	out := types.SecurityGroupRule{
-		SecurityGroupRuleId: aws.String(r.id), GroupId: aws.String(groupID), GroupOwnerId: aws.String(Account),
+		SecurityGroupRuleId: aws.String(r.id), GroupId: aws.String(g.id), GroupOwnerId: aws.String(ofAccount(g.owner)),
 		IsEgress: aws.Bool(r.egress), IpProtocol: aws.String(r.protocol), FromPort: aws.Int32(r.from), ToPort: aws.Int32(r.to), Tags: listed(r.tags),
 	}
 	if r.description != "" {
@@ -119,7 +119,7 @@ func (r rule) described(groupID string) types.SecurityGroupRule {
 	}
 	switch {
 	case strings.HasPrefix(r.peer, "sg-"):
-		out.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: aws.String(r.peer), UserId: aws.String(Account)}
+		out.ReferencedGroupInfo = w.referencedInfo(g, r, seen)
 	case strings.HasPrefix(r.peer, "pl-"):
 		out.PrefixListId = aws.String(r.peer)
 	case r.prefix.Addr().Is6():

@@ -125,8 +125,11 @@ func (w *World) tagsOf(id string) (map[string]string, error) {
 		return g.now().rules[place].tags, nil
 	}
 	g, err := w.known(id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case !g.isVisible():
+		return nil, groupNotFound(id)
 	}
 	return g.now().tags, nil
 }

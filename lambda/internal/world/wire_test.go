@@ -196,7 +196,7 @@ func journeys(ids known) []journey {
 	broken := func(fault Fault) func(*World, *Client) { return func(_ *World, c *Client) { c.FailAt(1, fault) } }
 	denied := func(code string) func(*World, *Client) { return broken(Fault{Err: NewError(code, awkward)}) }
 
-	return []journey{
+	return append(fieldJourneys(ids), []journey{
 		{name: "create with tags", calls: []any{create(" New & b ", " by & by #1 ", "vpc-1", tag("Name", "new"), tag("odd", awkward), tag("nothing", "")), create("bare", "d", "vpc-default"), groups()}},
 		{name: "create two kinds of tags", calls: []any{&ec2.CreateSecurityGroupInput{
 			GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String("vpc-2"),
@@ -337,7 +337,7 @@ func journeys(ids known) []journey {
 		{name: "cut", prepare: broken(Fault{Cut: true}), calls: []any{create("n", "d", "vpc-1")}, want: "cut"},
 		{name: "cut with an answer on the way", prepare: func(_ *World, c *Client) { c.FailAt(2, Fault{Cut: true, Lost: true}) }, calls: []any{in(cidr), out(cidr)}, want: "cut"},
 		{name: "broken line", prepare: broken(Fault{Err: ErrCut}), calls: []any{in(cidr)}, want: "cut"},
-	}
+	}...)
 }
 
 // pairWithout is a permission with the descriptions of its groups left out.

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Account is the owner of every group.
+// Account is the account of every call, and the owner of what calls make.
 const Account = "123456789012"
 
 // The quotas that EC2 sets by default (VPC user guide, "Amazon VPC quotas").
@@ -68,6 +68,7 @@ type World struct {
 	interfaces map[string]networkInterface
 	lists      map[string]prefixList
 	peerings   map[[2]string]bool
+	transits   map[[2]string]bool
 	buckets    map[string]*bucket
 	pending    []*pending
 	calls      []Call
@@ -103,6 +104,7 @@ func (c Call) String() string {
 
 type vpc struct {
 	isDefault, hasIPv6 bool
+	owner              string // empty for Account
 	ranges             []netip.Prefix
 }
 
@@ -118,6 +120,8 @@ type prefixList struct {
 type group struct {
 	id, name, description, vpcID string
 	isDefault                    bool
+	owner                        string // empty for Account
+	shared                       bool   // by another account with this one
 	born                         time.Time
 	states                       []state
 	// ruleIDs are those of all rules that the group ever had.
@@ -168,6 +172,7 @@ func (g *group) numberRules(rules []rule) {
 }
 
 type networkInterface struct {
+	kind        Kind
 	description string
 	groups      []string
 }
@@ -204,7 +209,7 @@ func (w *World) AddVPC(id string, options ...VPCOption) {
 	w.vpcs[id] = v
 	if !known {
 		made := w.add("default", "default VPC security group", id, nil)
-		made.isDefault = true
+		made.isDefault, made.owner = true, v.owner
 		made.set(func(s *state) {
 			s.rules = append(slices.Clone(s.rules), rule{protocol: "-1", from: -1, to: -1, peer: made.id})
 		})
@@ -354,13 +359,13 @@ func (w *World) GroupID(name string) string {
 	return ""
 }
 
-// Groups lists the IDs of all groups that somebody made, by name.
+// Groups lists the IDs of all groups that somebody of this account made, by name.
 func (w *World) Groups() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var ids []string
 	for _, one := range slices.SortedFunc(slices.Values(w.all()), func(a, b *group) int { return cmp.Compare(a.name, b.name) }) {
-		if !one.isDefault {
+		if !one.isDefault && one.owner == "" {
 			ids = append(ids, one.id)
 		}
 	}
@@ -390,7 +395,11 @@ func (w *World) String() string {
 			continue
 		}
 		var text strings.Builder
-		fmt.Fprintf(&text, "%s %q in %s\n", one.name, one.description, one.vpcID)
+		fmt.Fprintf(&text, "%s %q in %s", one.name, one.description, one.vpcID)
+		if one.owner != "" {
+			text.WriteString(" of account " + one.owner)
+		}
+		text.WriteString("\n")
 		now := one.now()
 		for _, key := range slices.Sorted(maps.Keys(now.tags)) {
 			fmt.Fprintf(&text, "  tag %s=%s\n", key, now.tags[key])

@@ -1,0 +1,160 @@
+package world
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// OtherAccount is an account beside Account.
+const OtherAccount = "210987654321"
+
+// OwnedBy makes it a VPC of another account, which shares it with this one: groups can be
+// made in it, and those of its owner are not seen (VPC user guide, "Share your VPC
+// subnets with other accounts").
+func OwnedBy(account string) VPCOption {
+	return func(v *vpc) { v.owner = account }
+}
+
+// ofAccount is an account, this one where none is noted.
+func ofAccount(noted string) string {
+	if noted == "" {
+		return Account
+	}
+	return noted
+}
+
+// AddForeign makes a group of another account, as that account does, and returns its ID.
+// Calls of this account see it only where it is shared (VPC user guide, "Share security
+// groups with AWS Organizations"); rules name it either way.
+func (w *World) AddForeign(account, name, vpcID string, shared bool) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	made := w.add(name, "a group of another account", vpcID, nil)
+	made.owner, made.shared = account, shared
+	return made.id
+}
+
+// RemoveForeign deletes a group as its owner does, who cannot where it is in use in its
+// own VPC. Rules in other VPCs do not hold it: they are stale from then on, and stay (VPC
+// peering guide, "Identify your stale security group rules").
+func (w *World) RemoveForeign(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.living(id)
+	if g == nil || g.owner == "" {
+		return groupNotFound(id)
+	}
+	if err := w.deletable(g); err != nil {
+		return err
+	}
+	g.set(func(s *state) { *s = state{at: s.at, gone: true} })
+	return nil
+}
+
+// Unpeer ends what Peer or Transit began. Rules that name groups on the other side stay.
+func (w *World) Unpeer(one, other string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, pair := range [][2]string{{one, other}, {other, one}} {
+		delete(w.peerings, pair)
+		delete(w.transits, pair)
+	}
+}
+
+// Transit connects two VPCs by a transit gateway with security group referencing: groups
+// name each other as over a peering, but EC2 does not say whose a group of the other side
+// is (aws-cloudformation/cloudformation-coverage-roadmap issue 2310).
+func (w *World) Transit(one, other string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.transits == nil {
+		w.transits = map[[2]string]bool{}
+	}
+	w.transits[[2]string{one, other}], w.transits[[2]string{other, one}] = true, true
+}
+
+// connected reports whether groups of two VPCs can name each other.
+func (w *World) connected(one, other string) bool {
+	pair := [2]string{one, other}
+	return one == other || w.peerings[pair] || w.transits[pair]
+}
+
+// isVisible reports whether this account's calls show a group.
+func (g *group) isVisible() bool { return g.owner == "" || g.shared }
+
+// writable is a group that a call may change: one of another account is not there for it,
+// or refused where it is shared with this one.
+func (w *World) writable(operation, id string) (*group, error) {
+	g, err := w.known(id)
+	switch {
+	case err != nil:
+		return nil, err
+	case !g.isVisible():
+		return nil, groupNotFound(id)
+	case g.owner != "":
+		return nil, Unauthorized(operation)
+	default:
+		return g, nil
+	}
+}
+
+// pairOf is a group as a rule of another one shows it. "For a referenced security group in
+// another VPC, the account ID of the referenced security group is returned in the response.
+// If the referenced security group is deleted, this value is not returned" (API reference,
+// UserIdGroupPair).
+func (w *World) pairOf(g *group, r rule, seen view) types.UserIdGroupPair {
+	return types.UserIdGroupPair{GroupId: aws.String(r.peer), UserId: w.ownerOf(g, r.peer, seen)}
+}
+
+// referencedInfo is the same for DescribeSecurityGroupRules.
+func (w *World) referencedInfo(g *group, r rule, seen view) *types.ReferencedSecurityGroup {
+	return &types.ReferencedSecurityGroup{GroupId: aws.String(r.peer), UserId: w.ownerOf(g, r.peer, seen)}
+}
+
+// ofThisAccount counts the groups that weigh on this account's quota.
+func ofThisAccount(groups []*group) int {
+	count := 0
+	for _, one := range groups {
+		if one.owner == "" {
+			count++
+		}
+	}
+	return count
+}
+
+// ownerOf is the account that EC2 shows for a group that a rule names, or nil.
+func (w *World) ownerOf(g *group, peerID string, seen view) *string {
+	peer := w.groups[peerID]
+	switch {
+	case peer == nil:
+		return nil
+	case peer.vpcID == g.vpcID:
+	case peer.at(seen.at).gone, w.transits[[2]string{g.vpcID, peer.vpcID}]:
+		return nil
+	}
+	return aws.String(ofAccount(peer.owner))
+}
+
+// referenced is a group that a rule may name. IDs are unique everywhere: the account may be
+// left out, and where it is written it has to be the owner's (VPC peering guide, "Update
+// your security groups to reference peer security groups"; hashicorp/
+// terraform-provider-aws issues 25811 and 30664). A rule whose group is gone is stale, and
+// can still be named where it is taken away or described.
+func (w *World) referenced(g *group, pair types.UserIdGroupPair, adds bool) error {
+	id := aws.ToString(pair.GroupId)
+	if !adds && slices.ContainsFunc(g.now().rules, func(one rule) bool { return one.peer == id }) {
+		return nil
+	}
+	target, err := w.known(id)
+	switch account := aws.ToString(pair.UserId); {
+	case err != nil:
+		return err
+	case account != "" && account != ofAccount(target.owner):
+		return groupNotFound(id)
+	case !w.connected(target.vpcID, g.vpcID):
+		return DifferentNetworks()
+	}
+	return nil
+}
