@@ -242,15 +242,15 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 	before, after := concrete(d.Before, identity), concrete(d.After, identity)
 	was, _ := d.Before.Find(identity)
 	is, _ := d.After.Find(identity)
-	unmanaged, isBefore, isAfter := setOf(keys(slices.Concat(was.Unmanaged, is.Unmanaged))), setOf(before), setOf(after)
+	unmanaged, isBefore, isAfter := setOf(slices.Concat(was.Unmanaged, is.Unmanaged)), setOf(before), setOf(after)
 	var rules []drawnRule
 	drawn := map[drawnRule]bool{}
 	for _, rule := range slices.Concat(after, before) {
-		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: unmanaged[rule]}
+		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: unmanaged[rule.Key()]}
 		switch {
-		case !isAfter[rule]:
+		case !isAfter[rule.Key()]:
 			one.mark = removed
-		case !isBefore[rule]:
+		case !isBefore[rule.Key()]:
 			one.mark = added
 		}
 		if !drawn[one] {
@@ -288,10 +288,11 @@ func keys(rules []chain.Rule) []chain.Rule {
 	return all
 }
 
+// setOf returns what makes the rules the same, as a set.
 func setOf(rules []chain.Rule) map[chain.Rule]bool {
 	all := make(map[chain.Rule]bool, len(rules))
 	for _, rule := range rules {
-		all[rule] = true
+		all[rule.Key()] = true
 	}
 	return all
 }
