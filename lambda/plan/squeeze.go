@@ -32,7 +32,7 @@ type squeeze struct {
 	weight  []counts // of all
 	classes []class
 	needs   []counts // by class: weight of what it needs
-	left    []int32  // by class: how many rules that is
+	left    []int    // by class: how many rules that is
 	free    []int    // classes that may go now
 	users   []set    // by rule of all: the classes that wait for it; built when it is first needed
 
@@ -120,7 +120,7 @@ func (s *squeeze) classify(needs []set) {
 			at = len(s.classes)
 			known[string(key)] = at
 			s.classes = append(s.classes, class{need: needs[i]})
-			s.needs, s.left = append(s.needs, heavy.weigh(needs[i])), append(s.left, int32(needs[i].count()))
+			s.needs, s.left = append(s.needs, heavy.weigh(needs[i])), append(s.left, needs[i].count())
 		}
 		one := &s.classes[at]
 		one.members = append(one.members, i)
