@@ -108,4 +108,3 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 
 // stamp is a time as an adoption has it.
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
-
