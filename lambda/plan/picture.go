@@ -253,8 +253,12 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 		case !isBefore[rule.Key()]:
 			one.mark = added
 		}
-		if !drawn[one] {
-			drawn[one] = true
+		same := one
+		if same.Rule = rule.Key(); rule.Peer.Kind == chain.PeerGroup {
+			same.peer = "" // with its account or without
+		}
+		if !drawn[same] {
+			drawn[same] = true
 			rules = append(rules, one)
 		}
 	}
@@ -270,7 +274,8 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	expand := expander{present: state.Identities()}
 	group, _ := state.Find(identity)
 	var rules []chain.Rule
-	for _, rule := range keys(group.Rules) {
+	for _, rule := range group.Rules {
+		rule.Description = ""
 		if rule.Peer.Kind == chain.PeerTier && state.HasTier(rule.Peer.Tier) {
 			rules = append(rules, expand.rules([]chain.Rule{rule})...)
 		} else {
@@ -278,14 +283,6 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 		}
 	}
 	return rules
-}
-
-func keys(rules []chain.Rule) []chain.Rule {
-	all := make([]chain.Rule, 0, len(rules))
-	for _, rule := range rules {
-		all = append(all, rule.Key())
-	}
-	return all
 }
 
 // setOf returns what makes the rules the same, as a set.
