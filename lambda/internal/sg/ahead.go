@@ -32,8 +32,7 @@ func (e *NoVPCError) Remedy() string {
 // LookAhead returns what would keep groups from being created: a VPC that is not there, and
 // groups that have their names. It is for plans; a run learns it from EC2. EC2 takes names in
 // another letter case for the same and tells them apart in filters, so all groups of the VPC
-// are read (CreateSecurityGroup: "You can't have two security groups for the same VPC with the
-// same name"). The tag is what the groups would carry.
+// are read (API reference, CreateSecurityGroup, and chef-provisioning-aws issue 452). The tag is what the groups would carry.
 func (e *Edge) LookAhead(ctx context.Context, wanted []chain.Identity, tag chain.Tag) ([]Obstacle, error) {
 	var vpcs []string
 	for _, identity := range wanted {
