@@ -143,7 +143,14 @@ func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []cha
 	// One that cannot go must not keep the others.
 	gone, err := e.removeOnce(ctx, observed, turn{doomed: unused, all: unused, each: true, Removal: removal})
 	rest := slices.DeleteFunc(unused, func(identity chain.Identity) bool { return slices.Contains(gone, identity) })
-	keep(rest, func(chain.Identity) string { return "EC2 did not delete it: " + Cause(err) })
+	why := "the run ended before it was deleted"
+	switch {
+	case IsDependencyViolation(err):
+		why = "a rule of a security group that is not the chain's names it, or a VPC is associated with it (" + Cause(err) + ")"
+	case err != nil:
+		why = "EC2 did not delete it: " + Cause(err)
+	}
+	keep(rest, func(chain.Identity) string { return why })
 	return left, err
 }
 
