@@ -90,12 +90,16 @@ func newRetryer(attempts int) aws.Retryer {
 // waits that round to nothing, and then spins.
 const tokenPause = 20 * time.Millisecond
 
-// GetAttemptToken waits for leave to send, or for the context to end.
+// GetAttemptToken waits for leave to send, or for the context to end. How the try ends is
+// noted for the call.
 func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	for {
 		release, err := r.AdaptiveMode.GetAttemptToken(ctx)
 		if err == nil {
-			return release, nil
+			return func(result error) error {
+				sg.Attempted(ctx, result)
+				return release(result)
+			}, nil
 		}
 		timer := time.NewTimer(tokenPause)
 		select {

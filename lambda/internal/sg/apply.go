@@ -34,9 +34,12 @@ type application struct {
 
 	mu       sync.Mutex
 	groupIDs map[chain.Identity]string
-	// created is the groups that this run made, or may have made: an answer that
-	// was lost counts.
+	// created is the groups that this run made, likely those that it may have made, with
+	// the tag that it gave them: their answers were lost.
 	created []chain.Identity
+	likely  map[chain.Identity]chain.Tag
+	// old is the chain of before.
+	old chain.State
 	// adopted is the groups that this run took over, or may have.
 	adopted []chain.Identity
 	// vanished is the groups that EC2 did not know when they were named.
@@ -67,7 +70,7 @@ func changes(step plan.Step) []change {
 }
 
 func newApplication(edge *Edge, observed Observed) *application {
-	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}}
+	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}, likely: map[chain.Identity]chain.Tag{}}
 }
 
 // apply takes the plan's steps, phase by phase, those of a phase in parallel. It
@@ -152,7 +155,8 @@ func (a *application) groupID(identity chain.Identity) string {
 func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	name := step.Group.EC2Name(a.Owner.Resource)
 	var id string
-	err := a.write(ctx, opCreateSecurityGroup, func(ctx context.Context) error {
+	counted, tries := withAttempts(ctx)
+	err := a.write(counted, opCreateSecurityGroup, func(ctx context.Context) error {
 		output, err := a.API.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(name), Description: aws.String(step.Group.Description), VpcId: aws.String(step.Group.VPCID),
 			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),
@@ -162,15 +166,14 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 		}
 		return err
 	})
-	duplicate := hasCode(err, codeGroupDuplicate)
-	if duplicate {
+	isSure, isLikely := err == nil, mayHaveEffect(err)
+	if hasCode(err, codeGroupDuplicate) {
+		isLikely = tries.lost.Load()
 		id, err = a.findDuplicate(ctx, step.Group, name)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !duplicate {
-		a.created = append(a.created, step.Group)
-	}
+	a.noteCreated(step.Group, step.Tag, isSure, isLikely)
 	if err != nil {
 		if _, named := errors.AsType[*NameTakenError](err); named {
 			return err
@@ -286,7 +289,7 @@ func (a *application) unlessStale(err error) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for identity, id := range a.groupIDs {
-			if strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) {
+			if _, likely := a.likely[identity]; strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) && !likely {
 				a.vanished = append(a.vanished, identity)
 			}
 		}
