@@ -2,6 +2,7 @@ package provider
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"sgchain/lambda/chain"
@@ -76,7 +77,7 @@ func (a *acting) describe(spec chain.Spec, want sg.Want, observed sg.Observed, t
 		a.report.Changes = append(a.report.Changes, change)
 		a.report.Differences += max(1, len(step.Rules))
 	}
-	a.report.Warnings = append(a.report.Warnings, kept(want, observed)...)
+	a.report.Warnings = append(a.report.Warnings, slices.Concat(kept(want, observed), want.Unserved)...)
 }
 
 // drawn is a chain as it is, and as a run leaves it.

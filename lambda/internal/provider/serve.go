@@ -156,7 +156,7 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	warnings := slices.Concat(findings, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
+	warnings := slices.Concat(findings, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), want.Unserved, r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}
@@ -215,6 +215,7 @@ func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
 		return err
 	}
 	found.Region, found.Account = region, account
+	want.Unserved = want.Chains.New.Unserved(found)
 	now, unknown := want.Chains.New.Resolve(found)
 	if len(unknown) > 0 {
 		return errors.Join(unknown...)

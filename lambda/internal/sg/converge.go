@@ -114,6 +114,8 @@ type Want struct {
 	// PhysicalID is what the live groups are to belong to.
 	PhysicalID string
 	Quota      plan.Quota
+	// Unserved is, for people, what the chain asks for and nothing comes of.
+	Unserved []string
 }
 
 // Goal is what must hold at the end, as far as an observation tells. The tag is worked
