@@ -56,8 +56,9 @@ deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your accou
 	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' "$$CHAIN_STACK"; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
 	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
 
-plan: prerequisites $(TOOLS)/checks.stamp ## Ask the function what an update of that stack would change now (ACTION=check: what differs from its template)
-	@go run ./cdk/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -aws $(TOOLS)/venv/bin/aws
+plan: prerequisites $(TOOLS)/checks.stamp ## Ask the function what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: what differs from its template)
+	$(foreach option,ARCH YES,$(if $(filter command,$(firstword $(origin $(option)))),$(error make plan takes no $(option): leave it out)))
+	@go run ./cdk/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -tiers "$$CHAIN_TIERS" -vpc "$$CHAIN_VPC" -guardrails "$$CHAIN_GUARDRAILS" -aws $(TOOLS)/venv/bin/aws
 
 destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
 	@$(CDK) destroy "$$CHAIN_STACK" $(SETTINGS) $(if $(YES),--force)

@@ -17,13 +17,46 @@ const (
 	functionOutput = "ProviderFunction"
 )
 
-// ask returns what the function says about the stack's chain.
-func ask(ctx context.Context, cli aws, stack, action string) (text string, err error) {
+// changes are properties that a plan is to have in place of the stack's; empty where there are
+// none.
+type changes struct{ tiers, vpc, guardrails string }
+
+// apply returns properties with the changes.
+func (c changes) apply(properties json.RawMessage) (json.RawMessage, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(properties, &all); err != nil {
+		return nil, fmt.Errorf("reading the properties in output %s: %w", payloadOutput, err)
+	}
+	if c.tiers != "" {
+		var list []json.RawMessage
+		if err := json.Unmarshal([]byte(c.tiers), &list); err != nil {
+			return nil, fmt.Errorf("reading TIERS: %w; write a list in JSON on one line, such as TIERS='[{\"Name\": \"Alb\", \"Ports\": [80, 443]}]'", err)
+		}
+		all["Tiers"] = json.RawMessage(c.tiers)
+	}
+	for key, value := range map[string]string{"VpcId": c.vpc, "Guardrails": c.guardrails} {
+		if value != "" {
+			encoded, err := json.Marshal(value)
+			if err != nil {
+				return nil, err
+			}
+			all[key] = encoded
+		}
+	}
+	return json.Marshal(all)
+}
+
+// ask returns what the function says about the stack's chain, or of what it would become with
+// changes.
+func ask(ctx context.Context, cli aws, stack, action string, other changes) (text string, err error) {
 	if stack == "" {
 		return "", errors.New("STACK is missing: write make plan STACK=Shop, the name of the stack that has the chain")
 	}
 	if !slices.Contains([]string{"plan", "check"}, action) {
 		return "", fmt.Errorf("ACTION is %q: write plan, for what an update would change now, or check, for what differs from the template", action)
+	}
+	if action == "check" && other != (changes{}) {
+		return "", errors.New("TIERS, VPC and GUARDRAILS say what a plan is about: leave them out with ACTION=check, which holds the stack against its own template")
 	}
 	outputs, err := outputsOf(ctx, cli, stack)
 	if err != nil {
@@ -33,6 +66,11 @@ func ask(ctx context.Context, cli aws, stack, action string) (text string, err e
 	var payload map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(outputs[payloadOutput]), &payload); err != nil {
 		return "", fmt.Errorf("reading output %s of stack %s: %w", payloadOutput, stack, err)
+	}
+	if other != (changes{}) {
+		if payload["ResourceProperties"], err = other.apply(payload["ResourceProperties"]); err != nil {
+			return "", err
+		}
 	}
 	payload["action"] = json.RawMessage(`"` + action + `"`)
 	question, err := json.Marshal(payload)

@@ -60,7 +60,7 @@ func TestAsk(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"plan", "check"} {
 		cli, seen := stage{outputs: payload + "," + function, invoked: succeeded, answer: `{"text": "2 rules to add\nand more\n", "differences": 2, "warnings": ["give it the tags back", "two"]}`}.play(t, "eu-central-1")
-		got, err := ask(t.Context(), cli, "Shop", action)
+		got, err := ask(t.Context(), cli, "Shop", action, changes{})
 		if err != nil || got != "2 rules to add\nand more\nwarning: give it the tags back\nwarning: two" {
 			t.Errorf("%s: got %q, error %v", action, got, err)
 		}
@@ -82,10 +82,37 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// What is asked about another chain than the stack's reaches the function, or is refused.
+func TestF16OtherProperties(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		other  changes
+		action string
+		want   string // the question, or the error
+	}{
+		"tiers":         {changes{tiers: `[{"Name": "Web"}]`}, "plan", `{"ResourceProperties":{"RuleQuota":1.50,"Tiers":[{"Name":"Web"}],"VpcId":"vpc-0abc"},"action":"plan"}`},
+		"VPC":           {changes{vpc: "vpc-0def"}, "plan", `{"ResourceProperties":{"RuleQuota":1.50,"VpcId":"vpc-0def"},"action":"plan"}`},
+		"guardrails":    {changes{guardrails: "warn"}, "plan", `{"ResourceProperties":{"Guardrails":"warn","RuleQuota":1.50,"VpcId":"vpc-0abc"},"action":"plan"}`},
+		"no list":       {changes{tiers: `{"Name": "Web"}`}, "plan", "reading TIERS: "},
+		"check":         {changes{tiers: `[]`}, "check", "leave them out with ACTION=check"},
+		"not even JSON": {changes{tiers: `Web`}, "plan", "write a list in JSON on one line"},
+	} {
+		cli, seen := stage{outputs: payload + "," + function, invoked: succeeded, answer: `{"text": "fine"}`}.play(t, "")
+		_, err := ask(t.Context(), cli, "Shop", c.action, c.other)
+		if strings.HasPrefix(c.want, "{") {
+			if err != nil || seen("question") != c.want {
+				t.Errorf("%s: asked %s, %v, want %s", name, seen("question"), err, c.want)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error that says %q", name, err, c.want)
+		}
+	}
+}
+
 func TestRegionIsLeftToTheCLI(t *testing.T) {
 	t.Parallel()
 	cli, seen := stage{outputs: payload + "," + function, invoked: succeeded, answer: `{"text": ""}`}.play(t, "")
-	if got, err := ask(t.Context(), cli, "Shop", "plan"); err != nil || got != "" {
+	if got, err := ask(t.Context(), cli, "Shop", "plan", changes{}); err != nil || got != "" {
 		t.Errorf("got %q, error %v", got, err)
 	}
 	if calls := seen("called"); strings.Contains(calls, "--region") {
@@ -113,12 +140,12 @@ func TestProblems(t *testing.T) {
 		"odd CLI":        {stage{outputs: both, invoked: `ok`, answer: `{"text": ""}`}, "Shop", "plan", `the AWS CLI said "ok"`},
 	} {
 		cli, _ := c.stage.play(t, "")
-		got, err := ask(t.Context(), cli, c.stack, c.action)
+		got, err := ask(t.Context(), cli, c.stack, c.action, changes{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %q and %v, want an error that says %q", name, got, err, c.want)
 		}
 	}
-	if _, err := ask(t.Context(), aws{cli: filepath.Join(t.TempDir(), "aws")}, "Shop", "plan"); err == nil || !strings.Contains(err.Error(), "running the AWS CLI") {
+	if _, err := ask(t.Context(), aws{cli: filepath.Join(t.TempDir(), "aws")}, "Shop", "plan", changes{}); err == nil || !strings.Contains(err.Error(), "running the AWS CLI") {
 		t.Errorf("no CLI: got %v", err)
 	}
 }
@@ -130,7 +157,7 @@ func TestProblemsNameTheRegion(t *testing.T) {
 		"eu-central-1": "stack Shop in eu-central-1: ",
 	} {
 		cli, _ := stage{problems: "Stack with id Shop does not exist"}.play(t, region)
-		_, err := ask(t.Context(), cli, "Shop", "plan")
+		_, err := ask(t.Context(), cli, "Shop", "plan", changes{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "Shop does not exist (for a stack elsewhere write AWS_REGION=eu-central-1 make plan STACK=Shop, with its Region)") {
 			t.Errorf("Region %q: got %v", region, err)
 		}

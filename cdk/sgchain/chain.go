@@ -26,7 +26,7 @@ type SecurityGroupChainProps struct {
 	// VpcId is the same by its ID.
 	VpcId *string //nolint:revive,staticcheck // the CDK's name of it
 	// Tiers is the chain, outermost first. Default: Alb, open to the internet on 80
-	// and 443, and Fargate, open to Alb on 6060.
+	// and 443, and Fargate, open to Alb on 6060. An empty list is refused.
 	Tiers []Tier
 	// Provider is what serves the chain: one of the same stack, or a shared one.
 	// Default: one that all chains of the stack share.
@@ -52,7 +52,7 @@ type SecurityGroupChainProps struct {
 	// does not see custom resources. Default: none.
 	DriftGuard *DriftGuardProps
 	// Tags are those of every group of the chain. Tags that the CDK adds to a scope do not reach
-	// a custom resource, and so not the groups.
+	// a custom resource, and so not the groups. A tag may have an empty value; nil is one.
 	Tags map[string]*string
 	// Revision is ignored; changing it has the chain verified and repaired by the
 	// next deploy.
@@ -96,10 +96,11 @@ type SecurityGroupChain interface {
 	// Summary is the chain in one line, as in
 	// "internet -tcp 80,443-> Alb -tcp 6060-> Fargate".
 	Summary() *string
-	// RuleCount is how many rules the groups have, as text.
+	// RuleCount is how many rules the chain's groups have, as text: those that EC2 added
+	// by itself are counted, those that name a group which leaves the chain are not.
 	RuleCount() *string
 	// Warnings is what is allowed and probably not meant, and what was found and left
-	// alone; empty where there is nothing to say.
+	// alone, one warning on each line; empty where there is nothing to say.
 	Warnings() *string
 	// Provider is what serves the chain: that of the props, or the one that the chains of the
 	// stack share.

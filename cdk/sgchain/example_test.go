@@ -75,4 +75,8 @@ func Example() {
 	//   egress tcp 5432 to Db(shop-db) "App to Db: tcp 5432"
 	// Db(shop-db) "Security group of tier Db"
 	//   ingress tcp 5432 from App(shop-app) "App to Db: tcp 5432"
+	//
+	// An update keeps a group whose line stays. Another line is another group: the update creates it
+	// and retires the old one, and its cleanup, once every consumer has moved, deletes that one (or
+	// releases it, if the chain adopted it). "make plan" asks the function what that is now.
 }

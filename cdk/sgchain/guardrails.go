@@ -37,7 +37,7 @@ func guard(c constructs.Construct, spec chain.Spec, forced bool, words func(stri
 	}
 	desired := plan.Goal(plan.Chains{New: chain.Desired(spec)}, chain.State{}, chain.Tag{})
 	nobodyLivesThere := func(chain.Identity) bool { return true }
-	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere); err != nil {
+	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere, func() error { return nil }); err != nil {
 		return fmt.Errorf("%w; use fewer or wider rules, or have the account's quota raised and set RuleQuota to it", err)
 	}
 	for _, finding := range chain.Guardrails(spec) {

@@ -27,8 +27,11 @@ type known struct {
 
 func newKnown(tiers []Tier) *known {
 	k := &known{standIns: map[string]string{}}
-	for _, tier := range tiers {
+	for i, tier := range tiers {
 		k.tiers = append(k.tiers, tier.Name)
+		if tier.EgressTo != nil && len(tier.EgressTo) == 0 { // of other lists chain.Parse says so
+			k.problem("Tiers["+strconv.Itoa(i)+"].EgressTo", "is an empty list; list the ways out, or leave it out")
+		}
 	}
 	return k
 }

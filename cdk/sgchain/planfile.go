@@ -48,6 +48,14 @@ func planFileName(path, address string) string {
 	return name + ".plan.txt"
 }
 
+// whatChanges says how to read the difference of two plan files. What a group of the stack
+// that is there becomes is not known at synth.
+const whatChanges = `
+An update keeps a group whose line stays. Another line is another group: the update creates it
+and retires the old one, and its cleanup, once every consumer has moved, deletes that one (or
+releases it, if the chain adopted it). "make plan" asks the function what that is now.
+`
+
 // text is the chain in one line, its picture, and what a plan from nothing leads to:
 // every group with every rule, each on a line of its own.
 func (f *planFile) text() string {
@@ -58,7 +66,7 @@ func (f *planFile) text() string {
 		vpc = f.word(vpc)
 	}
 	return "Chain " + *f.chain.Node().Path() + " in VPC " + vpc + "\n" +
-		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.spec)}.String()+"\n"+goal.String(), f.word)
+		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.spec)}.String()+"\n"+goal.String(), f.word) + whatChanges
 }
 
 // mermaid is the chain as a flowchart. The words for tokens come into its labels after

@@ -68,7 +68,7 @@ App~LABEL "Security group of tier App"
   ingress tcp 6060 from ${Other.GroupId} "${Other.GroupId} to App: tcp 6060"
   ingress tcp 6060 from Alb(ALB-SG) "Alb to App: tcp 6060"
   egress tcp 443 to ${List} "App to ${List}: tcp 443"
-`
+` + whatChanges
 
 // TestPlanFile: the file is whole, names tokens as the template does, and is the same
 // in each synth, whatever number the CDK gives a token.

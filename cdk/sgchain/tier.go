@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
 )
 
 // Tier is one security group of a chain. It takes either Ports and Sources, or
@@ -24,7 +26,8 @@ type Tier struct {
 	// can not change it, so another one makes another group.
 	// Default: one that names the tier.
 	Description string
-	// Ports is what comes in. Default: nothing.
+	// Ports is what comes in. Default: nothing. A list that is empty and not nil is refused, here
+	// and in every list below: it is neither nothing nor the default.
 	Ports []Port
 	// Sources is who comes in. Default: the internet for the first tier, the previous
 	// tier for the others.
@@ -37,7 +40,8 @@ type Tier struct {
 	EgressTo []Egress
 	// AllowPublic lets the tier be open to the world though it is not the first.
 	AllowPublic bool
-	// Tags are those of the group; they win over the chain's.
+	// Tags are those of the group; they win over the chain's, an empty value too. Nil is an empty
+	// value.
 	Tags map[string]*string
 }
 
@@ -99,6 +103,9 @@ func TiersFromJSON(text string) ([]Tier, error) {
 	if list == nil {
 		return nil, errors.New("reading Tiers (a JSON list of tiers): it is null; leave it out for the default chain")
 	}
+	if path := chain.Duplicate([]byte(text)); path != "" {
+		return nil, fmt.Errorf("reading Tiers: Tiers%s: is there twice in the text; keep one of them", path)
+	}
 	if _, err := newKnown(nil).check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
 		return nil, fmt.Errorf("reading Tiers: %w", err)
 	}
@@ -151,12 +158,10 @@ func egressOf(value any) (policy EgressPolicy, ways []Egress) {
 func tagsOf(value any) map[string]*string {
 	var tags map[string]*string
 	add := func(key, value any) {
-		if !isAbsent(value) {
-			if tags == nil {
-				tags = map[string]*string{}
-			}
-			tags[textOf(key)] = jsii.String(textOf(value))
+		if tags == nil {
+			tags = map[string]*string{}
 		}
+		tags[textOf(key)] = jsii.String(textOf(value)) // empty where the tag has no value
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -245,13 +250,13 @@ func egressProperty(tier Tier) any {
 			entries = append(entries, word)
 		}
 	}
-	if len(entries) == 1 && tier.EgressTo == nil {
+	if len(entries) == 1 && len(tier.EgressTo) == 0 {
 		return entries[0]
 	}
 	for _, way := range tier.EgressTo {
 		entries = append(entries, door(way.Ports, "Destinations", way.Destinations, way.Description))
 	}
-	if entries == nil && tier.EgressTo == nil {
+	if entries == nil {
 		return nil
 	}
 	return entries
@@ -277,7 +282,7 @@ func putTags(object map[string]any, tags map[string]*string) {
 	}
 	property := map[string]any{}
 	for key, text := range tags {
-		put(property, key, value(text))
+		property[key] = value(text) // empty where the tag has no value
 	}
 	object["Tags"] = property
 }

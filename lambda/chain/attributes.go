@@ -3,8 +3,6 @@ package chain
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,13 +27,13 @@ type Answer struct {
 // Attributes are what Fn::GetAtt reads: the same keys on Create and on every
 // Update. Together they take at most limit bytes as JSON; where they would take
 // more, Warnings and Summary are cut, ending in "...". A spec that Parse
-// accepted with the same limit always fits.
+// accepted with the same limit always fits. Warnings has one warning on each line.
 func (a Answer) Attributes(limit int) map[string]string {
 	attributes := a.fixed()
-	warnings, summary := strings.Join(a.Warnings, "; "), Summary(a.Spec)
+	warnings, summary := joined(a.Warnings), Summary(a.Spec)
 	room := limit - encodedSize(attributes)
 	if textSize(warnings)+textSize(summary) > room {
-		warnings = cut(warnings, max(room/2, room-textSize(summary)))
+		warnings = cutLines(warnings, max(room/2, room-textSize(summary)))
 		summary = cut(summary, room-textSize(warnings))
 	}
 	attributes["Warnings"], attributes["Summary"] = warnings, summary
@@ -66,27 +64,39 @@ func (r *reader) answerFits(spec Spec, limit int) {
 	}
 }
 
+// joined puts each warning on a line of its own.
+func joined(warnings []string) string {
+	lines := make([]string, len(warnings))
+	for i, warning := range warnings {
+		lines[i] = strings.ReplaceAll(warning, "\n", " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Summary is the chain in one line, "internet -tcp 80,443-> Alb -tcp 6060-> Fargate":
 // tiers in order, and on each arrow the doors between neighbors (for the first
 // tier, those to the internet). Other doors follow after it, in brackets.
 func Summary(spec Spec) string {
 	var line strings.Builder
 	var others []string
+	listed := map[string]bool{}
 	for i, tier := range spec.Tiers {
 		neighbor := "internet"
 		if i > 0 {
 			neighbor = spec.Tiers[i-1].Name
 		}
 		var doors []Rule
+		there := map[traffic]bool{} // IPv4's internet and IPv6's are one here
 		for _, rule := range tier.Ingress {
 			name := PeerName(rule.Peer)
-			rule.Peer = Peer{} // IPv4's internet and IPv6's are one here
-			other := fmt.Sprintf("%s -%s-> %s", name, Traffic(rule.Protocol, rule.Ports), tier.Name)
-			switch {
-			case name == neighbor && !slices.ContainsFunc(doors, func(door Rule) bool { return door.Key() == rule.Key() }):
-				doors = append(doors, rule)
-			case name != neighbor && !slices.Contains(others, other):
-				others = append(others, other)
+			if name == neighbor {
+				if kind := (traffic{rule.Protocol, rule.Ports}); !there[kind] {
+					doors, there[kind] = append(doors, rule), true
+				}
+				continue
+			}
+			if other := name + " -" + Traffic(rule.Protocol, rule.Ports) + "-> " + tier.Name; !listed[other] {
+				others, listed[other] = append(others, other), true
 			}
 		}
 		switch {
@@ -94,7 +104,7 @@ func Summary(spec Spec) string {
 			line.WriteString(neighbor)
 			fallthrough
 		case i > 0 && len(doors) > 0:
-			fmt.Fprintf(&line, " -%s-> %s", TrafficList(doors), tier.Name)
+			line.WriteString(" -" + TrafficList(doors) + "-> " + tier.Name)
 		case i == 0:
 			line.WriteString(tier.Name)
 		default:
@@ -123,17 +133,20 @@ func PeerName(peer Peer) string {
 
 // TrafficList prints what rules let through, ports of one protocol together: "tcp 80,443, udp 53".
 func TrafficList(rules []Rule) string {
-	var words []string
+	var text strings.Builder
 	var last Protocol
-	for _, rule := range rules {
-		if rule.Protocol == last && (last == TCP || last == UDP) {
-			words[len(words)-1] += "," + rule.Ports.String()
+	for i, rule := range rules {
+		switch {
+		case i > 0 && rule.Protocol == last && (last == TCP || last == UDP):
+			text.WriteString("," + rule.Ports.String())
 			continue
+		case i > 0:
+			text.WriteString(", ")
 		}
 		last = rule.Protocol
-		words = append(words, Traffic(rule.Protocol, rule.Ports))
+		text.WriteString(Traffic(rule.Protocol, rule.Ports))
 	}
-	return strings.Join(words, ", ")
+	return text.String()
 }
 
 // encodedSize is the size of a map as JSON without HTML escaping.
@@ -149,27 +162,59 @@ func encodedSize(attributes map[string]string) int {
 
 // textSize is the size of a text inside JSON, without its quotes.
 func textSize(text string) int {
-	return encodedSize(map[string]string{"": text}) - len(`{"":""}`)
+	size := 0
+	for text != "" {
+		width, more := charSize(text)
+		text, size = text[width:], size+more
+	}
+	return size
 }
+
+// charSize is how many bytes the first character of a text has, and how many inside JSON, as
+// [encoding/json] writes it without the escapes for HTML.
+func charSize(text string) (width, size int) {
+	char, width := utf8.DecodeRuneInString(text)
+	switch {
+	case strings.ContainsRune("\"\\\b\f\n\r\t", char) && char != utf8.RuneError:
+		return width, len(`\n`)
+	case char < ' ', char == '\u2028', char == '\u2029', char == utf8.RuneError && width == 1:
+		return width, len(`\u0000`)
+	default:
+		return width, width
+	}
+}
+
+// cutMark ends a text that was cut.
+const cutMark = "..."
 
 // cut shortens a text to a size inside JSON, at the edge of a character.
 func cut(text string, size int) string {
-	const mark = "..."
-	if textSize(text) <= size {
+	end, used := 0, 0 // end is where the text may end with the mark after it
+	for place := 0; place < len(text); {
+		if used+len(cutMark) <= size {
+			end = place
+		}
+		width, more := charSize(text[place:])
+		place, used = place+width, used+more
+		if used > size {
+			if len(cutMark) > size {
+				return ""
+			}
+			return text[:end] + cutMark
+		}
+	}
+	return text
+}
+
+// cutLines is cut at the end of a line where one is near enough.
+func cutLines(text string, size int) string {
+	short := cut(text, size)
+	if short == text {
 		return text
 	}
-	// Inside JSON a text takes at least as many bytes as it has.
-	end := min(len(text), max(size, 0))
-	for end > 0 && end < len(text) && !utf8.RuneStart(text[end]) {
-		end--
+	edge := strings.LastIndexByte(strings.TrimSuffix(short, cutMark), '\n')
+	if edge < len(short)/2 {
+		return short
 	}
-	text = text[:end]
-	for text != "" && textSize(text)+len(mark) > size {
-		_, width := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-width]
-	}
-	if len(mark) > size {
-		return ""
-	}
-	return text + mark
+	return text[:edge+1] + cutMark
 }

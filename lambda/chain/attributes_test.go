@@ -80,7 +80,7 @@ func TestAttributesAreWholeWhereThereIsRoom(t *testing.T) {
 	t.Parallel()
 	made := answer(t, 2, 100_000)
 	got := made.Attributes(100_000)
-	if got["Warnings"] != strings.Join(made.Warnings, "; ") || got["Summary"] != "internet -tcp 6060-> Service00 -tcp 6060-> Service01" {
+	if got["Warnings"] != strings.Join(made.Warnings, "\n") || got["Summary"] != "internet -tcp 6060-> Service00 -tcp 6060-> Service01" {
 		t.Errorf("got %v", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Severity says what becomes of a finding.
@@ -61,8 +62,12 @@ type GuardrailError struct {
 }
 
 func (e *GuardrailError) Error() string {
-	texts := make([]string, 0, len(e.Findings))
-	for _, finding := range e.Findings {
+	texts := make([]string, 0, min(len(e.Findings), maxFindings+1))
+	for i, finding := range e.Findings {
+		if i == maxFindings {
+			texts = append(texts, fmt.Sprintf("and %d more", len(e.Findings)-i))
+			break
+		}
 		texts = append(texts, finding.Path+": "+finding.String()+"; "+finding.Remedy)
 	}
 	return "guarding chain: " + strings.Join(texts, "; ")
@@ -76,16 +81,25 @@ func (e *GuardrailError) Remedy() string {
 	return "Nothing was changed; with Guardrails: warn the chain is built all the same, and warns."
 }
 
+// maxFindings is how many findings of a kind are put into words. An answer has room for fewer.
+const maxFindings = 100
+
 // Guard splits the findings of a chain into those that keep it from being built and the
 // texts of the others. Forced takes no notice of Guardrails: warn.
 func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) {
 	var findings []Finding
+	warned := 0
 	for _, finding := range Guardrails(spec) {
 		if finding.Severity == Refused && (forced || !spec.WarnOnly) {
 			findings = append(findings, finding)
 			continue
 		}
-		warnings = append(warnings, finding.String())
+		if warned++; warned <= maxFindings {
+			warnings = append(warnings, finding.String())
+		}
+	}
+	if warned > maxFindings {
+		warnings = append(warnings, fmt.Sprintf("guardrails: %d more warnings are left out here", warned-maxFindings))
 	}
 	if len(findings) > 0 {
 		refused = &GuardrailError{Findings: findings, Forced: forced}
@@ -96,6 +110,7 @@ func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) 
 // Guardrails lists what is wrong with a chain that could be built, by tier, the worst first.
 func Guardrails(spec Spec) []Finding {
 	var findings []Finding
+	doors := doorsBySource(spec)
 	for i, tier := range spec.Tiers {
 		add := func(rule string, severity Severity, doors, remedy, format string, args ...any) {
 			findings = append(findings, Finding{
@@ -104,7 +119,7 @@ func Guardrails(spec Spec) []Finding {
 		}
 		guardDoors(tier, i == 0, add)
 		guardAddresses(tier, i == 0, add)
-		guardEgress(spec, tier, add)
+		guardEgress(tier, doors[tier.Name], add)
 	}
 	return findings
 }
@@ -176,26 +191,23 @@ func guardAddresses(tier Tier, isFirst bool, add add) {
 }
 
 // guardEgress looks for doors that a tier cannot use.
-func guardEgress(spec Spec, tier Tier, add add) {
-	doors := doorsTo(spec, tier.Name)
+func guardEgress(tier Tier, doors []Rule, add add) {
 	if tier.Egress.Chain && len(tier.Egress.Rules) == 0 && !tier.Egress.All && len(doors) == 0 {
 		add(RuleNoEgress, Warned, "", "", "can call nobody: its Egress is chain and no tier takes traffic from it")
 	}
 	if tier.Egress.All || tier.Egress.Chain {
 		return
 	}
+	if len(doors) == 0 {
+		return
+	}
+	ways := waysOf(tier.Egress.Rules)
 	for _, door := range doors {
-		if !slices.ContainsFunc(tier.Egress.Rules, func(way Rule) bool { return leadsTo(way, door) }) {
+		if !ways.leadTo(door) {
 			traffic := Traffic(door.Protocol, door.Ports)
 			add(RuleNoEgress, Warned, traffic+" to "+door.Peer.Tier, "", "cannot use the door %s of tier %s: its Egress does not lead there", traffic, door.Peer.Tier)
 		}
 	}
-}
-
-// leadsTo says whether a way out may lead through a door; whose addresses are meant by
-// anything but a tier is not known.
-func leadsTo(way, door Rule) bool {
-	return (way.Peer.Kind != PeerTier || way.Peer == door.Peer) && covers(way, door.Protocol, door.Ports)
 }
 
 // covers says whether a rule has something of a protocol and its ports. Of ICMP these are a
@@ -232,11 +244,18 @@ func IsWorld(peer Peer) bool {
 	return peer.Kind == PeerCIDR && peer.CIDR.IsValid() && peer.CIDR.Bits() < bits && !isPrivate(peer.CIDR)
 }
 
-// isPrivate says whether a range is none of the internet's: RFC 1918, 6598, 3927, 1122, 4193
+var privateRanges = sync.OnceValue(func() []netip.Prefix {
+	var ranges []netip.Prefix
+	for _, text := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10"} {
+		ranges = append(ranges, netip.MustParsePrefix(text))
+	}
+	return ranges
+})
+
+// isPrivate reports whether a range is none of the internet's: RFC 1918, 6598, 3927, 1122, 4193
 // and 4291.
 func isPrivate(prefix netip.Prefix) bool {
-	for _, text := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10"} {
-		private := netip.MustParsePrefix(text)
+	for _, private := range privateRanges() {
 		if prefix.Bits() >= private.Bits() && private.Contains(prefix.Addr()) {
 			return true
 		}

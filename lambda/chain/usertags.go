@@ -6,39 +6,35 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of EC2 for tags (EC2 user guide, "Tag restrictions"). Of a group's 50
-// tags five are for ownership, and one is its Name.
+// The limits of EC2 for tags (EC2 user guide, "Tag restrictions"). A key has at least one
+// character, a value may have none, and EC2 keeps blanks around both.
 const (
-	maxTagKey   = 128
-	maxTagValue = 256
-	maxTags     = 44
+	maxTagKey    = 128
+	maxTagValue  = 256
+	maxGroupTags = 50
+	// ownershipTags is how many tags say whose a group is: of a made one, and one more of
+	// an adopted one.
+	ownershipTags = 5
+	// maxBuiltTags is how many of the author's tags earlier releases took for any group.
+	maxBuiltTags = 44
 )
 
 // OwnershipPrefix begins the keys of the tags that say whose a group is.
 const OwnershipPrefix = "sgchain:"
 
 // tags reads a map of tags, or a list of maps with Key and Value as CloudFormation's
-// own resources have it.
+// own resources have it. A tag without a value has the empty one.
 func (r *reader) tags(path string, value any) map[string]string {
 	read := map[string]string{}
-	add := func(path, key string, value any) {
-		text, ok := r.scalar(path, value)
-		if ok && text != "" && r.tag(path, key, text) { // without a value it is left out
-			if _, twice := read[key]; twice {
-				r.problem(path, "the key %q is there twice; keep one", key)
-			}
-			read[key] = text
-		}
-	}
 	if object, isMap := value.(map[string]any); isMap {
 		for _, key := range sortedKeys(object) {
-			add(join(path, key), key, object[key])
+			r.tag(read, join(path, key), key, object[key])
 		}
 	} else {
 		for i, entry := range r.list(path, value) {
 			if object := r.object(index(path, i), entry, "Key", "Value"); object != nil {
-				if key, ok := r.scalar(index(path, i)+".Key", object["Key"]); ok {
-					add(index(path, i), key, object["Value"])
+				if key, ok := r.verbatim(index(path, i)+".Key", object["Key"]); ok {
+					r.tag(read, index(path, i), key, object["Value"])
 				}
 			}
 		}
@@ -49,13 +45,58 @@ func (r *reader) tags(path string, value any) map[string]string {
 	return read
 }
 
-func (r *reader) tag(path, key, value string) bool {
+// tag adds one tag to those that were read.
+func (r *reader) tag(read map[string]string, path, key string, value any) {
+	text, ok := r.verbatim(path, value)
+	if !ok {
+		return
+	}
+	if r.built {
+		r.builtTag(read, path, key, text)
+		return
+	}
+	if _, twice := read[key]; twice {
+		r.problem(path, "the key %s is there twice; keep one", quoted(key))
+	}
+	if r.tagFits(path, key, text) {
+		read[key] = text
+	}
+}
+
+// builtTag adds one as earlier releases did, and with an empty value where it can be one.
+func (r *reader) builtTag(read map[string]string, path, key, text string) {
+	bare := strings.TrimSpace(text)
+	if bare == "" {
+		quiet := reader{built: true}
+		if _, isThere := read[key]; !isThere && quiet.tagFits(path, key, text) {
+			read[key] = text
+		}
+		return
+	}
+	if utf8.RuneCountInString(text) > maxTagValue {
+		text = bare
+	}
+	if utf8.RuneCountInString(key) > maxTagKey {
+		key = strings.TrimSpace(key)
+	}
+	if strings.TrimSpace(read[key]) != "" {
+		r.problem(path, "the key %s is there twice; keep one", quoted(key))
+	}
+	if r.tagFits(path, key, text) {
+		read[key] = text
+	}
+}
+
+func (r *reader) tagFits(path, key, value string) bool {
 	lower := strings.ToLower(key)
+	if !r.built {
+		lower = strings.TrimSpace(lower)
+	}
 	switch {
-	case key == "":
+	case lower == "":
 		r.problem(path, "has no key; write Key and Value")
 	case strings.HasPrefix(lower, "aws:") || strings.HasPrefix(lower, OwnershipPrefix):
-		r.problem(path, "the key %q begins with a prefix that is reserved; choose another key", key)
+		r.problem(path, "the key %s begins with a prefix that is reserved; choose another key", quoted(key))
 	case utf8.RuneCountInString(key) > maxTagKey:
 		r.problem(path, "the key has %d characters; EC2 takes at most %d", utf8.RuneCountInString(key), maxTagKey)
 	case utf8.RuneCountInString(value) > maxTagValue:
@@ -66,18 +107,58 @@ func (r *reader) tag(path, key, value string) bool {
 	return false
 }
 
-// mergeTags is the tags of the chain and of one tier; the tier's win.
-func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string) map[string]string {
-	if len(ofChain) == 0 && len(ofTier) == 0 {
+// mergeTags is the tags of the chain and of one tier; the tier's win. Adopts is true for
+// a tier whose group may be an adopted one.
+func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopts bool) map[string]string {
+	count := len(ofChain)
+	for key := range ofTier {
+		if _, isThere := ofChain[key]; !isThere {
+			count++
+		}
+	}
+	if count == 0 {
 		return nil
 	}
-	merged := maps.Clone(ofChain)
-	if merged == nil {
-		merged = map[string]string{}
+	_, named := ofChain[NameTag]
+	if _, namesItself := ofTier[NameTag]; namesItself {
+		named = true
 	}
+	added, room := "five tags of ownership", maxGroupTags-ownershipTags
+	if adopts {
+		added, room = added+", sgchain:adopted", room-1
+	}
+	if !named {
+		added, room = added+", Name", room-1
+	}
+	if r.built && count > room {
+		// Only an earlier release can have built this, and it left out empty values.
+		ofChain, ofTier = valued(ofChain), valued(ofTier)
+		if count, room = len(ofChain)+len(ofTier), maxBuiltTags; count == 0 {
+			return nil
+		}
+		for key := range ofTier {
+			if _, isThere := ofChain[key]; isThere {
+				count--
+			}
+		}
+	}
+	if count > room {
+		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included: with what is added to them (%s) it would have %d, and EC2 takes %d", count, room, added, count+maxGroupTags-room, maxGroupTags)
+		return nil
+	}
+	merged := make(map[string]string, count)
+	maps.Copy(merged, ofChain)
 	maps.Copy(merged, ofTier)
-	if len(merged) > maxTags {
-		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included", len(merged), maxTags)
-	}
 	return merged
+}
+
+// valued is the tags that have a value, without blanks around it.
+func valued(tags map[string]string) map[string]string {
+	with := map[string]string{}
+	for key, value := range tags {
+		if bare := strings.TrimSpace(value); bare != "" {
+			with[key] = bare
+		}
+	}
+	return with
 }

@@ -2,52 +2,46 @@ package chain
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// FieldError is one problem in what the author wrote.
-type FieldError struct {
-	Path    string // as in "Tiers[1].Ports[0]"
-	Problem string // what is wrong and what to write instead
-}
-
-func (e FieldError) Error() string { return e.Path + ": " + e.Problem }
-
-// Problems is every FieldError of one set of properties.
-type Problems []FieldError
-
-func (p Problems) Error() string {
-	texts := make([]string, 0, len(p))
-	for _, problem := range p {
-		texts = append(texts, problem.Error())
-	}
-	return strings.Join(texts, "; ")
-}
-
 // reader takes values out of decoded JSON and gathers what is wrong with them.
 // CloudFormation hands every scalar over as a string ("true", "6060"), and an
 // empty string is how a template leaves a property out; test events and other
 // engines send numbers and booleans as such. So a scalar is any of these.
-type reader struct{ problems Problems }
-
-func (r *reader) problem(path, format string, args ...any) {
-	r.problems = append(r.problems, FieldError{Path: path, Problem: fmt.Sprintf(format, args...)})
+type reader struct {
+	problems Problems
+	found    int  // problems, those included that are only counted
+	built    bool // what an earlier release accepted is accepted: see ParseBuilt
+	rules    int  // of all tiers so far
+	overfull bool // there are more rules than a chain may have
 }
 
-// isAbsent says whether a value counts as not written.
+// isAbsent reports whether a value counts as not written.
 func isAbsent(value any) bool { return value == nil || value == "" }
+
+// isBlank reports whether a value is text without a letter.
+func isBlank(value any) bool {
+	text, isText := value.(string)
+	return isText && strings.TrimSpace(text) == ""
+}
 
 // scalar reads a value that is text in the end; ok is false, and the problem
 // noted, for a list or a map. Absence is the empty text.
 func (r *reader) scalar(path string, value any) (text string, ok bool) {
+	text, ok = r.verbatim(path, value)
+	return strings.TrimSpace(text), ok
+}
+
+// verbatim is scalar for text whose blanks count.
+func (r *reader) verbatim(path string, value any) (text string, ok bool) {
 	switch value := value.(type) {
 	case nil:
 		return "", true
 	case string:
-		return strings.TrimSpace(value), true
+		return value, true
 	case bool:
 		return strconv.FormatBool(value), true
 	case float64:
@@ -70,7 +64,7 @@ func (r *reader) word(path string, value any, words ...string) string {
 	case !ok || word == "":
 		return words[0]
 	case !slices.Contains(words, word):
-		r.problem(path, "%q is not known; write %s, or leave it out for %s", text, strings.Join(words, " or "), words[0])
+		r.problem(path, "%s is not known; write %s, or leave it out for %s", quoted(text), strings.Join(words, " or "), words[0])
 		return words[0]
 	default:
 		return word
@@ -98,6 +92,33 @@ func (r *reader) list(path string, value any) []any {
 	}
 }
 
+// entries reads a list that means something else when it is left out: an empty one, as
+// list or as text, is neither absence nor the default. The remedy says what to write. Given
+// is false where the list is left out.
+func (r *reader) entries(path string, value any, remedy string) (entries []any, given bool) {
+	list, isList := value.([]any)
+	switch {
+	case r.built && isAbsent(value), value == nil, isList && list == nil:
+		return nil, false
+	case isList && len(list) == 0 && !r.built:
+		r.problem(path, "is an empty list; %s", remedy)
+	case isBlank(value) && !r.built:
+		r.problem(path, "is empty; %s", remedy)
+		return nil, true
+	}
+	return r.list(path, value), true
+}
+
+// isEmptyEntry reports whether an entry of a list has nothing in it, and notes the problem. A
+// parameter that is a list comes as a list of one empty text where nothing was filled in.
+func (r *reader) isEmptyEntry(path string, place int, value any, remedy string) bool {
+	if value != nil && !isBlank(value) {
+		return false
+	}
+	r.problem(path, "entry %d is empty; an empty list parameter gives this; %s", place, remedy)
+	return true
+}
+
 // object reads a map and refuses keys that it does not know.
 func (r *reader) object(path string, value any, known ...string) map[string]any {
 	object, ok := value.(map[string]any)
@@ -107,7 +128,7 @@ func (r *reader) object(path string, value any, known ...string) map[string]any 
 	}
 	for _, key := range sortedKeys(object) {
 		if !slices.Contains(known, key) {
-			r.problem(join(path, key), "unknown property; %s", instead(key, known))
+			r.problem(join(path, key), "unknown property; %s", hint{key, known})
 		}
 	}
 	return object
@@ -115,12 +136,12 @@ func (r *reader) object(path string, value any, known ...string) map[string]any 
 
 func join(path, key string) string {
 	if path == "" {
-		return key
+		return clip(key)
 	}
-	return path + "." + key
+	return path + "." + clip(key)
 }
 
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 func sortedKeys(object map[string]any) []string {
 	keys := make([]string, 0, len(object))
@@ -142,35 +163,4 @@ func kind(value any) string {
 	default:
 		return "one value"
 	}
-}
-
-// instead proposes the known word nearest to a misspelled one, or all of them.
-func instead(word string, known []string) string {
-	for _, candidate := range known {
-		if distance(strings.ToLower(word), strings.ToLower(candidate)) <= 2 {
-			return "did you mean " + candidate + "?"
-		}
-	}
-	return "known here are " + strings.Join(known, ", ")
-}
-
-// distance is the number of letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -39,6 +39,9 @@ func (c Chains) keep(rules []chain.Rule, was chain.Group, standing Standing) []c
 		return rules
 	}
 	for _, unmanaged := range was.Unmanaged {
+		if c.hadTwin(was, unmanaged) {
+			continue
+		}
 		place := slices.IndexFunc(rules, func(rule chain.Rule) bool { return rule.Key() == unmanaged.Key() })
 		switch {
 		case place < 0:
@@ -48,6 +51,32 @@ func (c Chains) keep(rules []chain.Rule, was chain.Group, standing Standing) []c
 		}
 	}
 	return rules
+}
+
+// hadTwin reports whether a rule of a group that the chain made is EC2's own for ::/0, which
+// has the old chain's description: somebody had edited that, and the chain put it right.
+func (c Chains) hadTwin(was chain.Group, rule chain.Rule) bool {
+	old, _ := c.Old.Find(was.Identity)
+	asks := func(other chain.Rule) bool { return other.Key() == rule.Key() && other.Description == rule.Description }
+	return was.Adoption == chain.Made && rule.Key() == chain.AllTrafficV6() && slices.ContainsFunc(old.Rules, asks)
+}
+
+// RuleCount is the number of rules that the live groups of a state have and keep: those that
+// name a group which leaves the chain go with it. What EC2 adds by itself counts, and so do
+// rules that stay though the chain never made them.
+func (c Chains) RuleCount(state chain.State) int {
+	count := 0
+	for _, group := range state.Groups {
+		if c.Standing(group.Identity) != Live {
+			continue
+		}
+		for _, rule := range group.Rules {
+			if rule.Peer.Kind != chain.PeerMember || c.Standing(rule.Peer.Member) == Live {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 // Kept lists the rules of the live groups that stay though the chain never made them and

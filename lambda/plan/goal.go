@@ -198,23 +198,28 @@ func namingOrphans(chains Chains, rules []chain.Rule) []chain.Rule {
 
 // acceptDefaultEgress fits a group that may send anything to what EC2 makes by
 // itself: a fresh group's rule has no description, and in a VPC with an IPv6
-// range it has a twin for ::/0, whether the chain asks for IPv6 or not.
+// range it has a twin for ::/0, whether the chain asks for IPv6 or not. EC2's own
+// twin has no description either. One that has one is the chain's, from when it asked
+// for IPv6, or an out-of-band change.
 func acceptDefaultEgress(rules, was []chain.Rule, exists bool) []chain.Rule {
-	find := func(rules []chain.Rule, key chain.Rule) int {
+	find := func(key chain.Rule) int {
 		return slices.IndexFunc(rules, func(rule chain.Rule) bool { return rule.Key() == key })
 	}
-	v4, v6 := find(rules, chain.AllTrafficV4()), find(rules, chain.AllTrafficV6())
+	hasOwn := func(own chain.Rule) bool {
+		return slices.ContainsFunc(was, func(rule chain.Rule) bool { return rule.Key() == own && rule.Description == "" })
+	}
+	v4, v6 := find(chain.AllTrafficV4()), find(chain.AllTrafficV6())
 	if v4 < 0 {
 		return rules
 	}
-	if !exists || slices.Contains(was, chain.AllTrafficV4()) {
+	if !exists || hasOwn(chain.AllTrafficV4()) {
 		rules[v4].Description = ""
 	}
-	switch twin := find(was, chain.AllTrafficV6()); {
-	case v6 >= 0 && (!exists || slices.Contains(was, chain.AllTrafficV6())):
+	switch hasTwin := hasOwn(chain.AllTrafficV6()); {
+	case v6 >= 0 && (!exists || hasTwin):
 		rules[v6].Description = ""
-	case v6 < 0 && twin >= 0:
-		rules = append(rules, was[twin])
+	case v6 < 0 && hasTwin:
+		rules = append(rules, chain.AllTrafficV6())
 	}
 	return rules
 }

@@ -29,7 +29,11 @@ func desired(tb testing.TB, tiers ...any) chain.State {
 }
 
 func tier(name, description, egress string, ports ...any) map[string]any {
-	return map[string]any{"Name": name, "Description": description, "Egress": egress, "Ports": ports}
+	one := map[string]any{"Name": name, "Description": description, "Egress": egress}
+	if len(ports) > 0 {
+		one["Ports"] = ports
+	}
+	return one
 }
 
 // built is what the world looks like once a chain was created alone.
@@ -44,6 +48,9 @@ func apply(current chain.State, todo plan.Plan) chain.State { return applyIn(fal
 func applyIn(ipv6 bool, current chain.State, todo plan.Plan) chain.State {
 	next := chain.State{Groups: slices.Clone(current.Groups)}
 	for _, step := range todo.Steps {
+		if step.Action == plan.DeleteGroup {
+			next.Groups = slices.DeleteFunc(next.Groups, func(group chain.Group) bool { return group.Identity == step.Group })
+		}
 		if step.Action == plan.CreateGroup {
 			made := changed(plan.Fresh(step.Group, step.Tag), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
 			if ipv6 {
@@ -66,7 +73,7 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 		return slices.ContainsFunc(step.Rules, func(other chain.Rule) bool { return other.Key() == rule.Key() })
 	}
 	switch step.Action {
-	case plan.CreateGroup, plan.AdoptGroup:
+	case plan.CreateGroup, plan.AdoptGroup, plan.DeleteGroup, plan.ReleaseGroup:
 	case plan.RetagGroup, plan.UntagGroup:
 		if step.Tag != (chain.Tag{}) {
 			group.Tag = step.Tag
@@ -233,6 +240,59 @@ func TestGoalAcceptsDefaultEgress(t *testing.T) {
 	}
 }
 
+// EC2's own rule for ::/0 has no description. One that has one is the chain's from before, or
+// an out-of-band change, and goes.
+func TestF7TwinOfTheDefaultEgress(t *testing.T) {
+	t.Parallel()
+	now := desired(t, tier("Web", "w", "all"))
+	both := now.Normalize()
+	both.Groups[0].Rules = append(slices.Clone(both.Groups[0].Rules), chain.AllTrafficV6())
+	both.Groups[0].Rules[1].Description = "Web to anywhere: all traffic"
+	twin := func(description string) chain.Rule {
+		rule := chain.AllTrafficV6()
+		rule.Description = description
+		return rule
+	}
+	for _, test := range []struct {
+		name      string
+		chains    plan.Chains
+		twin      chain.Rule
+		unmanaged bool
+		adoption  chain.Adoption
+		want      string
+		count     int
+	}{
+		{"EC2's own", plan.Chains{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
+		{"EC2's own, on the way back from IPv6", plan.Chains{New: now, Old: both, Back: true}, twin(""), false, chain.Made, "", 2},
+		{"an out-of-band change", plan.Chains{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
+		{"the chain's own from before", plan.Chains{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
+		{"of a retired group", plan.Chains{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
+		{"kept", plan.Chains{New: now, Old: now, Keep: true}, twin("by hand"), true, chain.Made, "", 2},
+		{"kept, and the chain's from before", plan.Chains{New: now, Old: both, Keep: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
+		{"adopted just now", plan.Chains{New: now, Adopting: "by:1"}, twin("by hand"), true, chain.Adoptable, "adopt group", 2},
+		{"asked for", plan.Chains{New: both, Old: both}, twin("by hand"), false, chain.Made, "update description", 2},
+		{"asked for, and EC2's own", plan.Chains{New: both, Old: now}, twin(""), false, chain.Made, "", 2},
+	} {
+		group := plan.Fresh(now.Groups[0].Identity, first)
+		group.Rules = append(group.Rules, test.twin)
+		if group.Adoption = test.adoption; test.unmanaged {
+			group.Unmanaged = []chain.Rule{test.twin}
+		}
+		was := chain.State{Groups: []chain.Group{group}}
+		todo := plan.Diff(was, plan.Goal(test.chains, was, first))
+		if got := todo.String(); (test.want == "") != todo.Empty() || !strings.Contains(got, test.want) || len(todo.Steps) > 1 {
+			t.Errorf("%s: got\n%s", test.name, got)
+		}
+		end := apply(was, todo)
+		if rest := plan.Diff(end, plan.Goal(test.chains, end, first)); test.adoption == chain.Made && !rest.Empty() {
+			t.Errorf("%s: a second plan has\n%s", test.name, rest)
+		}
+		if got := test.chains.RuleCount(end); got != test.count {
+			t.Errorf("%s: RuleCount is %d, want %d", test.name, got, test.count)
+		}
+	}
+}
+
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	old := desired(t, tier("Web", "w", "chain", 80, 443), tier("App", "a", "none", 6060))
@@ -335,6 +395,24 @@ func TestPlansLeadToTheGoal(t *testing.T) {
 		end = apply(end, plan.Diff(end, plan.Goal(chains, end, tag)))
 		if rest := plan.Diff(end, plan.Goal(chains, end, tag)); !rest.Empty() {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
+		}
+		// After the cleanup there is the new chain, and nothing that names the old one.
+		alone := apply(end, plan.Cleanup(chains, end))
+		orphans := chains.Orphans(end)
+		if rest := plan.Diff(alone, plan.Goal(plan.Chains{New: now, Old: now}, alone, tag)); len(orphans) == 0 && (!rest.Empty() || len(alone.Groups) != len(now.Groups)) {
+			rt.Fatalf("after the cleanup\n%sthere is still\n%s", plan.Cleanup(chains, end), rest)
+		}
+		for _, group := range alone.Groups {
+			for _, rule := range group.Rules {
+				if rule.Peer.Kind == chain.PeerMember && !alone.Has(rule.Peer.Member) && !slices.Contains(orphans, group.Identity) {
+					rt.Fatalf("after the cleanup %s has %s", group.Identity, rule)
+				}
+			}
+		}
+		for _, fate := range plan.Fates(chains, start) {
+			if is, was := now.Has(fate.Identity), start.Has(fate.Identity); is != (fate.Fate == plan.Created || fate.Fate == plan.Kept) || was == (fate.Fate == plan.Created) {
+				rt.Fatalf("%s: is in the new chain %v, was there %v", fate.Text(""), is, was)
+			}
 		}
 		shuffled := chain.State{Groups: rapid.Permutation(start.Groups).Draw(rt, "shuffled")}
 		if again := plan.Diff(shuffled, plan.Goal(chains, shuffled, tag)); again.String() != todo.String() {

@@ -25,8 +25,7 @@ func (d Drawing) Mermaid() string {
 	chart.outside(groups)
 	for _, group := range groups {
 		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-			_, doors := group.doors(direction)
-			for _, one := range doors {
+			for _, one := range group.doors(direction) {
 				chart.link(group, one)
 			}
 		}
@@ -91,7 +90,7 @@ func (f *flowchart) node(name, begin, label, end string) {
 }
 
 func (f *flowchart) link(group drawnGroup, one door) {
-	label := one.traffic(group) + word(one.mark, "added", "removed")
+	label := one.traffic() + word(one.mark, "added", "removed")
 	if one.unmanaged {
 		label += " (unmanaged)"
 	}

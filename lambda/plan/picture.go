@@ -67,8 +67,12 @@ type drawnRule struct {
 	unmanaged bool
 }
 
-// door is rules with the same peer, mark and standing.
-type door struct{ drawnRule }
+// door is rules of one direction with the same peer, mark and standing.
+type door struct {
+	drawnRule // the first of them
+
+	rules []chain.Rule
+}
 
 func (d door) write(arrow, words string) string {
 	text := arrow
@@ -87,25 +91,26 @@ func (d Drawing) String() string {
 	var text strings.Builder
 	above := "internet"
 	for i, group := range d.groups() {
-		sources, doors := group.doors(chain.Ingress)
-		if i == 0 && slices.Contains(sources, above) {
+		doors := group.doors(chain.Ingress)
+		isAbove := slices.ContainsFunc(doors, func(one door) bool { return one.peer == above })
+		if i == 0 && isAbove {
 			text.WriteString(above + "\n")
 		}
 		for _, one := range doors {
 			if one.peer == above {
-				text.WriteString(one.write("   |  ", one.traffic(group)))
+				text.WriteString(one.write("   |  ", one.traffic()))
 			}
 		}
 		switch {
-		case slices.Contains(sources, above):
+		case isAbove:
 			text.WriteString("   v\n")
 		case i > 0:
 			text.WriteString("\n")
 		}
-		text.WriteString(door{drawnRule{mark: group.mark}}.write("", group.title))
+		text.WriteString(door{drawnRule: drawnRule{mark: group.mark}}.write("", group.title))
 		for _, one := range doors {
 			if one.peer != above {
-				text.WriteString(one.write("   <-- ", one.peer+": "+one.traffic(group)))
+				text.WriteString(one.write("   <-- ", one.peer+": "+one.traffic()))
 			}
 		}
 		group.writeDestinations(&text)
@@ -116,14 +121,14 @@ func (d Drawing) String() string {
 
 // writeDestinations says where a group may go, on one line what has the same mark.
 func (g drawnGroup) writeDestinations(text *strings.Builder) {
-	var kinds []door
-	words := map[door][]string{}
+	var kinds []drawnRule
+	words := map[drawnRule][]string{}
 	stays := g.mark == removed
 	for _, rule := range g.rules {
 		if rule.Direction != chain.Egress {
 			continue
 		}
-		kind := door{drawnRule{mark: rule.mark, unmanaged: rule.unmanaged}}
+		kind := drawnRule{mark: rule.mark, unmanaged: rule.unmanaged}
 		if words[kind] == nil {
 			kinds = append(kinds, kind)
 		}
@@ -138,42 +143,39 @@ func (g drawnGroup) writeDestinations(text *strings.Builder) {
 		text.WriteString("   --> nowhere\n")
 	}
 	for _, kind := range kinds {
-		text.WriteString(kind.write("   --> ", strings.Join(words[kind], ", ")))
+		text.WriteString(door{drawnRule: kind}.write("   --> ", strings.Join(words[kind], ", ")))
 	}
 }
 
-// doors lists the peers of one direction, and what they may through which door.
-func (g drawnGroup) doors(direction chain.Direction) (peers []string, doors []door) {
+// doors returns what may pass in one direction: the doors of a peer stand together, peers and
+// doors where their first rule does.
+func (g drawnGroup) doors(direction chain.Direction) []door {
+	peers, places := map[string]int{}, map[drawnRule]int{}
+	var byPeer [][]door
 	for _, rule := range g.rules {
-		if rule.Direction == direction && !slices.Contains(peers, rule.peer) {
-			peers = append(peers, rule.peer)
+		if rule.Direction != direction {
+			continue
 		}
-	}
-	for _, peer := range peers {
-		for _, rule := range g.rules {
-			one := door{rule}
-			if rule.Direction == direction && rule.peer == peer && !slices.ContainsFunc(doors, one.joins) {
-				doors = append(doors, one)
-			}
+		peer, known := peers[rule.peer]
+		if !known {
+			peer = len(byPeer)
+			peers[rule.peer] = peer
+			byPeer = append(byPeer, nil)
 		}
+		kind := drawnRule{peer: rule.peer, mark: rule.mark, unmanaged: rule.unmanaged}
+		place, known := places[kind]
+		if !known {
+			place = len(byPeer[peer])
+			places[kind] = place
+			byPeer[peer] = append(byPeer[peer], door{drawnRule: rule})
+		}
+		byPeer[peer][place].rules = append(byPeer[peer][place].rules, rule.Rule)
 	}
-	return peers, doors
+	return slices.Concat(byPeer...)
 }
 
-func (d door) joins(other door) bool {
-	return d.Direction == other.Direction && d.peer == other.peer && d.mark == other.mark && d.unmanaged == other.unmanaged
-}
-
-// traffic is what a door of a group lets through.
-func (d door) traffic(group drawnGroup) string {
-	var rules []chain.Rule
-	for _, rule := range group.rules {
-		if d.joins(door{rule}) {
-			rules = append(rules, rule.Rule)
-		}
-	}
-	return chain.TrafficList(rules)
-}
+// traffic is what a door lets through.
+func (d door) traffic() string { return chain.TrafficList(d.rules) }
 
 // groups lists the groups of both states, those that are gone after the others.
 func (d Drawing) groups() []drawnGroup {
@@ -240,15 +242,15 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 	before, after := concrete(d.Before, identity), concrete(d.After, identity)
 	was, _ := d.Before.Find(identity)
 	is, _ := d.After.Find(identity)
-	unmanaged := keys(slices.Concat(was.Unmanaged, is.Unmanaged))
+	unmanaged, isBefore, isAfter := setOf(keys(slices.Concat(was.Unmanaged, is.Unmanaged))), setOf(keys(before)), setOf(keys(after))
 	var rules []drawnRule
 	drawn := map[drawnRule]bool{}
 	for _, rule := range slices.Concat(after, before) {
-		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: slices.Contains(unmanaged, rule.Key())}
+		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: unmanaged[rule.Key()]}
 		switch {
-		case !hasKey(after, rule):
+		case !isAfter[rule.Key()]:
 			one.mark = removed
-		case !hasKey(before, rule):
+		case !isBefore[rule.Key()]:
 			one.mark = added
 		}
 		same := one
@@ -283,14 +285,18 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	return rules
 }
 
-func hasKey(rules []chain.Rule, wanted chain.Rule) bool {
-	return slices.ContainsFunc(rules, func(rule chain.Rule) bool { return rule.Key() == wanted.Key() })
-}
-
 func keys(rules []chain.Rule) []chain.Rule {
 	all := make([]chain.Rule, 0, len(rules))
 	for _, rule := range rules {
 		all = append(all, rule.Key())
+	}
+	return all
+}
+
+func setOf(rules []chain.Rule) map[chain.Rule]bool {
+	all := make(map[chain.Rule]bool, len(rules))
+	for _, rule := range rules {
+		all[rule] = true
 	}
 	return all
 }

@@ -31,6 +31,9 @@ const (
 	Revoke
 )
 
+// Delete is the phase of [Cleanup] after Revoke, in a run of its own.
+const Delete = Revoke + 1
+
 // Action is what a step does to its group.
 type Action string
 
@@ -43,6 +46,8 @@ const (
 	RetagGroup         Action = "re-tag"
 	UntagGroup         Action = "untag"
 	RevokeRules        Action = "revoke"
+	DeleteGroup        Action = "delete group"
+	ReleaseGroup       Action = "release group"
 )
 
 // Step is one change of one group; for rules, of one group and direction, so

@@ -23,7 +23,7 @@ func fit(tb testing.TB, old, now chain.State, quota plan.Quota) (plan.Plan, []st
 	tb.Helper()
 	start := built(old, first)
 	goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
-	return plan.Diff(start, goal).Fit(start, goal, quota, nobody)
+	return plan.Diff(start, goal).Fit(start, goal, quota, nobody, endless)
 }
 
 func TestFit(t *testing.T) {
@@ -126,6 +126,8 @@ func TestFit(t *testing.T) {
 
 func nobody(chain.Identity) bool { return false }
 
+func endless() error { return nil }
+
 // A group that this run made gives up EC2's own rules first: nobody lives there yet.
 func TestFitOfAFreshGroup(t *testing.T) {
 	t.Parallel()
@@ -136,12 +138,12 @@ func TestFitOfAFreshGroup(t *testing.T) {
 	start := chain.State{Groups: []chain.Group{fresh}}
 	goal := plan.Goal(want, start, first)
 	isNew := func(chain.Identity) bool { return true }
-	todo, made, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, isNew)
+	todo, made, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, isNew, endless)
 	phases := todo.Phases()
 	if err != nil || len(made) > 0 || len(phases) != 2 || phases[0][0].Action != plan.RevokeRules || len(phases[0][0].Rules) != 2 || phases[1][0].Action != plan.AuthorizeRules {
 		t.Errorf("got\n%s, %v, %v", todo, made, err)
 	}
-	if _, _, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, nobody); err == nil {
+	if _, _, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, nobody, endless); err == nil {
 		t.Error("a group with members lost its rules first")
 	}
 }
@@ -196,7 +198,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 		quota := plan.Quota{Rules: rapid.IntRange(1, 7).Draw(rt, "quota")}
 		start := built(old, first)
 		goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
-		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota, nobody)
+		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota, nobody, endless)
 		fits := func(state chain.State) error {
 			for _, group := range state.Groups {
 				for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {

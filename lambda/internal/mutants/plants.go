@@ -3,7 +3,7 @@ package main
 const (
 	planFile      = "lambda/plan/plan.go"
 	goalFile      = "lambda/plan/goal.go"
-	quotaFile     = "lambda/plan/quota.go"
+	squeezeFile   = "lambda/plan/squeeze.go"
 	tagFile       = "lambda/chain/tag.go"
 	identityFile  = "lambda/chain/identity.go"
 	ruleFile      = "lambda/chain/rule.go"
@@ -18,6 +18,10 @@ const (
 	verdictFile   = "lambda/internal/fence/verdict.go"
 	handlerFile   = "lambda/internal/provider/handler.go"
 	serveFile     = "lambda/internal/provider/serve.go"
+	buildFile     = "lambda/internal/provider/build.go"
+	orphansFile   = "lambda/internal/provider/orphans.go"
+	deleteFile    = "lambda/internal/provider/delete.go"
+	lookFile      = "lambda/internal/provider/look.go"
 	responseFile  = "lambda/internal/protocol/response.go"
 	responderFile = "lambda/internal/protocol/responder.go"
 	eventFile     = "lambda/internal/protocol/event.go"
@@ -43,11 +47,11 @@ const isNewest = "	if seen.State.Newest().PhysicalID != r.event.PhysicalResource
 func plants() []plant { //nolint:funlen // a list
 	return []plant{
 		one("revoke before authorize", planFile, "	Authorize\n	Describe\n	Retag\n	Revoke\n)", "	Revoke\n	Authorize\n	Describe\n	Retag\n)"),
-		one("delete inside Update", serveFile, "	warnings := slices.Concat(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, sg.Removal{Doomed: func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }})\n	}\n	warnings := slices.Concat("),
-		one("physical ID from the request", serveFile, "	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want", "	resource.LogicalID += r.event.RequestID\n	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want"),
-		one("new ID in a failed Update", serveFile, "			physicalID = r.event.PhysicalResourceID\n", ""),
-		one("no sweep on the final Delete", serveFile, "		case scope == fence.ForGood:\n			others = append(others, group.Identity)\n", ""),
-		one("sweep on cleanup", serveFile, "		case scope == fence.ForGood:\n", "		default:\n"),
+		one("delete inside Update", buildFile, "	warnings := slices.Concat(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, sg.Removal{Doomed: func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }})\n	}\n	warnings := slices.Concat("),
+		one("physical ID from the request", buildFile, "	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want", "	resource.LogicalID += r.event.RequestID\n	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want"),
+		one("new ID in a failed Update", buildFile, "			physicalID = r.event.PhysicalResourceID\n", ""),
+		one("no sweep on the final Delete", deleteFile, "		case scope == fence.ForGood:\n			others = append(others, group.Identity)\n", ""),
+		one("sweep on cleanup", deleteFile, "		case scope == fence.ForGood:\n", "		default:\n"),
 		one("rules that name retired groups are revoked", goalFile, "		if chains.Standing(group.Identity) == Retired {\n			members", "		if chains.Standing(group.Identity) == Orphan {\n			members"),
 		one("a live group does not keep its doors to a tier that left", goalFile, "		rules = append(rules, expand.rules(doorsToLeftTiers(chains, wanted.Tier))...)\n", ""),
 		one("retired groups get the new chain's doors only", goalFile, "			old, _ := chains.Old.Find(was.Identity)\n", "			old, _ := chains.New.Find(was.Identity)\n"),
@@ -56,11 +60,11 @@ func plants() []plant { //nolint:funlen // a list
 		one("server's filter trusted", observeFile, "	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })\n", ""),
 		one("pagination ignored", observeFile, "	for pages.HasMorePages() {", "	for range 1 {"),
 		one("CIDR not canonical", ruleFile, "prefix.Masked()", "prefix"),
-		one("description is part of a rule's identity", ruleFile, "	r.Description = \"\"\n", ""),
+		one("description is part of a rule's identity", ruleFile, "	r.Description, r.Peer.Account = \"\", \"\"\n", "	r.Peer.Account = \"\"\n"),
 		one("descriptions changed by revoke and authorize", planFile, "		plan.rules(Describe, UpdateDescriptions, wanted.Identity, described(was.Rules, wanted.Rules))", "		plan.rules(Authorize, RevokeRules, wanted.Identity, described(was.Rules, wanted.Rules))\n		plan.rules(Describe, AuthorizeRules, wanted.Identity, described(was.Rules, wanted.Rules))"),
 		one("a stale read is taken for absence", observeFile, "		if err != nil || observed.shows(known) || !lag.patient() {", "		if err != nil || !lag.patient() || len(known.GroupIDs) >= 0 {"),
 		one("a denied Describe is taken for nothing", observeFile, "			return e.describing(err)\n", "			_ = e.describing(err)\n			return nil\n"),
-		one("Delete needs valid properties", serveFile, "	var newest chain.Tag\n", "	if _, err := chain.Parse(r.event.ResourceProperties, anyAnswerBytes); err != nil {\n		return err\n	}\n	var newest chain.Tag\n"),
+		one("Delete needs valid properties", deleteFile, "	var newest chain.Tag\n", "	if _, err := chain.Parse(r.event.ResourceProperties, anyAnswerBytes); err != nil {\n		return err\n	}\n	var newest chain.Tag\n"),
 		one("answered twice", handlerFile, "	err := h.Responder.Send(until, event.ResponseURL, response)", "	_ = h.Responder.Send(until, event.ResponseURL, response)\n	err := h.Responder.Send(until, event.ResponseURL, response)"),
 		one("no time kept for the answer", handlerFile, "	return deadline.Add(-reserve)", "	return deadline.Add(reserve)"),
 		one("body over 4,096 bytes", responseFile, "	for cause != \"\" && len(Encode(response)) > MaxBody {", "	for cause != \"\" && len(response.Reason) > MaxBody {"),
@@ -78,26 +82,26 @@ func plants() []plant { //nolint:funlen // a list
 		one("a Delete is obeyed while the stack is at rest", verdictFile, "	case !isCleanup(now.Stack) && !isDelete(now.Resource):\n		return over(\"the stack neither deletes nor cleans up\")\n", ""),
 		one("a stale Delete takes the live groups", verdictFile, "	case isNewest && lives:\n		return over(\"its groups are the live ones\")\n", ""),
 		one("rules revoked while an interface is attached", removeFile, "		if len(blockers) == 0 {\n			for", "		if len(blockers) >= 0 {\n			for"),
-		one("newest groups deleted first in a sweep", serveFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
+		one("newest groups deleted first in a sweep", deleteFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
 		one("generation not raised", tagFile, "	return Tag{Generation: min(newest.Generation+1, maxGeneration), PhysicalID: physicalID}", "	return Tag{Generation: min(max(1, newest.Generation), maxGeneration), PhysicalID: physicalID}"),
 		one("a read that shows the group that had the name before is believed", observeFile, "		if o.GroupIDs[identity] != id {", "		if id != \"\" && o.GroupIDs[identity] == \"\" {"),
-		one("the operation is taken from the reading after the wait", serveFile, "		if first == nil || fence.Behind(r.request, *first) {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
-		one("a Create believes a chain that is shown complete", serveFile, "		return slices.ContainsFunc(seen.State.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable })\n	}\n	old", "		return false\n	}\n	old"),
-		one("an Update believes that it is done", serveFile, "	return !same && plan.Diff(", "	return same && !same && plan.Diff("),
-		one("rules that are not there are an error", errorsFile, "	return hasCode(err, codePermissionDuplicate, codePermissionNotFound, codeRuleNotFound) ||", "	return hasCode(err, codePermissionDuplicate, codeRuleNotFound) ||"),
+		one("the operation is taken from the reading after the wait", buildFile, "		if first == nil || fence.Behind(r.request, *first) {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
+		one("a Create believes a chain that is shown complete", buildFile, "		return slices.ContainsFunc(seen.State.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable })\n	}\n	old", "		return false\n	}\n	old"),
+		one("an Update believes that it is done", buildFile, "	return !same && plan.Diff(", "	return same && !same && plan.Diff("),
+		one("rules that are not there are an error", errorsFile, "{ return classOf(err) == staleView ||", "{ return (classOf(err) == staleView && !hasCode(err, codePermissionNotFound)) ||"),
 		one("a group that was left behind keeps what named others like it", goalFile, "		if chains.Old.Has(wanted.Identity) {", "		if true {"),
 		one("the chain is not verified", convergeFile, "		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// plan works", "		if round > 0 && refused.cause == nil {\n			done, err := a.observeAgain(ctx)\n			result.Observed = done\n			return result, err\n		}\n		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// plan works"),
 		one("a failed Update leaves the groups that it made", convergeFile, "	if undo := run.undo(ctx); undo != nil {", "	if undo := error(nil); undo != nil {"),
-		one("an answer that was lost is not looked up", applyFile, "	duplicate := hasCode(err, codeGroupDuplicate)", "	duplicate := false"),
+		one("an answer that was lost is not looked up", applyFile, "	if hasCode(err, codeGroupDuplicate) {", "	if hasCode(err, codeGroupDuplicate) && id != \"\" {"),
 		one("a group is created without its tags", applyFile, "			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),\n", ""),
 		one("EC2's own egress stays", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		plan.rules(revoke, RevokeRules, wanted.Identity, slices.DeleteFunc(missing(wanted.Rules, was.Rules), func(rule chain.Rule) bool { return rule.Protocol == chain.All && rule.Description == \"\" }))"),
-		one("orphans are left behind", serveFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
+		one("orphans are left behind", orphansFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
 		one("orphans that are in use are removed", removeFile, "	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })", "	_ = used\n	unused := slices.Clone(doomed)"),
-		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made)", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made)"),
-		one("rules that share a flow make room", quotaFile, "return s.hasMembers && len(s.sharing(rule)) > 0", "return !s.hasMembers && len(s.sharing(rule)) > 0"),
+		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made, func() error { return context.Cause(ctx) })"),
+		one("rules that share a flow make room", squeezeFile, "	if s.hasMembers {\n", "	if false {\n"),
 		{name: "a status from before the request is believed", edits: []edit{
 			{verdictFile, "isCleanup(now.Stack) || Behind(request, now)", "isCleanup(now.Stack)"},
-			{serveFile, isNewest, "	if "},
+			{buildFile, isNewest, "	if "},
 		}},
 		one("any bucket gets the answer", responderFile, "	if address.Scheme != \"https\" || r.Region == \"\" || !slices.Contains(bucketHosts(r.Region), address.Host) {", "	if address.Scheme != \"https\" || r.Region == \"\" || (!slices.Contains(bucketHosts(r.Region), address.Host) && !strings.HasSuffix(address.Host, \".amazonaws.com\")) {"),
 		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
@@ -109,14 +113,14 @@ func plants() []plant { //nolint:funlen // a list
 			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:2] {\n		filters"},
 			{tagsFile, "		tags[tagLogicalID] == o.Resource.LogicalID && ", "		"},
 		}},
-		one("an event in the name of a chain at rest is served", serveFile, "		if err = r.judge(over)(reading); err != nil {", "		if err = r.judge(over)(reading); err != nil && reading.Resource == \"\" {"),
+		one("an event in the name of a chain at rest is served", lookFile, "		if err = r.judge(over)(reading); err != nil {", "		if err = r.judge(over)(reading); err != nil && reading.Resource == \"\" {"),
 		{name: "a generation that a stranger wrote is counted on from", edits: []edit{
 			{tagFile, " || generation > maxGeneration", ""},
 			{tagFile, "min(newest.Generation+1, maxGeneration)", "newest.Generation + 1"},
 		}},
-		one("a Delete does not ask for the recorded type", serveFile, "	if reading.ResourceType != \"\" && reading", "	if over != nil && reading.ResourceType != \"\" && reading"),
+		one("a Delete does not ask for the recorded type", lookFile, "	if reading.ResourceType != \"\" && reading", "	if over != nil && reading.ResourceType != \"\" && reading"),
 		one("a Delete of another account is served", serveFile, "protocol.CheckOrigin(event, functionARN); err != nil {", "protocol.CheckOrigin(event, functionARN); err != nil && event.RequestType != cfn.RequestDelete {"),
-		one("a failed Create answers no ID of its own", serveFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
+		one("a failed Create answers no ID of its own", buildFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
 		one("the halves of the internet are not the internet", railsFile, "	worldBits   = 8", "	worldBits   = 1"),
 		one("guardrails refuse what a rollback goes back to", guardingFile, "	case !isBack:\n", "	case refused.Findings != nil:\n"),
 		one("a provider that enforces guardrails is talked out of it", railsFile, "(forced || !spec.WarnOnly)", "!spec.WarnOnly"),
@@ -125,7 +129,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("an adopted group is deleted", releaseFile, "group.Adoption.IsForeign() {\n			foreign", "group.Adoption == chain.Adoptable {\n			foreign"),
 		one("a group of a stack that lives is adopted", adoptFile, "		if !gone {", "		if !gone && owner.StackID == \"\" {"),
 		one("a group that a controller manages is adopted", adoptFile, "			if strings.HasPrefix(key, manager.key) {", "			if key == manager.key {"),
-		one("what a failed run adopted is not given back", convergeFile, "slices.Concat(a.created, a.adopted)", "slices.Clone(a.created)"),
+		one("what a failed run adopted is not given back", convergeFile, "a.isOwn(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable)", "a.isOwn(group)"),
 		one("what an adoption opened stays open when it is taken back", releaseFile, "	return t.Back && group", "	return t.Owes && t.Back && !t.Owes && group"),
 		one("a released group names groups that are to be deleted", releaseFile, "		(slices.Contains(foreign, group.Identity) && !named", "		(t.each && slices.Contains(foreign, group.Identity) && !named"),
 		one("who moves out of an adopted group is cut off", removeFile, "whole.bound(observed.State, foreign)...)", "whole.bound(observed.State, foreign)[:0]...)"),
@@ -145,6 +149,6 @@ func plants() []plant { //nolint:funlen // a list
 		one("a repair goes on when an operation begins", actionFile, "		return fence.StillAtRest(want.PhysicalID, first, now)", "		return fence.StillAtRest(want.PhysicalID, first, first)"),
 		one("an Update does not wait for a repair to end", actionFile, "return r.Repairs && r.request.Type != fence.Create", "return r.Repairs && r.request.Type == \"\""),
 		one("a schedule's late event brings back old rules", verdictFile, "now.At.Sub(last) < QuietFor", "now.At.Sub(last) < 0"),
-		one("an ID that CloudFormation made up releases a chain that lives", serveFile, "chosen == fence.ForGood && fence.Ambiguous(r.request, reading)", "chosen == fence.Cleanup && fence.Ambiguous(r.request, reading)"),
+		one("an ID that CloudFormation made up releases a chain that lives", deleteFile, "chosen == fence.ForGood && fence.Ambiguous(r.request, reading)", "chosen == fence.Cleanup && fence.Ambiguous(r.request, reading)"),
 	}
 }

@@ -40,6 +40,13 @@ func IsAction(raw json.RawMessage) bool {
 
 // DecodeAction reads an action.
 func DecodeAction(raw json.RawMessage) (Action, error) {
+	problem := strangeKey(raw, "action", "StackId", "LogicalResourceId", "ResourceProperties")
+	if problem == "" {
+		problem = twice(raw)
+	}
+	if problem != "" {
+		return Action{}, &EventError{Problem: "decoding action: " + problem, Todo: actionForm}
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	decoder.DisallowUnknownFields()

@@ -24,6 +24,9 @@ type Event = cfn.Event
 // comes with the error, so that it can be answered if there is anywhere to answer
 // to.
 func Decode(raw json.RawMessage) (Event, error) {
+	if problem := strangeKey(raw, eventKeys()...); problem != "" {
+		return lenient(raw), &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
+	}
 	var event Event
 	if err := json.Unmarshal(raw, &event); err != nil {
 		return lenient(raw), &EventError{Problem: "decoding event: it is not a request of CloudFormation", Todo: onlyCloudFormation}
@@ -46,7 +49,12 @@ func Decode(raw json.RawMessage) (Event, error) {
 		return event, &EventError{Problem: "decoding event: it has no " + strings.Join(missing, ", "), Todo: onlyCloudFormation}
 	}
 	switch event.RequestType {
-	case cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete:
+	case cfn.RequestCreate, cfn.RequestUpdate:
+		if problem := twice(raw); problem != "" {
+			return event, &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
+		}
+		return event, nil
+	case cfn.RequestDelete: // needs no properties
 		return event, nil
 	default:
 		return event, &EventError{Problem: fmt.Sprintf("decoding event: unknown RequestType %.40q", event.RequestType), Todo: onlyCloudFormation}
@@ -71,7 +79,12 @@ func lenient(raw json.RawMessage) Event {
 }
 
 // EventError is an event that is not for this provider.
-type EventError struct{ Problem, Todo string }
+type EventError struct {
+	Problem, Todo string
+	// NotServed says that this provider builds nothing for such a request, whatever else it
+	// says: its Delete has nothing to remove.
+	NotServed bool
+}
 
 func (e *EventError) Error() string { return e.Problem }
 
@@ -119,14 +132,14 @@ func CheckOrigin(event Event, functionARN string) error {
 	const partition, service, region, account = 1, 2, 3, 4
 	switch {
 	case len(stack) != 6 || stack[0] != "arn" || stack[service] != "cloudformation" || !strings.HasPrefix(stack[5], "stack/"):
-		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation}
+		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation, NotServed: true}
 	case len(function) != 6:
 		return &EventError{Problem: "checking event: the function's own ARN is not known", Todo: "The function runs only in AWS Lambda."}
 	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:
 		return &EventError{
 			Problem: fmt.Sprintf("checking event: the stack is in account %s, Region %s, and this function serves account %s, Region %s",
 				stack[account], stack[region], function[account], function[region]),
-			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.",
+			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.", NotServed: true,
 		}
 	default:
 		return nil

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +57,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 		a := &acting{run: h.newRun(log, action.Event("")), action: action, report: report}
 		return a.serve(work, functionARN)
 	})
+	report.Warnings = brief(report.Warnings)
 	if err != nil {
 		reason := h.reason(err).String()
 		log.Error("failed", slog.String("error", reason))
@@ -67,7 +66,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 		}
 		err = errors.New(reason)
 	} else {
-		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", report.Text), slog.String("picture", report.Picture))
+		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", plan.Cut(report.Text, plan.LogBytes)), slog.String("picture", plan.Cut(report.Picture, plan.LogBytes)))
 		for _, warning := range report.Warnings {
 			log.Warn("warning", slog.String("text", warning))
 		}
@@ -104,101 +103,25 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 	if err != nil {
 		return &inputError{err}
 	}
-	findings, err := a.guard(spec, a.action.Action == protocol.ActionCheck)
-	if refused := (*chain.GuardrailError)(nil); errors.As(err, &refused) && a.action.Action == protocol.ActionPlan {
-		a.refuse(err)
-		return nil
-	}
-	if err != nil {
-		return err
+	isPlan := a.action.Action == protocol.ActionPlan
+	findings, refused := a.guard(spec, a.action.Action == protocol.ActionCheck)
+	if refused != nil && !isPlan {
+		return refused
 	}
 	a.report.Warnings = append(a.report.Warnings, findings...)
 	want := sg.Want{PhysicalID: chain.PhysicalID(protocol.Resource(a.event), spec.Identities())}
 	want.Chains = plan.Chains{New: chain.Desired(spec), Keep: spec.KeepUnmanaged}
 	a.report.PhysicalID = want.PhysicalID
 	a.edge.Wants = wants(spec, want.Chains, a.reader)
-	if a.action.Action == protocol.ActionPlan {
+	if isPlan {
 		want.Chains.Adopting = chain.AdoptedBy("plan", stamp(time.Now()))
-		return a.plan(ctx, spec, want)
+		return (&planning{acting: a, spec: spec, want: want}).serve(ctx, refused)
 	}
 	// What the last operation adopted keeps all that it had until the next one, and nobody
 	// but an operation adopts.
 	want.Chains.Old, want.Chains.Back = want.Chains.New, true
 	a.edge.Wants.Adoptable = nil
 	return a.check(ctx, spec, want)
-}
-
-// plan says what an Update to the properties would do now.
-func (a *acting) plan(ctx context.Context, spec chain.Spec, want sg.Want) error {
-	_, observed, err := a.lookOnce(ctx, nil, func(ctx context.Context) error { return a.resolve(ctx, spec.RuleQuota, &want) }, sg.Observed{})
-	if refusal := (*sg.AdoptionError)(nil); errors.As(err, &refusal) {
-		a.refuse(err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	want.Chains.Old = asBuilt(observed.State)
-	todo, made, err := a.edge.Plan(ctx, want, observed)
-	if err != nil {
-		a.refuse(err)
-		return nil
-	}
-	a.report.Warnings = append(a.report.Warnings, made...)
-	a.report.Warnings = append(a.report.Warnings, strangeTags(want, observed)...)
-	a.describe(spec, want, observed, todo)
-	a.report.Result = ResultPlan
-	a.report.Text = "An update to these properties would do:\n" + todo.String()
-	if todo.Empty() {
-		a.report.Text = "An update to these properties would change nothing.\n"
-	}
-	return nil
-}
-
-// strangeTags says which tags the groups have that the properties do not ask for: whether the
-// properties of before did, so that an update takes them away, is not known here.
-func strangeTags(want sg.Want, observed sg.Observed) []string {
-	var texts []string
-	for _, wanted := range want.Chains.New.Groups {
-		was, _ := observed.State.Find(wanted.Identity)
-		var keys []string
-		for _, key := range slices.Sorted(maps.Keys(was.Tags)) {
-			if _, isWanted := wanted.Tags[key]; !isWanted {
-				keys = append(keys, key)
-			}
-		}
-		if len(keys) > 0 {
-			texts = append(texts, fmt.Sprintf("security group %s (tier %s) has tags that the properties lack: %s; an update takes away those that the properties of before had",
-				observed.GroupIDs[wanted.Identity], wanted.Tier, strings.Join(keys, ", ")))
-		}
-	}
-	return texts
-}
-
-// refuse reports a change that an Update would refuse.
-func (a *acting) refuse(err error) {
-	a.report.Result = ResultRefused
-	a.report.Text = "An update to these properties would be refused: " + a.reason(err).String() + "\n"
-}
-
-// asBuilt is the chain that the current groups are, as if somebody had asked for it: what
-// the properties were is not known to the function.
-func asBuilt(current chain.State) chain.State {
-	var built chain.State
-	for _, group := range current.Groups {
-		if group.Adoption == chain.Adoptable {
-			continue
-		}
-		old := chain.Group{Identity: group.Identity}
-		for _, rule := range group.Rules {
-			if rule.Peer.Kind == chain.PeerMember {
-				rule.Peer = chain.TierPeer(rule.Peer.Member.Tier)
-			}
-			old.Rules = append(old.Rules, rule)
-		}
-		built.Groups = append(built.Groups, old)
-	}
-	return built.Normalize()
 }
 
 // check finds out in what the chain deviates from its properties and, where that is asked

@@ -173,7 +173,7 @@ func fallbackID(event protocol.Event) string {
 	if event.RequestType != cfn.RequestCreate {
 		return event.PhysicalResourceID
 	}
-	spec, err := chain.Parse(event.ResourceProperties, anyAnswerBytes)
+	spec, err := chain.ParseBuilt(event.ResourceProperties)
 	if err != nil {
 		return chain.PhysicalID(protocol.Resource(event), nil)
 	}

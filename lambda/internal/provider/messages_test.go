@@ -47,7 +47,37 @@ var problems = []string{
 	`"Tiers": [{"Name": "A", "Egress": "some"}, {"Name": "B", "Egress": ["none", "all"]}, {"Name": "C", "Egress": []}]`,
 	`"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}, {"Value": "1"}, {"Key": "aws:x", "Value": "1"}, {"Key": "` + strings.Repeat("k", 129) + `", "Value": "1"}, {"Key": "b", "Value": "` + strings.Repeat("v", 257) + `"}]`,
 	`"Tags": {` + many(45) + `}`,
+	`"AdoptExisting": true, "Tiers": [{"Name": "A", "GroupName": "Default"}, {"Name": "B", "GroupName": "b", "Tags": {` + many(44) + `}}]`,
+	`"IpFamilies": [], "Tiers": [{"Name": "A", "Ports": [], "Sources": []}, {"Name": "B", "Ports": 80, "Sources": "", "Egress": ""}, {"Name": "C", "Ingress": []}]`,
+	`"IpFamilies": [""], "Tiers": [{"Name": "A", "Ports": [""], "Sources": [""], "Egress": [""]}, {"Name": "B", "Ingress": [{"Ports": [], "Sources": [" "]}, ""]}]`,
+	`"Tiers": "[{\"Name\": \"A\", \"Ports\": [80], \"Ports\": [443]}]"`,
+	`"ServiceTOKEN": "x", "Tiers": [{"Name": "A", "ports": 80, "Ingress": [{"Ports": 80, "Sources": "sg-0a", "Description": "a & b"}]}]`,
+	`"Tiers": [{"Name": "A", "Ingress": [` + entries(3, 1000) + `]}]`,
+	`"Tiers": [` + crowded(6) + `]`,
+	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 101), ", ") + `]`,
 	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 60), ", ") + `]`,
+}
+
+// entries is entries of the long form, each with so many ports of its own.
+func entries(n, ports int) string {
+	var all []string
+	for i := range n {
+		var list []string
+		for port := range ports {
+			list = append(list, strconv.Itoa(i*ports+port))
+		}
+		all = append(all, `{"Sources": "10.0.0.0/8", "Ports": [`+strings.Join(list, ", ")+`]}`)
+	}
+	return strings.Join(all, ", ")
+}
+
+// crowded is tiers with as many rules as a group can have.
+func crowded(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`{"Name": "Full%d", "Ingress": [%s]}`, i, entries(2, 1000)))
+	}
+	return strings.Join(all, ", ")
 }
 
 // listOf writes numbers from 1 in a form, with commas between them.
@@ -83,6 +113,17 @@ func refusing(n int, code, message string) func(*rig) string {
 		}
 		return reason(r.create(props(tier("Web"))))
 	}
+}
+
+// respelled delivers a Create with a part of its text replaced.
+func respelled(r *rig, from, to string) string {
+	event := r.event(cfn.RequestCreate, "", props(), nil)
+	raw, err := json.Marshal(event)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := r.deliverRaw(time.Minute, event, []byte(strings.Replace(string(raw), from, to, 1)))
+	return reason(answer) + text(err)
 }
 
 // taken makes a chain whose first name somebody has, with some tags.
@@ -334,6 +375,12 @@ func situations() []situation {
 			event := r.event(cfn.RequestUpdate, "", props(), props())
 			return reason(r.deliver(event))
 		}},
+		{"a key of the event has another case", func(r *rig) string {
+			return respelled(r, `"ResourceProperties"`, `"resourceproperties"`)
+		}},
+		{"a key of the event stands twice", func(r *rig) string {
+			return respelled(r, `"ResourceProperties":{`, `"ResourceProperties":{"VpcId":"vpc-0",`)
+		}},
 		{"the event has another type of request", func(r *rig) string {
 			event := r.event("Rename", "sgchain-x", props(), props())
 			return reason(r.deliver(event))
@@ -440,6 +487,7 @@ func unseen() map[string]string {
 		"runs only in AWS":        "the same",
 		"not a request of Cloud":  "without a ResponseURL there is nobody to answer",
 		"a list of tiers: ":       "of the construct library",
+		"group of its own is in":  "properties with the name default are refused before",
 	}
 }
 

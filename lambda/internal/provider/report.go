@@ -1,8 +1,9 @@
 package provider
 
 import (
+	"fmt"
 	"log/slog"
-	"slices"
+	"strings"
 	"time"
 
 	"sgchain/lambda/chain"
@@ -31,10 +32,19 @@ type Report struct {
 	Text string `json:"text"`
 	// PhysicalID is what the properties give the chain.
 	PhysicalID string `json:"physicalId"`
+	// CurrentID is the physical ID that CloudFormation has recorded, and Replaces says that an
+	// update changes it: consumers have to follow. Both are for plans.
+	CurrentID string `json:"currentPhysicalId,omitempty"`
+	Replaces  bool   `json:"replaces,omitempty"`
 	// Differences counts what deviates: rules, groups, tags.
 	Differences int      `json:"differences"`
 	Changes     []Change `json:"changes,omitempty"`
-	Warnings    []string `json:"warnings,omitempty"`
+	// Cleanup is what follows an update once every consumer has moved, Groups what becomes of
+	// each group, and Refused all that an update would be refused for. They are for plans.
+	Cleanup  []Change  `json:"cleanup,omitempty"`
+	Groups   []Group   `json:"groups,omitempty"`
+	Refused  []Refusal `json:"refused,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
 	// Picture is the chain with the changes, for a terminal; Mermaid is the same as a
 	// Mermaid flowchart.
 	Picture string `json:"picture,omitempty"`
@@ -48,7 +58,51 @@ type Change struct {
 	GroupName string   `json:"groupName"`
 	GroupID   string   `json:"groupId,omitempty"` // empty where the group is still to be made
 	Rules     []string `json:"rules,omitempty"`
-	Tags      []string `json:"tags,omitempty"` // keys
+	Tags      []string `json:"tags,omitempty"`      // keys
+	MoreRules int      `json:"moreRules,omitempty"` // how many are left out of a long answer
+}
+
+// Group is what becomes of a security group: create, adopt, keep, retire (until the cleanup),
+// or left over (from an operation that was broken off).
+type Group struct {
+	Tier      string `json:"tier"`
+	GroupName string `json:"groupName"`
+	GroupID   string `json:"groupId,omitempty"`
+	Fate      string `json:"fate"`
+	// Last is what the cleanup does to a group that leaves: delete group or release group.
+	Last string `json:"last,omitempty"`
+}
+
+// Refusal is something that an update would be refused for.
+type Refusal struct {
+	Tier   string `json:"tier,omitempty"` // empty where it is about the chain
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// The answer to an invocation has at most 6 MB (Lambda developer guide, "Lambda quotas"):
+// these are about the sizes of each text and of the rules in each list of changes.
+const (
+	reportBytes = 250_000
+	changeBytes = 1_000_000
+	// warningBytes is the same of one warning: some name every rule of a group.
+	warningBytes = 10_000
+)
+
+// brief cuts warnings that are too many or too long for an answer, and says how much is left
+// out.
+func brief(warnings []string) []string {
+	all, room := []string(nil), reportBytes
+	for i, text := range warnings {
+		if len(text) > warningBytes {
+			text = strings.ToValidUTF8(text[:warningBytes], "") + fmt.Sprintf("... and %d more bytes", len(text)-warningBytes)
+		}
+		if room -= len(text); room < 0 {
+			return append(all, fmt.Sprintf("and %d more warnings", len(warnings)-i))
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 // standBack says why nothing was done.
@@ -64,20 +118,48 @@ func (r *Report) standBack(busy *fence.NotAtRestError) {
 // describe puts a plan into the report.
 func (a *acting) describe(spec chain.Spec, want sg.Want, observed sg.Observed, todo plan.Plan) {
 	drawing := drawn(spec, want, observed)
-	a.report.Picture, a.report.Mermaid = drawing.String(), drawing.Mermaid()
-	a.report.Changes, a.report.Differences = nil, 0
+	a.report.Picture, a.report.Mermaid = plan.Cut(drawing.String(), reportBytes), plan.Cut(drawing.Mermaid(), reportBytes)
+	a.report.Changes, a.report.Differences = a.changes(observed, todo, changeBytes), 0
+	for _, step := range todo.Steps {
+		a.report.Differences += max(1, len(step.Rules))
+	}
+	a.report.Warnings = append(append(a.report.Warnings, kept(want, observed)...), want.Unserved...)
+}
+
+// changes are the steps of a plan, with rules as long as there is room.
+func (a *acting) changes(observed sg.Observed, todo plan.Plan, room int) []Change {
+	var changes []Change
 	for _, step := range todo.Steps {
 		change := Change{
 			Action: string(step.Action), Tier: step.Group.Tier, GroupName: step.Group.EC2Name(protocol.Resource(a.event)),
-			GroupID: observed.GroupIDs[step.Group], Rules: ruleTexts(step.Rules),
+			GroupID: observed.GroupIDs[step.Group],
+		}
+		for i, rule := range step.Rules {
+			text := rule.String()
+			if room -= len(text); room < 0 {
+				change.MoreRules = len(step.Rules) - i
+				break
+			}
+			change.Rules = append(change.Rules, text)
 		}
 		for _, tag := range step.Tags {
 			change.Tags = append(change.Tags, tag.Key)
 		}
-		a.report.Changes = append(a.report.Changes, change)
-		a.report.Differences += max(1, len(step.Rules))
+		changes = append(changes, change)
 	}
-	a.report.Warnings = append(a.report.Warnings, slices.Concat(kept(want, observed), want.Unserved)...)
+	return changes
+}
+
+// groups says what becomes of each group.
+func (a *acting) groups(want sg.Want, observed sg.Observed) []Group {
+	var groups []Group
+	for _, fate := range plan.Fates(want.Chains, observed.State) {
+		groups = append(groups, Group{
+			Tier: fate.Tier, GroupName: fate.EC2Name(protocol.Resource(a.event)), GroupID: observed.GroupIDs[fate.Identity],
+			Fate: string(fate.Fate), Last: string(fate.Last),
+		})
+	}
+	return groups
 }
 
 // drawn is a chain as it is, and as a run leaves it.

@@ -109,6 +109,18 @@ func careSituations() []situation {
 			r.succeeds(r.create(having(props(), "Tags", properties{"Team": "ai"})))
 			return said(r, "plan", props())
 		}},
+		{"action: a plan of groups whose names are taken", func(r *rig) string {
+			r.handMade("web", "of somebody")
+			return said(r, "plan", props(tier("Web", "GroupName", "web")))
+		}},
+		{"action: a plan for a VPC that is not there", func(r *rig) string {
+			return said(r, "plan", with(properties{"VpcId": "vpc-0dead"}, tier("Web")))
+		}},
+		{"action: a plan that would make a group anew that lost the chain's tags", func(r *rig) string {
+			now, alb := deployed(r)
+			r.world.SetTag(alb, "sgchain:logical-id", "")
+			return said(r, "plan", now)
+		}},
 		{"action: a repair is not allowed", func(r *rig) string {
 			now, _ := deployed(r)
 			return said(r, "repair", now)

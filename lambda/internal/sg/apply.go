@@ -47,6 +47,9 @@ type application struct {
 	// applied is what this run changed with success; a read that does not show
 	// it lags.
 	applied map[change]bool
+	// isBack says that the run takes an operation back; back is what it learned on the way.
+	isBack bool
+	back   wayBack
 }
 
 // change is one line of a plan, as a key.
@@ -123,6 +126,9 @@ func (a *application) step(ctx context.Context, step plan.Step) error {
 	case plan.AdoptGroup:
 		return a.adoptGroup(ctx, step)
 	default:
+		if a.isBack && step.Action == plan.AuthorizeRules {
+			return a.authorizeBack(ctx, step)
+		}
 		return a.rules(ctx, step)
 	}
 }

@@ -157,6 +157,7 @@ func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Resu
 }
 
 func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
+	a.isBack = want.Chains.Back
 	lag := lagging{}
 	var result Result
 	var refused refusal // the last plan that EC2 did not take
@@ -167,6 +168,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 		}
 		if todo.Empty() {
 			result.Observed = observed
+			result.Warnings = append(result.Warnings, a.back.said...)
 			return result, nil
 		}
 		overlooked, err := a.overlooks(ctx, todo)
@@ -191,7 +193,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 				round++
 				lag = lagging{}
 			}
-			a.Log.Info("plan", slog.Int("round", round), slog.String("plan", todo.String()))
+			a.logPlan(want, observed, round, todo)
 			result.Wrote = true
 			result.Warnings = append(result.Warnings, made...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
@@ -218,7 +220,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 	// Lists that neither chain names may weigh in a group that was left behind or edited.
 	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
 		found, err := a.lookUpLists(ctx, listIDFilter, strange)
-		if err != nil {
+		if err != nil && !want.Chains.Back {
 			return plan.Plan{}, nil, err
 		}
 		for _, id := range strange { // one that is gone weighs as little as a rule
@@ -226,7 +228,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 		}
 		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
 	}
-	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made)
+	todo, made, err = a.fit(ctx, want, todo, observed.State, goal)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
@@ -238,6 +240,15 @@ func (a *application) made(identity chain.Identity) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Contains(a.created, identity)
+}
+
+// logPlan puts a plan into the log, with what follows it in the cleanup.
+func (a *application) logPlan(want Want, observed Observed, round int, todo plan.Plan) {
+	fields := []any{slog.Int("round", round), slog.String("plan", plan.Cut(todo.String(), plan.LogBytes))}
+	if cleanup := plan.Cleanup(want.Chains, want.Goal(observed.State)); !cleanup.Empty() {
+		fields = append(fields, slog.String("cleanup", plan.Cut(cleanup.String(), plan.LogBytes/2)))
+	}
+	a.Log.Info("plan", append(fields, slog.String("groups", plan.FateList(want.Chains, observed.State)))...)
 }
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.

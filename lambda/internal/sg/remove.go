@@ -56,8 +56,6 @@ func (e *BlockedError) Remedy() string {
 type Removal struct {
 	// Doomed picks the groups, in turns: those of one are gone before those of the next.
 	Doomed func(chain.State) [][]chain.Identity
-	// TierOrder, outermost first, only saves calls.
-	TierOrder []string
 	// Back says that what an operation did is taken back: groups that it adopted lose the
 	// rules that it gave them.
 	Back bool
@@ -198,9 +196,9 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]
 func (e *Edge) tryToRemove(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
 	doomed, foreign := split(observed.State, turn.doomed)
-	wave := waves(doomed, turn.TierOrder)
+	wave := waves(doomed, plan.TierOrder(observed.State))
 	revoke := turn.revocations(observed.State, wave, foreign)
-	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.String("plan", revoke.String()))
+	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.String("plan", plan.Cut(revoke.String(), plan.LogBytes)))
 	if err := run.apply(ctx, revoke); err != nil {
 		return nil, err
 	}

@@ -59,8 +59,10 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 	}
 }
 
+// isDefaultEgress reports whether EC2 gave a group a rule when it made the group. EC2 gives no
+// descriptions; one of the rule for IPv4 is the chain's.
 func isDefaultEgress(rule chain.Rule) bool {
-	return rule.Key() == chain.AllTrafficV4() || rule.Key() == chain.AllTrafficV6()
+	return rule.Key() == chain.AllTrafficV4() || (rule.Key() == chain.AllTrafficV6() && rule.Description == "")
 }
 
 // listedRule is a rule as DescribeSecurityGroupRules shows it.

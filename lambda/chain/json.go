@@ -1,0 +1,105 @@
+package chain
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+)
+
+// tierList reads Tiers: a list, or the same list as JSON in a string, which is how a
+// template's parameter carries it.
+func (r *reader) tierList(value any) (tiers []any, readable bool) {
+	text, isText := value.(string)
+	switch {
+	case isAbsent(value):
+		return defaultTiers(), true
+	case isText:
+		tiers, err := tiersFromJSON(text)
+		if err == nil && !r.built {
+			if path := Duplicate([]byte(text)); path != "" {
+				r.problem("Tiers"+path, "is there twice in the text; keep one of them")
+			}
+		}
+		if err != nil {
+			r.problem("Tiers", `is text, and not a list of tiers in JSON (%v); write it as [{"Name": "Alb", "Ports": [80, 443]}]`, err)
+		}
+		return tiers, err == nil
+	}
+	before := r.found
+	tiers = r.list("Tiers", value)
+	return tiers, r.found == before
+}
+
+func tiersFromJSON(text string) ([]any, error) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var tiers []any
+	if err := decoder.Decode(&tiers); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more after the list")
+	}
+	return tiers, nil
+}
+
+// level is a list or a map that is being read.
+type level struct {
+	keys map[string]bool // of a map; nil for a list
+	key  string          // with a dot before it: whose value is being read; empty where a key comes next
+	next int             // place of the entry that is being read, of a list
+}
+
+// done goes on to the next entry.
+func (l *level) done() {
+	l.key = ""
+	l.next++
+}
+
+// Duplicate is the path of the first key that stands twice in the same map of a JSON
+// text, as in "[0].Ports", or empty. Decoding such a text keeps the last value without a word.
+// A text that is no JSON has none.
+func Duplicate(text []byte) string {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	levels := []*level{{}} // a list of what the text holds
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return ""
+		}
+		top := levels[len(levels)-1]
+		key, isText := token.(string)
+		switch {
+		case token == json.Delim('['):
+			levels = append(levels, &level{})
+		case token == json.Delim('{'):
+			levels = append(levels, &level{keys: map[string]bool{}})
+		case token == json.Delim(']') || token == json.Delim('}'):
+			levels = levels[:len(levels)-1]
+			levels[len(levels)-1].done()
+		case isText && top.keys != nil && top.key == "":
+			top.key = "." + clip(key)
+			if top.keys[key] {
+				return pathOf(levels[1:])
+			}
+			top.keys[key] = true
+		default:
+			top.done()
+		}
+	}
+}
+
+func pathOf(levels []*level) string {
+	var path strings.Builder
+	for _, level := range levels {
+		if level.keys == nil {
+			path.WriteString(index("", level.next))
+			continue
+		}
+		path.WriteString(level.key)
+	}
+	return path.String()
+}

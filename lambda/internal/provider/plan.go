@@ -1,0 +1,290 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/fence"
+	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/plan"
+)
+
+// planning is the action plan on its way.
+type planning struct {
+	*acting
+
+	spec     chain.Spec
+	want     sg.Want
+	reading  fence.Reading
+	observed sg.Observed
+	refusals []refusal
+}
+
+// refusal is what an Update would fail with.
+type refusal struct {
+	tier string
+	err  error
+}
+
+// serve says what an Update to the properties would do now and in its cleanup, or all that it
+// would be refused for.
+func (p *planning) serve(ctx context.Context, refused error) error {
+	p.refuse("", refused)
+	p.want.Quota = plan.Quota{Rules: p.spec.RuleQuota} // unless the look-ups complete it
+	if err := p.look(ctx); err != nil {
+		return err
+	}
+	p.want.Chains.Old = asBuilt(p.observed.State)
+	todo, made, err := p.edge.Plan(ctx, p.want, p.observed)
+	if err != nil && !p.isRefusal(err) {
+		return err
+	}
+	if err != nil {
+		todo = p.unfit(ctx, err)
+	}
+	if err := p.lookAhead(ctx, todo); err != nil {
+		return err
+	}
+	p.compare(todo)
+	if len(p.refusals) > 0 {
+		p.report.Result, p.report.Text = ResultRefused, p.refusedText()
+		return nil
+	}
+	p.report.Warnings = slices.Concat(p.report.Warnings, made, strangeTags(p.want, p.observed))
+	p.describe(p.spec, p.want, p.observed, todo)
+	p.report.Result, p.report.Text = ResultPlan, p.text(todo)
+	return nil
+}
+
+// look reads the chain. What keeps the way there from being planned does not keep the rest of
+// it from being looked at.
+func (p *planning) look(ctx context.Context) error {
+	var unknown error
+	resolve := func(ctx context.Context) error {
+		err := p.resolve(ctx, p.spec.RuleQuota, &p.want)
+		if p.isRefusal(err) {
+			unknown = err
+			return nil
+		}
+		return err
+	}
+	reading, observed, err := p.lookOnce(ctx, nil, resolve, sg.Observed{})
+	if adoption, ok := errors.AsType[*sg.AdoptionError](err); ok {
+		p.refuse(adoption.Tier, err)
+		p.edge.Wants.Adoptable = nil
+		reading, observed, err = p.lookOnce(ctx, nil, nil, sg.Observed{})
+	}
+	p.reading, p.observed = reading, observed
+	for _, one := range leaves(unknown) {
+		p.refuse("", one)
+	}
+	return err
+}
+
+// unfit notes why the edge has no plan, in every group where it would have none, and returns
+// the plan that it would have otherwise.
+func (p *planning) unfit(ctx context.Context, err error) plan.Plan {
+	goal := p.want.Goal(p.observed.State)
+	todo := plan.Diff(p.observed.State, goal)
+	conflicts := todo.NameConflicts(p.observed.State)
+	for _, conflict := range conflicts {
+		p.refuse(conflict.Wanted.Tier, &sg.RenameError{NameConflict: conflict})
+	}
+	if _, isRename := errors.AsType[*sg.RenameError](err); !isRename {
+		p.refuse("", err)
+	}
+	isNew := func(chain.Identity) bool { return false }
+	for _, identity := range goal.Identities() {
+		own := plan.Plan{Steps: slices.DeleteFunc(slices.Clone(todo.Steps), func(step plan.Step) bool { return step.Group != identity })}
+		_, _, err := own.Fit(p.observed.State, goal, p.want.Quota, isNew, func() error { return context.Cause(ctx) })
+		if err != nil && p.isRefusal(err) {
+			p.refuse(identity.Tier, err)
+		}
+	}
+	return todo
+}
+
+// lookAhead finds out what EC2 would refuse: names that are taken, and a VPC that is not there.
+func (p *planning) lookAhead(ctx context.Context, todo plan.Plan) error {
+	conflicts := todo.NameConflicts(p.observed.State)
+	var wanted []chain.Identity
+	for _, step := range todo.Steps {
+		isRefused := slices.ContainsFunc(conflicts, func(one plan.NameConflict) bool { return one.Wanted == step.Group }) ||
+			slices.ContainsFunc(p.refusals, func(one refusal) bool {
+				adoption, ok := errors.AsType[*sg.AdoptionError](one.err)
+				return ok && adoption.Tier == step.Group.Tier
+			})
+		if step.Action == plan.CreateGroup && !isRefused {
+			wanted = append(wanted, step.Group)
+		}
+	}
+	obstacles, err := p.edge.LookAhead(ctx, wanted, p.observed.State.NextTag(p.want.PhysicalID))
+	for _, one := range obstacles {
+		p.refuse(one.Group.Tier, one.Err)
+	}
+	return err
+}
+
+// refuse notes what an Update would be refused for, once.
+func (p *planning) refuse(tier string, err error) {
+	isSame := func(other refusal) bool { return other.err.Error() == err.Error() }
+	if err == nil || slices.ContainsFunc(p.refusals, isSame) {
+		return
+	}
+	p.refusals = append(p.refusals, refusal{tier: tierOf(err, tier), err: err})
+}
+
+// isRefusal reports whether an error is about the change that is asked for, and not about the
+// look at it.
+func (p *planning) isRefusal(err error) bool {
+	for _, one := range leaves(err) {
+		switch one.(type) { //nolint:errorlint // the tree is walked already
+		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *sg.RenameError:
+		default:
+			return false
+		}
+	}
+	return err != nil
+}
+
+// leaves returns the errors that were joined.
+func leaves(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the tree is walked here
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, leaves(one)...)
+	}
+	return all
+}
+
+// tierOf returns the tier that an error is about.
+func tierOf(err error, known string) string {
+	if known != "" {
+		return known
+	}
+	if peer, ok := errors.AsType[*chain.UnknownPeerError](err); ok {
+		return peer.Tier
+	}
+	if own, ok := errors.AsType[*plan.OwnGroupError](err); ok {
+		return own.Tier
+	}
+	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
+		return tight.Group.Tier
+	}
+	return ""
+}
+
+// compare puts into the report what becomes of every group, and what the cleanup does.
+func (p *planning) compare(todo plan.Plan) {
+	report := p.report
+	report.CurrentID = p.reading.PhysicalID
+	report.Replaces = report.CurrentID != "" && report.CurrentID != report.PhysicalID
+	report.Groups = p.groups(p.want, p.observed)
+	report.Cleanup = p.changes(p.observed, plan.Cleanup(p.want.Chains, p.want.Goal(p.observed.State)), changeBytes)
+	for _, one := range p.refusals {
+		report.Refused = append(report.Refused, refusals(one)...)
+	}
+}
+
+func refusals(one refusal) []Refusal {
+	guarded, ok := errors.AsType[*chain.GuardrailError](one.err)
+	if !ok {
+		return []Refusal{{Tier: one.tier, Reason: one.err.Error(), Remedy: remedy(one.err)}}
+	}
+	all := make([]Refusal, 0, len(guarded.Findings))
+	for _, finding := range guarded.Findings {
+		all = append(all, Refusal{Tier: finding.Tier, Reason: finding.Path + ": " + finding.String(), Remedy: finding.Remedy + ". " + guarded.Remedy()})
+	}
+	return all
+}
+
+// refusedText says all that an Update would be refused for.
+func (p *planning) refusedText() string {
+	if len(p.refusals) == 1 {
+		return "An update to these properties would be refused: " + p.reason(p.refusals[0].err).String() + "\n"
+	}
+	text := fmt.Sprintf("An update to these properties would be refused, for %d reasons:\n", len(p.refusals))
+	for _, one := range p.refusals {
+		reason := p.reason(one.err)
+		reason.Log = ""
+		text += "- " + reason.String() + "\n"
+	}
+	return plan.Cut(text, reportBytes)
+}
+
+// text says what an Update does now, what follows in its cleanup, and what becomes of groups.
+func (p *planning) text(todo plan.Plan) string {
+	if todo.Empty() && !p.report.Replaces {
+		return "An update to these properties would change nothing.\n"
+	}
+	var text strings.Builder
+	text.WriteString("An update to these properties would do:\n" + plan.Cut(todo.String(), reportBytes/2))
+	if cleanup := plan.Cleanup(p.want.Chains, p.want.Goal(p.observed.State)); !cleanup.Empty() {
+		text.WriteString("Its cleanup, once every consumer has moved, would do:\n" + plan.Cut(cleanup.String(), reportBytes/4))
+	}
+	text.WriteString("The groups:\n")
+	for _, fate := range plan.Fates(p.want.Chains, p.observed.State) {
+		text.WriteString("  " + fate.Text(p.observed.GroupIDs[fate.Identity]) + "\n")
+	}
+	switch {
+	case p.report.Replaces:
+		fmt.Fprintf(&text, "The physical ID changes from %s to %s: consumers have to read the chain by Fn::GetAtt, not by Ref.\n", p.report.CurrentID, p.report.PhysicalID)
+	case p.report.CurrentID != "":
+		text.WriteString("The physical ID stays.\n")
+	}
+	return text.String()
+}
+
+// strangeTags says which tags the groups have that the properties do not ask for: whether the
+// properties of before did, so that an update takes them away, is not known here.
+func strangeTags(want sg.Want, observed sg.Observed) []string {
+	var texts []string
+	for _, wanted := range want.Chains.New.Groups {
+		was, _ := observed.State.Find(wanted.Identity)
+		var keys []string
+		for _, key := range slices.Sorted(maps.Keys(was.Tags)) {
+			if _, isWanted := wanted.Tags[key]; !isWanted {
+				keys = append(keys, key)
+			}
+		}
+		if len(keys) > 0 {
+			texts = append(texts, fmt.Sprintf("security group %s (tier %s) has tags that the properties lack: %s; an update takes away those that the properties of before had",
+				observed.GroupIDs[wanted.Identity], wanted.Tier, strings.Join(keys, ", ")))
+		}
+	}
+	return texts
+}
+
+// asBuilt is the chain that the current groups are, as if somebody had asked for it: what
+// the properties were is not known to the function. Groups of an older generation are no part
+// of it: their cleanup was skipped, or a run died.
+func asBuilt(current chain.State) chain.State {
+	newest := current.Newest()
+	var built chain.State
+	for _, group := range current.Groups {
+		isOlder := newest.PhysicalID != "" && group.Tag.Generation > 0 && group.Tag.Generation < newest.Generation
+		if group.Adoption == chain.Adoptable || isOlder {
+			continue
+		}
+		old := chain.Group{Identity: group.Identity}
+		for _, rule := range group.Rules {
+			if rule.Peer.Kind == chain.PeerMember {
+				rule.Peer = chain.TierPeer(rule.Peer.Member.Tier)
+			}
+			old.Rules = append(old.Rules, rule)
+		}
+		built.Groups = append(built.Groups, old)
+	}
+	return built.Normalize()
+}

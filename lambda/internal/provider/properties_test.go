@@ -1,0 +1,86 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+)
+
+// TestF3AnUpdateToNobodyIsRefused: an update from one address to an empty list opens nothing.
+func TestF3AnUpdateToNobodyIsRefused(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		old := props(tier("Web", "Ports", 443, "Sources", []any{"203.0.113.0/24"}))
+		first := r.succeeds(r.create(old))
+		before := r.world.String()
+		r.forget()
+		for _, nobody := range []any{[]any{}, "", []any{""}} {
+			r.fails(r.update(first.PhysicalResourceID, props(tier("Web", "Ports", 443, "Sources", nobody)), old), "Tiers[0].Sources", "empty", "Nothing was changed")
+		}
+		if r.world.Writes() != 0 || r.world.String() != before {
+			t.Errorf("it wrote: %v", r.world.Calls())
+		}
+	})
+}
+
+// TestF6EmptyTagsStay: a tag without a value is set, goes over the chain's, stays in an update, and is
+// removed when its key leaves the properties.
+func TestF6EmptyTagsStay(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		has := func(when, id, key, want string, isThere bool) {
+			t.Helper()
+			found, err := r.world.Client("reader").DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tag := range found.SecurityGroups[0].Tags {
+				if aws.ToString(tag.Key) == key {
+					if !isThere || aws.ToString(tag.Value) != want {
+						t.Errorf("%s: %s is %q", when, key, aws.ToString(tag.Value))
+					}
+					return
+				}
+			}
+			if isThere {
+				t.Errorf("%s: %s is not there", when, key)
+			}
+		}
+		old := with(properties{"Tags": properties{"Owner": "", "Team": "web"}}, tier("Web", "Tags", []any{properties{"Key": "Team"}}))
+		first := r.succeeds(r.create(old))
+		web := attribute(first, "Web")
+		has("created", web, "Owner", "", true)
+		has("created", web, "Team", "", true)
+		now := with(properties{"Tags": properties{"Owner": "", "Team": "web"}}, tier("Web", "Ports", 443))
+		r.succeeds(r.update(first.PhysicalResourceID, now, old))
+		has("updated", web, "Owner", "", true)
+		has("updated", web, "Team", "web", true)
+		r.succeeds(r.update(first.PhysicalResourceID, with(properties{"Tags": properties{"Team": ""}}, tier("Web", "Ports", 443)), now))
+		has("removed", web, "Owner", "", false)
+		has("emptied", web, "Team", "", true)
+	})
+}
+
+// TestF9LargePropertiesAreAnswered: what is too much is refused, with a count, before anything is read
+// or written.
+func TestF9LargePropertiesAreAnswered(t *testing.T) {
+	life(t, func(t *testing.T, r *rig) {
+		var tiers, peers []any
+		for i := range 3000 {
+			tiers = append(tiers, tier(fmt.Sprintf("T%d", i)))
+		}
+		for i := range 20_000 {
+			peers = append(peers, fmt.Sprintf("nobody%d", i))
+		}
+		r.fails(r.create(props(tiers...)), "Tiers: has 3000 tiers")
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers[:1000]))), `Tiers[0].Sources[0]: unknown peer "nobody0"`, "the log has it whole")
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers))), "is 20000 peers on 1 kinds of ports, 20000 rules")
+		if !strings.Contains(r.logged(), "and 900 more") {
+			t.Error("the log does not count the problems")
+		}
+		if calls := r.world.Calls(); len(calls) != 0 {
+			t.Errorf("it called EC2: %v", calls)
+		}
+	})
+}

@@ -1,0 +1,286 @@
+package plan_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// shape is a kind of change that replaces all rules of a group: how the rule of a place is
+// before and after it.
+type shape struct {
+	name     string
+	old, now func(i, n int) chain.Rule
+	fits     bool
+}
+
+func rule(peer chain.Peer, from, to int) chain.Rule {
+	return chain.Rule{Direction: chain.Ingress, Protocol: chain.TCP, Ports: chain.PortRange{From: int32(from), To: int32(to)}, Peer: peer}
+}
+
+func host4(i, bits int) chain.Peer {
+	return chain.CIDRPeer(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), bits))
+}
+
+func host6(i, bits int) chain.Peer {
+	return chain.CIDRPeer(netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 8), byte(i), 15: 1}), bits))
+}
+
+func groupPeer(i int) chain.Peer {
+	return chain.Peer{Kind: chain.PeerGroup, ID: fmt.Sprintf("sg-%05d", i)}
+}
+
+func listPeer(i int) chain.Peer {
+	return chain.Peer{Kind: chain.PeerPrefixList, ID: fmt.Sprintf("pl-%05d", i)}
+}
+
+func memberPeer(tier string) chain.Peer {
+	return chain.MemberPeer(chain.Identity{VPCID: "vpc-1", Tier: tier, Description: tier})
+}
+
+// shapes are changes of n rules, and whether there is a way where a group has room for two.
+func shapes() []shape {
+	world := chain.CIDRPeer(chain.InternetV4)
+	return []shape{
+		{"addresses to networks", func(i, _ int) chain.Rule { return rule(host4(i, 32), 443, 443) }, func(i, _ int) chain.Rule { return rule(host4(i, 24), 443, 443) }, true},
+		{"networks to addresses", func(i, _ int) chain.Rule { return rule(host4(i, 24), 443, 443) }, func(i, _ int) chain.Rule { return rule(host4(i, 32), 443, 443) }, true},
+		{"IPv6 addresses", func(i, _ int) chain.Rule { return rule(host6(i, 128), 443, 443) }, func(i, _ int) chain.Rule { return rule(host6(i, 64), 443, 443) }, true},
+		{"ports", func(i, _ int) chain.Rule { return rule(world, 1000+i, 1000+i) }, func(i, _ int) chain.Rule { return rule(world, 5000+i, 5000+i) }, true},
+		{"ranges of ports", func(i, _ int) chain.Rule { return rule(world, 1000+10*i, 1008+10*i) }, func(i, _ int) chain.Rule { return rule(world, 1004+10*i, 1012+10*i) }, true},
+		{"nested ports", func(i, _ int) chain.Rule { return rule(world, 1000, 1000+i) }, func(i, _ int) chain.Rule { return rule(host4(1, 32), 1000+i, 1000+i) }, true},
+		{"wide ranges of ports", func(i, n int) chain.Rule { return rule(world, 1000+i, 1000+n) }, func(i, n int) chain.Rule { return rule(world, 1000, 1000+n+i) }, false},
+		{"nested networks", func(i, _ int) chain.Rule { return rule(host6(1, 128-i%100), 1000+i/100, 1000+i/100) }, func(i, _ int) chain.Rule { return rule(host6(1, 127-i%100), 1000+i/100, 1000+i/100) }, true},
+		{"groups on a port", func(i, _ int) chain.Rule { return rule(groupPeer(i), 443, 443) }, func(i, _ int) chain.Rule { return rule(groupPeer(10000+i), 443, 443) }, false},
+		{"groups on ports", func(i, _ int) chain.Rule { return rule(groupPeer(i), 1000+i, 1000+i) }, func(i, _ int) chain.Rule { return rule(groupPeer(10000+i), 1000+i, 1000+i) }, true},
+		{"lists on ports", func(i, _ int) chain.Rule { return rule(host4(i, 32), 1000+i, 1000+i) }, func(i, _ int) chain.Rule { return rule(listPeer(i), 1000+i, 1000+i) }, true},
+		{"everything", func(i, _ int) chain.Rule { return rule(listPeer(i), 0, 65535) }, func(i, _ int) chain.Rule { return rule(host4(i, 32), 0, 65535) }, false},
+		{"mixed", func(i, _ int) chain.Rule {
+			return rule([]chain.Peer{host4(i, 32), host6(i, 128), groupPeer(i), listPeer(i)}[i%4], 1000+i/4*4, 1000+i/4*4)
+		}, func(i, _ int) chain.Rule {
+			return rule([]chain.Peer{host4(i, 24), host6(i, 64), host4(i, 28), host4(i, 24)}[i%4], 1000+i/4*4, 1002+i/4*4)
+		}, true},
+		{"tiers", func(i, _ int) chain.Rule { return rule(memberPeer([]string{"A", "B"}[i%2]), 1000+i/2, 1000+i/2) }, func(i, _ int) chain.Rule { return rule(memberPeer([]string{"C", "B"}[i%2]), 1000+i/2, 2000+i/2) }, true},
+	}
+}
+
+// change is a change of n rules, as what is there and what is to be.
+func (s shape) change(n int) (was, goal chain.State) {
+	identity := chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}
+	state := func(of func(i, n int) chain.Rule) chain.State {
+		group := chain.Group{Identity: identity, Tag: first}
+		for i := range n {
+			group.Rules = append(group.Rules, of(i, n))
+		}
+		return chain.State{Groups: []chain.Group{group}}.Normalize()
+	}
+	return state(s.old), state(s.now)
+}
+
+// A change of all rules with room for two takes at most two and a half times as long where
+// there are twice as many: the metric x-of-half says how many times as long. It is for
+// make bench, or: go test -run '^$' -bench Fit ./lambda/plan
+func BenchmarkFit(b *testing.B) {
+	for _, shape := range shapes() {
+		half := 0.0
+		for _, n := range []int{60, 120, 240, 480} {
+			b.Run(fmt.Sprintf("%s/n=%d", shape.name, n), func(b *testing.B) {
+				was, goal := shape.change(n)
+				quota := plan.Quota{Rules: len(was.Groups[0].Rules) + 2}
+				b.ReportAllocs()
+				for b.Loop() {
+					_, _, _ = plan.Diff(was, goal).Fit(was, goal, quota, nobody, endless)
+				}
+				took := float64(b.Elapsed()) / float64(b.N)
+				if half > 0 {
+					b.ReportMetric(took/half, "x-of-half")
+				}
+				half = took
+			})
+		}
+	}
+}
+
+func TestF9FitOfEveryShape(t *testing.T) {
+	t.Parallel()
+	for _, shape := range shapes() {
+		was, goal := shape.change(240)
+		quota := plan.Quota{Rules: len(was.Groups[0].Rules) + 2}
+		todo, _, err := plan.Diff(was, goal).Fit(was, goal, quota, nobody, endless)
+		if shape.fits != (err == nil) {
+			t.Errorf("%s: got %v", shape.name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if rest := plan.Diff(apply(was, todo), goal); !rest.Empty() {
+			t.Errorf("%s: after the stages there is still\n%s", shape.name, rest)
+		}
+	}
+}
+
+// The planner stops as soon as it may go on no more.
+func TestF9FitEnds(t *testing.T) {
+	t.Parallel()
+	enough := errors.New("time is up")
+	was, goal := shapes()[0].change(480)
+	asked := 0
+	_, _, err := plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: 482}, nobody, func() error {
+		if asked++; asked < 50 {
+			return nil
+		}
+		return enough
+	})
+	if !errors.Is(err, enough) || asked != 50 {
+		t.Errorf("asked %d times, got %v", asked, err)
+	}
+	began := time.Now()
+	if _, _, err = plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: 482}, nobody, endless); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("480 rules took %s, got %v", time.Since(began), err)
+	}
+}
+
+// slowly is the stages as they are defined, comparing each rule with each other one.
+func slowly(was, goal chain.State, quota int, shares func(a, b chain.Rule) bool) (stages []string, fits bool) {
+	weigh := func(rules []chain.Rule) (sum [2]int) {
+		for _, one := range rules {
+			is6 := one.Peer.Kind == chain.PeerCIDR && one.Peer.CIDR.Addr().Is6()
+			is4 := (one.Peer.Kind == chain.PeerCIDR && !is6) || one.Peer.Kind == chain.PeerPrefixList
+			if !is6 {
+				sum[0]++
+			}
+			if !is4 {
+				sum[1]++
+			}
+		}
+		return sum
+	}
+	lacksRoom := func(there, more []chain.Rule) bool {
+		a, b := weigh(there), weigh(more)
+		return (b[0] > 0 && a[0]+b[0] > quota) || (b[1] > 0 && a[1]+b[1] > quota)
+	}
+	without := func(all, some []chain.Rule) []chain.Rule {
+		return slices.DeleteFunc(slices.Clone(all), func(one chain.Rule) bool { return slices.Contains(some, one) })
+	}
+	there := was.Groups[0].Rules
+	coming, going := without(goal.Groups[0].Rules, there), without(there, goal.Groups[0].Rules)
+	sharing := func(one chain.Rule) []chain.Rule {
+		return slices.DeleteFunc(slices.Clone(coming), func(other chain.Rule) bool { return !shares(one, other) })
+	}
+	for lacksRoom(there, coming) {
+		free := slices.DeleteFunc(slices.Clone(going), func(one chain.Rule) bool { return len(sharing(one)) > 0 })
+		if len(free) > 0 {
+			stages = append(stages, fmt.Sprint("revoke", free))
+			there, going = without(there, free), without(going, free)
+			continue
+		}
+		var best []chain.Rule
+		gain := 0
+		for _, one := range going {
+			some := sharing(one)
+			if lacksRoom(there, some) {
+				continue
+			}
+			freed := slices.DeleteFunc(slices.Clone(going), func(other chain.Rule) bool { return len(without(sharing(other), some)) > 0 })
+			a, b := weigh(freed), weigh(some)
+			if now := a[0] + a[1] - b[0] - b[1]; best == nil || now > gain {
+				best, gain = some, now
+			}
+		}
+		if best == nil {
+			return stages, false
+		}
+		stages = append(stages, fmt.Sprint("authorize", best))
+		there, coming = slices.Concat(there, best), without(coming, best)
+	}
+	return stages, true
+}
+
+func sharesByTier(a, b chain.Rule) bool {
+	return sharesFlow(a, b) && (a.Peer.Kind != chain.PeerMember || b.Peer.Kind != chain.PeerMember || a.Peer.Member.Tier == b.Peer.Member.Tier)
+}
+
+func sharesFlow(a, b chain.Rule) bool {
+	hasPorts := a.Protocol == chain.TCP || a.Protocol == chain.UDP
+	ports := a.Protocol == chain.All || b.Protocol == chain.All ||
+		(a.Protocol == b.Protocol && (!hasPorts || (a.Ports.From <= b.Ports.To && b.Ports.From <= a.Ports.To)))
+	areRanges := a.Peer.Kind == chain.PeerCIDR && b.Peer.Kind == chain.PeerCIDR
+	return ports && (!areRanges || a.Peer.CIDR.Overlaps(b.Peer.CIDR))
+}
+
+// The stages are those that their definition gives, to the last rule.
+func TestF9StagesAreAsDefined(t *testing.T) {
+	t.Parallel()
+	drawRules := func(rt *rapid.T, label string) chain.State {
+		one := rapid.Custom(func(rt *rapid.T) chain.Rule {
+			peer := rapid.OneOf(
+				rapid.Custom(func(rt *rapid.T) chain.Peer {
+					return host4(rapid.IntRange(0, 7).Draw(rt, "net"), rapid.SampledFrom([]int{0, 8, 20, 22, 23, 24, 32}).Draw(rt, "bits"))
+				}),
+				rapid.Custom(func(rt *rapid.T) chain.Peer {
+					return host6(rapid.IntRange(0, 3).Draw(rt, "net"), rapid.SampledFrom([]int{0, 46, 48, 128}).Draw(rt, "bits"))
+				}),
+				rapid.Custom(func(rt *rapid.T) chain.Peer { return groupPeer(rapid.IntRange(0, 2).Draw(rt, "group")) }),
+				rapid.Custom(func(rt *rapid.T) chain.Peer { return listPeer(rapid.IntRange(0, 2).Draw(rt, "list")) }),
+				rapid.Custom(func(rt *rapid.T) chain.Peer {
+					return memberPeer(rapid.SampledFrom([]string{"A", "B"}).Draw(rt, "tier"))
+				}),
+			).Draw(rt, "peer")
+			from := rapid.IntRange(1, 12).Draw(rt, "from")
+			made := rule(peer, from, from+rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(rt, "more"))
+			switch made.Protocol = rapid.SampledFrom([]chain.Protocol{chain.TCP, chain.TCP, chain.TCP, chain.UDP, chain.ICMP, chain.All}).Draw(rt, "protocol"); made.Protocol {
+			case chain.All, chain.ICMP:
+				made.Ports = chain.AllPorts
+			}
+			return made
+		})
+		group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}, Tag: first}
+		group.Rules = rapid.SliceOfN(one, 1, 20).Draw(rt, label)
+		return chain.State{Groups: []chain.Group{group}}.Normalize()
+	}
+	solved, refused := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		was, goal := drawRules(rt, "was"), drawRules(rt, "goal")
+		quota := max(len(was.Groups[0].Rules), len(goal.Groups[0].Rules)) + rapid.IntRange(-1, 4).Draw(rt, "room")
+		todo, _, err := plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: quota}, nobody, endless)
+		if tight, ok := errors.AsType[*plan.QuotaError](err); ok && tight.Final > quota {
+			return
+		}
+		want, fits := slowly(was, goal, quota, sharesFlow)
+		if !fits {
+			want, fits = slowly(was, goal, quota, sharesByTier)
+		}
+		if fits != (err == nil) {
+			rt.Fatalf("quota %d: fits by definition: %v; got %v", quota, fits, err)
+		}
+		if !fits {
+			refused++
+			return
+		}
+		var got []string
+		for _, step := range todo.Steps {
+			if step.Phase == plan.MakeRoom {
+				got = append(got, fmt.Sprint(step.Action, step.Rules))
+			}
+		}
+		if !slices.Equal(got, want) {
+			rt.Fatalf("quota %d: the stages are\n%q\nwant\n%q", quota, got, want)
+		}
+		if len(want) > 0 {
+			solved++
+		}
+		if rest := plan.Diff(apply(was, todo), goal); !rest.Empty() {
+			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
+		}
+	})
+	if !testing.Short() && (solved == 0 || refused == 0) {
+		t.Errorf("%d changes needed stages, %d had no way: what is drawn says nothing", solved, refused)
+	}
+}

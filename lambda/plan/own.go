@@ -1,0 +1,34 @@
+package plan
+
+import (
+	"fmt"
+
+	"sgchain/lambda/chain"
+)
+
+// OwnGroups refuses a desired chain that names one of its own groups by ID. The ID would
+// stand in the way when that group is replaced.
+func OwnGroups(chains Chains, groupIDs map[chain.Identity]string) error {
+	for _, group := range chains.New.Groups {
+		for _, rule := range group.Rules {
+			for identity, id := range groupIDs {
+				if rule.Peer.Kind == chain.PeerGroup && rule.Peer.ID == id {
+					return &OwnGroupError{Tier: group.Tier, GroupID: id, Named: identity.Tier}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// OwnGroupError is a group of the chain that is named by its ID.
+type OwnGroupError struct{ Tier, GroupID, Named string }
+
+func (e *OwnGroupError) Error() string {
+	return fmt.Sprintf("reading peers of tier %s: %s is the group of tier %s of this chain", e.Tier, e.GroupID, e.Named)
+}
+
+// Remedy is one sentence of what to do.
+func (e *OwnGroupError) Remedy() string {
+	return "Nothing was changed; name the tier " + e.Named + ", so that the rule follows when the group is replaced."
+}

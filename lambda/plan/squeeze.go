@@ -1,0 +1,315 @@
+package plan
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"sgchain/lambda/chain"
+)
+
+// squeeze finds the stages for one group and direction. Rules stand for their places in the
+// lists of all and old, old rules that share a flow with the same new rules are one class:
+// they may all go at the same time.
+//
+// What it costs: sets of rules are bits of words, so that building and comparing them takes a
+// small part of n·n steps. A stage looks at the classes that there is room for, and works out
+// anew what only those make free that the stage before it has changed.
+type squeeze struct {
+	weights    scale
+	step       Step // what authorizes the new rules
+	hasMembers bool
+	byTier     bool
+	first      []chain.Rule // what the group has at the beginning
+	all        []chain.Rule // the new rules
+	old        []chain.Rule // those that go in the end
+
+	stages []Step
+
+	there, toCome counts // what the group has by now, what is still to come
+	came, gone    set    // of all, of old
+
+	weight  []counts // of all
+	classes []class
+	free    []int // classes that may go now
+	users   []set // by rule of all: the classes that wait for it; built when it is first needed
+
+	peak  counts  // the most room that there was
+	small []offer // of the classes that there was room for at some time
+	large []int   // the other classes
+	is    set     // the small ones
+	least [][]int // by rule of all: the small classes that need it first
+}
+
+// offer is what a stage would bring that makes the members of a small class free. They are
+// apart from the classes, and small, because each stage looks at all of them.
+type offer struct {
+	needs counts
+	gain  int // how much more may go after it than comes
+	class int
+	first int // the class's first member: of two offers with the same gain, that of the lower one is taken
+}
+
+// stale is the gain of an offer that has to be worked out anew.
+const stale = math.MinInt
+
+// class is old rules that share flows with the same rules to come.
+type class struct {
+	members []int
+	frees   counts // weight of the members
+	need    set    // what has to come before they may go
+	left    int    // how many of these
+	needs   counts // weight of these
+	least   int    // the first of these, of a small class
+	isSmall bool
+	offer   int // the place of its offer
+	isGone  bool
+}
+
+// fit finds the stages until there is room for the rest. Every stage has fewer rules left
+// to come or to go than the one before it.
+func (s *squeeze) fit(ended func() error) (bool, error) {
+	s.begin()
+	for s.weights.lacksRoom(s.there, s.toCome) != "" {
+		if err := ended(); err != nil {
+			return false, err
+		}
+		if !s.revoke() && !s.authorize() {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (s *squeeze) begin() {
+	s.stages, s.classes, s.free, s.users = nil, nil, nil, nil
+	s.small, s.large, s.weight = nil, nil, make([]counts, len(s.all))
+	s.came, s.gone = newSet(len(s.all)), newSet(len(s.old))
+	s.there, s.toCome = s.weights.sum(s.first, s.step.Direction), counts{}
+	for i, rule := range s.all {
+		s.weight[i] = s.weights.weigh(rule)
+		s.toCome = s.toCome.plus(s.weight[i])
+	}
+	needs := make([]set, len(s.old))
+	if s.hasMembers {
+		needs = sharing(s.old, s.all, s.byTier)
+	}
+	s.classify(needs)
+	s.is, s.least = newSet(len(s.classes)), make([][]int, len(s.all))
+	s.peak = s.room()
+	for i := range s.classes {
+		if one := &s.classes[i]; one.left == 0 {
+			one.isGone = true
+			s.free = append(s.free, i)
+		} else {
+			s.large = append(s.large, i)
+		}
+	}
+	s.sift()
+}
+
+// classify puts old rules together that need the same.
+func (s *squeeze) classify(needs []set) {
+	known := map[string]int{}
+	heavy := slicesOf(s.weight)
+	var key []byte
+	for i, rule := range s.old {
+		key = needs[i].appendTo(key[:0])
+		at, isKnown := known[string(key)]
+		if !isKnown {
+			at = len(s.classes)
+			known[string(key)] = at
+			s.classes = append(s.classes, class{need: needs[i], left: needs[i].count(), needs: heavy.weigh(needs[i])})
+		}
+		one := &s.classes[at]
+		one.members = append(one.members, i)
+		one.frees = one.frees.plus(s.weights.weigh(rule))
+	}
+}
+
+// room is how many rules of each family may come now.
+func (s *squeeze) room() counts { return counts{s.weights.rules, s.weights.rules}.minus(s.there) }
+
+func fitsIn(needs, room counts) bool {
+	return (needs.v4 == 0 || needs.v4 <= room.v4) && (needs.v6 == 0 || needs.v6 <= room.v6)
+}
+
+// sift moves the classes to the small ones for which there has been room.
+func (s *squeeze) sift() {
+	s.large = slices.DeleteFunc(s.large, func(i int) bool {
+		one := &s.classes[i]
+		if !one.isGone && !one.isSmall && fitsIn(one.needs, s.peak) {
+			s.shrink(i)
+		}
+		return one.isGone || one.isSmall
+	})
+}
+
+// shrink makes a class one of the small ones.
+func (s *squeeze) shrink(i int) {
+	one := &s.classes[i]
+	one.isSmall, one.least = true, -1
+	s.is.add(i)
+	one.offer = len(s.small)
+	s.small = append(s.small, offer{needs: one.needs, gain: stale, class: i, first: one.members[0]})
+	s.register(i)
+}
+
+// leave takes the offer of a class away whose members may go.
+func (s *squeeze) leave(i int) {
+	one, last := &s.classes[i], s.small[len(s.small)-1]
+	s.small[one.offer] = last
+	s.classes[last.class].offer = one.offer
+	s.small = s.small[:len(s.small)-1]
+	s.is.remove(i)
+}
+
+// register notes a small class by the first rule that it needs.
+func (s *squeeze) register(i int) {
+	one := &s.classes[i]
+	if first := one.need.first(); first != one.least {
+		one.least = first
+		s.least[first] = append(s.least[first], i)
+	}
+}
+
+// revoke lets the rules go that share no flow with a rule that is still to come.
+func (s *squeeze) revoke() bool {
+	if len(s.free) == 0 {
+		return false
+	}
+	var places []int
+	for _, i := range s.free {
+		places = append(places, s.classes[i].members...)
+		s.there = s.there.minus(s.classes[i].frees)
+	}
+	s.free = nil
+	slices.Sort(places)
+	rules := make([]chain.Rule, 0, len(places))
+	for _, i := range places {
+		s.gone.add(i)
+		rules = append(rules, s.old[i])
+	}
+	s.stage(RevokeRules, rules)
+	if room := s.room(); room.v4 > s.peak.v4 || room.v6 > s.peak.v6 {
+		s.peak = counts{max(room.v4, s.peak.v4), max(room.v6, s.peak.v6)}
+		s.sift()
+	}
+	return true
+}
+
+// authorize lets those rules come after which one or more may go: of what there is room
+// for, what makes the most room in the end.
+func (s *squeeze) authorize() bool {
+	if s.users == nil {
+		s.users = s.waiting()
+	}
+	best, room := offer{class: -1}, s.room()
+	for i := range s.small {
+		one := &s.small[i]
+		if !fitsIn(one.needs, room) {
+			continue
+		}
+		if one.gain == stale {
+			one.gain = s.makes(&s.classes[one.class]) - one.needs.both()
+		}
+		if best.class < 0 || one.gain > best.gain || (one.gain == best.gain && one.first < best.first) {
+			best = *one
+		}
+	}
+	if best.class < 0 {
+		return false
+	}
+	s.come(slices.Collect(s.classes[best.class].need.places()))
+	return true
+}
+
+// makes is the weight of the classes that may go once what one needs has come.
+func (s *squeeze) makes(one *class) int {
+	sum := 0
+	for rule := range one.need.places() {
+		for _, i := range s.least[rule] {
+			if other := &s.classes[i]; !other.isGone && other.left <= one.left && other.need.isPartOf(one.need) {
+				sum += other.frees.both()
+			}
+		}
+	}
+	return sum
+}
+
+// come stages rules, and notes who needs them no more.
+func (s *squeeze) come(places []int) {
+	rules := make([]chain.Rule, 0, len(places))
+	touched := newSet(len(s.classes))
+	for _, place := range places {
+		rules = append(rules, s.all[place])
+		s.came.add(place)
+		s.there, s.toCome = s.there.plus(s.weight[place]), s.toCome.minus(s.weight[place])
+		for i := range s.users[place].places() {
+			one := &s.classes[i]
+			one.need.remove(place)
+			one.left--
+			one.needs = one.needs.minus(s.weight[place])
+			touched.add(i)
+		}
+	}
+	s.stage(AuthorizeRules, rules)
+	for i := range touched.places() {
+		switch one := &s.classes[i]; {
+		case one.left == 0:
+			one.isGone = true
+			s.free = append(s.free, i)
+			if one.isSmall {
+				s.leave(i)
+			}
+		case one.isSmall:
+			s.small[one.offer].needs = one.needs
+			s.register(i)
+		case fitsIn(one.needs, s.peak):
+			s.shrink(i)
+		}
+	}
+	s.outdate(touched)
+}
+
+// outdate notes which small classes may make more or less free than before: those that need
+// less now, and those that need all that one of these does.
+func (s *squeeze) outdate(touched set) {
+	for i := range touched.places() {
+		one := &s.classes[i]
+		if one.isGone || !one.isSmall {
+			continue
+		}
+		s.small[one.offer].gain = stale
+		waiting := s.users[one.least]
+		for word := range waiting {
+			for both := waiting[word] & s.is[word]; both != 0; both &= both - 1 {
+				s.small[s.classes[word*wordBits+bits.TrailingZeros64(both)].offer].gain = stale
+			}
+		}
+	}
+}
+
+// waiting returns for each rule to come the classes that wait for it.
+func (s *squeeze) waiting() []set {
+	heads := make([]chain.Rule, len(s.classes))
+	for i, one := range s.classes {
+		heads[i] = s.old[one.members[0]]
+	}
+	return sharing(s.all, heads, s.byTier)
+}
+
+func (s *squeeze) stage(action Action, rules []chain.Rule) {
+	s.stages = append(s.stages, Step{
+		Phase: MakeRoom, Stage: len(s.stages) + 1, Action: action, Group: s.step.Group, Direction: s.step.Direction, Rules: rules,
+	})
+}
+
+// coming returns what is still to come after the stages, going what is still to go.
+func (s *squeeze) coming() []chain.Rule { return s.came.others(s.all) }
+func (s *squeeze) going() []chain.Rule  { return s.gone.others(s.old) }
+
+// present returns what the group has after the stages.
+func (s *squeeze) present() []chain.Rule {
+	return slices.Concat(missing(s.gone.of(s.old), s.first), s.came.of(s.all))
+}
