@@ -20,8 +20,8 @@ func withAttempts(ctx context.Context) (context.Context, *attempts) {
 	return context.WithValue(ctx, attemptsKey{}, tries), tries
 }
 
-// Attempted notes how one try of a call ended. The clients' retryer calls it with the call's
-// context: an answer that says nothing but that a name is taken does not tell whether a
+// Attempted notes how a try of a call ended that is followed by another one. The clients'
+// retryer calls it with the call's context: an answer that says nothing but that a name is taken does not tell whether a
 // try before it took effect.
 func Attempted(ctx context.Context, err error) {
 	if tries, ok := ctx.Value(attemptsKey{}).(*attempts); ok && mayHaveEffect(err) {
