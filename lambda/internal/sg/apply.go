@@ -263,8 +263,23 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	return a.unlessStale(err)
 }
 
-// rules makes one call for the rules of one group and direction.
+// maxPermissions is how many rules one call takes (aws-controllers-k8s/community issue
+// 2186: "up to 1000 rules per call"). A group can have more of both families together.
+const maxPermissions = 1000
+
+// rules makes one call for the rules of one group and direction, or one after the other
+// where these are more than a call takes.
 func (a *application) rules(ctx context.Context, step plan.Step) error {
+	for some := range slices.Chunk(step.Rules, maxPermissions) {
+		step.Rules = some
+		if err := a.someRules(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *application) someRules(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
 	a.mu.Lock()
 	permissions := permissionsOf(step.Rules, a.groupIDs)
