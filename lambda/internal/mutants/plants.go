@@ -18,6 +18,7 @@ const (
 	verdictFile   = "lambda/internal/fence/verdict.go"
 	handlerFile   = "lambda/internal/provider/handler.go"
 	serveFile     = "lambda/internal/provider/serve.go"
+	wayBackFile   = "lambda/internal/sg/wayback.go"
 	buildFile     = "lambda/internal/provider/build.go"
 	orphansFile   = "lambda/internal/provider/orphans.go"
 	deleteFile    = "lambda/internal/provider/delete.go"
@@ -60,7 +61,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("server's filter trusted", observeFile, "	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })\n", ""),
 		one("pagination ignored", observeFile, "	for pages.HasMorePages() {", "	for range 1 {"),
 		one("CIDR not canonical", ruleFile, "prefix.Masked()", "prefix"),
-		one("description is part of a rule's identity", ruleFile, "	r.Description = \"\"\n", ""),
+		one("description is part of a rule's identity", ruleFile, "	r.Description, r.Peer.Account = \"\", \"\"\n", "	r.Peer.Account = \"\"\n"),
 		one("descriptions changed by revoke and authorize", planFile, "		plan.rules(Describe, UpdateDescriptions, wanted.Identity, described(was.Rules, wanted.Rules))", "		plan.rules(Authorize, RevokeRules, wanted.Identity, described(was.Rules, wanted.Rules))\n		plan.rules(Describe, AuthorizeRules, wanted.Identity, described(was.Rules, wanted.Rules))"),
 		one("a stale read is taken for absence", observeFile, "		if err != nil || observed.shows(known) || !lag.patient() {", "		if err != nil || !lag.patient() || len(known.GroupIDs) >= 0 {"),
 		one("a denied Describe is taken for nothing", observeFile, "			return e.describing(err)\n", "			_ = e.describing(err)\n			return nil\n"),
@@ -85,19 +86,19 @@ func plants() []plant { //nolint:funlen // a list
 		one("newest groups deleted first in a sweep", deleteFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
 		one("generation not raised", tagFile, "	return Tag{Generation: min(newest.Generation+1, maxGeneration), PhysicalID: physicalID}", "	return Tag{Generation: min(max(1, newest.Generation), maxGeneration), PhysicalID: physicalID}"),
 		one("a read that shows the group that had the name before is believed", observeFile, "		if o.GroupIDs[identity] != id {", "		if id != \"\" && o.GroupIDs[identity] == \"\" {"),
-		one("the operation is taken from the reading after the wait", buildFile, "		if first == nil || fence.Behind(r.request, *first) {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
+		one("the operation is taken from the reading after the wait", buildFile, "			first = fence.Against(r.request, first, now)\n", "			first = now\n"),
 		one("a Create believes a chain that is shown complete", buildFile, "		return slices.ContainsFunc(seen.State.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable })\n	}\n	old", "		return false\n	}\n	old"),
 		one("an Update believes that it is done", buildFile, "	return !same && plan.Diff(", "	return same && !same && plan.Diff("),
-		one("rules that are not there are an error", errorsFile, "	return hasCode(err, codePermissionDuplicate, codePermissionNotFound, codeRuleNotFound) ||", "	return hasCode(err, codePermissionDuplicate, codeRuleNotFound) ||"),
+		one("rules that are not there are an error", errorsFile, "{ return classOf(err) == staleView ||", "{ return (classOf(err) == staleView && !hasCode(err, codePermissionNotFound)) ||"),
 		one("a group that was left behind keeps what named others like it", goalFile, "		if chains.Old.Has(wanted.Identity) {", "		if true {"),
 		one("the chain is not verified", convergeFile, "		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// plan works", "		if round > 0 && refused.cause == nil {\n			done, err := a.observeAgain(ctx)\n			result.Observed = done\n			return result, err\n		}\n		if observed, err = a.observeAgain(ctx); err != nil {\n			return Result{}, err\n		}\n	}\n}\n\n// plan works"),
 		one("a failed Update leaves the groups that it made", convergeFile, "	if undo := run.undo(ctx); undo != nil {", "	if undo := error(nil); undo != nil {"),
-		one("an answer that was lost is not looked up", applyFile, "	duplicate := hasCode(err, codeGroupDuplicate)", "	duplicate := false"),
+		one("an answer that was lost is not looked up", applyFile, "	if hasCode(err, codeGroupDuplicate) {", "	if hasCode(err, codeGroupDuplicate) && id != \"\" {"),
 		one("a group is created without its tags", applyFile, "			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),\n", ""),
 		one("EC2's own egress stays", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		plan.rules(revoke, RevokeRules, wanted.Identity, slices.DeleteFunc(missing(wanted.Rules, was.Rules), func(rule chain.Rule) bool { return rule.Protocol == chain.All && rule.Description == \"\" }))"),
 		one("orphans are left behind", orphansFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
 		one("orphans that are in use are removed", removeFile, "	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })", "	_ = used\n	unused := slices.Clone(doomed)"),
-		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made, func() error { return context.Cause(ctx) })"),
+		one("a change that passes the quota is begun", wayBackFile, "	fitted, made, err := todo.Fit(observed, goal, want.Quota,", "	fitted, made, err := todo.Fit(observed, goal, plan.Quota{Rules: 10000},"),
 		one("rules that share a flow make room", squeezeFile, "	if s.hasMembers {\n", "	if false {\n"),
 		{name: "a status from before the request is believed", edits: []edit{
 			{verdictFile, "isCleanup(now.Stack) || Behind(request, now)", "isCleanup(now.Stack)"},
@@ -120,7 +121,7 @@ func plants() []plant { //nolint:funlen // a list
 		}},
 		one("a Delete does not ask for the recorded type", lookFile, "	if reading.ResourceType != \"\" && reading", "	if over != nil && reading.ResourceType != \"\" && reading"),
 		one("a Delete of another account is served", serveFile, "protocol.CheckOrigin(event, functionARN); err != nil {", "protocol.CheckOrigin(event, functionARN); err != nil && event.RequestType != cfn.RequestDelete {"),
-		one("a failed Create answers no ID of its own", buildFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	room", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	room"),
+		one("a failed Create answers no ID of its own", buildFile, "		return outcome{physicalID: physicalID, err: err}\n	}\n	spec", "		return outcome{physicalID: r.event.PhysicalResourceID, err: err}\n	}\n	spec"),
 		one("the halves of the internet are not the internet", railsFile, "	worldBits   = 8", "	worldBits   = 1"),
 		one("guardrails refuse what a rollback goes back to", guardingFile, "	case !isBack:\n", "	case refused.Findings != nil:\n"),
 		one("a provider that enforces guardrails is talked out of it", railsFile, "(forced || !spec.WarnOnly)", "!spec.WarnOnly"),
@@ -129,7 +130,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("an adopted group is deleted", releaseFile, "group.Adoption.IsForeign() {\n			foreign", "group.Adoption == chain.Adoptable {\n			foreign"),
 		one("a group of a stack that lives is adopted", adoptFile, "		if !gone {", "		if !gone && owner.StackID == \"\" {"),
 		one("a group that a controller manages is adopted", adoptFile, "			if strings.HasPrefix(key, manager.key) {", "			if key == manager.key {"),
-		one("what a failed run adopted is not given back", convergeFile, "slices.Concat(a.created, a.adopted)", "slices.Clone(a.created)"),
+		one("what a failed run adopted is not given back", convergeFile, "a.isOwn(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable)", "a.isOwn(group)"),
 		one("what an adoption opened stays open when it is taken back", releaseFile, "	return t.Back && group", "	return t.Owes && t.Back && !t.Owes && group"),
 		one("a released group names groups that are to be deleted", releaseFile, "		(slices.Contains(foreign, group.Identity) && !named", "		(t.each && slices.Contains(foreign, group.Identity) && !named"),
 		one("who moves out of an adopted group is cut off", removeFile, "whole.bound(observed.State, foreign)...)", "whole.bound(observed.State, foreign)[:0]...)"),
