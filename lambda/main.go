@@ -50,7 +50,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 	handler.Repairs = has(getenv, "SGCHAIN_REPAIR", "allow", &err)
 	handler.Misconfigured = err
 	handler.Responder = protocol.Responder{
-		Region: getenv("AWS_REGION"), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,
+		Region: getenv("AWS_REGION"), Suffix: clients.Suffix(getenv("AWS_REGION")), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,
 	}
 	handler.FenceOnlyLogs = getenv("SGCHAIN_EMULATOR_FENCE") == "log"
 	if handler.Responder.Emulator != "" {

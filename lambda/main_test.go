@@ -89,3 +89,27 @@ func TestGuardsOfTheEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestF4EachRegionAnswersToItsOwnPartition: CloudFormation's bucket of a Region is reached under its
+// partition's suffix, and under no other one.
+func TestF4EachRegionAnswersToItsOwnPartition(t *testing.T) {
+	t.Parallel()
+	suffixes := map[string]string{
+		"us-east-1": "amazonaws.com", "us-gov-west-1": "amazonaws.com", "cn-north-1": "amazonaws.com.cn", "eusc-de-east-1": "amazonaws.eu",
+		"us-iso-east-1": "c2s.ic.gov", "us-isob-east-1": "sc2s.sgov.gov", "eu-isoe-west-1": "cloud.adc-e.uk", "us-isof-south-1": "csp.hci.ic.gov",
+	}
+	for region, own := range suffixes {
+		handler := newHandler(environment("AWS_REGION", region), slog.New(slog.DiscardHandler))
+		if handler.Misconfigured != nil {
+			t.Errorf("%s: %v", region, handler.Misconfigured)
+		}
+		bucket := "https://cloudformation-custom-resource-response-" + strings.ReplaceAll(region, "-", "")
+		for _, suffix := range suffixes {
+			for _, s3 := range []string{".s3.", ".s3-" + region + ".", ".s3." + region + "."} {
+				if err := handler.Responder.Check(bucket + s3 + suffix + "/answer?X-Amz-Signature=5"); (err == nil) != (suffix == own) {
+					t.Errorf("%s: its bucket at %s%s: got %v", region, s3, suffix, err)
+				}
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -64,6 +65,26 @@ func New(getenv func(string) string, transport http.RoundTripper) (Clients, erro
 		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = fipsState(fips), dualStackState(dualStack)
 	})
 	return built, nil
+}
+
+// Suffix returns what ends the host names of AWS in a Region's partition, such as
+// "amazonaws.com.cn", as the SDK's own table of partitions has it: an unknown Region
+// counts to the partition that its name fits, or else to the one of most Regions. It
+// is empty where the Region cannot be one. The table is internal to the SDK, and the
+// address of EC2 shows it: no network is needed.
+func Suffix(region string) string {
+	if strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || region == "" {
+		return "" // it would become a part of the host name that is cut off
+	}
+	endpoint, err := ec2.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), ec2.EndpointParameters{Region: aws.String(region)})
+	if err != nil {
+		return ""
+	}
+	suffix, isThere := strings.CutPrefix(endpoint.URI.Host, "ec2."+region+".")
+	if !isThere {
+		return ""
+	}
+	return suffix
 }
 
 // httpClient keeps as many connections as there are calls at once, and no more.

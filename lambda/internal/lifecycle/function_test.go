@@ -26,7 +26,7 @@ func inProcess(log io.Writer) lifecycle.Function {
 		handler := &provider.Handler{
 			Repairs: delivery.Repairs,
 			EC2:     delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: lifecycle.Provider, Limiter: limiter, Log: lines,
-			Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: delivery.Mail}, Log: lines},
+			Responder: protocol.Responder{Region: "us-east-1", Suffix: "amazonaws.com", Client: &http.Client{Transport: delivery.Mail}, Log: lines},
 		}
 		_, err := handler.Invoke(ctx, lifecycle.FunctionARN, delivery.Event)
 		return err

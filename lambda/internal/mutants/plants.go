@@ -104,7 +104,7 @@ func plants() []plant { //nolint:funlen // a list
 			{verdictFile, "isCleanup(now.Stack) || Behind(request, now)", "isCleanup(now.Stack)"},
 			{buildFile, isNewest, "	if "},
 		}},
-		one("any bucket gets the answer", responderFile, "	if address.Scheme != \"https\" || r.Region == \"\" || !slices.Contains(bucketHosts(r.Region), address.Host) {", "	if address.Scheme != \"https\" || r.Region == \"\" || (!slices.Contains(bucketHosts(r.Region), address.Host) && !strings.HasSuffix(address.Host, \".amazonaws.com\")) {"),
+		one("any bucket gets the answer", responderFile, "	if address.Scheme != \"https\" || r.Region == \"\" || r.Suffix == \"\" || !slices.Contains(r.bucketHosts(), address.Host) {", "	if address.Scheme != \"https\" || r.Region == \"\" || (!slices.Contains(r.bucketHosts(), address.Host) && !strings.HasSuffix(address.Host, \".amazonaws.com\")) {"),
 		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
 		{name: "the chains of a provider are one", edits: []edit{
 			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:1] {\n		filters"},

@@ -28,6 +28,9 @@ const (
 type Responder struct {
 	// Region is the function's own, in which CloudFormation's bucket is.
 	Region string
+	// Suffix ends the host names of AWS in the Region's partition ("amazonaws.com");
+	// empty where it is not known, and then no answer leaves but to an emulator.
+	Suffix string
 	// Emulator is an origin ("http://127.0.0.1:4566") that is admitted besides;
 	// empty outside of tests.
 	Emulator string
@@ -48,9 +51,9 @@ func NewClient() *http.Client {
 // show it.
 var ErrForeignURL = errors.New("checking ResponseURL: it does not lead to CloudFormation's bucket in this Region; nothing was done and nothing is answered")
 
-// Check says whether a ResponseURL leads to CloudFormation: by https to its
+// Check reports whether a ResponseURL leads to CloudFormation: by https to its
 // bucket in this Region, in one of the forms that S3 gives to host names. Any
-// other bucket may be anybody's.
+// other bucket may be anybody's, and so may a host of another partition.
 func (r Responder) Check(responseURL string) error {
 	address, err := url.Parse(responseURL)
 	if err != nil || address.User != nil {
@@ -59,7 +62,7 @@ func (r Responder) Check(responseURL string) error {
 	if r.Emulator != "" && address.Scheme+"://"+address.Host == r.Emulator {
 		return nil
 	}
-	if address.Scheme != "https" || r.Region == "" || !slices.Contains(bucketHosts(r.Region), address.Host) {
+	if address.Scheme != "https" || r.Region == "" || r.Suffix == "" || !slices.Contains(r.bucketHosts(), address.Host) {
 		return ErrForeignURL
 	}
 	return nil
@@ -68,13 +71,11 @@ func (r Responder) Check(responseURL string) error {
 // bucketHosts lists the host names of CloudFormation's bucket (user guide,
 // "Setting up VPC endpoints for CloudFormation", names the bucket; the forms were
 // seen in public code).
-func bucketHosts(region string) []string {
-	bucket := "cloudformation-custom-resource-response-" + strings.ReplaceAll(region, "-", "")
+func (r Responder) bucketHosts() []string {
+	bucket := "cloudformation-custom-resource-response-" + strings.ReplaceAll(r.Region, "-", "")
 	var hosts []string
-	for _, suffix := range []string{".amazonaws.com", ".amazonaws.com.cn"} {
-		for _, s3 := range []string{".s3", ".s3-" + region, ".s3." + region} {
-			hosts = append(hosts, bucket+s3+suffix)
-		}
+	for _, s3 := range []string{".s3.", ".s3-" + r.Region + ".", ".s3." + r.Region + "."} {
+		hosts = append(hosts, bucket+s3+r.Suffix)
 	}
 	return hosts
 }

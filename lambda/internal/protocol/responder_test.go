@@ -20,14 +20,14 @@ const secret = "X-Amz-Signature=5ecre7"
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	const bucket = "https://cloudformation-custom-resource-response-apsoutheast2"
-	responder := protocol.Responder{Region: "ap-southeast-2", Emulator: "http://127.0.0.1:4566"}
+	responder := protocol.Responder{Region: "ap-southeast-2", Suffix: "amazonaws.com", Emulator: "http://127.0.0.1:4566"}
 	for address, want := range map[string]bool{
-		bucket + ".s3.amazonaws.com/a?" + secret:                   true,
-		bucket + ".s3-ap-southeast-2.amazonaws.com/a?" + secret:    true,
-		bucket + ".s3.ap-southeast-2.amazonaws.com/a?" + secret:    true,
-		bucket + ".s3.ap-southeast-2.amazonaws.com.cn/a?" + secret: true,
-		"http://127.0.0.1:4566/_answer":                            true,
+		bucket + ".s3.amazonaws.com/a?" + secret:                true,
+		bucket + ".s3-ap-southeast-2.amazonaws.com/a?" + secret: true,
+		bucket + ".s3.ap-southeast-2.amazonaws.com/a?" + secret: true,
+		"http://127.0.0.1:4566/_answer":                         true,
 
+		bucket + ".s3.ap-southeast-2.amazonaws.com.cn/a?" + secret:                                    false,
 		"http://cloudformation-custom-resource-response-apsoutheast2.s3.amazonaws.com/a":              false,
 		"https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/a":                  false,
 		bucket + ".s3.us-east-1.amazonaws.com/a":                                                      false,
@@ -56,8 +56,13 @@ func TestCheck(t *testing.T) {
 	if err := (protocol.Responder{}).Check("http://127.0.0.1:4566/a"); err == nil {
 		t.Error("an emulator is admitted that nobody named")
 	}
-	if err := (protocol.Responder{}).Check("https://cloudformation-custom-resource-response-.s3.amazonaws.com/a"); err == nil {
+	if err := (protocol.Responder{Suffix: "amazonaws.com"}).Check("https://cloudformation-custom-resource-response-.s3.amazonaws.com/a"); err == nil {
 		t.Error("a bucket of no Region is admitted")
+	}
+	for _, host := range []string{".s3.", ".s3.ap-southeast-2."} {
+		if err := (protocol.Responder{Region: "ap-southeast-2"}).Check(bucket + host + "/a"); err == nil {
+			t.Errorf("a host without a suffix is admitted: %s", host)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func rivals(t *testing.T) (shop, other *rig) {
 	log := slog.New(slog.NewJSONHandler(other, nil))
 	other.handler = &provider.Handler{
 		EC2: other.ec2, CloudFormation: both, Provider: ownProvider, Limiter: &sg.Limiter{}, Log: log,
-		Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: other.mail}, Log: log},
+		Responder: protocol.Responder{Region: "us-east-1", Suffix: "amazonaws.com", Client: &http.Client{Transport: other.mail}, Log: log},
 	}
 	for _, r := range []*rig{shop, other} {
 		r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")

@@ -189,7 +189,7 @@ func newRig(tb testing.TB) *rig {
 	log := slog.New(slog.NewJSONHandler(r, nil))
 	r.handler = &provider.Handler{
 		EC2: r.ec2, CloudFormation: r.stack, Provider: ownProvider, Limiter: &sg.Limiter{}, Log: log,
-		Responder: protocol.Responder{Region: "us-east-1", Client: &http.Client{Transport: r.mail}, Log: log},
+		Responder: protocol.Responder{Region: "us-east-1", Suffix: "amazonaws.com", Client: &http.Client{Transport: r.mail}, Log: log},
 		LogPlace:  "CloudWatch log group /aws/lambda/Provider, stream 1",
 	}
 	return r
