@@ -76,7 +76,7 @@ func Suffix(region string) string {
 	if strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || region == "" {
 		return "" // it would become a part of the host name that is cut off
 	}
-	endpoint, err := ec2.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), ec2.EndpointParameters{Region: aws.String(region)})
+	endpoint, err := ec2.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), ec2.EndpointParameters{Region: aws.String(region)}) //nolint:forbidigo // it waits for nothing
 	if err != nil {
 		return ""
 	}
