@@ -139,7 +139,9 @@ func Play(h History, function Function, pace Pace, story bool) Outcome {
 	p.watch = NewWatch(p.cf)
 	p.cf.OnHand = p.watch.Hand
 	for i, step := range h.Steps {
-		p.cf.step("STEP %d %s %s", i, step.Do, printed(step.Chain))
+		if story {
+			p.cf.step("STEP %d %s %s", i, step.Do, printed(step.Chain))
+		}
 		if p.step(step); p.watch.Failed() != nil || p.over {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -164,7 +165,8 @@ func (c *CloudFormation) begin(stack string) {
 }
 
 func (c *CloudFormation) step(format string, args ...any) {
-	if c.OnStep != nil {
+	// Without a story, events are all that is listened to.
+	if c.OnStep != nil && (c.Telling || strings.HasPrefix(format, "event ")) {
 		c.OnStep(fmt.Sprintf(format, args...))
 	}
 }
