@@ -191,14 +191,13 @@ func (r Rule) String() string {
 // CompareRules orders rules for printing and for calls: ingress before egress,
 // then protocol, ports, peer, description.
 func CompareRules(a, b Rule) int {
-	return cmp.Or(
-		-cmp.Compare(a.Direction, b.Direction), // "ingress" sorts after "egress"
-		cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(a.Ports.From, b.Ports.From),
-		cmp.Compare(a.Ports.To, b.Ports.To),
-		comparePeers(a.Peer, b.Peer),
-		strings.Compare(a.Description, b.Description),
-	)
+	if order := -cmp.Compare(a.Direction, b.Direction); order != 0 { // "ingress" sorts after "egress"
+		return order
+	}
+	if order := cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Ports.From, b.Ports.From), cmp.Compare(a.Ports.To, b.Ports.To)); order != 0 {
+		return order
+	}
+	return cmp.Or(comparePeers(a.Peer, b.Peer), strings.Compare(a.Description, b.Description))
 }
 
 func comparePeers(a, b Peer) int {
