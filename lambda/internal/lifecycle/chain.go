@@ -145,7 +145,7 @@ func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr
 				return contains(vpcRange)
 			}
 			prefix, err := netip.ParsePrefix(source)
-			return source == tier || (err == nil && contains(prefix)) || contains(lists[source]...)
+			return source == tier || (tier != "" && groupOf(source) == tier) || (err == nil && contains(prefix)) || contains(lists[source]...)
 		})
 	})
 }

@@ -23,7 +23,7 @@ const (
 
 // Promises lists them.
 func Promises() []string {
-	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption}
+	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence}
 }
 
 // Failure is a broken promise.
@@ -49,7 +49,10 @@ type Watch struct {
 	held    map[string]bool // groups on which his hand fell
 	robbed  bool            // one of them was removed
 	foreign []*handMade
-	anew    bool // the operation makes the chain
+	peers   []string // groups of other accounts that are there
+	gone    []string // and those that their owners removed
+	ways    bool     // a stranger opened a way out by IPv6
+	anew    bool     // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
 }
@@ -135,6 +138,7 @@ func (w *Watch) Settle(chain Chain, back bool) {
 	w.judge(func(flow string, _, _, is bool) {
 		w.violate(AnyToAny, fmt.Sprintf("at rest, %s is %s", flow, openOrShut(is)))
 	})
+	w.waysOut(chain)
 }
 
 // Empty says that the chain is gone for good.
@@ -173,6 +177,7 @@ func (w *Watch) Hand(hand world.Hand) {
 	defer w.mu.Unlock()
 	w.hands = true
 	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
+	w.ways = w.ways || hand.Deed == world.AddWayOut
 	for _, made := range w.foreign {
 		made.kept = false
 	}
@@ -203,6 +208,7 @@ func (w *Watch) call(call world.Call) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}
+	w.alone(call)
 	w.flows()
 	w.adopted()
 }
@@ -302,13 +308,17 @@ func (w *Watch) snapshot() map[string]bool {
 // somebody outside.
 type flow struct {
 	source, target Member
+	peer           string // the source, where it is a group of another account
 	address        netip.Addr
 	port           int
 }
 
 func (f flow) String() string {
 	end := func(m Member) string {
-		if m.Tier == "" {
+		switch {
+		case m.Tier == "" && f.peer != "":
+			return f.peer
+		case m.Tier == "":
 			return f.address.String()
 		}
 		return m.Tier + " (" + m.Group + ")"
@@ -320,6 +330,8 @@ func (f flow) taken(c Chain) bool {
 	switch {
 	case f.target.Tier == "":
 		return true
+	case f.peer != "":
+		return c.takes(f.peer, f.target.Tier, f.port)
 	case f.source.Tier == "":
 		return c.allowsFrom(f.address, f.target.Tier, f.port)
 	}
@@ -370,6 +382,7 @@ func (c Chain) leaves(now Chain, f flow) bool {
 
 func (w *Watch) visit(members []Member, see func(flow, bool)) {
 	ec2 := w.cf.World
+	w.peersFlows(members, see)
 	for _, member := range members {
 		for _, address := range addresses {
 			for _, port := range ports() {
