@@ -35,7 +35,7 @@ func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Rea
 			}
 		}
 	}
-	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading), Owes: true})
+	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{Back: isBack(reading), Owes: true})
 	if err != nil {
 		r.log.Warn("removing groups that were left over failed", slog.String("error", err.Error()))
 	}

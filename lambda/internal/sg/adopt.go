@@ -46,10 +46,9 @@ func (e *Edge) candidates(ctx context.Context) ([]types.SecurityGroup, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	slices.Sort(vpcs)
-	groups, err := e.describe(ctx, filter("vpc-id", slices.Compact(vpcs)...), filter("group-name", names...))
+	groups, err := e.describe(ctx, filter("vpc-id", vpcs...), filter("group-name", names...))
 	if err != nil {
-		return nil, &CallError{Doing: "describing security groups to adopt (" + strings.Join(names, ", ") + ")", Err: err}
+		return nil, &CallError{Doing: "describing security groups to adopt (" + capped(names) + ")", Err: err}
 	}
 	return groups, nil
 }

@@ -44,6 +44,9 @@ type application struct {
 	// applied is what this run changed with success; a read that does not show
 	// it lags.
 	applied map[change]bool
+	// isBack says that the run takes an operation back; back is what it learned on the way.
+	isBack bool
+	back   wayBack
 }
 
 // change is one line of a plan, as a key.
@@ -60,6 +63,7 @@ func changes(step plan.Step) []change {
 	}
 	all := make([]change, 0, len(step.Rules))
 	for _, rule := range step.Rules {
+		rule.Peer.Account = "" // EC2 shows it at one time and not at another
 		all = append(all, change{action: step.Action, group: step.Group, rule: rule})
 	}
 	return all
@@ -100,7 +104,9 @@ func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() err
 		same[tagSet(step)] = append(same[tagSet(step)], step)
 	}
 	for _, set := range slices.Sorted(maps.Keys(same)) {
-		tasks = append(tasks, func() error { return a.done(a.retag(ctx, same[set]), same[set]...) })
+		for some := range slices.Chunk(same[set], maxTagged) {
+			tasks = append(tasks, func() error { return a.done(a.retag(ctx, some), some...) })
+		}
 	}
 	return tasks
 }
@@ -117,6 +123,9 @@ func (a *application) step(ctx context.Context, step plan.Step) error {
 	case plan.AdoptGroup:
 		return a.adoptGroup(ctx, step)
 	default:
+		if a.isBack && step.Action == plan.AuthorizeRules {
+			return a.authorizeBack(ctx, step)
+		}
 		return a.rules(ctx, step)
 	}
 }
@@ -246,7 +255,7 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	}
 	err := a.write(ctx, operation, call)
 	if err != nil {
-		err = &CallError{Doing: doing + " security groups (" + strings.Join(resources, ", ") + ")", Err: err}
+		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
 	}
 	return a.unlessStale(err)
 }
@@ -260,7 +269,12 @@ func (a *application) rules(ctx context.Context, step plan.Step) error {
 	operation, call := a.ruleCall(step, id, permissions)
 	err := a.write(ctx, operation, call)
 	if err != nil {
-		err = &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		failed := &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		if err = failed; step.Action == plan.AuthorizeRules {
+			if refused := refusedPeers(failed, step.Rules, id); refused != nil {
+				err = refused
+			}
+		}
 	}
 	return a.unlessStale(err)
 }

@@ -154,6 +154,7 @@ func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Resu
 }
 
 func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
+	a.isBack = want.Chains.Back
 	lag := lagging{}
 	var result Result
 	var refused refusal // the last plan that EC2 did not take
@@ -164,6 +165,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 		}
 		if todo.Empty() {
 			result.Observed = observed
+			result.Warnings = append(result.Warnings, a.back.said...)
 			return result, nil
 		}
 		overlooked, err := a.overlooks(ctx, todo)
@@ -171,15 +173,16 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 			return Result{}, err
 		}
 		same := todo.String() == refused.plan
+		isHopeless := same && !lag.lasts(refused.patience)
 		switch {
+		case isHopeless && !overlooked:
+			return Result{}, refused.cause
 		case (overlooked || a.repeats(todo)) && lag.patient():
 			if err = lag.wait(ctx); err != nil {
 				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
 			}
 		case overlooked:
 			return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
-		case same && !lag.patient():
-			return Result{}, refused.cause
 		case round >= maxRounds:
 			return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
 		default:
@@ -213,8 +216,8 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 	}
 	// Lists that neither chain names may weigh in a group that was left behind or edited.
 	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
-		found, err := a.lookUpLists(ctx, "prefix-list-id", strange)
-		if err != nil {
+		found, err := a.lookUpLists(ctx, listIDFilter, strange)
+		if err != nil && !want.Chains.Back {
 			return plan.Plan{}, nil, err
 		}
 		for _, id := range strange { // one that is gone weighs as little as a rule
@@ -222,7 +225,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 		}
 		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
 	}
-	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })
+	todo, made, err = a.fit(ctx, want, todo, observed.State, goal)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
@@ -247,8 +250,9 @@ func (a *application) logPlan(want Want, observed Observed, round int, todo plan
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
 type refusal struct {
-	plan  string
-	cause error
+	plan     string
+	cause    error
+	patience time.Duration // how long the plan is tried again
 }
 
 // applyUnlessStale applies a plan. Where EC2 does not take it, it waits a little: the
@@ -259,11 +263,14 @@ func (a *application) applyUnlessStale(ctx context.Context, todo plan.Plan, lag 
 		return refusal{}, err
 	}
 	a.Log.Info("observing again", slog.String("because", err.Error()))
-	cause := err
+	refused := refusal{plan: todo.String(), cause: err, patience: readPatience}
 	if call, ok := errors.AsType[*CallError](err); ok {
-		cause = call
+		refused.cause = call
 	}
-	return refusal{plan: todo.String(), cause: cause}, lag.wait(ctx)
+	if peers, ok := errors.AsType[*PeerError](err); ok {
+		refused.cause, refused.patience = peers, peerPatience
+	}
+	return refused, lag.wait(ctx)
 }
 
 // observeAgain observes what the run has done.
@@ -283,12 +290,12 @@ func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 
 // overlooks says whether the plan would revoke a rule that names a group of this
 // chain, one that the read behind it did not show: by its ID EC2 does. Without such
-// a rule it makes no call.
+// a rule it makes no call. Groups of another account are none of the chain's.
 func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, error) {
 	var ids []string
 	for _, step := range todo.Steps {
 		for _, rule := range step.Rules {
-			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && !strings.Contains(rule.Peer.ID, "/") {
+			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && rule.Peer.Account == "" {
 				ids = append(ids, rule.Peer.ID)
 			}
 		}
@@ -296,9 +303,9 @@ func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, erro
 	if len(ids) == 0 {
 		return false, nil
 	}
-	groups, err := a.describe(ctx, filter("group-id", ids...))
+	groups, err := a.describe(ctx, filter(groupIDFilter, ids...))
 	if err != nil {
-		return false, &CallError{Doing: "describing security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+		return false, &CallError{Doing: "describing security groups (" + capped(ids) + ")", Err: err}
 	}
 	return slices.ContainsFunc(groups, a.Owner.owns), nil
 }
@@ -364,9 +371,12 @@ type lagging struct {
 	backoff
 }
 
-func (l *lagging) patient() bool {
+func (l *lagging) patient() bool { return l.lasts(readPatience) }
+
+// lasts reports whether the waiting has taken less than a patience so far.
+func (l *lagging) lasts(patience time.Duration) bool {
 	l.begin()
-	return time.Since(l.since) < readPatience
+	return time.Since(l.since) < patience
 }
 
 func (l *lagging) begin() {

@@ -30,7 +30,7 @@ type BlockedError struct {
 }
 
 func (e *BlockedError) Error() string {
-	text := "deleting security groups (" + strings.Join(e.GroupIDs, ", ") + "): "
+	text := "deleting security groups (" + capped(e.GroupIDs) + "): "
 	switch {
 	case len(e.Blockers) > maxNamedBlockers:
 		text += fmt.Sprintf("used by %s and %d more", strings.Join(e.Blockers[:maxNamedBlockers], "; "), len(e.Blockers)-maxNamedBlockers)
@@ -56,8 +56,6 @@ func (e *BlockedError) Remedy() string {
 type Removal struct {
 	// Doomed picks the groups, in turns: those of one are gone before those of the next.
 	Doomed func(chain.State) [][]chain.Identity
-	// TierOrder, outermost first, only saves calls.
-	TierOrder []string
 	// Back says that what an operation did is taken back: groups that it adopted lose the
 	// rules that it gave them.
 	Back bool
@@ -198,7 +196,7 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]
 func (e *Edge) tryToRemove(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
 	doomed, foreign := split(observed.State, turn.doomed)
-	wave := waves(doomed, turn.TierOrder)
+	wave := waves(doomed, plan.TierOrder(observed.State))
 	revoke := turn.revocations(observed.State, wave, foreign)
 	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.String("plan", plan.Cut(revoke.String(), plan.LogBytes)))
 	if err := run.apply(ctx, revoke); err != nil {
@@ -326,25 +324,31 @@ func (u uses) among(observed Observed, identities []chain.Identity) []chain.Iden
 // interfaces lists the network interfaces that use groups.
 func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) (uses, error) {
 	ids := observed.idsOf(identities)
-	var found uses
-	pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{filter("group-id", ids...)}, MaxResults: aws.Int32(pageSize),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, &CallError{Doing: "describing network interfaces of security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+	interfaces, err := inCalls([]types.Filter{filter(groupIDFilter, ids...)}, func(filters []types.Filter) ([]types.NetworkInterface, error) {
+		var interfaces []types.NetworkInterface
+		pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			interfaces = append(interfaces, page.NetworkInterfaces...)
 		}
-		for _, one := range page.NetworkInterfaces {
-			for _, group := range one.Groups {
-				if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
-					found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
-				}
+		return interfaces, nil
+	})
+	if err != nil {
+		return nil, &CallError{Doing: "describing network interfaces of security groups (" + capped(ids) + ")", Err: err}
+	}
+	var found uses
+	for _, one := range interfaces {
+		for _, group := range one.Groups {
+			if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
+				found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
-	return found, nil
+	return slices.Compact(found), nil // one on groups of two calls comes twice
 }
 
 // interfaceText names an interface, whose it is and what becomes of it.
