@@ -72,6 +72,9 @@ func Kinds() []string {
 	}
 }
 
+// latest is how late a call takes effect at most: within the lease that its caller had.
+const latest = 4 * time.Second
+
 func (c *CloudFormation) asWorld(f Fault) world.Fault {
 	took := time.Duration(f.Seconds) * time.Second
 	switch f.Kind {
@@ -88,7 +91,7 @@ func (c *CloudFormation) asWorld(f Fault) world.Fault {
 	case "crash after":
 		return world.Fault{Cut: true, Lost: true}
 	case "late":
-		return world.Fault{Late: min(took, 4*time.Second)} // within the lease that the caller had
+		return world.Fault{Late: min(took, latest)}
 	case "hang":
 		return world.Fault{Hang: took}
 	case "stale":
@@ -299,13 +302,19 @@ func (m *Mail) RoundTrip(put *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: put}, nil
 }
 
+// noRoom is EC2's code where a group has not room for a rule.
+const noRoom = "RulesPerSecurityGroupLimitExceeded"
+
 // weigh holds what an answer says against what was done.
 func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
-	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, "(the-") {
+	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, noRoom) || strings.Contains(answer.Reason, "(the-") {
 		c.mu.Lock()
 		c.refused = true
 		c.mu.Unlock()
 		c.row("no room")
+	}
+	if warnings := fmt.Sprint(answer.Data["Warnings"]); c.OnLeftOut != nil && (strings.Contains(warnings, "on the way back") || strings.Contains(warnings, "lacks the rule")) {
+		c.OnLeftOut()
 	}
 	if !strings.Contains(answer.Reason, "Nothing was changed") {
 		return

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 // a Create up, what undoes it has the groups for itself.
 const Fence = "one at a time"
 
-// undisturbedAfter is when a run that was given up writes no more: a reading is at most 5
-// seconds old under a write, and what undoes it waits for 10 before it looks.
-const undisturbedAfter = 10 * time.Second
+// longestReading is how old the last reading of the stack is at most under a write. What
+// undoes a run waits for longer than that before it looks.
+const longestReading = 5 * time.Second
 
 // alone holds a write against the request for which it is made.
 func (w *Watch) alone(call world.Call) {
@@ -31,8 +32,11 @@ func (w *Watch) alone(call world.Call) {
 		return
 	}
 	w.count(Fence)
-	behind := time.Duration(r.mishap.Behind) * time.Second
-	if late := time.Since(r.given); call.Err == nil && late > undisturbedAfter+behind {
+	most := longestReading + w.cf.World.Latency + time.Duration(r.mishap.Behind)*time.Second
+	if slices.ContainsFunc(r.mishap.Faults, func(one Fault) bool { return one.Kind == "late" }) {
+		most += latest
+	}
+	if late := time.Since(r.given); call.Err == nil && late > most {
 		w.violate(Fence, fmt.Sprintf("%s writes %v after CloudFormation gave its request up", call, late))
 	}
 }

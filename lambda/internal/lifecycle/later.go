@@ -22,6 +22,12 @@ func (h *History) later(seed, index uint64) {
 	}
 	*h = h.clone() // chains share their tiers
 	first := slices.IndexFunc(h.Steps, func(one Step) bool { return one.Do == "create" })
+	if h.World.Quota == 0 && r.oneIn(3) {
+		r.foreign(h, first)
+	}
+	if r.oneIn(4) {
+		r.dates(h.somewhere(r, first, 0))
+	}
 	if r.oneIn(4) {
 		mishap := h.somewhere(r, first, r.IntN(2))
 		mishap.Lacks = append(mishap.Lacks, pick(r, operations...))
@@ -60,6 +66,11 @@ func (h *History) somewhere(r *drawer, first, event int) *Mishap {
 // it; often one that CloudFormation gives up while its run hangs.
 func (r *drawer) dates(mishap *Mishap) {
 	mishap.Dated = pick(r, 4, 4+r.IntN(20), -1-r.IntN(40))
+	// The clocks of CloudFormation and of the function may differ by three seconds: what is
+	// given up so soon after its date is not told from what undoes it.
+	if mishap.Cancel > 0 && mishap.Cancel < 6 {
+		mishap.Cancel += 6
+	}
 	if r.oneIn(2) {
 		mishap.Cancel = 12 + r.IntN(16)
 		for range 2 {
@@ -112,6 +123,14 @@ func (c Chain) naming(group string) []string {
 		}
 	}
 	return all
+}
+
+// leavesOut notes that a way back leaves rules out, or takes old ones away before it adds new
+// ones: nothing outside of the stack refuses it, and what is missing is the next update's.
+func (w *Watch) leavesOut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leftOut = true
 }
 
 // noWayBack reports whether an update may have taken a rule away that EC2 will not have again:

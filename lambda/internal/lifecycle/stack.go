@@ -79,6 +79,8 @@ type CloudFormation struct {
 	OnRun func(calls int)
 	// OnHand lets a stranger act who comes with a fault.
 	OnHand func(world.Hand)
+	// OnLeftOut is told that a way back left rules out, and said so.
+	OnLeftOut func()
 	// OnOwner lets the owner of a foreign group remove it.
 	OnOwner func(pick int)
 	// Excused says whether a group that was answered may be gone: a stranger acted.

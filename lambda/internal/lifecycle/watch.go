@@ -52,6 +52,7 @@ type Watch struct {
 	peers   []string // groups of other accounts that are there
 	gone    []string // and those that their owners removed
 	ways    bool     // a stranger opened a way out by IPv6
+	leftOut bool     // a way back left rules out, or had no room for old and new ones together
 	anew    bool     // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
@@ -64,6 +65,7 @@ func NewWatch(cf *CloudFormation) *Watch {
 	cf.OnMove = w.moved
 	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
 	cf.Excused = w.meddled
+	cf.OnLeftOut = w.leavesOut
 	return w
 }
 
@@ -133,6 +135,7 @@ func (w *Watch) Settle(chain Chain, back bool) {
 		w.exempt = map[string]bool{}
 	}
 	w.settles(chain, back)
+	w.leftOut = w.leftOut && back
 	w.mu.Unlock()
 	w.count(AnyToAny)
 	w.judge(func(flow string, _, _, is bool) {
@@ -200,6 +203,9 @@ func (w *Watch) call(call world.Call) {
 	if !call.Write || call.Client == somebody {
 		return
 	}
+	if call.Err != nil && strings.Contains(call.Err.Error(), noRoom) && strings.Contains(w.cf.StackStatus(), "ROLLBACK") {
+		w.leavesOut()
+	}
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.count(HandsOff)
@@ -259,7 +265,7 @@ var outsideV6 = netip.MustParseAddr("2001:db8:ffff::1")
 // left behind is owed nothing, and may do what any chain since then allowed.
 func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	w.mu.Lock()
-	inPlay, exempt, held, known := w.inPlay, w.exempt, maps.Clone(w.held), w.answered()
+	inPlay, exempt, held, known, leftOut := w.inPlay, w.exempt, maps.Clone(w.held), w.answered(), w.leftOut
 	loose := map[string]bool{}
 	for _, made := range w.foreign {
 		loose[made.id] = made.loose
@@ -283,7 +289,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 			chains = everyone
 		}
 		may := (slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)) || loose[one.source.Group] || loose[one.target.Group]
-		must := !stale && !held[one.source.Group] && !held[one.target.Group] && one.owed(chains, forward)
+		must := !stale && !leftOut && !held[one.source.Group] && !held[one.target.Group] && one.owed(chains, forward)
 		if (must && !is) || (is && !may) {
 			verdict(one.String(), must, may, is)
 		}
