@@ -99,15 +99,15 @@ func (w *Watch) lost(chain Chain) bool {
 	return slices.ContainsFunc(w.gone, chain.names)
 }
 
-// peersFlows shows what members take from groups of other accounts.
-func (w *Watch) peersFlows(members []Member, see func(flow, bool)) {
+// peersFlows shows what members, by their places, take from groups of other accounts.
+func (w *Watch) peersFlows(members []Member, see func(at int, one flow, is bool)) {
 	w.mu.Lock()
 	peers := w.peers
 	w.mu.Unlock()
-	for _, member := range members {
+	for at, member := range members {
 		for _, peer := range peers {
 			for _, port := range ports() {
-				see(flow{target: member, peer: peer, port: port}, w.cf.World.Allows(peer, member.Group, "tcp", int32(port))) //nolint:gosec // a port
+				see(at, flow{target: member, peer: peer, port: port}, w.cf.World.Allows(peer, member.Group, "tcp", int32(port))) //nolint:gosec // a port
 			}
 		}
 	}
