@@ -242,7 +242,7 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 	before, after := concrete(d.Before, identity), concrete(d.After, identity)
 	was, _ := d.Before.Find(identity)
 	is, _ := d.After.Find(identity)
-	unmanaged, isBefore, isAfter := setOf(keys(slices.Concat(was.Unmanaged, is.Unmanaged))), setOf(keys(before)), setOf(keys(after))
+	unmanaged, isBefore, isAfter := setOf(slices.Concat(was.Unmanaged, is.Unmanaged)), setOf(before), setOf(after)
 	var rules []drawnRule
 	drawn := map[drawnRule]bool{}
 	for _, rule := range slices.Concat(after, before) {
@@ -285,18 +285,11 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	return rules
 }
 
-func keys(rules []chain.Rule) []chain.Rule {
-	all := make([]chain.Rule, 0, len(rules))
-	for _, rule := range rules {
-		all = append(all, rule.Key())
-	}
-	return all
-}
-
+// setOf returns what makes the rules the same, as a set.
 func setOf(rules []chain.Rule) map[chain.Rule]bool {
 	all := make(map[chain.Rule]bool, len(rules))
 	for _, rule := range rules {
-		all[rule] = true
+		all[rule.Key()] = true
 	}
 	return all
 }

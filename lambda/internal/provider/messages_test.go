@@ -472,6 +472,8 @@ func unseen() map[string]string {
 		"security groups change":  "is always joined with its cause and observed again",
 		"rules to revoke are not": "the chain is observed again",
 		"not be read in time":     "the same",
+		"looked at too long ago":  "the same",
+		"it is not there":         "the same",
 		"reading its range":       "EC2 shows no range that cannot be read",
 		"waiting to send":         "is joined with the cause why time ended",
 		"is not a number":         "the provider's template sets no such variable",

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -71,8 +72,14 @@ func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
 
 // rulesOf is the chain's groups and their rules, of a world as text.
 func rulesOf(text string) string {
-	from := strings.Index(text, "tag sgchain:")
-	return text[max(from, 0):]
+	var groups []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, " ") {
+			groups = append(groups, "")
+		}
+		groups[len(groups)-1] += line
+	}
+	return strings.Join(slices.DeleteFunc(groups, func(group string) bool { return !strings.Contains(group, "tag sgchain:stack-id") }), "")
 }
 
 // peerGroup makes a group of this account in the peered VPC.

@@ -47,6 +47,9 @@ type application struct {
 	// isBack says that the run takes an operation back; back is what it learned on the way.
 	isBack bool
 	back   wayBack
+	// adoptedAt is when it adopted last, and confirmed that it still has what it adopted.
+	adoptedAt time.Time
+	confirmed bool
 }
 
 // change is one line of a plan, as a key.
@@ -170,7 +173,7 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	})
 	duplicate := hasCode(err, codeGroupDuplicate)
 	if duplicate {
-		id, err = a.findDuplicate(ctx, step.Group, name)
+		id, err = a.findDuplicate(ctx, step, name)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -178,7 +181,8 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 		a.created = append(a.created, step.Group)
 	}
 	if err != nil {
-		if _, named := errors.AsType[*NameTakenError](err); named {
+		_, isTaken := errors.AsType[*NameTakenError](err)
+		if _, hasLost := errors.AsType[*LostTagsError](err); isTaken || hasLost {
 			return err
 		}
 		err = &CallError{Doing: "creating security group (" + name + ")", Err: err}
@@ -192,7 +196,8 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 }
 
 // findDuplicate looks up who holds a name that EC2 says is taken.
-func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, name string) (string, error) {
+func (a *application) findDuplicate(ctx context.Context, step plan.Step, name string) (string, error) {
+	wanted := step.Group
 	wait := backoff{next: 300 * time.Millisecond, last: 5 * time.Second}
 	patience, cancel := context.WithTimeoutCause(ctx, freshGroupPatience, &NameTakenError{Name: name, VPCID: wanted.VPCID})
 	defer cancel()
@@ -212,7 +217,7 @@ func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, 
 				aws.ToString(holder.GroupName) == name && aws.ToString(holder.Description) == wanted.Description {
 				return aws.ToString(holder.GroupId), nil
 			}
-			return "", nameTaken(holder)
+			return "", a.inTheWay(holder, wanted, step.Tag)
 		}
 		// EC2 knows the name and does not show the group yet.
 		if err := wait.wait(patience); err != nil {

@@ -164,6 +164,15 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 			return Result{}, err
 		}
 		if todo.Empty() {
+			again, err := a.awaitAdoptions(ctx)
+			if err == nil && again {
+				if observed, err = a.observeAgain(ctx); err == nil {
+					continue
+				}
+			}
+			if err != nil {
+				return Result{}, err
+			}
 			result.Observed = observed
 			result.Warnings = append(result.Warnings, a.back.said...)
 			return result, nil

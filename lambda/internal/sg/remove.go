@@ -114,24 +114,44 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) e
 }
 
 // RemoveUnused deletes those of some groups that no network interface uses, without
-// waiting for the others, and revokes the rules that name them. It returns what is left.
-func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, removal Removal) (left []chain.Identity, err error) {
+// waiting for the others, and revokes the rules that name them. It returns what is in the way
+// of those that are left.
+func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, removal Removal) (left map[chain.Identity]string, err error) {
+	left = map[chain.Identity]string{}
 	if len(doomed) == 0 {
-		return nil, nil
+		return left, nil
+	}
+	keep := func(identities []chain.Identity, why func(chain.Identity) string) {
+		for _, identity := range identities {
+			left[identity] = why(identity)
+		}
 	}
 	uses, err := e.interfaces(ctx, observed, doomed)
 	if err != nil {
-		return doomed, err
+		keep(doomed, func(chain.Identity) string { return "what uses it could not be read: " + Cause(err) })
+		return left, err
 	}
 	made, foreign := split(observed.State, doomed)
 	used := uses.among(observed, append(made, turn{all: doomed, Removal: removal}.bound(observed.State, foreign)...))
+	keep(used, func(identity chain.Identity) string {
+		return "it is used by " + capped(uses.texts([]string{observed.GroupIDs[identity]}))
+	})
 	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })
 	if len(unused) == 0 {
-		return doomed, nil
+		return left, nil
 	}
 	// One that cannot go must not keep the others.
 	gone, err := e.removeOnce(ctx, observed, turn{doomed: unused, all: unused, each: true, Removal: removal})
-	return slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(gone, identity) }), err
+	rest := slices.DeleteFunc(unused, func(identity chain.Identity) bool { return slices.Contains(gone, identity) })
+	why := "the run ended before it was deleted"
+	switch {
+	case IsDependencyViolation(err):
+		why = "a rule of a security group that is not the chain's names it, or a VPC is associated with it (" + Cause(err) + ")"
+	case err != nil:
+		why = "EC2 did not delete it: " + Cause(err)
+	}
+	keep(rest, func(chain.Identity) string { return why })
+	return left, err
 }
 
 // without is the observation once groups are gone.
