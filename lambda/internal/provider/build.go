@@ -75,7 +75,7 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	warnings := slices.Concat(findings, stale, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
+	warnings := slices.Concat(findings, stale, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), want.Unserved, r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
 // What EC2 is asked for by ID keeps to its limit of 200 filter values, and naming one group
@@ -81,6 +83,36 @@ func TestF8NamesWithWildcards(t *testing.T) {
 		r.succeeds(r.destroy(made.PhysicalResourceID, now))
 		if got := fmt.Sprint(r.world.Groups()); got != fmt.Sprint([]string{other}) {
 			t.Errorf("left are %s", got)
+		}
+	})
+}
+
+// A group of 1,000 rules of each family is built and revoked in calls of at most 1,000 rules.
+func TestF8MoreRulesThanOneCallTakes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.world.RuleQuota = 1000
+		var sources []any
+		for i := range 600 {
+			sources = append(sources, fmt.Sprintf("203.%d.%d.0/24", i/200, i%200), fmt.Sprintf("2600:%x::/32", i+1))
+		}
+		now := props(tier("Web", "Ports", 443, "Sources", sources))
+		now["RuleQuota"], now["IpFamilies"] = 1000, []any{"ipv4", "ipv6"}
+		id := r.succeeds(r.create(now)).PhysicalResourceID
+		next := props(tier("Web", "Ports", 443, "Sources", "203.0.113.0/24"))
+		r.succeeds(r.update(id, next, now))
+		for _, call := range r.world.Calls() {
+			var permissions int
+			switch in := call.Input.(type) {
+			case *ec2.AuthorizeSecurityGroupIngressInput:
+				permissions = len(in.IpPermissions)
+			case *ec2.RevokeSecurityGroupIngressInput:
+				permissions = len(in.IpPermissions)
+			}
+			if permissions > 1000 {
+				t.Errorf("%s has %d rules", call.Operation, permissions)
+			}
 		}
 	})
 }

@@ -237,6 +237,11 @@ func situations() []situation {
 			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
 			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/"+r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false)))))
 		}},
+		{"warning: a rule opens nothing", func(r *rig) string {
+			now := props(tier("Web", "Ports", []any{443, "icmpv6"}, "Sources", "vpc"))
+			now["IpFamilies"] = []any{"ipv4", "ipv6"}
+			return warning(r.create(now))
+		}},
 		{"a peer of another account is not there", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/sg-0fedcba9876543210"))))
 		}},

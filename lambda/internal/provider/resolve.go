@@ -45,6 +45,7 @@ func (l *lookedUp) complete(ruleQuota int, want sg.Want) sg.Want {
 	}
 	want.Chains.New, want.Chains.Old = now.Named(resource), old.Named(resource)
 	want.Quota = plan.Quota{Rules: ruleQuota, Lists: l.found.Lists}
+	want.Unserved = l.wanted.Unserved(l.found)
 	return want
 }
 

@@ -34,9 +34,12 @@ type application struct {
 
 	mu       sync.Mutex
 	groupIDs map[chain.Identity]string
-	// created is the groups that this run made, or may have made: an answer that
-	// was lost counts.
+	// created is the groups that this run made, likely those that it may have made, with
+	// the tag that it gave them: their answers were lost.
 	created []chain.Identity
+	likely  map[chain.Identity]chain.Tag
+	// old is the chain of before.
+	old chain.State
 	// adopted is the groups that this run took over, or may have.
 	adopted []chain.Identity
 	// vanished is the groups that EC2 did not know when they were named.
@@ -73,7 +76,7 @@ func changes(step plan.Step) []change {
 }
 
 func newApplication(edge *Edge, observed Observed) *application {
-	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}}
+	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}, likely: map[chain.Identity]chain.Tag{}}
 }
 
 // apply takes the plan's steps, phase by phase, those of a phase in parallel. It
@@ -161,7 +164,8 @@ func (a *application) groupID(identity chain.Identity) string {
 func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	name := step.Group.EC2Name(a.Owner.Resource)
 	var id string
-	err := a.write(ctx, opCreateSecurityGroup, func(ctx context.Context) error {
+	counted, tries := withAttempts(ctx)
+	err := a.write(counted, opCreateSecurityGroup, func(ctx context.Context) error {
 		output, err := a.API.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(name), Description: aws.String(step.Group.Description), VpcId: aws.String(step.Group.VPCID),
 			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),
@@ -171,15 +175,14 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 		}
 		return err
 	})
-	duplicate := hasCode(err, codeGroupDuplicate)
-	if duplicate {
+	isSure, isLikely := err == nil, mayHaveEffect(err)
+	if hasCode(err, codeGroupDuplicate) {
+		isLikely = tries.lost.Load()
 		id, err = a.findDuplicate(ctx, step, name)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !duplicate {
-		a.created = append(a.created, step.Group)
-	}
+	a.noteCreated(step.Group, step.Tag, isSure, isLikely)
 	if err != nil {
 		_, isTaken := errors.AsType[*NameTakenError](err)
 		if _, hasLost := errors.AsType[*LostTagsError](err); isTaken || hasLost {
@@ -265,8 +268,23 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	return a.unlessStale(err)
 }
 
-// rules makes one call for the rules of one group and direction.
+// maxPermissions is how many rules one call takes (aws-controllers-k8s/community issue
+// 2186: "up to 1000 rules per call"). A group can have more of both families together.
+const maxPermissions = 1000
+
+// rules makes one call for the rules of one group and direction, or one after the other
+// where these are more than a call takes.
 func (a *application) rules(ctx context.Context, step plan.Step) error {
+	for some := range slices.Chunk(step.Rules, maxPermissions) {
+		step.Rules = some
+		if err := a.someRules(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *application) someRules(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
 	a.mu.Lock()
 	permissions := permissionsOf(step.Rules, a.groupIDs)
@@ -297,7 +315,7 @@ func (a *application) unlessStale(err error) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for identity, id := range a.groupIDs {
-			if strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) {
+			if _, likely := a.likely[identity]; strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) && !likely {
 				a.vanished = append(a.vanished, identity)
 			}
 		}

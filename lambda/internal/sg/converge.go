@@ -114,6 +114,8 @@ type Want struct {
 	// PhysicalID is what the live groups are to belong to.
 	PhysicalID string
 	Quota      plan.Quota
+	// Unserved is, for people, what the chain asks for and nothing comes of.
+	Unserved []string
 }
 
 // Goal is what must hold at the end, as far as an observation tells. The tag is worked
@@ -143,6 +145,7 @@ type Result struct {
 // itself, unless the gate is shut.
 func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Result, error) {
 	run := newApplication(e, observed)
+	run.old = want.Chains.Old
 	result, err := run.converge(ctx, want, observed)
 	if err == nil {
 		return result, nil
@@ -333,16 +336,20 @@ func (a *application) repeats(todo plan.Plan) bool {
 // nothing else: a failed Update leaves the groups that were there before. Nobody lives in
 // these by the chain's doing, because no answer named them.
 func (a *application) undo(ctx context.Context) error {
-	if len(a.created)+len(a.adopted) == 0 {
+	if len(a.created)+len(a.likely)+len(a.adopted) == 0 {
 		return nil
 	}
 	mine := func(state chain.State) [][]chain.Identity {
-		return [][]chain.Identity{slices.DeleteFunc(slices.Concat(a.created, a.adopted), func(identity chain.Identity) bool {
-			group, found := state.Find(identity)
-			return !found || group.Adoption == chain.Adoptable // that one was not adopted after all
-		})}
+		var mine []chain.Identity
+		for _, group := range state.Groups {
+			// One that can still be adopted was not adopted after all.
+			if a.isOwn(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable) {
+				mine = append(mine, group.Identity)
+			}
+		}
+		return [][]chain.Identity{mine}
 	}
-	a.Log.Info("undo", slog.Int("groups", len(a.created)), slog.Int("adopted", len(a.adopted)))
+	a.Log.Info("undo", slog.Int("groups", len(a.created)+len(a.likely)), slog.Int("adopted", len(a.adopted)))
 	a.Wants.Adoptable = nil // what stands in the way of an adoption must not in the way of this
 	bounded, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
