@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -131,7 +132,7 @@ func (d *doors) add(path, peersPath string, traffics []traffic, peers []any, des
 	}
 	ends := make([]end, len(all))
 	for i, source := range all {
-		ends[i] = end{source.peer, number(d.peers, source.peer), d.head(source)}
+		ends[i] = end{source.peer, number(d.peers, withoutAccount(source.peer)), d.head(source)}
 		others = others || (source.peer.Kind != PeerCIDR && source.peer.Kind != PeerVPC)
 	}
 	start := len(d.rules)
@@ -144,7 +145,8 @@ func (d *doors) add(path, peersPath string, traffics []traffic, peers []any, des
 			served = true
 			twin, isThere := d.places[[2]int{key, end.number}]
 			switch {
-			case isThere && (twin >= start || d.isSame(twin, description, end.head, tail)):
+			case isThere && (twin >= start || d.isSame(twin, description, end, tail)):
+				d.rules[twin].Peer.Account = cmp.Or(d.rules[twin].Peer.Account, end.peer.Account)
 			case isThere:
 				d.problem(path, "%s is there already, with the description %s; a rule has one description", &d.rules[twin], quoted(d.rules[twin].Description))
 			case !d.room():
@@ -181,14 +183,29 @@ func (d *doors) head(source source) string {
 }
 
 // isSame reports whether a rule of an earlier entry has the description that one more would
-// have. Within one entry a rule may come up several times.
-func (d *doors) isSame(twin int, description, head, tail string) bool {
-	there := d.rules[twin].Description
+// have. Within one entry a rule may come up several times. Descriptions that the chain makes
+// repeat what the author wrote, so that the account of a group is left out of the comparison.
+func (d *doors) isSame(twin int, description string, end end, tail string) bool {
+	there := d.rules[twin]
 	if description != "" {
-		return there == description
+		return there.Description == description
 	}
-	rest, isSame := strings.CutPrefix(there, head)
+	rest, isSame := strings.CutPrefix(plain(there.Description, there.Peer), plain(end.head, end.peer))
 	return isSame && rest == tail
+}
+
+// withoutAccount is a peer as it is told from others: see [Peer.Account].
+func withoutAccount(peer Peer) Peer {
+	peer.Account = ""
+	return peer
+}
+
+// plain is a text about a peer without the account of that.
+func plain(text string, peer Peer) string {
+	if peer.Account == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, peer.Account+"/", "")
 }
 
 func (d *doors) tooMany(path string, peers, traffics int) {

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -13,7 +14,7 @@ type LookUps struct {
 	VPCIDs    []string // whose ranges are wanted, sorted
 	ListIDs   []string // prefix lists named by ID, sorted
 	ListNames []string // prefix lists named by name, sorted
-	GroupIDs  []string // security groups of the own account, sorted
+	GroupIDs  []string // security groups whose account nobody wrote, or the own one, sorted
 }
 
 // Empty says whether nothing has to be asked for.
@@ -22,10 +23,12 @@ func (l LookUps) Empty() bool {
 }
 
 // Wanted lists what the rules of states name and only EC2 knows. Names are taken as
-// they are in a Region: {region} stands for it. Groups of other accounts are not shown to
-// this one.
+// they are in a Region: {region} stands for it. A group is not asked for where the author
+// wrote another account: EC2 shows such a group only where it is shared, so that an empty
+// answer would say nothing, and the account that a rule needs is known.
 func Wanted(region, account string, states ...State) LookUps {
 	vpcs, ids, names, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	written := accounts(account, states...)
 	for _, state := range states {
 		for _, group := range state.Groups {
 			for _, rule := range group.Rules {
@@ -37,8 +40,8 @@ func Wanted(region, account string, states ...State) LookUps {
 				case PeerListName:
 					names[listName(rule.Peer.ID, region)] = true
 				case PeerGroup:
-					if id := strings.TrimPrefix(rule.Peer.ID, account+"/"); !strings.Contains(id, "/") {
-						groups[id] = true
+					if written[rule.Peer.ID] == "" {
+						groups[rule.Peer.ID] = true
 					}
 				case PeerCIDR, PeerTier, PeerMember:
 				}
@@ -47,6 +50,21 @@ func Wanted(region, account string, states ...State) LookUps {
 	}
 	sorted := func(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
 	return LookUps{VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names), GroupIDs: sorted(groups)}
+}
+
+// accounts is the other accounts that authors wrote before groups, by group ID.
+func accounts(own string, states ...State) map[string]string {
+	written := map[string]string{}
+	for _, state := range states {
+		for _, group := range state.Groups {
+			for _, rule := range group.Rules {
+				if peer := rule.Peer; peer.Kind == PeerGroup && peer.Account != "" && peer.Account != own {
+					written[peer.ID] = peer.Account
+				}
+			}
+		}
+	}
+	return written
 }
 
 func listName(text, region string) string { return strings.ReplaceAll(text, "{region}", region) }
@@ -70,6 +88,8 @@ type Found struct {
 	Lists   []PrefixList
 	// Missing is the groups that were asked for and are not there.
 	Missing map[string]bool
+	// Owners is whose groups are that EC2 showed, by group ID.
+	Owners map[string]string
 }
 
 // List is the prefix list of an ID.
@@ -105,16 +125,17 @@ func (e *UnknownPeerError) Remedy() string {
 }
 
 // Resolve replaces what only EC2 knows: the word vpc by the VPC's ranges, names of
-// prefix lists by their IDs. Groups of the own account are named without it, as EC2
-// shows them. The errors are of type [*UnknownPeerError], one for each peer that was
+// prefix lists by their IDs. A group gets the account that EC2 showed, or else the one that
+// the author wrote; one of the own account gets none. The errors are of type [*UnknownPeerError], one for each peer that was
 // not found; the state comes back without these.
 func (s State) Resolve(found Found) (State, []error) {
 	var problems []error
 	resolved := State{Groups: slices.Clone(s.Groups)}
+	written := accounts(found.Account, s)
 	for i, group := range resolved.Groups {
 		var rules []Rule
 		for _, rule := range group.Rules {
-			peers, known := found.peers(group.VPCID, rule.Peer)
+			peers, known := found.peers(group.VPCID, rule.Peer, written)
 			if !known {
 				unknown := &UnknownPeerError{Tier: group.Tier, Peer: listName(rule.Peer.ID, found.Region), Kind: rule.Peer.Kind}
 				if rule.Peer.Kind == PeerVPC {
@@ -135,7 +156,7 @@ func (s State) Resolve(found Found) (State, []error) {
 }
 
 // peers is what a peer stands for; false where it is unknown.
-func (f Found) peers(vpcID string, peer Peer) ([]Peer, bool) {
+func (f Found) peers(vpcID string, peer Peer, written map[string]string) ([]Peer, bool) {
 	switch peer.Kind {
 	case PeerVPC:
 		var peers []Peer
@@ -158,8 +179,10 @@ func (f Found) peers(vpcID string, peer Peer) ([]Peer, bool) {
 		}
 		return nil, false
 	case PeerGroup:
-		peer.ID = strings.TrimPrefix(peer.ID, f.Account+"/")
-		return []Peer{peer}, !f.Missing[peer.ID]
+		if peer.Account = cmp.Or(f.Owners[peer.ID], written[peer.ID]); peer.Account == f.Account {
+			peer.Account = ""
+		}
+		return []Peer{peer}, !f.Missing[peer.ID] || written[peer.ID] != ""
 	case PeerCIDR, PeerTier, PeerMember:
 	}
 	return []Peer{peer}, true

@@ -67,6 +67,28 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", sources, got, problems, want)
 		}
 	}
+	// What EC2 shows says whose a group is, and then what the author wrote; groups that somebody
+	// wrote an account for need not be shown.
+	found.Owners = map[string]string{"sg-1": "999999999999", "sg-2": "123456789012"}
+	found.Missing = map[string]bool{"sg-3": true}
+	for sources, want := range map[string]string{
+		`"sg-1"`:                            "999999999999/sg-1",
+		`"888888888888/sg-1", "sg-1"`:       "999999999999/sg-1",
+		`"999999999999/sg-2"`:               "sg-2",
+		`"sg-3", "999999999999/sg-3"`:       "999999999999/sg-3",
+		`"999999999999/sg-3", "sg-3"`:       "999999999999/sg-3",
+		`"123456789012/sg-2", "sg-2"`:       "sg-2",
+		`"999999999999/sg-4", "10.0.0.0/8"`: "10.0.0.0/8 999999999999/sg-4",
+	} {
+		state, problems := asking(t, sources).Resolve(found)
+		var peers []string
+		for _, rule := range state.Groups[0].Rules {
+			peers = append(peers, rule.Peer.String())
+		}
+		if got := strings.Join(peers, " "); got != want || len(problems) > 0 {
+			t.Errorf("F1, %s: got %s, %v, want %s", sources, got, problems, want)
+		}
+	}
 	state, problems := asking(t, `"pl-2", "com.amazonaws.{region}.dynamodb", "10.0.0.0/8"`).Resolve(found)
 	if len(problems) != 2 || len(state.Groups[0].Rules) != 2 {
 		t.Fatalf("got %v and\n%s", problems, state)

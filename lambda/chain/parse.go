@@ -245,18 +245,3 @@ func (r *reader) distinctGroupNames(tiers []Tier) {
 		first[name] = tier.Name
 	}
 }
-
-// TierNames lists the tiers' names as far as they can be read, without any
-// check: a Delete wants their order and must not fail on properties that were
-// refused before.
-func TierNames(properties map[string]any) []string {
-	tiers, _ := (&reader{built: true}).tierList(properties["Tiers"])
-	var names []string
-	for _, value := range tiers {
-		tier, isMap := value.(map[string]any)
-		if name, isText := tier["Name"].(string); isMap && isText {
-			names = append(names, name)
-		}
-	}
-	return names
-}

@@ -405,20 +405,6 @@ func TestScalarsOfAnyKind(t *testing.T) {
 	}
 }
 
-func TestTierNames(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`{}`: "Alb Fargate",
-		`{"Tiers": [{"Name": "A", "Ports": [99999]}, 7, {"Nome": "C"}, {"Name": "B"}]}`: "A B",
-		`{"Tiers": "broken"}`:              "",
-		`{"Tiers": "[{\"Name\": \"A\"}]"}`: "A",
-	} {
-		if got := strings.Join(chain.TierNames(decode(t, text)), " "); got != want {
-			t.Errorf("%s: got %q, want %q", text, got, want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	folders, err := filepath.Glob("testdata/golden/*/props.json")
 	if err != nil {

@@ -88,7 +88,7 @@ func (r *reader) sources(path string, place int, value any, in scope) []source {
 	case word == "vpc":
 		return one(Peer{Kind: PeerVPC, ID: familyV4}, "vpc")
 	case groupPeer().MatchString(word):
-		return one(Peer{Kind: PeerGroup, ID: word}, word)
+		return one(GroupPeer(word), word)
 	case listPeer().MatchString(word):
 		return one(Peer{Kind: PeerPrefixList, ID: word}, word)
 	case listNamePeer().MatchString(word) && strings.Count(word, "{") == strings.Count(word, "{region}"):

@@ -96,8 +96,8 @@ const (
 	PeerCIDR PeerKind = iota + 1
 	// PeerPrefixList is a managed prefix list; Peer.ID holds "pl-...".
 	PeerPrefixList
-	// PeerGroup is a group outside this chain; Peer.ID holds "sg-...", with
-	// "account/" before it where another account owns it.
+	// PeerGroup is a group outside this chain; Peer.ID holds "sg-...", and
+	// Peer.Account its owner where that is known to be another account.
 	PeerGroup
 	// PeerTier is a tier of the chain, whichever groups it has; Peer.Tier holds
 	// its name. Only desired states have it.
@@ -112,13 +112,28 @@ const (
 )
 
 // Peer is the other end of a rule: the source of an ingress rule, the
-// destination of an egress rule. It is comparable.
+// destination of an egress rule. It is comparable, but rules are compared by
+// [Rule.Key]: the account does not count.
 type Peer struct {
 	Kind   PeerKind
 	CIDR   netip.Prefix
 	ID     string
 	Tier   string
 	Member Identity
+	// Account is whose group it is: what EC2 says, or what the author wrote; empty
+	// for the own account and where nobody said. IDs of groups are unique
+	// everywhere, and EC2 leaves the account out for groups that are deleted or
+	// behind a transit gateway (API reference, UserIdGroupPair; coverage-roadmap
+	// issue 2310), so it is no part of what makes two peers the same.
+	Account string
+}
+
+// GroupPeer is the peer of a group outside this chain, "sg-..." or "account/sg-...".
+func GroupPeer(text string) Peer {
+	if account, id, found := strings.Cut(text, "/"); found {
+		return Peer{Kind: PeerGroup, ID: id, Account: account}
+	}
+	return Peer{Kind: PeerGroup, ID: text}
 }
 
 // CIDRPeer is the peer of a range of addresses; host bits are cleared, as EC2
@@ -147,7 +162,12 @@ func (p Peer) String() string {
 			return p.ID // a range that EC2 shows and netip cannot read
 		}
 		return p.CIDR.String()
-	case PeerPrefixList, PeerGroup, PeerListName:
+	case PeerGroup:
+		if p.Account != "" {
+			return p.Account + "/" + p.ID
+		}
+		return p.ID
+	case PeerPrefixList, PeerListName:
 		return p.ID
 	case PeerVPC:
 		return "vpc (" + p.ID + ")"
@@ -172,9 +192,10 @@ type Rule struct {
 	Description string
 }
 
-// Key is the rule without its description: what EC2 compares.
+// Key is the rule without its description and without the account of its peer: what
+// EC2 compares.
 func (r Rule) Key() Rule {
-	r.Description = ""
+	r.Description, r.Peer.Account = "", ""
 	return r
 }
 
@@ -197,7 +218,11 @@ func CompareRules(a, b Rule) int {
 	if order := cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Ports.From, b.Ports.From), cmp.Compare(a.Ports.To, b.Ports.To)); order != 0 {
 		return order
 	}
-	return cmp.Or(comparePeers(a.Peer, b.Peer), strings.Compare(a.Description, b.Description))
+	return cmp.Or(
+		comparePeers(a.Peer, b.Peer),
+		-strings.Compare(a.Peer.Account, b.Peer.Account), // of two that are the same, the one that says more is first
+		strings.Compare(a.Description, b.Description),
+	)
 }
 
 func comparePeers(a, b Peer) int {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// LogBytes is how much of a plan or a picture a log line holds. CloudWatch Logs took events of
-// up to 256 KB for a long time, and takes 1 MB since 2025 (user guide, "CloudWatch Logs
-// quotas"); a line may hold two of them, as JSON.
+// LogBytes is how much of a plan or a picture a log line holds. A log event has at most 1 MB
+// (API reference of CloudWatch Logs, PutLogEvents), and in some partitions still 256 KB (that
+// of China); a line may hold two of them, as JSON.
 const LogBytes = 100_000
 
 // Cut shortens a text of many lines to about a size, at the end of a line, and says how many

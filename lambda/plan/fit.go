@@ -114,6 +114,9 @@ func (s *staged) steps(steps []Step) []Step {
 
 // appendStages adds the first stage of every group, then the second one, and so on.
 func (s *staged) appendStages(steps []Step) []Step {
+	for _, room := range s.order {
+		steps = slices.Grow(steps, len(room.stages))
+	}
 	for stage, more := 0, true; more; stage++ {
 		more = false
 		for _, room := range s.order {

@@ -242,19 +242,23 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 	before, after := concrete(d.Before, identity), concrete(d.After, identity)
 	was, _ := d.Before.Find(identity)
 	is, _ := d.After.Find(identity)
-	unmanaged, isBefore, isAfter := setOf(keys(slices.Concat(was.Unmanaged, is.Unmanaged))), setOf(before), setOf(after)
+	unmanaged, isBefore, isAfter := setOf(slices.Concat(was.Unmanaged, is.Unmanaged)), setOf(before), setOf(after)
 	var rules []drawnRule
 	drawn := map[drawnRule]bool{}
 	for _, rule := range slices.Concat(after, before) {
-		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: unmanaged[rule]}
+		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: unmanaged[rule.Key()]}
 		switch {
-		case !isAfter[rule]:
+		case !isAfter[rule.Key()]:
 			one.mark = removed
-		case !isBefore[rule]:
+		case !isBefore[rule.Key()]:
 			one.mark = added
 		}
-		if !drawn[one] {
-			drawn[one] = true
+		same := one
+		if same.Rule = rule.Key(); rule.Peer.Kind == chain.PeerGroup {
+			same.peer = "" // with its account or without
+		}
+		if !drawn[same] {
+			drawn[same] = true
 			rules = append(rules, one)
 		}
 	}
@@ -270,7 +274,8 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	expand := expander{present: state.Identities()}
 	group, _ := state.Find(identity)
 	var rules []chain.Rule
-	for _, rule := range keys(group.Rules) {
+	for _, rule := range group.Rules {
+		rule.Description = ""
 		if rule.Peer.Kind == chain.PeerTier && state.HasTier(rule.Peer.Tier) {
 			rules = append(rules, expand.rules([]chain.Rule{rule})...)
 		} else {
@@ -280,18 +285,11 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	return rules
 }
 
-func keys(rules []chain.Rule) []chain.Rule {
-	all := make([]chain.Rule, 0, len(rules))
-	for _, rule := range rules {
-		all = append(all, rule.Key())
-	}
-	return all
-}
-
+// setOf returns what makes the rules the same, as a set.
 func setOf(rules []chain.Rule) map[chain.Rule]bool {
 	all := make(map[chain.Rule]bool, len(rules))
 	for _, rule := range rules {
-		all[rule] = true
+		all[rule.Key()] = true
 	}
 	return all
 }

@@ -226,16 +226,21 @@ func missing(have, wanted []chain.Rule) []chain.Rule {
 	return slices.DeleteFunc(slices.Clone(wanted), func(rule chain.Rule) bool { return keys[rule.Key()] })
 }
 
-// described lists the rules of wanted that are there with another description.
+// described lists the rules of wanted that are there with another description, with the
+// account of their peer as EC2 shows it.
 func described(have, wanted []chain.Rule) []chain.Rule {
-	texts := make(map[chain.Rule]string, len(have))
+	there := make(map[chain.Rule]chain.Rule, len(have))
 	for _, rule := range have {
-		texts[rule.Key()] = rule.Description
+		there[rule.Key()] = rule
 	}
-	return slices.DeleteFunc(slices.Clone(wanted), func(rule chain.Rule) bool {
-		text, exists := texts[rule.Key()]
-		return !exists || text == rule.Description
-	})
+	var changed []chain.Rule
+	for _, rule := range wanted {
+		if was, exists := there[rule.Key()]; exists && was.Description != rule.Description {
+			rule.Peer.Account = was.Peer.Account
+			changed = append(changed, rule)
+		}
+	}
+	return changed
 }
 
 // NameConflict is a group that a plan would create under a name that another

@@ -44,6 +44,12 @@ func (s set) intersect(other set) {
 	}
 }
 
+func (s set) subtract(other set) {
+	for i := range other {
+		s[i] &^= other[i]
+	}
+}
+
 // unionWithout adds what one set has and another one has not.
 func (s set) unionWithout(one, other set) {
 	for i := range one {

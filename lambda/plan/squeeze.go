@@ -31,8 +31,10 @@ type squeeze struct {
 
 	weight  []counts // of all
 	classes []class
-	free    []int // classes that may go now
-	users   []set // by rule of all: the classes that wait for it; built when it is first needed
+	needs   []counts // by class: weight of what it needs
+	left    []int    // by class: how many rules that is
+	free    []int    // classes that may go now
+	users   []set    // by rule of all: the classes that wait for it; built when it is first needed
 
 	peak  counts  // the most room that there was
 	small []offer // of the classes that there was room for at some time
@@ -57,9 +59,7 @@ const stale = math.MinInt
 type class struct {
 	members []int
 	frees   counts // weight of the members
-	need    set    // what has to come before they may go
-	left    int    // how many of these
-	needs   counts // weight of these
+	need    set    // what has to come before they may go; of a large class, what had to at first
 	least   int    // the first of these, of a small class
 	isSmall bool
 	offer   int // the place of its offer
@@ -82,7 +82,7 @@ func (s *squeeze) fit(ended func() error) (bool, error) {
 }
 
 func (s *squeeze) begin() {
-	s.stages, s.classes, s.free, s.users = nil, nil, nil, nil
+	s.stages, s.classes, s.needs, s.left, s.free, s.users = nil, nil, nil, nil, nil, nil
 	s.small, s.large, s.weight = nil, nil, make([]counts, len(s.all))
 	s.came, s.gone = newSet(len(s.all)), newSet(len(s.old))
 	s.there, s.toCome = s.weights.sum(s.first, s.step.Direction), counts{}
@@ -98,8 +98,8 @@ func (s *squeeze) begin() {
 	s.is, s.least = newSet(len(s.classes)), make([][]int, len(s.all))
 	s.peak = s.room()
 	for i := range s.classes {
-		if one := &s.classes[i]; one.left == 0 {
-			one.isGone = true
+		if s.left[i] == 0 {
+			s.classes[i].isGone = true
 			s.free = append(s.free, i)
 		} else {
 			s.large = append(s.large, i)
@@ -119,7 +119,8 @@ func (s *squeeze) classify(needs []set) {
 		if !isKnown {
 			at = len(s.classes)
 			known[string(key)] = at
-			s.classes = append(s.classes, class{need: needs[i], left: needs[i].count(), needs: heavy.weigh(needs[i])})
+			s.classes = append(s.classes, class{need: needs[i]})
+			s.needs, s.left = append(s.needs, heavy.weigh(needs[i])), append(s.left, needs[i].count())
 		}
 		one := &s.classes[at]
 		one.members = append(one.members, i)
@@ -138,7 +139,7 @@ func fitsIn(needs, room counts) bool {
 func (s *squeeze) sift() {
 	s.large = slices.DeleteFunc(s.large, func(i int) bool {
 		one := &s.classes[i]
-		if !one.isGone && !one.isSmall && fitsIn(one.needs, s.peak) {
+		if !one.isGone && !one.isSmall && fitsIn(s.needs[i], s.peak) {
 			s.shrink(i)
 		}
 		return one.isGone || one.isSmall
@@ -149,9 +150,10 @@ func (s *squeeze) sift() {
 func (s *squeeze) shrink(i int) {
 	one := &s.classes[i]
 	one.isSmall, one.least = true, -1
+	one.need.subtract(s.came)
 	s.is.add(i)
 	one.offer = len(s.small)
-	s.small = append(s.small, offer{needs: one.needs, gain: stale, class: i, first: one.members[0]})
+	s.small = append(s.small, offer{needs: s.needs[i], gain: stale, class: i, first: one.members[0]})
 	s.register(i)
 }
 
@@ -211,7 +213,7 @@ func (s *squeeze) authorize() bool {
 			continue
 		}
 		if one.gain == stale {
-			one.gain = s.makes(&s.classes[one.class]) - one.needs.both()
+			one.gain = s.makes(one.class) - one.needs.both()
 		}
 		if best.class < 0 || one.gain > best.gain || (one.gain == best.gain && one.first < best.first) {
 			best = *one
@@ -225,11 +227,11 @@ func (s *squeeze) authorize() bool {
 }
 
 // makes is the weight of the classes that may go once what one needs has come.
-func (s *squeeze) makes(one *class) int {
-	sum := 0
-	for rule := range one.need.places() {
+func (s *squeeze) makes(one int) int {
+	sum, need := 0, s.classes[one].need
+	for rule := range need.places() {
 		for _, i := range s.least[rule] {
-			if other := &s.classes[i]; !other.isGone && other.left <= one.left && other.need.isPartOf(one.need) {
+			if other := &s.classes[i]; !other.isGone && s.left[i] <= s.left[one] && other.need.isPartOf(need) {
 				sum += other.frees.both()
 			}
 		}
@@ -244,42 +246,46 @@ func (s *squeeze) come(places []int) {
 	for _, place := range places {
 		rules = append(rules, s.all[place])
 		s.came.add(place)
-		s.there, s.toCome = s.there.plus(s.weight[place]), s.toCome.minus(s.weight[place])
-		for i := range s.users[place].places() {
-			one := &s.classes[i]
-			one.need.remove(place)
-			one.left--
-			one.needs = one.needs.minus(s.weight[place])
-			touched.add(i)
+		weight, users := s.weight[place], s.users[place]
+		s.there, s.toCome = s.there.plus(weight), s.toCome.minus(weight)
+		touched.union(users)
+		for at, word := range users {
+			for ; word != 0; word &= word - 1 {
+				i := at*wordBits + bits.TrailingZeros64(word)
+				s.left[i]--
+				s.needs[i] = s.needs[i].minus(weight)
+			}
 		}
 	}
 	s.stage(AuthorizeRules, rules)
 	for i := range touched.places() {
+		if !fitsIn(s.needs[i], s.peak) {
+			continue // most of them, where rules overlap much
+		}
 		switch one := &s.classes[i]; {
-		case one.left == 0:
+		case s.left[i] == 0:
 			one.isGone = true
 			s.free = append(s.free, i)
 			if one.isSmall {
 				s.leave(i)
 			}
 		case one.isSmall:
-			s.small[one.offer].needs = one.needs
+			one.need.subtract(s.came)
+			s.small[one.offer].needs = s.needs[i]
 			s.register(i)
-		case fitsIn(one.needs, s.peak):
+		default:
 			s.shrink(i)
 		}
 	}
+	touched.intersect(s.is)
 	s.outdate(touched)
 }
 
-// outdate notes which small classes may make more or less free than before: those that need
+// outdate notes which small classes may make more or less free than before: some that need
 // less now, and those that need all that one of these does.
-func (s *squeeze) outdate(touched set) {
-	for i := range touched.places() {
+func (s *squeeze) outdate(changed set) {
+	for i := range changed.places() {
 		one := &s.classes[i]
-		if one.isGone || !one.isSmall {
-			continue
-		}
 		s.small[one.offer].gain = stale
 		waiting := s.users[one.least]
 		for word := range waiting {

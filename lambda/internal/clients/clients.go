@@ -90,6 +90,17 @@ func newRetryer(attempts int) aws.Retryer {
 // waits that round to nothing, and then spins.
 const tokenPause = 20 * time.Millisecond
 
+// GetRetryToken asks for leave to try once more, and notes how the try before it ended: the
+// SDK tells its caller of the last one alone.
+func (r retryer) GetRetryToken(ctx context.Context, failed error) (func(error) error, error) {
+	sg.Attempted(ctx, failed)
+	release, err := r.AdaptiveMode.GetRetryToken(ctx, failed)
+	if err != nil {
+		return nil, fmt.Errorf("trying again: %w", err)
+	}
+	return release, nil
+}
+
 // GetAttemptToken waits for leave to send, or for the context to end.
 func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	for {

@@ -277,6 +277,17 @@ func Behind(request Request, now Reading) bool {
 	return !request.Date.IsZero() && !now.Changed.IsZero() && request.Date.Sub(now.Changed) > behindBy
 }
 
+// Against returns the reading that a run is held against once it has looked twice: the first
+// one, which shows the operation that the request belongs to. Where that one shows what was
+// before the request, it is the second, unless the resource has changed again since the
+// request was made: then CloudFormation turned round while the run waited.
+func Against(request Request, first, second Reading) Reading {
+	if Behind(request, first) && !second.Changed.After(request.Date.Add(behindBy)) {
+		return second
+	}
+	return first
+}
+
 const inProgress = "_IN_PROGRESS"
 
 func isDelete(status string) bool   { return strings.HasPrefix(status, "DELETE_") }

@@ -140,7 +140,7 @@ func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr
 			case "internet":
 				return address.Is4() || (c.IPv6 && address.Is6())
 			}
-			return source == tier || slices.ContainsFunc(rangesOf(source), func(prefix netip.Prefix) bool { return prefix.Contains(address) })
+			return source == tier || (tier != "" && groupOf(source) == tier) || slices.ContainsFunc(rangesOf(source), func(prefix netip.Prefix) bool { return prefix.Contains(address) })
 		})
 	})
 }

@@ -80,6 +80,10 @@ type CloudFormation struct {
 	OnRun func(calls int)
 	// OnHand lets a stranger act who comes with a fault.
 	OnHand func(world.Hand)
+	// OnLeftOut is told that a way back left rules out, and said so.
+	OnLeftOut func()
+	// OnOwner lets the owner of a foreign group remove it.
+	OnOwner func(pick int)
 	// Excused says whether a group that was answered may be gone: a stranger acted.
 	Excused func() bool
 	// OnMove is called after dependents have moved.

@@ -23,7 +23,7 @@ const (
 
 // Promises lists them.
 func Promises() []string {
-	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption}
+	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence}
 }
 
 // Failure is a broken promise.
@@ -50,7 +50,11 @@ type Watch struct {
 	held    map[string]bool // groups on which his hand fell
 	robbed  bool            // one of them was removed
 	foreign []*handMade
-	anew    bool // the operation makes the chain
+	peers   []string // groups of other accounts that are there
+	gone    []string // and those that their owners removed
+	ways    bool     // a stranger opened a way out by IPv6
+	leftOut bool     // a way back left rules out, or had no room for old and new ones together
+	anew    bool     // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
 }
@@ -62,6 +66,7 @@ func NewWatch(cf *CloudFormation) *Watch {
 	cf.OnMove = w.moved
 	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
 	cf.Excused = w.meddled
+	cf.OnLeftOut = w.leavesOut
 	return w
 }
 
@@ -131,11 +136,13 @@ func (w *Watch) Settle(chain Chain, back bool) {
 		w.exempt = map[string]bool{}
 	}
 	w.settles(chain, back)
+	w.leftOut = w.leftOut && back
 	w.mu.Unlock()
 	w.count(AnyToAny)
 	w.judge(func(flow string, _, _, is bool) {
 		w.violate(AnyToAny, fmt.Sprintf("at rest, %s is %s", flow, openOrShut(is)))
 	})
+	w.waysOut(chain)
 }
 
 // Empty says that the chain is gone for good.
@@ -174,6 +181,7 @@ func (w *Watch) Hand(hand world.Hand) {
 	defer w.mu.Unlock()
 	w.hands = true
 	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
+	w.ways = w.ways || hand.Deed == world.AddWayOut
 	for _, made := range w.foreign {
 		made.kept = false
 	}
@@ -196,6 +204,9 @@ func (w *Watch) call(call world.Call) {
 	if !call.Write || call.Client == somebody {
 		return
 	}
+	if call.Err != nil && strings.Contains(call.Err.Error(), noRoom) && strings.Contains(w.cf.StackStatus(), "ROLLBACK") {
+		w.leavesOut()
+	}
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.count(HandsOff)
@@ -204,6 +215,7 @@ func (w *Watch) call(call world.Call) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}
+	w.alone(call)
 	w.flows()
 	w.adopted()
 }
@@ -255,7 +267,7 @@ var outsideV6 = netip.MustParseAddr("2001:db8:ffff::1")
 func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	members := w.cf.Members()
 	w.mu.Lock()
-	inPlay, everyone, exempt, known := w.inPlay, slices.Concat(w.inPlay, w.past), w.exempt, w.cf.GroupIDs()
+	inPlay, everyone, exempt, known, leftOut := w.inPlay, slices.Concat(w.inPlay, w.past), w.exempt, w.cf.GroupIDs(), w.leftOut
 	standing := make([]standing, len(members))
 	for i, one := range members {
 		standing[i] = w.standingOf(one.Group, known)
@@ -264,6 +276,13 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	if len(inPlay) == 0 {
 		return
 	}
+	w.peersFlows(members, func(at int, one flow, is bool) {
+		may := one.maybe(inPlay)
+		if standing[at].stale || standing[at].loose || is == may || (!is && (leftOut || standing[at].held || !one.owed(inPlay, true))) || exempt[one.String()] {
+			return
+		}
+		verdict(one.String(), !is, may, is)
+	})
 	w.court.convene(members, inPlay, everyone, !strings.Contains(w.cf.StackStatus(), "ROLLBACK"))
 	look := w.cf.World.Look(questions, w.court.groups...)
 	for i := range w.court.ways {
@@ -271,7 +290,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 		is := one.is(look)
 		source, target := at(standing, one.sourceAt), at(standing, one.targetAt)
 		stale, loose := source.stale || target.stale, source.loose || target.loose
-		must := !stale && !source.held && !target.held && w.court.kinds[i].owed
+		must := !stale && !leftOut && !source.held && !target.held && w.court.kinds[i].owed
 		may := loose || (!stale && w.court.kinds[i].may) || (stale && is && w.court.ever(i))
 		if (must && !is) || (is && !may) {
 			if flow := one.String(); !exempt[flow] {
@@ -322,6 +341,7 @@ func (w *Watch) snapshot() map[string]bool {
 	for _, one := range waysOf(groups) {
 		all[one.String()] = one.is(look)
 	}
+	w.peersFlows(groups, func(_ int, one flow, is bool) { all[one.String()] = is })
 	return all
 }
 
@@ -329,13 +349,17 @@ func (w *Watch) snapshot() map[string]bool {
 // somebody outside.
 type flow struct {
 	source, target Member
+	peer           string // the source, where it is a group of another account
 	address        netip.Addr
 	port           int
 }
 
 func (f flow) String() string {
 	end := func(m Member) string {
-		if m.Tier == "" {
+		switch {
+		case m.Tier == "" && f.peer != "":
+			return f.peer
+		case m.Tier == "":
 			return f.address.String()
 		}
 		return m.Tier + " (" + m.Group + ")"
@@ -347,6 +371,8 @@ func (f flow) taken(c Chain) bool {
 	switch {
 	case f.target.Tier == "":
 		return true
+	case f.peer != "":
+		return c.takes(f.peer, f.target.Tier, f.port)
 	case f.source.Tier == "":
 		return c.allowsFrom(f.address, f.target.Tier, f.port)
 	}

@@ -79,7 +79,12 @@ func lenient(raw json.RawMessage) Event {
 }
 
 // EventError is an event that is not for this provider.
-type EventError struct{ Problem, Todo string }
+type EventError struct {
+	Problem, Todo string
+	// NotServed says that this provider builds nothing for such a request, whatever else it
+	// says: its Delete has nothing to remove.
+	NotServed bool
+}
 
 func (e *EventError) Error() string { return e.Problem }
 
@@ -127,14 +132,14 @@ func CheckOrigin(event Event, functionARN string) error {
 	const partition, service, region, account = 1, 2, 3, 4
 	switch {
 	case len(stack) != 6 || stack[0] != "arn" || stack[service] != "cloudformation" || !strings.HasPrefix(stack[5], "stack/"):
-		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation}
+		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation, NotServed: true}
 	case len(function) != 6:
 		return &EventError{Problem: "checking event: the function's own ARN is not known", Todo: "The function runs only in AWS Lambda."}
 	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:
 		return &EventError{
 			Problem: fmt.Sprintf("checking event: the stack is in account %s, Region %s, and this function serves account %s, Region %s",
 				stack[account], stack[region], function[account], function[region]),
-			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.",
+			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.", NotServed: true,
 		}
 	default:
 		return nil

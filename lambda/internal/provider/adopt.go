@@ -13,7 +13,7 @@ import (
 // wants is what a run has to find out beside its own groups.
 func wants(spec chain.Spec, chains plan.Chains, reader fence.Reader) sg.Wants {
 	wanted := sg.Wants{
-		Unmanaged: spec.KeepUnmanaged, Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: reader.IsGone,
+		Unmanaged: spec.KeepUnmanaged, Built: chains.Old.Identities(), Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: reader.IsGone,
 	}
 	for _, identity := range spec.Identities() {
 		if spec.Adopt && identity.GroupName != "" {

@@ -432,7 +432,7 @@ func TestAdoptionRace(t *testing.T) {
 		alb := r.handMade("ALB-SG", "by hand")
 		before := len(r.world.Groups())
 		// When the tags are on: another chain's.
-		r.ec2.FailAt(6, world.Fault{Do: func() {
+		r.ec2.FailAt(7, world.Fault{Do: func() {
 			r.world.SetTag(alb, "sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
 		}})
 		answer := r.fails(r.create(adopting()), "it belongs to the chain Chain of stack")

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -24,10 +25,9 @@ func (r *run) build(ctx context.Context) outcome {
 		}
 		return outcome{physicalID: physicalID, err: err}
 	}
-	room := protocol.AttributeBytes(r.event, chain.PhysicalID(resource, nil))
-	spec, err := chain.Parse(r.event.ResourceProperties, room)
-	if err != nil {
-		return failed(chain.PhysicalID(resource, nil), &inputError{err})
+	spec, refused := r.parse()
+	if refused != nil && spec.VPCID == "" {
+		return failed(chain.PhysicalID(resource, nil), refused)
 	}
 	physicalID := chain.PhysicalID(resource, spec.Identities())
 	want := sg.Want{Chains: plan.Chains{
@@ -36,25 +36,38 @@ func (r *run) build(ctx context.Context) outcome {
 	}, PhysicalID: physicalID}
 	r.edge.Wants = wants(spec, want.Chains, r.reader)
 
-	// The operation that the run belongs to is the one that its very first reading
-	// shows, not the one that it finds after it has waited; unless that reading shows what
-	// was before the request.
-	var first *fence.Reading
-	over := func(now fence.Reading) error {
-		if first == nil || fence.Behind(r.request, *first) {
-			first = &now
+	// The operation that the run belongs to is the one that its first reading shows. It is
+	// frozen once the run has looked: no renewal replaces it.
+	var first fence.Reading
+	looks := 0
+	reading, observed, err := r.look(ctx, func(now fence.Reading) error {
+		if looks++; looks == 1 {
+			first = now
+		} else {
+			first = fence.Against(r.request, first, now)
 		}
-		return fence.Over(r.request, *first, now)
-	}
-	reading, observed, err := r.look(ctx, over, func(ctx context.Context) error { return r.resolve(ctx, spec.RuleQuota, &want) }, func(seen sg.Observed) bool { return r.odd(want, seen) })
-	if err != nil {
-		return failed(physicalID, err)
-	}
-	findings, err := r.guard(spec, isBack(reading))
+		if refused != nil && !isBack(now) && !fence.Behind(r.request, first) {
+			return refused
+		}
+		return fence.Over(r.request, first, now)
+	}, func(ctx context.Context) error {
+		r.looked = r.lookUp(ctx, want)
+		want = r.looked.complete(spec.RuleQuota, want)
+		return nil
+	}, func(seen sg.Observed) bool { return r.odd(want, seen) })
 	if err != nil {
 		return failed(physicalID, err)
 	}
 	want.Chains.Back = isBack(reading)
+	if err := cmp.Or(refused, r.looked.problem()); err != nil && !want.Chains.Back {
+		return failed(physicalID, err)
+	}
+	findings, err := r.guard(spec, want.Chains.Back)
+	if err != nil {
+		return failed(physicalID, err)
+	}
+	want, stale := r.looked.stand(want, observed)
+	over := func(now fence.Reading) error { return fence.Over(r.request, first, now) }
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(over), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
@@ -62,7 +75,7 @@ func (r *run) build(ctx context.Context) outcome {
 	if err != nil {
 		return failed(physicalID, err)
 	}
-	warnings := slices.Concat(findings, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
+	warnings := slices.Concat(findings, stale, result.Warnings, adoptions(want, result.Observed), kept(want, result.Observed), want.Unserved, r.removeOrphans(ctx, want, reading, observed.State.Newest(), result.Observed))
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
 	}
@@ -72,7 +85,30 @@ func (r *run) build(ctx context.Context) outcome {
 	}
 	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.Any("state", sg.Logged(result.Observed.State.String, plan.LogBytes)),
 		slog.Any("picture", sg.Logged(func() string { return drawn(spec, want, result.Observed).String() }, plan.LogBytes)))
-	return outcome{physicalID: physicalID, attributes: answer.Attributes(room)}
+	return outcome{physicalID: physicalID, attributes: answer.Attributes(r.room())}
+}
+
+// room is how many bytes the attributes have in the answer.
+func (r *run) room() int {
+	return protocol.AttributeBytes(r.event, chain.PhysicalID(protocol.Resource(r.event), nil))
+}
+
+// parse reads the properties. What only today's rules refuse comes back beside the error: a
+// rollback returns to what an earlier request built, and nothing may keep it from that.
+func (r *run) parse() (chain.Spec, error) {
+	spec, err := chain.Parse(r.event.ResourceProperties, r.room())
+	if err == nil {
+		return spec, nil
+	}
+	refused := &inputError{err}
+	if r.event.RequestType != cfn.RequestUpdate {
+		return chain.Spec{}, refused
+	}
+	built, err := chain.ParseBuilt(r.event.ResourceProperties)
+	if err != nil {
+		return chain.Spec{}, refused
+	}
+	return built, refused
 }
 
 // odd says whether what EC2 shows may be the past, or the work of a run that is still
@@ -101,7 +137,7 @@ func (r *run) oldChain() chain.State {
 	if r.event.RequestType != cfn.RequestUpdate {
 		return chain.State{}
 	}
-	spec, err := chain.Parse(r.event.OldResourceProperties, anyAnswerBytes)
+	spec, err := chain.ParseBuilt(r.event.OldResourceProperties)
 	if err != nil {
 		r.log.Warn("old properties cannot be read; they count as never built", slog.String("problems", err.Error()))
 		return chain.State{}

@@ -146,7 +146,7 @@ func (e *edge) become(next properties) {
 func (e *edge) remove(doomed func(chain.Group) bool) {
 	observed, err := e.edge.Observe(e.tb.Context())
 	if err == nil {
-		err = e.edge.Remove(e.tb.Context(), observed, sg.Removal{TierOrder: chain.TierNames(e.now), Doomed: func(state chain.State) [][]chain.Identity {
+		err = e.edge.Remove(e.tb.Context(), observed, sg.Removal{Doomed: func(state chain.State) [][]chain.Identity {
 			chosen := slices.DeleteFunc(slices.Clone(state.Groups), func(group chain.Group) bool { return !doomed(group) })
 			return [][]chain.Identity{chain.State{Groups: chosen}.Identities()}
 		}})

@@ -7,13 +7,12 @@ import (
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
-	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/sg"
 )
 
-// remove serves Delete. It reads nothing from the properties that it depends on:
-// a Create that was refused for its properties is followed by a Delete with the
-// same ones.
+// remove serves Delete. It reads nothing of the properties: a Create that was refused for
+// them is followed by a Delete with the same ones, and whether a cleanup brings the old ones
+// or the new ones is not documented.
 func (r *run) remove(ctx context.Context) error {
 	var newest chain.Tag
 	var scope fence.Scope
@@ -45,7 +44,7 @@ func (r *run) remove(ctx context.Context) error {
 			return group.Tag == newest && group.Adoption.IsBefore(stamp(reading.Updated))
 		}
 	}
-	r.log.Info("delete", slog.String("scope", chosen.String()), slog.String("propertiesId", r.propertiesID()))
+	r.log.Info("delete", slog.String("scope", chosen.String()))
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(judge), r.log)
 	defer lease.Release()
 	r.edge.Gate = lease
@@ -54,18 +53,8 @@ func (r *run) remove(ctx context.Context) error {
 			groups := slices.DeleteFunc(slices.Clone(state.Groups), isOlder)
 			return doomed(chain.State{Groups: groups}, chosen, r.event.PhysicalResourceID)
 		},
-		TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading), Owes: chosen == fence.Cleanup,
+		Back: isBack(reading), Owes: chosen == fence.Cleanup,
 	})
-}
-
-// propertiesID is the physical ID that the properties of a Delete would give, for the log
-// alone: whether they are those of the old chain or of the new one is not documented.
-func (r *run) propertiesID() string {
-	spec, err := chain.Parse(r.event.ResourceProperties, anyAnswerBytes)
-	if err != nil {
-		return "none: " + err.Error()
-	}
-	return chain.PhysicalID(protocol.Resource(r.event), spec.Identities())
 }
 
 // doomed picks the groups that a Delete removes, in turns: those of other

@@ -173,7 +173,7 @@ func fallbackID(event protocol.Event) string {
 	if event.RequestType != cfn.RequestCreate {
 		return event.PhysicalResourceID
 	}
-	spec, err := chain.Parse(event.ResourceProperties, anyAnswerBytes)
+	spec, err := chain.ParseBuilt(event.ResourceProperties)
 	if err != nil {
 		return chain.PhysicalID(protocol.Resource(event), nil)
 	}
@@ -181,7 +181,7 @@ func fallbackID(event protocol.Event) string {
 }
 
 // anyRemedy is what to do where no error knows better.
-const anyRemedy = "Try again: the chain goes on from where it is; if it fails in the same way, the log has what was done before."
+const anyRemedy = "If the cause names something to change, change it; then try again: the chain goes on from where it is. The log has what was done before."
 
 // reason makes an error readable for a stack owner: on one line, with the first
 // remedy that any error in it knows.

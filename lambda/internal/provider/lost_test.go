@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"sgchain/lambda/internal/lifecycle"
 	"sgchain/lambda/internal/world"
@@ -66,4 +67,65 @@ func liveWithLoss(t *testing.T, adopts bool, lossy, call int) (calls int) {
 		t.Errorf("answer %d lost: tags are left:\n%s", call, text)
 	}
 	return calls
+}
+
+// A group whose creation took effect though its answer was lost is this run's: the SDK is
+// told on its second try that the name is taken. When the Update fails afterwards, it goes.
+func TestF13UndoAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]world.Fault{"the connection is cut": {Lost: true}, "EC2 breaks off": {Lost: true, Err: world.NewError("InternalError", "An internal error has occurred")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				now, next := props(tier("Web", "Ports", 443)), props(tier("Web", "Ports", 443), tier("App", "Ports", 8080))
+				id := r.succeeds(r.create(now)).PhysicalResourceID
+				before := r.world.String()
+				client := r.sdk("update")
+				client.FailOperation("AuthorizeSecurityGroupIngress", world.Fault{Err: world.TagPolicyViolation("Team")})
+				client.FailAt(2, lost) // the first call looks, the second one creates
+				r.fails(r.update(id, next, now), "TagPolicyViolation")
+				if after := r.world.String(); after != before {
+					t.Errorf("the world was\n%sand is\n%s", before, after)
+				}
+			})
+		})
+	}
+}
+
+// A group that an earlier run made is not this run's, though a read that lagged hid it and
+// the name is taken when it is to be made: no answer of this run was lost.
+func TestF13UndoLeavesWhatAnEarlierRunMade(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		now := props(tier("Web", "Ports", 443))
+		next := props(tier("Web", "Ports", 443), tier("App", "Ports", 8080))
+		id := r.succeeds(r.create(now)).PhysicalResourceID
+		<-time.After(2 * time.Minute)
+		earlier := r.world.Client("earlier")
+		earlier.FailAt(3, world.Fault{Cut: true})
+		r.handler.EC2 = earlier
+		r.update(id, next, now)
+		if left := r.world.Groups(); len(left) != 2 {
+			t.Fatalf("the earlier run left %v", left)
+		}
+		client := r.sdk("later")
+		client.FailOperation("AuthorizeSecurityGroupIngress", world.Fault{Err: world.TagPolicyViolation("Team")})
+		client.FailAt(1, world.Fault{Stale: time.Minute})
+		client.FailAt(2, world.Fault{Err: world.NewError("RequestLimitExceeded", "Request limit exceeded.")})
+		r.fails(r.update(id, next, now), "TagPolicyViolation")
+		duplicates := 0
+		for _, call := range r.world.Calls() {
+			if call.Err != nil && strings.Contains(call.Err.Error(), "InvalidGroup.Duplicate") {
+				duplicates++
+			}
+		}
+		if duplicates != 1 {
+			t.Errorf("EC2 said %d times that the name is taken", duplicates)
+		}
+		if left := r.world.Groups(); len(left) != 2 {
+			t.Errorf("left are %v", left)
+		}
+	})
 }

@@ -115,6 +115,17 @@ func refusing(n int, code, message string) func(*rig) string {
 	}
 }
 
+// respelled delivers a Create with a part of its text replaced.
+func respelled(r *rig, from, to string) string {
+	event := r.event(cfn.RequestCreate, "", props(), nil)
+	raw, err := json.Marshal(event)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := r.deliverRaw(time.Minute, event, []byte(strings.Replace(string(raw), from, to, 1)))
+	return reason(answer) + text(err)
+}
+
 // taken makes a chain whose first name somebody has, with some tags.
 func taken(tags ...string) func(*rig) string {
 	return func(r *rig) string {
@@ -218,6 +229,22 @@ func situations() []situation {
 			return reason(r.create(props()))
 		}},
 		{"EC2 fails in another way", refusing(2, "InternalError", "An internal error has occurred")},
+		{"EC2 refuses with a code that is not known", refusing(2, "SomethingNew", "EC2 says so")},
+		{"a tag policy refuses", refusing(2, "TagPolicyViolation", "The tag policy does not allow the specified value for the following tag key: 'Team'.")},
+		{"the credentials are not accepted", refusing(2, "AuthFailure", "AWS was not able to validate the provided access credentials")},
+		{"the account is not verified", refusing(2, "PendingVerification", "Your account is currently being verified")},
+		{"a peer is in a VPC that is not connected", func(r *rig) string {
+			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
+			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/"+r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false)))))
+		}},
+		{"warning: a rule opens nothing", func(r *rig) string {
+			now := props(tier("Web", "Ports", []any{443, "icmpv6"}, "Sources", "vpc"))
+			now["IpFamilies"] = []any{"ipv4", "ipv6"}
+			return warning(r.create(now))
+		}},
+		{"a peer of another account is not there", func(r *rig) string {
+			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/sg-0fedcba9876543210"))))
+		}},
 		{"somebody else changes the groups all the time", func(r *rig) string {
 			for n := 3; n < 60; n++ {
 				r.ec2.FailAt(n, world.Fault{Hand: &world.Hand{Deed: world.AddRule, Pick: 100 * n}})
@@ -348,6 +375,12 @@ func situations() []situation {
 			event := r.event(cfn.RequestUpdate, "", props(), props())
 			return reason(r.deliver(event))
 		}},
+		{"a key of the event has another case", func(r *rig) string {
+			return respelled(r, `"ResourceProperties"`, `"resourceproperties"`)
+		}},
+		{"a key of the event stands twice", func(r *rig) string {
+			return respelled(r, `"ResourceProperties":{`, `"ResourceProperties":{"VpcId":"vpc-0",`)
+		}},
 		{"the event has another type of request", func(r *rig) string {
 			event := r.event("Rename", "sgchain-x", props(), props())
 			return reason(r.deliver(event))
@@ -444,6 +477,8 @@ func unseen() map[string]string {
 		"security groups change":  "is always joined with its cause and observed again",
 		"rules to revoke are not": "the chain is observed again",
 		"not be read in time":     "the same",
+		"looked at too long ago":  "the same",
+		"it is not there":         "the same",
 		"reading its range":       "EC2 shows no range that cannot be read",
 		"waiting to send":         "is joined with the cause why time ended",
 		"is not a number":         "the provider's template sets no such variable",

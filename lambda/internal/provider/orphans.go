@@ -35,17 +35,21 @@ func (r *run) removeOrphans(ctx context.Context, want sg.Want, reading fence.Rea
 			}
 		}
 	}
-	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{TierOrder: chain.TierNames(r.event.ResourceProperties), Back: isBack(reading), Owes: true})
+	left, err := r.edge.RemoveUnused(ctx, observed, doomed, sg.Removal{Back: isBack(reading), Owes: true})
 	if err != nil {
 		r.log.Warn("removing groups that were left over failed", slog.String("error", err.Error()))
 	}
 	var warnings []string
 	for _, identity := range orphans {
-		if slices.Contains(doomed, identity) && !slices.Contains(left, identity) {
-			continue
+		cause, isLeft := left[identity]
+		switch {
+		case isLeft:
+			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over: %s. Remove what uses or names it; the next update then deletes the group, and so does a delete of the chain",
+				observed.GroupIDs[identity], identity.Tier, cause))
+		case !slices.Contains(doomed, identity):
+			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes with the next update once no network interface uses it and no group of somebody else names it, or when the chain is deleted",
+				observed.GroupIDs[identity], identity.Tier))
 		}
-		warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes with the next update once no network interface uses it and no group of somebody else names it, or when the chain is deleted",
-			observed.GroupIDs[identity], identity.Tier))
 	}
 	return warnings
 }

@@ -50,7 +50,7 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	if err := p.lookAhead(ctx, todo); err != nil {
 		return err
 	}
-	p.compare(todo)
+	p.compare()
 	if len(p.refusals) > 0 {
 		p.report.Result, p.report.Text = ResultRefused, p.refusedText()
 		return nil
@@ -186,7 +186,7 @@ func tierOf(err error, known string) string {
 }
 
 // compare puts into the report what becomes of every group, and what the cleanup does.
-func (p *planning) compare(todo plan.Plan) {
+func (p *planning) compare() {
 	report := p.report
 	report.CurrentID = p.reading.PhysicalID
 	report.Replaces = report.CurrentID != "" && report.CurrentID != report.PhysicalID

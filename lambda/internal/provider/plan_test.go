@@ -112,8 +112,11 @@ func TestF16PlanTellsAllRefusals(t *testing.T) {
 			t.Helper()
 			before := r.world.String()
 			report := r.reports("plan", now, provider.ResultRefused, want...)
-			if len(report.Refused) == 0 || r.world.String() != before {
-				t.Errorf("the data has %d refusals: %+v", len(report.Refused), report.Refused)
+			if len(report.Refused) == 0 {
+				t.Fatalf("the data has no refusals: %s", report.Text)
+			}
+			if r.world.String() != before {
+				t.Error("a plan changed something")
 			}
 			for _, one := range report.Refused {
 				if one.Reason == "" || one.Remedy == "" {
@@ -231,7 +234,7 @@ func TestF9PlanOfTheLargestChain(t *testing.T) {
 		var tiers []any
 		for i := range 35 {
 			var ports, sources []any
-			for n := range 30 {
+			for n := range 16 { // 8,960 rules: a chain may have 10,000
 				ports, sources = append(ports, 2000+2*n), append(sources, fmt.Sprintf("10.%d.%d.0/24", i, n))
 			}
 			tiers = append(tiers, tier(fmt.Sprintf("T%d", i), "Ports", ports, "Sources", sources))
@@ -246,10 +249,10 @@ func TestF9PlanOfTheLargestChain(t *testing.T) {
 				t.Errorf("a line of the log has %d bytes: %.100s", len(line), line)
 			}
 		}
-		if last := report.Warnings[len(report.Warnings)-1]; !strings.HasSuffix(last, " more warnings") {
+		if last := report.Warnings[len(report.Warnings)-1]; !strings.Contains(last, " more warnings") {
 			t.Errorf("the last warning is %q", last)
 		}
-		if report.Differences < 35*900 {
+		if report.Differences < 35*256 {
 			t.Errorf("%d differences", report.Differences)
 		}
 	})

@@ -123,7 +123,7 @@ func (a *acting) describe(spec chain.Spec, want sg.Want, observed sg.Observed, t
 	for _, step := range todo.Steps {
 		a.report.Differences += max(1, len(step.Rules))
 	}
-	a.report.Warnings = append(a.report.Warnings, kept(want, observed)...)
+	a.report.Warnings = append(append(a.report.Warnings, kept(want, observed)...), want.Unserved...)
 }
 
 // changes are the steps of a plan, with rules as long as there is room.

@@ -231,12 +231,17 @@ func (r *rig) deliverIn(limit time.Duration, event protocol.Event) (cfn.Response
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return r.deliverRaw(limit, event, raw)
+}
+
+// deliverRaw delivers an event that reads otherwise than the function writes it.
+func (r *rig) deliverRaw(limit time.Duration, event protocol.Event, raw []byte) (cfn.Response, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), limit)
 	defer cancel()
 	r.mail.mu.Lock()
 	before := len(r.mail.answers)
 	r.mail.mu.Unlock()
-	err = r.handler.Handle(ctx, functionARN, raw)
+	err := r.handler.Handle(ctx, functionARN, raw)
 	r.mail.mu.Lock()
 	defer r.mail.mu.Unlock()
 	for _, answer := range r.mail.answers[before:] { // others may share the handler

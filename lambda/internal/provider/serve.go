@@ -63,6 +63,7 @@ type run struct {
 	event   protocol.Event
 	request fence.Request
 	edge    *sg.Edge
+	looked  lookedUp
 	reader  fence.Reader
 }
 
@@ -76,20 +77,33 @@ func (h *Handler) newRun(log *slog.Logger, event protocol.Event) *run {
 	}
 }
 
+// checkServed reports why a request is not for this provider.
+func checkServed(event protocol.Event, functionARN string) error {
+	if err := protocol.CheckOrigin(event, functionARN); err != nil {
+		return err
+	}
+	if event.ResourceType == chain.ResourceType {
+		return nil
+	}
+	return &protocol.EventError{
+		Problem: fmt.Sprintf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, chain.ResourceType),
+		Todo:    ownType, NotServed: true,
+	}
+}
+
 // serve does what a request asks for.
 func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
 	r := h.newRun(log, event)
-	if h.Misconfigured != nil {
-		return outcome{physicalID: fallbackID(event), err: &environmentError{h.Misconfigured}}
-	}
-	if err := protocol.CheckOrigin(event, functionARN); err != nil {
+	if err := checkServed(event, functionARN); err != nil {
+		if refused, ok := errors.AsType[*protocol.EventError](err); ok && refused.NotServed && event.RequestType == cfn.RequestDelete {
+			// The Delete that follows a refused Create. A failure would keep the stack from going.
+			log.Warn("nothing to delete: this provider does not serve the resource", slog.String("because", err.Error()))
+			return outcome{physicalID: event.PhysicalResourceID}
+		}
 		return outcome{physicalID: fallbackID(event), err: err}
 	}
-	if event.ResourceType != chain.ResourceType {
-		return outcome{physicalID: fallbackID(event), err: &protocol.EventError{
-			Problem: fmt.Sprintf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, chain.ResourceType),
-			Todo:    ownType,
-		}}
+	if h.Misconfigured != nil {
+		return outcome{physicalID: fallbackID(event), err: &environmentError{h.Misconfigured}}
 	}
 	if err := context.Cause(ctx); err != nil {
 		return outcome{physicalID: fallbackID(event), err: err}
@@ -108,4 +122,3 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 
 // stamp is a time as an adoption has it.
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
-

@@ -83,7 +83,7 @@ func careSituations() []situation {
 		}},
 		{"a provider that may not adopt", func(r *rig) string {
 			r.handMade("web", "theirs")
-			r.ec2.FailAt(4, world.Fault{Err: world.Unauthorized("CreateTags")})
+			r.ec2.FailAt(5, world.Fault{Err: world.Unauthorized("CreateTags")})
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
 		{"a group to adopt has too many tags", func(r *rig) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -46,10 +47,9 @@ func (e *Edge) candidates(ctx context.Context) ([]types.SecurityGroup, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	slices.Sort(vpcs)
-	groups, err := e.describe(ctx, filter("vpc-id", slices.Compact(vpcs)...), filter("group-name", names...))
+	groups, err := e.describe(ctx, filter("vpc-id", vpcs...), filter("group-name", names...))
 	if err != nil {
-		return nil, &CallError{Doing: "describing security groups to adopt (" + strings.Join(names, ", ") + ")", Err: err}
+		return nil, &CallError{Doing: "describing security groups to adopt (" + capped(names) + ")", Err: err}
 	}
 	return groups, nil
 }
@@ -195,10 +195,31 @@ func (e *Edge) Holder(ctx context.Context, identity chain.Identity) (string, err
 	return "", nil
 }
 
+// Two chains of one provider may adopt one group at the same time, and EC2 has no call that sets
+// tags only where they are missing. So a run looks at the group again right before it sets its
+// tags, and has adoptWithin for both. Before it answers, a run waits until adoptSettle after it set
+// its own: whoever looked before that cannot write any more, and whose tags are there then has
+// the group. The other run is refused.
+const (
+	adoptWithin = 4 * time.Second
+	adoptSettle = 5 * time.Second
+)
+
+// adoptionLapsed ends an adoption that took too long: whether it took effect is not known.
+type adoptionLapsed struct{}
+
+func (adoptionLapsed) Error() string { return "the group was looked at too long ago" }
+func (adoptionLapsed) Lapsed() bool  { return true }
+
 // adoptGroup gives a group that somebody else made the ownership tags, all of them in one
 // call: from then on it is the chain's, and what follows finds it.
 func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
+	ctx, cancel := context.WithTimeoutCause(ctx, adoptWithin, adoptionLapsed{})
+	defer cancel()
+	if err := a.stillAdoptable(ctx, id, step.Group); err != nil {
+		return err
+	}
 	a.mu.Lock()
 	a.adopted = append(a.adopted, step.Group)
 	a.mu.Unlock()
@@ -206,14 +227,52 @@ func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
 		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: a.Owner.groupTags(step)})
 		return err
 	})
+	if err != nil && context.Cause(ctx) != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
 	switch failed := (&CallError{Doing: "adopting security group (" + id + ", " + step.Group.GroupName + ")", Err: err}); {
 	case err == nil:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.adoptedAt, a.confirmed = time.Now(), false
 		return nil
 	case hasCode(err, codeUnauthorized):
 		return &adoptionDeniedError{failed}
 	default:
 		return a.unlessStale(failed)
 	}
+}
+
+// stillAdoptable looks at a group right before it is adopted.
+func (a *application) stillAdoptable(ctx context.Context, id string, wanted chain.Identity) error {
+	groups, err := a.describe(ctx, filter(groupIDFilter, id))
+	if err != nil {
+		return &CallError{Doing: "describing security groups (" + id + ")", Err: err}
+	}
+	for _, group := range groups {
+		switch {
+		case aws.ToString(group.GroupId) != id:
+		case a.Owner.owns(group): // an answer was lost
+			return nil
+		default:
+			return a.mayAdopt(ctx, group, wanted)
+		}
+	}
+	return fmt.Errorf("%w: adopting security group (%s): it is not there", errStaleView, id)
+}
+
+// awaitAdoptions waits until no other run can take away any more what this one adopted, and
+// reports whether it has to be looked at again.
+func (a *application) awaitAdoptions(ctx context.Context) (again bool, err error) {
+	a.mu.Lock()
+	again = len(a.adopted) > 0 && !a.confirmed
+	wait := time.Until(a.adoptedAt.Add(adoptSettle))
+	a.confirmed = true
+	a.mu.Unlock()
+	if !again {
+		return false, nil
+	}
+	return true, sleep(ctx, wait)
 }
 
 // adoptionDeniedError is an adoption that the role does not allow: most providers may not.

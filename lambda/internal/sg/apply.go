@@ -34,9 +34,12 @@ type application struct {
 
 	mu       sync.Mutex
 	groupIDs map[chain.Identity]string
-	// created is the groups that this run made, or may have made: an answer that
-	// was lost counts.
+	// created is the groups that this run made, likely those that it may have made, with
+	// the tag that it gave them: their answers were lost.
 	created []chain.Identity
+	likely  map[chain.Identity]chain.Tag
+	// old is the chain of before.
+	old chain.State
 	// adopted is the groups that this run took over, or may have.
 	adopted []chain.Identity
 	// vanished is the groups that EC2 did not know when they were named.
@@ -44,6 +47,12 @@ type application struct {
 	// applied is what this run changed with success; a read that does not show
 	// it lags.
 	applied map[change]bool
+	// isBack says that the run takes an operation back; back is what it learned on the way.
+	isBack bool
+	back   wayBack
+	// adoptedAt is when it adopted last, and confirmed that it still has what it adopted.
+	adoptedAt time.Time
+	confirmed bool
 }
 
 // change is one line of a plan, as a key.
@@ -60,13 +69,14 @@ func changes(step plan.Step) []change {
 	}
 	all := make([]change, 0, len(step.Rules))
 	for _, rule := range step.Rules {
+		rule.Peer.Account = "" // EC2 shows it at one time and not at another
 		all = append(all, change{action: step.Action, group: step.Group, rule: rule})
 	}
 	return all
 }
 
 func newApplication(edge *Edge, observed Observed) *application {
-	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}}
+	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}, likely: map[chain.Identity]chain.Tag{}}
 }
 
 // apply takes the plan's steps, phase by phase, those of a phase in parallel. It
@@ -100,7 +110,9 @@ func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() err
 		same[tagSet(step)] = append(same[tagSet(step)], step)
 	}
 	for _, set := range slices.Sorted(maps.Keys(same)) {
-		tasks = append(tasks, func() error { return a.done(a.retag(ctx, same[set]), same[set]...) })
+		for some := range slices.Chunk(same[set], maxTagged) {
+			tasks = append(tasks, func() error { return a.done(a.retag(ctx, some), some...) })
+		}
 	}
 	return tasks
 }
@@ -117,6 +129,9 @@ func (a *application) step(ctx context.Context, step plan.Step) error {
 	case plan.AdoptGroup:
 		return a.adoptGroup(ctx, step)
 	default:
+		if a.isBack && step.Action == plan.AuthorizeRules {
+			return a.authorizeBack(ctx, step)
+		}
 		return a.rules(ctx, step)
 	}
 }
@@ -149,7 +164,8 @@ func (a *application) groupID(identity chain.Identity) string {
 func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	name := step.Group.EC2Name(a.Owner.Resource)
 	var id string
-	err := a.write(ctx, opCreateSecurityGroup, func(ctx context.Context) error {
+	counted, tries := withAttempts(ctx)
+	err := a.write(counted, opCreateSecurityGroup, func(ctx context.Context) error {
 		output, err := a.API.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(name), Description: aws.String(step.Group.Description), VpcId: aws.String(step.Group.VPCID),
 			TagSpecifications: specification(types.ResourceTypeSecurityGroup, a.Owner.groupTags(step)),
@@ -159,17 +175,17 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 		}
 		return err
 	})
-	duplicate := hasCode(err, codeGroupDuplicate)
-	if duplicate {
-		id, err = a.findDuplicate(ctx, step.Group, name)
+	isSure, isLikely := err == nil, mayHaveEffect(err)
+	if hasCode(err, codeGroupDuplicate) {
+		isLikely = tries.lost.Load()
+		id, err = a.findDuplicate(ctx, step, name)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !duplicate {
-		a.created = append(a.created, step.Group)
-	}
+	a.noteCreated(step.Group, step.Tag, isSure, isLikely)
 	if err != nil {
-		if _, named := errors.AsType[*NameTakenError](err); named {
+		_, isTaken := errors.AsType[*NameTakenError](err)
+		if _, hasLost := errors.AsType[*LostTagsError](err); isTaken || hasLost {
 			return err
 		}
 		err = &CallError{Doing: "creating security group (" + name + ")", Err: err}
@@ -183,7 +199,8 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 }
 
 // findDuplicate looks up who holds a name that EC2 says is taken.
-func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, name string) (string, error) {
+func (a *application) findDuplicate(ctx context.Context, step plan.Step, name string) (string, error) {
+	wanted := step.Group
 	wait := backoff{next: 300 * time.Millisecond, last: 5 * time.Second}
 	patience, cancel := context.WithTimeoutCause(ctx, freshGroupPatience, &NameTakenError{Name: name, VPCID: wanted.VPCID})
 	defer cancel()
@@ -203,7 +220,7 @@ func (a *application) findDuplicate(ctx context.Context, wanted chain.Identity, 
 				aws.ToString(holder.GroupName) == name && aws.ToString(holder.Description) == wanted.Description {
 				return aws.ToString(holder.GroupId), nil
 			}
-			return "", nameTaken(holder)
+			return "", a.inTheWay(holder, wanted, step.Tag)
 		}
 		// EC2 knows the name and does not show the group yet.
 		if err := wait.wait(patience); err != nil {
@@ -246,13 +263,28 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	}
 	err := a.write(ctx, operation, call)
 	if err != nil {
-		err = &CallError{Doing: doing + " security groups (" + strings.Join(resources, ", ") + ")", Err: err}
+		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
 	}
 	return a.unlessStale(err)
 }
 
-// rules makes one call for the rules of one group and direction.
+// maxPermissions is how many rules one call takes (aws-controllers-k8s/community issue
+// 2186: "up to 1000 rules per call"). A group can have more of both families together.
+const maxPermissions = 1000
+
+// rules makes one call for the rules of one group and direction, or one after the other
+// where these are more than a call takes.
 func (a *application) rules(ctx context.Context, step plan.Step) error {
+	for some := range slices.Chunk(step.Rules, maxPermissions) {
+		step.Rules = some
+		if err := a.someRules(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *application) someRules(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
 	a.mu.Lock()
 	permissions := permissionsOf(step.Rules, a.groupIDs)
@@ -260,7 +292,12 @@ func (a *application) rules(ctx context.Context, step plan.Step) error {
 	operation, call := a.ruleCall(step, id, permissions)
 	err := a.write(ctx, operation, call)
 	if err != nil {
-		err = &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		failed := &CallError{Doing: ruleVerb(step.Action) + " " + string(step.Direction) + " rules of security group (" + id + ")", Err: err}
+		if err = failed; step.Action == plan.AuthorizeRules {
+			if refused := refusedPeers(failed, step.Rules, id); refused != nil {
+				err = refused
+			}
+		}
 	}
 	return a.unlessStale(err)
 }
@@ -278,7 +315,7 @@ func (a *application) unlessStale(err error) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for identity, id := range a.groupIDs {
-			if strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) {
+			if _, likely := a.likely[identity]; strings.Contains(err.Error(), "'"+id+"'") && !slices.Contains(a.created, identity) && !likely {
 				a.vanished = append(a.vanished, identity)
 			}
 		}

@@ -114,6 +114,8 @@ type Want struct {
 	// PhysicalID is what the live groups are to belong to.
 	PhysicalID string
 	Quota      plan.Quota
+	// Unserved is, for people, what the chain asks for and nothing comes of.
+	Unserved []string
 }
 
 // Goal is what must hold at the end, as far as an observation tells. The tag is worked
@@ -143,6 +145,7 @@ type Result struct {
 // itself, unless the gate is shut.
 func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Result, error) {
 	run := newApplication(e, observed)
+	run.old = want.Chains.Old
 	result, err := run.converge(ctx, want, observed)
 	if err == nil {
 		return result, nil
@@ -154,6 +157,7 @@ func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Resu
 }
 
 func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
+	a.isBack = want.Chains.Back
 	lag := lagging{}
 	var result Result
 	var refused refusal // the last plan that EC2 did not take
@@ -163,7 +167,17 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 			return Result{}, err
 		}
 		if todo.Empty() {
+			again, err := a.awaitAdoptions(ctx)
+			if err == nil && again {
+				if observed, err = a.observeAgain(ctx); err == nil {
+					continue
+				}
+			}
+			if err != nil {
+				return Result{}, err
+			}
 			result.Observed = observed
+			result.Warnings = append(result.Warnings, a.back.said...)
 			return result, nil
 		}
 		overlooked, err := a.overlooks(ctx, todo)
@@ -171,15 +185,16 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 			return Result{}, err
 		}
 		same := refused.plan != "" && todo.String() == refused.plan
+		isHopeless := same && !lag.lasts(refused.patience)
 		switch {
+		case isHopeless && !overlooked:
+			return Result{}, refused.cause
 		case (overlooked || a.repeats(todo)) && lag.patient():
 			if err = lag.wait(ctx); err != nil {
 				return Result{}, errors.Join(&DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}, err)
 			}
 		case overlooked:
 			return Result{}, &LaggingError{LogicalID: a.Owner.Resource.LogicalID}
-		case same && !lag.patient():
-			return Result{}, refused.cause
 		case round >= maxRounds:
 			return Result{}, &DriftError{LogicalID: a.Owner.Resource.LogicalID, Rest: todo}
 		default:
@@ -213,8 +228,8 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 	}
 	// Lists that neither chain names may weigh in a group that was left behind or edited.
 	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
-		found, err := a.lookUpLists(ctx, "prefix-list-id", strange)
-		if err != nil {
+		found, err := a.lookUpLists(ctx, listIDFilter, strange)
+		if err != nil && !want.Chains.Back {
 			return plan.Plan{}, nil, err
 		}
 		for _, id := range strange { // one that is gone weighs as little as a rule
@@ -222,7 +237,7 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 		}
 		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
 	}
-	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })
+	todo, made, err = a.fit(ctx, want, todo, observed.State, goal)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
@@ -247,8 +262,9 @@ func (a *application) logPlan(want Want, observed Observed, round int, todo plan
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
 type refusal struct {
-	plan  string
-	cause error
+	plan     string
+	cause    error
+	patience time.Duration // how long the plan is tried again
 }
 
 // applyUnlessStale applies a plan. Where EC2 does not take it, it waits a little: the
@@ -259,11 +275,14 @@ func (a *application) applyUnlessStale(ctx context.Context, todo plan.Plan, lag 
 		return refusal{}, err
 	}
 	a.Log.Info("observing again", slog.String("because", err.Error()))
-	cause := err
+	refused := refusal{plan: todo.String(), cause: err, patience: readPatience}
 	if call, ok := errors.AsType[*CallError](err); ok {
-		cause = call
+		refused.cause = call
 	}
-	return refusal{plan: todo.String(), cause: cause}, lag.wait(ctx)
+	if peers, ok := errors.AsType[*PeerError](err); ok {
+		refused.cause, refused.patience = peers, peerPatience
+	}
+	return refused, lag.wait(ctx)
 }
 
 // observeAgain observes what the run has done.
@@ -283,12 +302,12 @@ func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 
 // overlooks says whether the plan would revoke a rule that names a group of this
 // chain, one that the read behind it did not show: by its ID EC2 does. Without such
-// a rule it makes no call.
+// a rule it makes no call. Groups of another account are none of the chain's.
 func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, error) {
 	var ids []string
 	for _, step := range todo.Steps {
 		for _, rule := range step.Rules {
-			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && !strings.Contains(rule.Peer.ID, "/") {
+			if step.Action == plan.RevokeRules && rule.Peer.Kind == chain.PeerGroup && rule.Peer.Account == "" {
 				ids = append(ids, rule.Peer.ID)
 			}
 		}
@@ -296,9 +315,9 @@ func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, erro
 	if len(ids) == 0 {
 		return false, nil
 	}
-	groups, err := a.describe(ctx, filter("group-id", ids...))
+	groups, err := a.describe(ctx, filter(groupIDFilter, ids...))
 	if err != nil {
-		return false, &CallError{Doing: "describing security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+		return false, &CallError{Doing: "describing security groups (" + capped(ids) + ")", Err: err}
 	}
 	return slices.ContainsFunc(groups, a.Owner.owns), nil
 }
@@ -317,16 +336,20 @@ func (a *application) repeats(todo plan.Plan) bool {
 // nothing else: a failed Update leaves the groups that were there before. Nobody lives in
 // these by the chain's doing, because no answer named them.
 func (a *application) undo(ctx context.Context) error {
-	if len(a.created)+len(a.adopted) == 0 {
+	if len(a.created)+len(a.likely)+len(a.adopted) == 0 {
 		return nil
 	}
 	mine := func(state chain.State) [][]chain.Identity {
-		return [][]chain.Identity{slices.DeleteFunc(slices.Concat(a.created, a.adopted), func(identity chain.Identity) bool {
-			group, found := state.Find(identity)
-			return !found || group.Adoption == chain.Adoptable // that one was not adopted after all
-		})}
+		var mine []chain.Identity
+		for _, group := range state.Groups {
+			// One that can still be adopted was not adopted after all.
+			if a.isOwn(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable) {
+				mine = append(mine, group.Identity)
+			}
+		}
+		return [][]chain.Identity{mine}
 	}
-	a.Log.Info("undo", slog.Int("groups", len(a.created)), slog.Int("adopted", len(a.adopted)))
+	a.Log.Info("undo", slog.Int("groups", len(a.created)+len(a.likely)), slog.Int("adopted", len(a.adopted)))
 	a.Wants.Adoptable = nil // what stands in the way of an adoption must not in the way of this
 	bounded, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
@@ -364,9 +387,12 @@ type lagging struct {
 	backoff
 }
 
-func (l *lagging) patient() bool {
+func (l *lagging) patient() bool { return l.lasts(readPatience) }
+
+// lasts reports whether the waiting has taken less than a patience so far.
+func (l *lagging) lasts(patience time.Duration) bool {
 	l.begin()
-	return time.Since(l.since) < readPatience
+	return time.Since(l.since) < patience
 }
 
 func (l *lagging) begin() {

@@ -67,10 +67,11 @@ func groupPeer(pair types.UserIdGroupPair, owner string, members map[string]chai
 	if identity, ok := members[id]; ok {
 		return chain.MemberPeer(identity)
 	}
-	if account := aws.ToString(pair.UserId); account != "" && account != owner {
-		id = account + "/" + id
+	peer := chain.GroupPeer(id)
+	if account := aws.ToString(pair.UserId); account != owner {
+		peer.Account = account
 	}
-	return chain.Peer{Kind: chain.PeerGroup, ID: id}
+	return peer
 }
 
 // protocolOf turns EC2's protocol into ours. EC2 stores the four protocols with
@@ -138,8 +139,8 @@ func permissionOf(rule chain.Rule, groupIDs map[chain.Identity]string) types.IpP
 		permission.PrefixListIds = []types.PrefixListId{{PrefixListId: aws.String(peer.ID), Description: description}}
 	case chain.PeerGroup:
 		pair := types.UserIdGroupPair{GroupId: aws.String(peer.ID), Description: description}
-		if account, id, found := strings.Cut(peer.ID, "/"); found {
-			pair.UserId, pair.GroupId = aws.String(account), aws.String(id)
+		if peer.Account != "" {
+			pair.UserId = aws.String(peer.Account)
 		}
 		permission.UserIdGroupPairs = []types.UserIdGroupPair{pair}
 	case chain.PeerMember:

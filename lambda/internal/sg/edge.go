@@ -59,6 +59,8 @@ type Wants struct {
 	// Identities are the chain's, its new ones before its old ones: an adopted group, whose
 	// description is its own, is the first of them that has its tier, name and VPC.
 	Identities []chain.Identity
+	// Built are those that the chain had until now.
+	Built []chain.Identity
 	// IsGone says whether a stack is there no more, or the resource in it that made a group;
 	// without a logical ID it is about the stack alone.
 	IsGone func(ctx context.Context, resource chain.Resource) (bool, error)

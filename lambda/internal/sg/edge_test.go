@@ -70,13 +70,17 @@ func TestCause(t *testing.T) {
 // Every code that has a name here and ends a run has a remedy.
 func TestRemedies(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{codeUnauthorized, codeVPCNotFound, codeGroupLimit, codeRuleLimit, codeThrottled, codeCannotDelete} {
-		if text := Remedy(codedError{code: code}); !strings.HasSuffix(text, ".") {
+	for code, entry := range codes {
+		text := Remedy(codedError{code: code})
+		if !strings.HasSuffix(text, ".") || (entry.class == permanent && strings.Contains(strings.ToLower(text), "try again")) {
 			t.Errorf("%s: %q", code, text)
 		}
 	}
-	if text := Remedy(codedError{code: "Unknown"}); text != "" {
+	if text := Remedy(codedError{code: "Unknown"}); !strings.Contains(text, "Read what EC2 says") {
 		t.Errorf("an unknown code has the remedy %q", text)
+	}
+	if text := Remedy(errors.New("connection reset")); text != "" {
+		t.Errorf("an error without a code has the remedy %q", text)
 	}
 }
 
@@ -92,7 +96,7 @@ func TestRulesRoundTrip(t *testing.T) {
 			Peer: rapid.SampledFrom([]chain.Peer{
 				chain.CIDRPeer(netip.MustParsePrefix("203.0.113.0/24")), chain.CIDRPeer(chain.InternetV6), chain.MemberPeer(web),
 				{Kind: chain.PeerGroup, ID: "sg-9"},
-				{Kind: chain.PeerGroup, ID: "999999999999/sg-9"},
+				{Kind: chain.PeerGroup, ID: "sg-9", Account: "999999999999"},
 				{Kind: chain.PeerPrefixList, ID: "pl-1"},
 			}).Draw(rt, "peer"),
 			Description: rapid.SampledFrom([]string{"", "text"}).Draw(rt, "description"),

@@ -3,7 +3,6 @@ package sg
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -33,54 +32,69 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 	}
 	if len(wanted.GroupIDs) > 0 {
 		tasks = append(tasks, func() (err error) {
-			found.Missing, err = e.lookUpGroups(ctx, wanted.GroupIDs)
+			found.Owners, found.Missing, err = e.lookUpGroups(ctx, wanted.GroupIDs)
 			return err
 		})
 	}
-	lists("prefix-list-id", wanted.ListIDs, &byID)
-	lists("prefix-list-name", wanted.ListNames, &byName)
+	lists(listIDFilter, wanted.ListIDs, &byID)
+	lists(listNameFilter, wanted.ListNames, &byName)
 	err := parallel(tasks)
 	found.Lists = append(byID, byName...)
 	return found, err
 }
 
 func (e *Edge) lookUpVPCs(ctx context.Context, ids []string, into map[string][]netip.Prefix) error {
-	pages := ec2.NewDescribeVpcsPaginator(e.API, &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("vpc-id", ids...)}, MaxResults: aws.Int32(pageSize)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return &CallError{Doing: "describing VPCs (" + strings.Join(ids, ", ") + ")", Err: err}
-		}
-		for _, vpc := range page.Vpcs {
-			ranges, err := rangesOf(vpc)
+	vpcs, err := inCalls([]types.Filter{filter("vpc-id", ids...)}, func(filters []types.Filter) ([]types.Vpc, error) {
+		var vpcs []types.Vpc
+		pages := ec2.NewDescribeVpcsPaginator(e.API, &ec2.DescribeVpcsInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			into[aws.ToString(vpc.VpcId)] = ranges
+			vpcs = append(vpcs, page.Vpcs...)
 		}
+		return vpcs, nil
+	})
+	if err != nil {
+		return &CallError{Doing: "describing VPCs (" + capped(ids) + ")", Err: err}
+	}
+	for _, vpc := range vpcs {
+		if !slices.Contains(ids, aws.ToString(vpc.VpcId)) {
+			continue // was not asked for
+		}
+		ranges, err := rangesOf(vpc)
+		if err != nil {
+			return err
+		}
+		into[aws.ToString(vpc.VpcId)] = ranges
 	}
 	return nil
 }
 
-// lookUpGroups finds out which groups are not there. One that was made just before this
-// request may not be shown yet, so it takes some time to say so.
-func (e *Edge) lookUpGroups(ctx context.Context, ids []string) (missing map[string]bool, err error) {
+// lookUpGroups finds out whose groups are, and which ones are not there. One that was made
+// just before this request may not be shown yet, so it takes some time to say so.
+func (e *Edge) lookUpGroups(ctx context.Context, ids []string) (owners map[string]string, missing map[string]bool, err error) {
 	lag := lagging{}
 	for {
-		groups, err := e.describe(ctx, filter("group-id", ids...))
+		groups, err := e.describe(ctx, filter(groupIDFilter, ids...))
 		if err != nil {
-			return nil, &CallError{Doing: "describing security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+			return nil, nil, &CallError{Doing: "describing security groups (" + capped(ids) + ")", Err: err}
 		}
-		missing = map[string]bool{}
+		owners, missing = map[string]string{}, map[string]bool{}
+		for _, group := range groups {
+			owners[aws.ToString(group.GroupId)] = aws.ToString(group.OwnerId)
+		}
 		for _, id := range ids {
-			missing[id] = !slices.ContainsFunc(groups, func(group types.SecurityGroup) bool { return aws.ToString(group.GroupId) == id })
+			if _, shown := owners[id]; !shown {
+				missing[id] = true
+			}
 		}
-		maps.DeleteFunc(missing, func(_ string, is bool) bool { return !is })
 		if len(missing) == 0 || !lag.patient() {
-			return missing, nil
+			return owners, missing, nil
 		}
 		if err := lag.wait(ctx); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
@@ -114,26 +128,47 @@ func rangesOf(vpc types.Vpc) ([]netip.Prefix, error) {
 }
 
 func (e *Edge) lookUpLists(ctx context.Context, name string, values []string) ([]chain.PrefixList, error) {
-	var lists []chain.PrefixList
-	pages := ec2.NewDescribeManagedPrefixListsPaginator(e.API, &ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{filter(name, values...)}, MaxResults: aws.Int32(maxListPage)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, &CallError{Doing: "describing managed prefix lists (" + strings.Join(values, ", ") + ")", Err: err}
-		}
-		for _, list := range page.PrefixLists {
-			weight := int(aws.ToInt32(list.MaxEntries))
-			if weight == 0 {
-				weight = managedWeight(aws.ToString(list.PrefixListName))
+	shown, err := inCalls([]types.Filter{filter(name, values...)}, func(filters []types.Filter) ([]types.ManagedPrefixList, error) {
+		var lists []types.ManagedPrefixList
+		pages := ec2.NewDescribeManagedPrefixListsPaginator(e.API, &ec2.DescribeManagedPrefixListsInput{Filters: filters, MaxResults: aws.Int32(maxListPage)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
 			}
-			lists = append(lists, chain.PrefixList{
-				ID: aws.ToString(list.PrefixListId), Name: aws.ToString(list.PrefixListName),
-				IPv6: strings.EqualFold(aws.ToString(list.AddressFamily), "ipv6"), Weight: weight,
-			})
+			lists = append(lists, page.PrefixLists...)
 		}
+		return lists, nil
+	})
+	if err != nil {
+		return nil, &CallError{Doing: "describing managed prefix lists (" + capped(values) + ")", Err: err}
+	}
+	var lists []chain.PrefixList
+	for _, list := range shown {
+		asked := aws.ToString(list.PrefixListId)
+		if name == listNameFilter {
+			asked = aws.ToString(list.PrefixListName)
+		}
+		if !slices.Contains(values, asked) {
+			continue
+		}
+		weight := int(aws.ToInt32(list.MaxEntries))
+		if weight == 0 {
+			weight = managedWeight(aws.ToString(list.PrefixListName))
+		}
+		lists = append(lists, chain.PrefixList{
+			ID: aws.ToString(list.PrefixListId), Name: aws.ToString(list.PrefixListName),
+			IPv6: strings.EqualFold(aws.ToString(list.AddressFamily), "ipv6"), Weight: weight,
+		})
 	}
 	return lists, nil
 }
+
+// The filters of DescribeManagedPrefixLists.
+const (
+	listIDFilter   = "prefix-list-id"
+	listNameFilter = "prefix-list-name"
+)
 
 // maxListPage is the most that a page of DescribeManagedPrefixLists may have (API
 // reference: 1 to 100).

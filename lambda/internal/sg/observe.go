@@ -119,20 +119,53 @@ func (o Observed) shows(known Observed) bool {
 	return true
 }
 
-// describe reads every page of the groups that match all filters.
+// describe reads every page of the groups that match all filters. Each group comes once,
+// and only where it is one of those that were asked for by ID, name or VPC.
 func (e *Edge) describe(ctx context.Context, filters ...types.Filter) ([]types.SecurityGroup, error) {
-	var groups []types.SecurityGroup
-	pages := ec2.NewDescribeSecurityGroupsPaginator(e.API, &ec2.DescribeSecurityGroupsInput{
-		Filters: filters, MaxResults: aws.Int32(pageSize),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
+	shown, err := inCalls(filters, func(filters []types.Filter) ([]types.SecurityGroup, error) {
+		var groups []types.SecurityGroup
+		pages := ec2.NewDescribeSecurityGroupsPaginator(e.API, &ec2.DescribeSecurityGroupsInput{
+			Filters: filters, MaxResults: aws.Int32(pageSize),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			groups = append(groups, page.SecurityGroups...)
 		}
-		groups = append(groups, page.SecurityGroups...)
+		return groups, nil
+	})
+	there := make(map[string]bool, len(shown))
+	groups := slices.DeleteFunc(shown, func(group types.SecurityGroup) bool {
+		id := aws.ToString(group.GroupId)
+		twice := there[id]
+		there[id] = true
+		return twice || !wasAskedFor(group, filters)
+	})
+	return groups, err
+}
+
+// wasAskedFor holds a group against filters by what it is; tags and rules are for the
+// caller to look at.
+func wasAskedFor(group types.SecurityGroup, filters []types.Filter) bool {
+	for _, filter := range filters {
+		var value *string
+		switch aws.ToString(filter.Name) {
+		case groupIDFilter:
+			value = group.GroupId
+		case "group-name":
+			value = group.GroupName
+		case "vpc-id":
+			value = group.VpcId
+		default:
+			continue
+		}
+		if !slices.Contains(filter.Values, aws.ToString(value)) {
+			return false
+		}
 	}
-	return groups, nil
+	return true
 }
 
 // clone keeps a run's own map apart from the observation it came from.

@@ -119,7 +119,7 @@ func (a *application) untag(ctx context.Context, resources, keys []string) error
 		return err
 	})
 	if err != nil {
-		err = &CallError{Doing: "releasing security groups (" + strings.Join(resources, ", ") + ")", Err: err}
+		err = &CallError{Doing: "releasing security groups (" + capped(resources) + ")", Err: err}
 	}
 	return a.unlessStale(err)
 }

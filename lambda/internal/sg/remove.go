@@ -30,7 +30,7 @@ type BlockedError struct {
 }
 
 func (e *BlockedError) Error() string {
-	text := "deleting security groups (" + strings.Join(e.GroupIDs, ", ") + "): "
+	text := "deleting security groups (" + capped(e.GroupIDs) + "): "
 	switch {
 	case len(e.Blockers) > maxNamedBlockers:
 		text += fmt.Sprintf("used by %s and %d more", strings.Join(e.Blockers[:maxNamedBlockers], "; "), len(e.Blockers)-maxNamedBlockers)
@@ -56,8 +56,6 @@ func (e *BlockedError) Remedy() string {
 type Removal struct {
 	// Doomed picks the groups, in turns: those of one are gone before those of the next.
 	Doomed func(chain.State) [][]chain.Identity
-	// TierOrder, outermost first, only saves calls.
-	TierOrder []string
 	// Back says that what an operation did is taken back: groups that it adopted lose the
 	// rules that it gave them.
 	Back bool
@@ -116,24 +114,44 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) e
 }
 
 // RemoveUnused deletes those of some groups that no network interface uses, without
-// waiting for the others, and revokes the rules that name them. It returns what is left.
-func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, removal Removal) (left []chain.Identity, err error) {
+// waiting for the others, and revokes the rules that name them. It returns what is in the way
+// of those that are left.
+func (e *Edge) RemoveUnused(ctx context.Context, observed Observed, doomed []chain.Identity, removal Removal) (left map[chain.Identity]string, err error) {
+	left = map[chain.Identity]string{}
 	if len(doomed) == 0 {
-		return nil, nil
+		return left, nil
+	}
+	keep := func(identities []chain.Identity, why func(chain.Identity) string) {
+		for _, identity := range identities {
+			left[identity] = why(identity)
+		}
 	}
 	uses, err := e.interfaces(ctx, observed, doomed)
 	if err != nil {
-		return doomed, err
+		keep(doomed, func(chain.Identity) string { return "what uses it could not be read: " + Cause(err) })
+		return left, err
 	}
 	made, foreign := split(observed.State, doomed)
 	used := uses.among(observed, append(made, turn{all: doomed, Removal: removal}.bound(observed.State, foreign)...))
+	keep(used, func(identity chain.Identity) string {
+		return "it is used by " + capped(uses.texts([]string{observed.GroupIDs[identity]}))
+	})
 	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })
 	if len(unused) == 0 {
-		return doomed, nil
+		return left, nil
 	}
 	// One that cannot go must not keep the others.
 	gone, err := e.removeOnce(ctx, observed, turn{doomed: unused, all: unused, each: true, Removal: removal})
-	return slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(gone, identity) }), err
+	rest := slices.DeleteFunc(unused, func(identity chain.Identity) bool { return slices.Contains(gone, identity) })
+	why := "the run ended before it was deleted"
+	switch {
+	case IsDependencyViolation(err):
+		why = "a rule of a security group that is not the chain's names it, or a VPC is associated with it (" + Cause(err) + ")"
+	case err != nil:
+		why = "EC2 did not delete it: " + Cause(err)
+	}
+	keep(rest, func(chain.Identity) string { return why })
+	return left, err
 }
 
 // without is the observation once groups are gone.
@@ -198,7 +216,7 @@ func (e *Edge) removeOnce(ctx context.Context, observed Observed, turn turn) ([]
 func (e *Edge) tryToRemove(ctx context.Context, observed Observed, turn turn) ([]chain.Identity, error) {
 	run := newApplication(e, observed)
 	doomed, foreign := split(observed.State, turn.doomed)
-	wave := waves(doomed, turn.TierOrder)
+	wave := waves(doomed, plan.TierOrder(observed.State))
 	revoke := turn.revocations(observed.State, wave, foreign)
 	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.Any("plan", Logged(revoke.String, plan.LogBytes)))
 	if err := run.apply(ctx, revoke); err != nil {
@@ -326,25 +344,31 @@ func (u uses) among(observed Observed, identities []chain.Identity) []chain.Iden
 // interfaces lists the network interfaces that use groups.
 func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) (uses, error) {
 	ids := observed.idsOf(identities)
-	var found uses
-	pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{filter("group-id", ids...)}, MaxResults: aws.Int32(pageSize),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, &CallError{Doing: "describing network interfaces of security groups (" + strings.Join(ids, ", ") + ")", Err: err}
+	interfaces, err := inCalls([]types.Filter{filter(groupIDFilter, ids...)}, func(filters []types.Filter) ([]types.NetworkInterface, error) {
+		var interfaces []types.NetworkInterface
+		pages := ec2.NewDescribeNetworkInterfacesPaginator(e.API, &ec2.DescribeNetworkInterfacesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			interfaces = append(interfaces, page.NetworkInterfaces...)
 		}
-		for _, one := range page.NetworkInterfaces {
-			for _, group := range one.Groups {
-				if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
-					found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
-				}
+		return interfaces, nil
+	})
+	if err != nil {
+		return nil, &CallError{Doing: "describing network interfaces of security groups (" + capped(ids) + ")", Err: err}
+	}
+	var found uses
+	for _, one := range interfaces {
+		for _, group := range one.Groups {
+			if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
+				found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
-	return found, nil
+	return slices.Compact(found), nil // one on groups of two calls comes twice
 }
 
 // interfaceText names an interface, whose it is and what becomes of it.

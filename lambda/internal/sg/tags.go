@@ -113,10 +113,6 @@ func tag(key, value string) types.Tag {
 	return types.Tag{Key: aws.String(key), Value: aws.String(value)}
 }
 
-func filter(name string, values ...string) types.Filter {
-	return types.Filter{Name: aws.String(name), Values: values}
-}
-
 func tagMap(tags []types.Tag) map[string]string {
 	values := make(map[string]string, len(tags))
 	for _, tag := range tags {

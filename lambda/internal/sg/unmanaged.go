@@ -3,7 +3,6 @@ package sg
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,22 +73,31 @@ type listedRule struct {
 
 // listRules reads the rules of groups, by group and by what makes them the same.
 func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[string]chain.Identity) (map[string]map[chain.Rule]listedRule, error) {
-	listed := map[string]map[chain.Rule]listedRule{}
-	pages := ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{
-		Filters: []types.Filter{filter("group-id", groupIDs...)}, MaxResults: aws.Int32(pageSize),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, &CallError{Doing: "describing rules of security groups (" + strings.Join(groupIDs, ", ") + ")", Err: err}
-		}
-		for _, one := range page.SecurityGroupRules {
-			group := aws.ToString(one.GroupId)
-			if listed[group] == nil {
-				listed[group] = map[chain.Rule]listedRule{}
+	rules, err := inCalls([]types.Filter{filter(groupIDFilter, groupIDs...)}, func(filters []types.Filter) ([]types.SecurityGroupRule, error) {
+		var rules []types.SecurityGroupRule
+		pages := ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
 			}
-			listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one)}
+			rules = append(rules, page.SecurityGroupRules...)
 		}
+		return rules, nil
+	})
+	if err != nil {
+		return nil, &CallError{Doing: "describing rules of security groups (" + capped(groupIDs) + ")", Err: err}
+	}
+	listed := map[string]map[chain.Rule]listedRule{}
+	for _, one := range rules {
+		group := aws.ToString(one.GroupId)
+		if !slices.Contains(groupIDs, group) {
+			continue // was not asked for
+		}
+		if listed[group] == nil {
+			listed[group] = map[chain.Rule]listedRule{}
+		}
+		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one)}
 	}
 	return listed, nil
 }

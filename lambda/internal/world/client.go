@@ -350,7 +350,12 @@ func (w *World) isCut(c *Client, fault Fault) bool {
 func (w *World) effect(one *pending) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if one.place < len(w.calls) && len(one.touches) > 0 {
+	if denied := one.client.denied; denied != nil {
+		if operation := missing(denied, one.request); operation != "" {
+			return Unauthorized(operation)
+		}
+	}
+	if one.place < len(w.calls) && len(one.touches) > 0 && w.calls[one.place].Touched == nil {
 		touched := make(map[string]map[string]string, len(one.touches))
 		for _, id := range one.touches {
 			g, _ := w.holder(id)
@@ -365,11 +370,6 @@ func (w *World) effect(one *pending) error {
 	}
 	if w.Throttles && !w.pay(one.operation) {
 		return fail("RequestLimitExceeded", "Request limit exceeded.")
-	}
-	if denied := one.client.denied; denied != nil {
-		if operation := missing(denied, one.request); operation != "" {
-			return Unauthorized(operation)
-		}
 	}
 	if len(one.filters) > 0 {
 		if err := w.checkFilters(one.filters); err != nil {

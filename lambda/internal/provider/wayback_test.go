@@ -1,0 +1,268 @@
+package provider_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"sgchain/lambda/internal/world"
+)
+
+// TestF2NothingOutsideRefusesTheWayBack: what a chain names goes, an update fails, and its
+// rollback succeeds with every rule that is still there.
+func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
+	t.Parallel()
+	const list, listed = "pl-0123456789abcdef0", "com.amazonaws.us-east-1.s3"
+	for name, test := range map[string]struct {
+		source func(r *rig) string
+		goes   func(r *rig, source string)
+	}{
+		"a group of this account": {func(r *rig) string { return r.peerGroup() }, func(r *rig, source string) { r.removeByHand(source) }},
+		"a group of another account": {
+			func(r *rig) string {
+				return world.OtherAccount + "/" + r.world.AddForeign(world.OtherAccount, "theirs", peeredVPC, false)
+			},
+			func(r *rig, source string) {
+				if err := r.world.RemoveForeign(strings.TrimPrefix(source, world.OtherAccount+"/")); err != nil {
+					r.t.Error(err)
+				}
+			},
+		},
+		"a prefix list": {func(*rig) string { return list }, func(r *rig, _ string) { r.world.AddPrefixList("pl-0aaaaaaaaaaaaaaaa", listed, 1, false) }},
+		"a prefix list by its name": {
+			func(*rig) string { return listed },
+			func(r *rig, _ string) {
+				r.world.AddPrefixList(list, "renamed", 1, false, netip.MustParsePrefix("192.0.2.0/24"))
+			},
+		},
+		"a list that becomes heavy":          {func(*rig) string { return list }, func(r *rig, _ string) { r.world.AddPrefixList(list, listed, 61, false) }},
+		"the right to look up prefix lists":  {func(*rig) string { return listed }, func(r *rig, _ string) { r.ec2.Deny("DescribeManagedPrefixLists") }},
+		"the right to look up VPCs":          {func(*rig) string { return "vpc" }, func(r *rig, _ string) { r.ec2.Deny("DescribeVpcs") }},
+		"a VPC that is not connected longer": {func(r *rig) string { return r.peerGroup() }, func(r *rig, _ string) { r.world.Unpeer(vpcID, peeredVPC) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			life(t, func(t *testing.T, r *rig) {
+				r.world.AddVPC(peeredVPC)
+				r.world.Peer(vpcID, peeredVPC)
+				r.world.AddPrefixList(list, listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
+				source := test.source(r)
+				old := props(tier("Web", "Ports", 443, "Sources", source), tier("App", "Ports", 6060))
+				id := r.succeeds(r.create(old)).PhysicalResourceID
+				before := r.world.String()
+				test.goes(r, source)
+				now := props(tier("Web", "Ports", []any{443, 444}, "Sources", source), tier("App", "Ports", 6060))
+				r.update(id, now, old) // whatever it comes to, another resource fails
+				back := r.succeeds(r.rollback(id, old, now))
+				if after := r.world.String(); rulesOf(after) != rulesOf(before) || back.PhysicalResourceID != id {
+					t.Errorf("after the rollback:\n%s\nbefore the update:\n%s", after, before)
+				}
+			})
+		})
+	}
+}
+
+// rulesOf is the chain's groups and their rules, of a world as text.
+func rulesOf(text string) string {
+	var groups []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, " ") {
+			groups = append(groups, "")
+		}
+		groups[len(groups)-1] += line
+	}
+	return strings.Join(slices.DeleteFunc(groups, func(group string) bool { return !strings.Contains(group, "tag sgchain:stack-id") }), "")
+}
+
+// peerGroup makes a group of this account in the peered VPC.
+func (r *rig) peerGroup() string {
+	r.t.Helper()
+	made, err := r.world.Client("somebody").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("peer"), Description: aws.String("peer"), VpcId: aws.String(peeredVPC),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return *made.GroupId
+}
+
+// TestF2WayBackLeavesOutWhatIsGone: a rule that the failed update revoked and that nobody can
+// authorize any more does not keep the rollback from its end.
+func TestF2WayBackLeavesOutWhatIsGone(t *testing.T) {
+	t.Parallel()
+	life(t, func(t *testing.T, r *rig) {
+		r.world.AddVPC(peeredVPC)
+		r.world.Peer(vpcID, peeredVPC)
+		gone := r.world.AddForeign(world.OtherAccount, "theirs", peeredVPC, false)
+		old := props(tier("Web", "Ports", 443, "Sources", []any{world.OtherAccount + "/" + gone, "203.0.113.0/24"}))
+		id := r.succeeds(r.create(old)).PhysicalResourceID
+		now := props(tier("Web", "Ports", 443, "Sources", "198.51.100.0/24"))
+		r.succeeds(r.update(id, now, old))
+		if err := r.world.RemoveForeign(gone); err != nil {
+			t.Fatal(err)
+		}
+		back := r.succeeds(r.rollback(id, old, now))
+		group := attribute(back, "Web")
+		if !r.world.AllowsFrom(netip.MustParseAddr("203.0.113.9"), group, "tcp", 443) || r.world.AllowsFrom(netip.MustParseAddr("198.51.100.9"), group, "tcp", 443) {
+			t.Errorf("after the rollback:\n%s", r.world)
+		}
+		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "lacks the rule ingress tcp 443 from "+world.OtherAccount+"/"+gone) {
+			t.Errorf("warnings %q", warnings)
+		}
+	})
+}
+
+// TestF2WayBackRevokesFirstWhereEC2HasNoRoom: the arithmetic refuses nothing on the way back,
+// and EC2's own refusal is no end.
+func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {
+	t.Parallel()
+	life(t, func(t *testing.T, r *rig) {
+		r.world.RuleQuota = 5
+		door := func(port int, sources ...any) properties {
+			return having(props(tier("Web", "Ports", port, "Sources", sources)), "RuleQuota", 5)
+		}
+		old := door(443, "203.0.113.0/26", "203.0.113.64/26", "203.0.113.128/26", "203.0.113.192/26", "198.51.100.0/24")
+		created := r.succeeds(r.create(old))
+		id := created.PhysicalResourceID
+		now := door(443, "192.0.2.0/26", "192.0.2.64/26", "192.0.2.128/26")
+		r.succeeds(r.update(id, now, old))
+		r.letIn(attribute(created, "Web"), tcpFrom(443, "203.0.0.0/16"))  // these share flows with what the rollback needs,
+		r.letIn(attribute(created, "Web"), tcpFrom(443, "198.51.0.0/16")) // and take the room
+		back := r.succeeds(r.rollback(id, old, now))
+		if !r.world.AllowsFrom(netip.MustParseAddr("203.0.113.200"), attribute(back, "Web"), "tcp", 443) {
+			t.Errorf("after the rollback:\n%s", r.world)
+		}
+		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "old rules were revoked first") {
+			t.Errorf("warnings %q", warnings)
+		}
+	})
+}
+
+// TestF2PropertiesOfBefore: a rollback to properties that today's rules refuse, and an update
+// from them, are served; the way forward is refused, and nothing is touched.
+func TestF2PropertiesOfBefore(t *testing.T) {
+	t.Parallel()
+	life(t, func(t *testing.T, r *rig) {
+		// As an earlier release read it: the first tier is open to the internet.
+		old, meant := props(tier("Web", "Ports", 443, "Sources", []any{})), props(tier("Web", "Ports", 443))
+		id := r.succeeds(r.create(meant)).PhysicalResourceID
+		now := props(tier("Web", "Ports", []any{443, 80}))
+		r.succeeds(r.update(id, now, old))
+		r.succeeds(r.rollback(id, old, now))
+		before := r.world.String()
+		r.forget()
+		r.fails(r.update(id, old, now), "Tiers[0].Sources")
+		if r.writesNothing(); r.world.String() != before {
+			t.Errorf("the world changed:\n%s", r.world)
+		}
+		r.succeeds(r.destroy(id, old))
+	})
+}
+
+// TestF9DeleteReadsNoProperties: a Delete succeeds with properties of any size and shape, by
+// as many calls as with its own.
+func TestF9DeleteReadsNoProperties(t *testing.T) {
+	t.Parallel()
+	var tiers, peers []any
+	for i := range 4000 {
+		tiers = append(tiers, tier(fmt.Sprint("T", i), "Ports", i))
+		peers = append(peers, fmt.Sprint("nobody-", i))
+	}
+	for name, hostile := range map[string]properties{
+		"tiers":   props(tiers...),
+		"peers":   props(tier("Web", "Ports", 443, "Sources", peers)),
+		"text":    having(props(), "Tiers", strings.Repeat("[", 200_000)),
+		"timeout": having(props(), "ServiceTimeout", []any{"1e9"}),
+		"nothing": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			life(t, func(t *testing.T, r *rig) {
+				id := r.succeeds(r.create(props(tier("Z", "Ports", 443), tier("M", "Ports", 6060), tier("A", "Ports", 5432)))).PhysicalResourceID
+				r.forget()
+				r.succeeds(r.destroy(id, hostile))
+				if n := len(r.world.Calls()); n != 3+1+2 || len(r.world.Groups()) != 0 {
+					t.Errorf("%d calls; left: %v", n, r.world.Groups())
+				}
+			})
+		})
+	}
+}
+
+// TestF10FenceIsFrozenOnceTheRunHasLooked: an update is dated some seconds after the last change
+// of status. It is cancelled while it writes, and writes nothing beside its rollback.
+func TestF10FenceIsFrozenOnceTheRunHasLooked(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"while it waits": 5 * time.Second, "while it writes": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			life(t, func(t *testing.T, r *rig) {
+				old := props(tier("Web", "Ports", 443))
+				id := r.succeeds(r.create(old)).PhysicalResourceID
+				r.world.Latency = 3 * time.Second
+				var tiers []any
+				for i := range 12 {
+					tiers = append(tiers, tier(fmt.Sprint("T", i), "Ports", 1000+i))
+				}
+				now := props(append([]any{tier("Web", "Ports", 443)}, tiers...)...)
+				r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
+				r.stack.updated = time.Now()
+				<-time.After(4 * time.Second)
+				event := r.event(cfn.RequestUpdate, id, now, old)
+				answered := make(chan cfn.Response)
+				go func() { answered <- r.deliver(event) }()
+				<-time.After(after)
+				r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
+				<-time.After(5 * time.Second) // what is in flight ends
+				writes := r.world.Writes()
+				r.fails(<-answered, "the Update request is over")
+				if more := r.world.Writes() - writes; more > 0 {
+					t.Errorf("%d writes beside the rollback", more)
+				}
+			})
+		})
+	}
+}
+
+// TestF12DeleteOfWhatIsNotServed: what this provider refused to create it lets go, without a read
+// or a write.
+func TestF12DeleteOfWhatIsNotServed(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(r *rig){
+		"another type": func(*rig) {}, "another account": func(r *rig) { r.stackID = strings.Replace(stackID, "123456789012", "210987654321", 1) },
+		"another Region": func(r *rig) { r.stackID = strings.Replace(stackID, "us-east-1", "eu-west-1", 1) },
+		"no stack":       func(r *rig) { r.stackID = "Shop" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+				change(r)
+				send := func(kind cfn.RequestType, id string) cfn.Response {
+					event := r.event(kind, id, props(), nil)
+					if name == "another type" {
+						event.ResourceType = "Custom::Chain"
+					}
+					return r.deliver(event)
+				}
+				id := r.fails(send(cfn.RequestCreate, ""), "checking event").PhysicalResourceID
+				r.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
+				reads := r.stack.reads
+				r.forget()
+				r.succeeds(send(cfn.RequestDelete, id))
+				if len(r.world.Calls()) != 0 || r.stack.reads != reads {
+					t.Errorf("it called %v, and CloudFormation %d times", r.world.Calls(), r.stack.reads-reads)
+				}
+			})
+		})
+	}
+}
