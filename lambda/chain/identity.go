@@ -137,12 +137,10 @@ func ObservedIdentity(resource Resource, vpcID, tier, ec2Name, description strin
 // digest hashes fields so that no two lists of fields share an encoding: each
 // is written with its length before it.
 func digest(purpose string, fields ...string) string {
-	hash := sha256.New()
-	for _, field := range append([]string{purpose}, fields...) {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(field)))
-		hash.Write(length[:])
-		hash.Write([]byte(field))
+	text := append(binary.BigEndian.AppendUint64(make([]byte, 0, 512), uint64(len(purpose))), purpose...)
+	for _, field := range fields {
+		text = append(binary.BigEndian.AppendUint64(text, uint64(len(field))), field...)
 	}
-	return hex.EncodeToString(hash.Sum(nil))
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

@@ -212,11 +212,13 @@ func (r Rule) String() string {
 // CompareRules orders rules for printing and for calls: ingress before egress,
 // then protocol, ports, peer, description.
 func CompareRules(a, b Rule) int {
+	if order := -cmp.Compare(a.Direction, b.Direction); order != 0 { // "ingress" sorts after "egress"
+		return order
+	}
+	if order := cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Ports.From, b.Ports.From), cmp.Compare(a.Ports.To, b.Ports.To)); order != 0 {
+		return order
+	}
 	return cmp.Or(
-		-cmp.Compare(a.Direction, b.Direction), // "ingress" sorts after "egress"
-		cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(a.Ports.From, b.Ports.From),
-		cmp.Compare(a.Ports.To, b.Ports.To),
 		comparePeers(a.Peer, b.Peer),
 		-strings.Compare(a.Peer.Account, b.Peer.Account), // of two that are the same, the one that says more is first
 		strings.Compare(a.Description, b.Description),

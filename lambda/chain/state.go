@@ -35,7 +35,10 @@ type State struct{ Groups []Group }
 func (s State) Normalize() State {
 	groups := slices.Clone(s.Groups)
 	for i := range groups {
-		rules := slices.SortedFunc(slices.Values(groups[i].Rules), CompareRules)
+		rules := append([]Rule(nil), groups[i].Rules...)
+		if !slices.IsSortedFunc(rules, CompareRules) {
+			slices.SortFunc(rules, CompareRules)
+		}
 		groups[i].Rules = slices.CompactFunc(rules, func(a, b Rule) bool { return a.Key() == b.Key() })
 	}
 	return State{Groups: groups}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 )
 
 // Chain is a chain as its author thinks of it. What it allows is worked out here, from
@@ -131,9 +132,6 @@ func (c Chain) tier(name string) (Tier, bool) {
 
 // opens says whether doors of a tier let a tier or an address pass on a port.
 func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr, port int) bool {
-	contains := func(prefixes ...netip.Prefix) bool {
-		return slices.ContainsFunc(prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
-	}
 	return slices.ContainsFunc(doors, func(door Door) bool {
 		return door.Port == port && slices.ContainsFunc(door.Sources, func(source string) bool {
 			switch source {
@@ -141,13 +139,29 @@ func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr
 				return tier == owner
 			case "internet":
 				return address.Is4() || (c.IPv6 && address.Is6())
-			case "vpc":
-				return contains(vpcRange)
 			}
-			prefix, err := netip.ParsePrefix(source)
-			return source == tier || (err == nil && contains(prefix)) || contains(lists[source]...)
+			return source == tier || (tier != "" && groupOf(source) == tier) || slices.ContainsFunc(rangesOf(source), func(prefix netip.Prefix) bool { return prefix.Contains(address) })
 		})
 	})
+}
+
+// ranges is what rangesOf found.
+var ranges sync.Map
+
+// rangesOf is the addresses that a source stands for by itself: none where it names a tier.
+func rangesOf(source string) []netip.Prefix {
+	if known, has := ranges.Load(source); has {
+		return known.([]netip.Prefix) //nolint:forcetypeassert // nothing else is stored
+	}
+	found := lists[source]
+	if prefix, err := netip.ParsePrefix(source); err == nil {
+		found = []netip.Prefix{prefix}
+	}
+	if source == "vpc" {
+		found = []netip.Prefix{vpcRange}
+	}
+	ranges.Store(source, found)
+	return found
 }
 
 // admits says whether a tier takes traffic on a port from a tier or an address.

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +35,12 @@ type Mishap struct {
 	// Cancel is when CloudFormation stops waiting: a user cancels, or another
 	// resource fails.
 	Cancel int `json:",omitempty"`
+	// Dated is how many seconds after the resource's last change of status the request is
+	// made, or before it where it is negative: the date in its ResponseURL is not that of
+	// the change.
+	Dated int `json:",omitempty"`
+	// Lacks are the operations of EC2 that the role does not allow to the event's runs.
+	Lacks []string `json:",omitempty"`
 }
 
 // Fault is what goes wrong at a call of EC2, by its number within the run.
@@ -43,6 +51,18 @@ type Fault struct {
 	Seconds int `json:",omitempty"`
 }
 
+// The kinds of fault that came later: histories of the same seed are drawn as before.
+const (
+	repeated    = "repeated"     // the answer is lost, and the SDK makes the call once more
+	refused     = "refused"      // for good: this call and all later ones of its operation
+	refusedOnce = "refused once" // by an error that no repetition mends
+	byOwner     = "the owner removes a peer"
+	wayOut      = "hand " + string(world.AddWayOut)
+)
+
+// LaterKinds are those kinds.
+func LaterKinds() []string { return []string{repeated, refused, refusedOnce, byOwner, wayOut} }
+
 // Kinds are the kinds of fault.
 func Kinds() []string {
 	return []string{
@@ -51,6 +71,9 @@ func Kinds() []string {
 		"hand " + string(world.AddGroup), "hand " + string(world.RemoveGroup), "hand " + string(world.AttachInterface),
 	}
 }
+
+// latest is how late a call takes effect at most: within the lease that its caller had.
+const latest = 4 * time.Second
 
 func (c *CloudFormation) asWorld(f Fault) world.Fault {
 	took := time.Duration(f.Seconds) * time.Second
@@ -68,7 +91,7 @@ func (c *CloudFormation) asWorld(f Fault) world.Fault {
 	case "crash after":
 		return world.Fault{Cut: true, Lost: true}
 	case "late":
-		return world.Fault{Late: min(took, 4*time.Second)} // within the lease that the caller had
+		return world.Fault{Late: min(took, latest)}
 	case "hang":
 		return world.Fault{Hang: took}
 	case "stale":
@@ -77,6 +100,17 @@ func (c *CloudFormation) asWorld(f Fault) world.Fault {
 		return world.Fault{Blink: true}
 	case "panic":
 		return world.Fault{Panic: "planted"}
+	case repeated:
+		return world.Fault{Repeated: true}
+	case refused, refusedOnce:
+		names := slices.Sorted(maps.Keys(world.Refusals()))
+		return world.Fault{Err: world.Refusals()[names[f.Pick%len(names)]](), Lasting: f.Kind == refused}
+	case byOwner:
+		return world.Fault{Do: func() {
+			if c.OnOwner != nil {
+				c.OnOwner(f.Pick)
+			}
+		}}
 	default:
 		deed, _ := strings.CutPrefix(f.Kind, "hand ")
 		hand := world.Hand{Deed: world.Deed(deed), Pick: f.Pick}
@@ -99,6 +133,8 @@ type request struct {
 	event   []byte
 	mishap  Mishap
 	answers chan cfn.Response
+	// given is when CloudFormation gave it up and went on.
+	given time.Time
 }
 
 // send makes an event and lets Lambda deliver it.
@@ -117,7 +153,8 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 	}
 	address += "/" + r.id + "?X-Amz-Signature=secret"
 	if !c.Habits.Undated {
-		address += "&X-Amz-Date=" + r.sent.UTC().Format("20060102T150405Z")
+		date := r.sent.Add(time.Duration(min(mishap.Dated, 0)) * time.Second)
+		address += "&X-Amz-Date=" + date.UTC().Format("20060102T150405Z")
 	}
 	event := map[string]any{
 		"RequestType": kind, "RequestId": r.id, "ResponseURL": address, "ResourceType": resourceOf, "LogicalResourceId": LogicalID,
@@ -187,6 +224,7 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 	client := c.World.Client(fmt.Sprintf("%s run %d", r.id, c.serial))
 	client.Role = Role(Provider)
 	c.mu.Unlock()
+	client.Deny(r.mishap.Lacks...)
 	status := Status{cf: c, client: client, behind: time.Duration(r.mishap.Behind) * time.Second}
 	if faulty {
 		status.denied = r.mishap.Denied
@@ -264,13 +302,19 @@ func (m *Mail) RoundTrip(put *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: put}, nil
 }
 
+// noRoom is EC2's code where a group has not room for a rule.
+const noRoom = "RulesPerSecurityGroupLimitExceeded"
+
 // weigh holds what an answer says against what was done.
 func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
-	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, "(the-") {
+	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, noRoom) || strings.Contains(answer.Reason, "(the-") {
 		c.mu.Lock()
 		c.refused = true
 		c.mu.Unlock()
 		c.row("no room")
+	}
+	if warnings := fmt.Sprint(answer.Data["Warnings"]); c.OnLeftOut != nil && (strings.Contains(warnings, "on the way back") || strings.Contains(warnings, "lacks the rule")) {
+		c.OnLeftOut()
 	}
 	if !strings.Contains(answer.Reason, "Nothing was changed") {
 		return
@@ -366,6 +410,9 @@ func (c *CloudFormation) await(r *request) (answer cfn.Response, why string) {
 	case answer = <-r.answers:
 		return answer, ""
 	case <-timer.C:
+		c.mu.Lock()
+		r.given = time.Now()
+		c.mu.Unlock()
 		c.step("%s: %s", r.id, why)
 		return cfn.Response{}, why
 	}

@@ -35,6 +35,8 @@ type Setting struct {
 	IPv6                 bool `json:",omitempty"`
 	// Quota is the account's quota of rules; 0 for EC2's own.
 	Quota int `json:",omitempty"`
+	// Foreign adds groups of other accounts.
+	Foreign bool `json:",omitempty"`
 }
 
 // Step is one operation, or a stranger's hand between two.
@@ -137,9 +139,14 @@ func Play(h History, function Function, pace Pace, story bool) Outcome {
 	}
 	p.strangers()
 	p.watch = NewWatch(p.cf)
-	p.cf.OnHand = p.watch.Hand
+	p.cf.OnHand, p.cf.OnOwner = p.watch.Hand, p.watch.removePeer
+	if h.World.Foreign {
+		p.watch.peers = addForeign(ec2World)
+	}
 	for i, step := range h.Steps {
-		p.cf.step("STEP %d %s %s", i, step.Do, printed(step.Chain))
+		if story {
+			p.cf.step("STEP %d %s %s", i, step.Do, printed(step.Chain))
+		}
 		if p.step(step); p.watch.Failed() != nil || p.over {
 			break
 		}
@@ -229,7 +236,7 @@ func (p *player) foreign() string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(all, func(block string) bool {
-		return strings.Contains(block, "sgchain:stack-id="+StackID) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName(""))
+		return strings.Contains(block, "sgchain:stack-id="+StackID) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || strings.Contains(block, " of account ")
 	}), "")
 }
 
@@ -251,6 +258,9 @@ func (p *player) step(step Step) {
 	case byHand:
 		p.out.Kinds[byHand] = true
 		p.makeByHand(step.Pick)
+	case byOwner:
+		p.out.Kinds[byOwner] = true
+		p.watch.removePeer(step.Pick)
 	case "repair":
 		p.repair()
 	case "update", "create":
@@ -299,6 +309,7 @@ func (p *player) meets(m Mishap) {
 	}
 	for kind, met := range map[string]bool{
 		"duplicate": len(m.Again) > 0, "status denied": m.Denied, "status behind": m.Behind > 0, "answer lost": m.Answer == "lost",
+		"dated": m.Dated != 0, "right missing": len(m.Lacks) > 0,
 		"answer late": m.Answer == "late", "answer without ID": m.Answer == "without ID", "cancelled": m.Cancel > 0,
 	} {
 		if met {
@@ -306,6 +317,9 @@ func (p *player) meets(m Mishap) {
 		}
 	}
 }
+
+// isDate reports whether a mishap is none but that of a date apart from the change of status.
+func (m Mishap) isDate() bool { return m.Dated != 0 && reflect.DeepEqual(m, Mishap{Dated: m.Dated}) }
 
 func (s Step) operation(properties map[string]any, waits time.Duration) Operation {
 	return Operation{
@@ -315,7 +329,9 @@ func (s Step) operation(properties map[string]any, waits time.Duration) Operatio
 }
 
 // undisturbed says whether nothing went wrong in a step: then it has to succeed.
-func (s Step) undisturbed() bool { return len(s.Mishaps) == 0 && !s.SiblingFails }
+func (s Step) undisturbed() bool {
+	return !s.SiblingFails && !slices.ContainsFunc(s.Mishaps, func(one Mishap) bool { return !one.isDate() })
+}
 
 func (p *player) build(step Step) {
 	properties := step.Chain.Properties(VPC)
@@ -325,17 +341,19 @@ func (p *player) build(step Step) {
 	p.watch.Begin(step.Chain, p.chain == nil)
 	p.cf.refused = false
 	var ok bool
-	if p.chain == nil {
-		ok = p.cf.Create(step.operation(properties, p.pace.Waits))
+	operation := step.operation(properties, p.pace.Waits)
+	if old := p.chain; old == nil {
+		ok = p.cf.Create(operation)
 	} else {
-		ok = p.cf.Update(step.operation(properties, p.pace.Waits))
+		operation.Forgives = func() bool { return p.watch.noWayBack(*old, step.Chain) }
+		ok = p.cf.Update(operation)
 	}
 	switch {
 	case ok:
 		p.watch.Settle(step.Chain, false)
 		p.tags(p.chain, step.Chain)
 		p.chain = &step.Chain
-	case step.undisturbed() && !p.cf.refused:
+	case step.undisturbed() && !p.cf.refused && !p.watch.lost(step.Chain) && (p.chain == nil || !p.watch.lost(*p.chain)):
 		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
 		p.over = true // only the stack's deletion is left
@@ -457,6 +475,7 @@ func Draw(seed, index uint64) History {
 		}
 		h.Steps = append(h.Steps, step)
 	}
+	h.later(seed, index)
 	return h
 }
 
@@ -664,9 +683,9 @@ func (h History) smaller() []History {
 		all = append(all, h.smallerChains(i)...)
 	}
 	try(func(n *History) { n.Repairs = false })
-	try(func(n *History) { n.World = Setting{} })
-	try(func(n *History) { n.World = Setting{Lag: n.World.Lag} })
-	try(func(n *History) { n.World = Setting{Quota: n.World.Quota} })
+	try(func(n *History) { n.World = Setting{Foreign: n.World.Foreign} })
+	try(func(n *History) { n.World = Setting{Lag: n.World.Lag, Foreign: n.World.Foreign} })
+	try(func(n *History) { n.World = Setting{Quota: n.World.Quota, Foreign: n.World.Foreign} })
 	try(func(n *History) { n.Habits = Habits{} })
 	try(func(n *History) { n.Habits.Undated = false })
 	return all

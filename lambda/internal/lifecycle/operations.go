@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type Operation struct {
 	// Mishaps are those of the events, one after the other: the first event, the
 	// rollback's or the cleanup's, and so on. Missing ones go well.
 	Mishaps []Mishap
+	// Forgives says whether the way back may be shut: by what others did outside the stack.
+	Forgives func() bool
 }
 
 // course is an operation under way.
@@ -47,6 +50,9 @@ func (o *course) request(kind cfn.RequestType, id string, now, old map[string]an
 		mishap = o.Mishaps[o.sent]
 	}
 	o.sent++
+	if mishap.Dated > 0 {
+		<-time.After(min(time.Duration(mishap.Dated)*time.Second, o.Waits))
+	}
 	return o.await(o.send(kind, id, now, old, mishap))
 }
 
@@ -284,6 +290,9 @@ func (o *course) rollback(old, failed map[string]any, oldID, recorded string, be
 			c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 			return false
 		}
+		if o.isUndisturbed() && why == "" {
+			c.violate(AnyToAny, "a rollback in which nothing went wrong failed: %s", answer.Reason)
+		}
 		c.row("16")
 		c.set("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", carried)
 		c.rest()
@@ -298,6 +307,19 @@ func (o *course) rollback(old, failed map[string]any, oldID, recorded string, be
 	c.mu.Unlock()
 	c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", carried)
 	return false
+}
+
+// isUndisturbed reports whether nothing went wrong with the last event, nor meanwhile.
+func (o *course) isUndisturbed() bool {
+	clean := o.sent > len(o.Mishaps) || reflect.DeepEqual(o.Mishaps[o.sent-1], Mishap{})
+	return clean && !o.isRefused() && (o.Excused == nil || !o.Excused()) && (o.Forgives == nil || !o.Forgives())
+}
+
+// isRefused reports whether an answer said that there is no room.
+func (c *CloudFormation) isRefused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
 }
 
 // cleanupReplaced deletes a replaced ID.

@@ -51,6 +51,28 @@ func created(steps ...lifecycle.Step) lifecycle.History {
 	return lifecycle.History{Steps: append([]lifecycle.Step{{Do: "create", Chain: first, Rest: 400}}, steps...)}
 }
 
+// peered is a group of another account in a peered VPC, and sharedID one that is shared with the
+// chain's, by its ID alone.
+var (
+	peered   = lifecycle.Foreign()[2]
+	sharedID = strings.Split(lifecycle.Foreign()[0], "/")[1]
+)
+
+// naming is a chain whose App lets further sources in.
+func naming(chain lifecycle.Chain, sources ...string) lifecycle.Chain {
+	tiers := slices.Clone(chain.Tiers)
+	tiers[1].Doors = append(slices.Clone(tiers[1].Doors), lifecycle.Door{Port: 443, Sources: sources})
+	chain.Tiers = tiers
+	return chain
+}
+
+// abroad is a history of such a chain.
+func abroad(chain lifecycle.Chain, steps ...lifecycle.Step) lifecycle.History {
+	history := created(steps...)
+	history.World.Foreign, history.Steps[0].Chain = true, chain
+	return history
+}
+
 // denied fails an event's run once it has written something.
 var denied = lifecycle.Mishap{Faults: []lifecycle.Fault{{Call: 3, Kind: "unauthorized"}}}
 
@@ -119,6 +141,17 @@ func rows() []row {
 		{"19", "DeletionPolicy: Retain", created(lifecycle.Step{Do: "remove", Retain: true}), []string{"Create", lifecycle.End}, []string{app1, web1}},
 		{"20", "UpdateReplacePolicy: Retain", created(lifecycle.Step{Do: "update", Chain: second, Retain: true, Rest: 400}), append([]string{"Create", "Update X"}, endY...), []string{app1, app2, web1}},
 		{"cancelled Update", "an Update is cancelled and still runs beside its rollback", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{cancelled}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"cancelled Update, dated later", "the same; its run, which takes the status for one from before, waits meanwhile", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{
+			Dated: 4, Cancel: 5,
+		}}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"foreign group", "doors name groups of another account, by ID and then with the account", abroad(
+			naming(first, sharedID), lifecycle.Step{Do: "update", Chain: naming(first, lifecycle.Foreign()[0]), Rest: 400},
+			lifecycle.Step{Do: "update", Chain: naming(third, lifecycle.Foreign()...), Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"peer gone", "the owner of a peer removes it, and the next Update is rolled back", abroad(
+			naming(first, peered), lifecycle.Step{Do: "the owner removes a peer", Pick: 2, Rest: 30},
+			lifecycle.Step{Do: "update", Chain: naming(third, peered), SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"way out by hand", "a stranger opens a way out by IPv6, and the next Update takes it back", created(
+			lifecycle.Step{Do: "add a way out by IPv6", Rest: 30}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X"}, end...), []string{app1, web1}},
 		{"duplicate", "an Update is delivered twice at once", undated, append([]string{"Create", "Update X", "Update X again"}, end...), []string{app1, web1}},
 		{"duplicate after its answer", "an Update is delivered again when it is done", created(lifecycle.Step{Do: "update", Chain: third, Mishaps: []lifecycle.Mishap{{Again: []int{60}}}, Rest: 400}), append([]string{"Create", "Update X", "Update X again"}, end...), []string{app1, web1}},
 		{"stale Delete", "X, Y, X again, and the Delete of the first X once more", created(

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,6 +80,10 @@ type CloudFormation struct {
 	OnRun func(calls int)
 	// OnHand lets a stranger act who comes with a fault.
 	OnHand func(world.Hand)
+	// OnLeftOut is told that a way back left rules out, and said so.
+	OnLeftOut func()
+	// OnOwner lets the owner of a foreign group remove it.
+	OnOwner func(pick int)
 	// Excused says whether a group that was answered may be gone: a stranger acted.
 	Excused func() bool
 	// OnMove is called after dependents have moved.
@@ -164,7 +169,8 @@ func (c *CloudFormation) begin(stack string) {
 }
 
 func (c *CloudFormation) step(format string, args ...any) {
-	if c.OnStep != nil {
+	// Without a story, events are all that is listened to.
+	if c.OnStep != nil && (c.Telling || strings.HasPrefix(format, "event ")) {
 		c.OnStep(fmt.Sprintf(format, args...))
 	}
 }

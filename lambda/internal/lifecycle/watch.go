@@ -2,9 +2,9 @@ package lifecycle
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -23,7 +23,7 @@ const (
 
 // Promises lists them.
 func Promises() []string {
-	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption}
+	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence}
 }
 
 // Failure is a broken promise.
@@ -38,7 +38,8 @@ type Watch struct {
 
 	// look is held by who looks at the world and by a stranger who acts, each as a whole: else
 	// what he changed is seen before it is known to be his.
-	look sync.Mutex
+	look  sync.Mutex
+	court court // of who looks
 
 	mu      sync.Mutex
 	inPlay  []Chain         // one at rest, more while an operation has not ended well
@@ -49,7 +50,11 @@ type Watch struct {
 	held    map[string]bool // groups on which his hand fell
 	robbed  bool            // one of them was removed
 	foreign []*handMade
-	anew    bool // the operation makes the chain
+	peers   []string // groups of other accounts that are there
+	gone    []string // and those that their owners removed
+	ways    bool     // a stranger opened a way out by IPv6
+	leftOut bool     // a way back left rules out, or had no room for old and new ones together
+	anew    bool     // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
 }
@@ -61,6 +66,7 @@ func NewWatch(cf *CloudFormation) *Watch {
 	cf.OnMove = w.moved
 	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
 	cf.Excused = w.meddled
+	cf.OnLeftOut = w.leavesOut
 	return w
 }
 
@@ -130,11 +136,13 @@ func (w *Watch) Settle(chain Chain, back bool) {
 		w.exempt = map[string]bool{}
 	}
 	w.settles(chain, back)
+	w.leftOut = w.leftOut && back
 	w.mu.Unlock()
 	w.count(AnyToAny)
 	w.judge(func(flow string, _, _, is bool) {
 		w.violate(AnyToAny, fmt.Sprintf("at rest, %s is %s", flow, openOrShut(is)))
 	})
+	w.waysOut(chain)
 }
 
 // Empty says that the chain is gone for good.
@@ -173,6 +181,7 @@ func (w *Watch) Hand(hand world.Hand) {
 	defer w.mu.Unlock()
 	w.hands = true
 	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
+	w.ways = w.ways || hand.Deed == world.AddWayOut
 	for _, made := range w.foreign {
 		made.kept = false
 	}
@@ -195,6 +204,9 @@ func (w *Watch) call(call world.Call) {
 	if !call.Write || call.Client == somebody {
 		return
 	}
+	if call.Err != nil && strings.Contains(call.Err.Error(), noRoom) && strings.Contains(w.cf.StackStatus(), "ROLLBACK") {
+		w.leavesOut()
+	}
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.count(HandsOff)
@@ -203,6 +215,7 @@ func (w *Watch) call(call world.Call) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}
+	w.alone(call)
 	w.flows()
 	w.adopted()
 }
@@ -252,36 +265,66 @@ var outsideV6 = netip.MustParseAddr("2001:db8:ffff::1")
 // whether the world does. Somebody who stayed in a group that an earlier operation
 // left behind is owed nothing, and may do what any chain since then allowed.
 func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
+	members := w.cf.Members()
 	w.mu.Lock()
-	inPlay, exempt, held, known := w.inPlay, w.exempt, maps.Clone(w.held), w.answered()
-	loose := map[string]bool{}
-	for _, made := range w.foreign {
-		loose[made.id] = made.loose
-	}
-	everyone := slices.Concat(w.inPlay, w.past)
-	for id := range w.before {
-		known[id] = true
+	inPlay, everyone, exempt, known, leftOut := w.inPlay, slices.Concat(w.inPlay, w.past), w.exempt, w.cf.GroupIDs(), w.leftOut
+	standing := make([]standing, len(members))
+	for i, one := range members {
+		standing[i] = w.standingOf(one.Group, known)
 	}
 	w.mu.Unlock()
 	if len(inPlay) == 0 {
 		return
 	}
-	forward := !strings.Contains(w.cf.StackStatus(), "ROLLBACK")
-	w.visit(w.cf.Members(), func(one flow, is bool) {
-		if len(exempt) > 0 && exempt[one.String()] {
+	w.peersFlows(members, func(at int, one flow, is bool) {
+		may := one.maybe(inPlay)
+		if standing[at].stale || standing[at].loose || is == may || (!is && (leftOut || standing[at].held || !one.owed(inPlay, true))) || exempt[one.String()] {
 			return
 		}
-		chains := inPlay
-		stale := (one.source.Tier != "" && !known[one.source.Group]) || (one.target.Tier != "" && !known[one.target.Group])
-		if stale {
-			chains = everyone
-		}
-		may := (slices.ContainsFunc(chains, one.taken) && slices.ContainsFunc(chains, one.sent)) || loose[one.source.Group] || loose[one.target.Group]
-		must := !stale && !held[one.source.Group] && !held[one.target.Group] && one.owed(chains, forward)
-		if (must && !is) || (is && !may) {
-			verdict(one.String(), must, may, is)
-		}
+		verdict(one.String(), !is, may, is)
 	})
+	w.court.convene(members, inPlay, everyone, !strings.Contains(w.cf.StackStatus(), "ROLLBACK"))
+	look := w.cf.World.Look(questions, w.court.groups...)
+	for i := range w.court.ways {
+		one := &w.court.ways[i]
+		is := one.is(look)
+		source, target := at(standing, one.sourceAt), at(standing, one.targetAt)
+		stale, loose := source.stale || target.stale, source.loose || target.loose
+		must := !stale && !leftOut && !source.held && !target.held && w.court.kinds[i].owed
+		may := loose || (!stale && w.court.kinds[i].may) || (stale && is && w.court.ever(i))
+		if (must && !is) || (is && !may) {
+			if flow := one.String(); !exempt[flow] {
+				verdict(flow, must, may, is)
+			}
+		}
+	}
+}
+
+// standing is what the watch knows of the group of a member: that an earlier operation left
+// it behind, that a stranger's hand fell on it, that it may have more rules than the chain.
+type standing struct{ stale, held, loose bool }
+
+// standingOf is asked with the watch locked.
+func (w *Watch) standingOf(group string, answered map[string]string) standing {
+	known := w.before[group]
+	for _, id := range answered {
+		known = known || id == group
+	}
+	loose := false
+	for _, made := range w.foreign {
+		if made.id == group {
+			loose = made.loose
+		}
+	}
+	return standing{stale: !known, held: w.held[group], loose: loose}
+}
+
+// at is the standing of one end of a flow; somebody outside has none.
+func at(all []standing, place int) standing {
+	if place < 0 {
+		return standing{}
+	}
+	return all[place]
 }
 
 // snapshot is all flows between all groups of the chain, whether anybody lives there
@@ -294,7 +337,11 @@ func (w *Watch) snapshot() map[string]bool {
 		}
 	}
 	all := map[string]bool{}
-	w.visit(groups, func(one flow, is bool) { all[one.String()] = is })
+	look := w.cf.World.Look(questions, groupsOf(groups)...)
+	for _, one := range waysOf(groups) {
+		all[one.String()] = one.is(look)
+	}
+	w.peersFlows(groups, func(_ int, one flow, is bool) { all[one.String()] = is })
 	return all
 }
 
@@ -302,24 +349,30 @@ func (w *Watch) snapshot() map[string]bool {
 // somebody outside.
 type flow struct {
 	source, target Member
+	peer           string // the source, where it is a group of another account
 	address        netip.Addr
 	port           int
 }
 
 func (f flow) String() string {
 	end := func(m Member) string {
-		if m.Tier == "" {
+		switch {
+		case m.Tier == "" && f.peer != "":
+			return f.peer
+		case m.Tier == "":
 			return f.address.String()
 		}
 		return m.Tier + " (" + m.Group + ")"
 	}
-	return fmt.Sprintf("%s -> %s on %d", end(f.source), end(f.target), f.port)
+	return end(f.source) + " -> " + end(f.target) + " on " + strconv.Itoa(f.port)
 }
 
 func (f flow) taken(c Chain) bool {
 	switch {
 	case f.target.Tier == "":
 		return true
+	case f.peer != "":
+		return c.takes(f.peer, f.target.Tier, f.port)
 	case f.source.Tier == "":
 		return c.allowsFrom(f.address, f.target.Tier, f.port)
 	}
@@ -365,25 +418,5 @@ func (c Chain) leaves(now Chain, f flow) bool {
 		return from.Egress == "chain" || stays.Egress == "all"
 	default:
 		return false
-	}
-}
-
-func (w *Watch) visit(members []Member, see func(flow, bool)) {
-	ec2 := w.cf.World
-	for _, member := range members {
-		for _, address := range addresses {
-			for _, port := range ports() {
-				see(flow{target: member, address: address, port: port}, ec2.AllowsFrom(address, member.Group, "tcp", int32(port))) //nolint:gosec // a port
-			}
-			see(flow{source: member, address: address, port: 443}, ec2.AllowsTo(member.Group, address, "tcp", 443))
-		}
-		// Into groups only: a group that may send anything keeps the rule for ::/0 that EC2
-		// gave it, whether the chain has IPv6 or not.
-		see(flow{target: member, address: outsideV6, port: 443}, ec2.AllowsFrom(outsideV6, member.Group, "tcp", 443))
-		for _, source := range members {
-			for _, port := range ports() {
-				see(flow{source: source, target: member, port: port}, ec2.Allows(source.Group, member.Group, "tcp", int32(port))) //nolint:gosec // a port
-			}
-		}
 	}
 }

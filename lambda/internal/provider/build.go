@@ -83,8 +83,8 @@ func (r *run) build(ctx context.Context) outcome {
 	for _, identity := range spec.Identities() {
 		answer.GroupIDs[identity.Tier] = result.Observed.GroupIDs[identity]
 	}
-	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.String("state", plan.Cut(result.Observed.State.String(), plan.LogBytes)),
-		slog.String("picture", plan.Cut(drawn(spec, want, result.Observed).String(), plan.LogBytes)))
+	r.log.Info("done", slog.Bool("wrote", result.Wrote), slog.Any("state", sg.Logged(result.Observed.State.String, plan.LogBytes)),
+		slog.Any("picture", sg.Logged(func() string { return drawn(spec, want, result.Observed).String() }, plan.LogBytes)))
 	return outcome{physicalID: physicalID, attributes: answer.Attributes(r.room())}
 }
 

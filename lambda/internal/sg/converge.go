@@ -184,7 +184,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 		if err != nil {
 			return Result{}, err
 		}
-		same := todo.String() == refused.plan
+		same := refused.plan != "" && todo.String() == refused.plan
 		isHopeless := same && !lag.lasts(refused.patience)
 		switch {
 		case isHopeless && !overlooked:
@@ -253,9 +253,9 @@ func (a *application) made(identity chain.Identity) bool {
 
 // logPlan puts a plan into the log, with what follows it in the cleanup.
 func (a *application) logPlan(want Want, observed Observed, round int, todo plan.Plan) {
-	fields := []any{slog.Int("round", round), slog.String("plan", plan.Cut(todo.String(), plan.LogBytes))}
+	fields := []any{slog.Int("round", round), slog.Any("plan", Logged(todo.String, plan.LogBytes))}
 	if cleanup := plan.Cleanup(want.Chains, want.Goal(observed.State)); !cleanup.Empty() {
-		fields = append(fields, slog.String("cleanup", plan.Cut(cleanup.String(), plan.LogBytes/2)))
+		fields = append(fields, slog.Any("cleanup", Logged(cleanup.String, plan.LogBytes/2)))
 	}
 	a.Log.Info("plan", append(fields, slog.String("groups", plan.FateList(want.Chains, observed.State)))...)
 }

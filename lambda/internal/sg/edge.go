@@ -85,6 +85,9 @@ func (e *Edge) write(ctx context.Context, operation string, call func(context.Co
 // of them even when one fails: a call that is cut off leaves EC2 in a state that
 // nobody knows.
 func parallel(tasks []func() error) error {
+	if len(tasks) == 1 {
+		return guard.Run(tasks[0])
+	}
 	errs := make([]error, len(tasks))
 	slots := make(chan struct{}, MaxConnections)
 	var group sync.WaitGroup

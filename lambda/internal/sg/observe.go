@@ -73,22 +73,22 @@ func (e *Edge) describing(err error) error {
 func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity) chain.Group {
 	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: rulesOf(group, members), Tags: othersTags(group)}
 	if e.Owner.owns(group) {
-		seen.Tag, seen.Adoption = chain.ParseTag(tagMap(group.Tags)[tagChain]), chain.Adoption(tagMap(group.Tags)[tagAdopted])
+		seen.Tag, seen.Adoption = chain.ParseTag(valueOf(group.Tags, tagChain)), chain.Adoption(valueOf(group.Tags, tagAdopted))
 	}
 	return seen
 }
 
 // identity is who an owned group is to the chain.
 func (e *Edge) identity(group types.SecurityGroup) chain.Identity {
-	tags := tagMap(group.Tags)
-	if tags[tagAdopted] != "" {
+	tier := valueOf(group.Tags, tagTier)
+	if valueOf(group.Tags, tagAdopted) != "" {
 		for _, known := range e.Wants.Identities {
-			if known.Tier == tags[tagTier] && known.VPCID == aws.ToString(group.VpcId) && known.GroupName == aws.ToString(group.GroupName) {
+			if known.Tier == tier && known.VPCID == aws.ToString(group.VpcId) && known.GroupName == aws.ToString(group.GroupName) {
 				return known
 			}
 		}
 	}
-	return chain.ObservedIdentity(e.Owner.Resource, aws.ToString(group.VpcId), tags[tagTier], aws.ToString(group.GroupName), aws.ToString(group.Description))
+	return chain.ObservedIdentity(e.Owner.Resource, aws.ToString(group.VpcId), tier, aws.ToString(group.GroupName), aws.ToString(group.Description))
 }
 
 // ObserveAgain reads until every known group is shown. A read that lacks one most

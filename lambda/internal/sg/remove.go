@@ -218,7 +218,7 @@ func (e *Edge) tryToRemove(ctx context.Context, observed Observed, turn turn) ([
 	doomed, foreign := split(observed.State, turn.doomed)
 	wave := waves(doomed, plan.TierOrder(observed.State))
 	revoke := turn.revocations(observed.State, wave, foreign)
-	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.String("plan", plan.Cut(revoke.String(), plan.LogBytes)))
+	e.Log.Info("delete", slog.Int("groups", len(doomed)), slog.Int("releases", len(foreign)), slog.Any("plan", Logged(revoke.String, plan.LogBytes)))
 	if err := run.apply(ctx, revoke); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package sg
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,10 +75,12 @@ func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Tag) []string {
 
 // othersTags is the tags of a group that are neither for ownership nor AWS's own.
 func othersTags(group types.SecurityGroup) map[string]string {
-	tags := tagMap(group.Tags)
-	maps.DeleteFunc(tags, func(key, _ string) bool {
-		return strings.HasPrefix(key, chain.OwnershipPrefix) || strings.HasPrefix(key, "aws:")
-	})
+	tags := map[string]string{}
+	for _, tag := range group.Tags {
+		if key := aws.ToString(tag.Key); !strings.HasPrefix(key, chain.OwnershipPrefix) && !strings.HasPrefix(key, "aws:") {
+			tags[key] = aws.ToString(tag.Value)
+		}
+	}
 	return tags
 }
 
@@ -94,9 +95,18 @@ func (o Owner) filters() []types.Filter {
 }
 
 func (o Owner) owns(group types.SecurityGroup) bool {
-	tags := tagMap(group.Tags)
-	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&
-		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != ""
+	return valueOf(group.Tags, tagStackID) == o.Resource.StackID && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&
+		valueOf(group.Tags, tagProvider) == o.Provider && valueOf(group.Tags, tagTier) != ""
+}
+
+// valueOf is the value of a tag, without a map of them all.
+func valueOf(tags []types.Tag, key string) string {
+	for _, tag := range tags {
+		if aws.ToString(tag.Key) == key {
+			return aws.ToString(tag.Value)
+		}
+	}
+	return ""
 }
 
 func tag(key, value string) types.Tag {

@@ -1,8 +1,6 @@
 package world
 
 import (
-	"slices"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
@@ -131,7 +129,7 @@ func (w *World) ownerOf(g *group, peerID string, seen view) *string {
 	case peer == nil:
 		return nil
 	case peer.vpcID == g.vpcID:
-	case peer.at(seen.at).gone, w.transits[[2]string{g.vpcID, peer.vpcID}]:
+	case peer.stateAt(seen.at).gone, w.transits[[2]string{g.vpcID, peer.vpcID}]:
 		return nil
 	}
 	return aws.String(ofAccount(peer.owner))
@@ -144,7 +142,7 @@ func (w *World) ownerOf(g *group, peerID string, seen view) *string {
 // can still be named where it is taken away or described.
 func (w *World) referenced(g *group, pair types.UserIdGroupPair, adds bool) error {
 	id := aws.ToString(pair.GroupId)
-	if !adds && slices.ContainsFunc(g.now().rules, func(one rule) bool { return one.peer == id }) {
+	if !adds && g.latest().names(id) {
 		return nil
 	}
 	target, err := w.known(id)

@@ -83,7 +83,7 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 			if !strings.HasPrefix(id, "sg-") {
 				return fail("InvalidGroupId.Malformed", "Invalid id: %q (expecting \"sg-...\")", id)
 			}
-			if g := w.groups[id]; g == nil || g.at(seen.at).gone || !g.isVisible() {
+			if g := w.groups[id]; g == nil || g.stateAt(seen.at).gone || !g.isVisible() {
 				return groupNotFound(id)
 			}
 		}
@@ -110,9 +110,8 @@ func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSec
 // visible lists the groups that a describe call sees, by ID.
 func (w *World) visible(seen view) []*group {
 	var visible []*group
-	for i, id := range slices.Sorted(maps.Keys(w.groups)) {
-		g := w.groups[id]
-		if !g.at(seen.at).gone && g.isVisible() && (!seen.blink || i%2 == 0 || time.Since(g.born) >= young) {
+	for i, g := range w.byID {
+		if !g.stateAt(seen.at).gone && g.isVisible() && (!seen.blink || i%2 == 0 || time.Since(g.born) >= young) {
 			visible = append(visible, g)
 		}
 	}
@@ -150,8 +149,15 @@ func (w *World) matches(g *group, filters []types.Filter, seen view) (bool, erro
 	if w.IgnoreFilters {
 		return true, nil
 	}
-	shown, tagged := g.at(seen.at), g.at(seen.tagsAt)
+	shown, tagged := g.stateAt(seen.at), g.stateAt(seen.tagsAt)
 	for _, filter := range filters {
+		key, isTag := strings.CutPrefix(text(filter.Name), "tag:")
+		if isTag {
+			if value, has := tagged.tags[key]; !has || !meets(filter.Values, value) {
+				return false, nil
+			}
+			continue
+		}
 		values, err := filtered(g, shown, tagged, text(filter.Name))
 		if err != nil {
 			return false, err
@@ -163,15 +169,9 @@ func (w *World) matches(g *group, filters []types.Filter, seen view) (bool, erro
 	return true, nil
 }
 
-// filtered is the values of a group that a filter looks at.
-func filtered(g *group, shown, tagged state, name string) ([]string, error) {
-	key, isTag := strings.CutPrefix(name, "tag:")
-	value, has := tagged.tags[key]
+// filtered is the values of a group that a filter looks at, but for those of tags.
+func filtered(g *group, shown, tagged *state, name string) ([]string, error) {
 	switch {
-	case isTag && has:
-		return []string{value}, nil
-	case isTag:
-		return nil, nil
 	case name == "tag-key":
 		return slices.Collect(maps.Keys(tagged.tags)), nil
 	case name == "vpc-id":
@@ -193,22 +193,6 @@ func filtered(g *group, shown, tagged state, name string) ([]string, error) {
 	default:
 		return nil, fail("InvalidParameterValue", "The filter '%s' is invalid", name)
 	}
-}
-
-func (w *World) described(g *group, seen view) types.SecurityGroup {
-	shown := g.at(seen.at)
-	out := types.SecurityGroup{
-		GroupId: aws.String(g.id), GroupName: aws.String(g.name), Description: aws.String(g.description),
-		VpcId: aws.String(g.vpcID), OwnerId: aws.String(ofAccount(g.owner)), Tags: listed(shown.tags),
-	}
-	for _, rule := range shown.rules {
-		list := &out.IpPermissions
-		if rule.egress {
-			list = &out.IpPermissionsEgress
-		}
-		rule.addTo(list, func() types.UserIdGroupPair { return w.pairOf(g, rule, seen) })
-	}
-	return out
 }
 
 // DescribeNetworkInterfaces lists network interfaces.
@@ -345,12 +329,12 @@ func (w *World) authorize(g *group, egress bool, permissions []types.IpPermissio
 	if err != nil {
 		return err
 	}
-	after := slices.Clone(g.now().rules)
+	after := slices.Concat(g.latest().rules, rules)[:len(g.latest().rules)]
 	var refused error
 	for _, one := range rules {
-		if slices.ContainsFunc(after, one.same) {
+		if placeIn(after, &one) >= 0 {
 			refused = fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, ALLOW\" already exists", one.peer, strings.ToUpper(one.protocol))
-		} else if err := w.checkQuota(append(slices.Clip(after), one), one); err != nil {
+		} else if err := w.checkQuota(append(after, one), one); err != nil { // in the room behind it
 			refused = err
 		}
 		if refused != nil {
@@ -394,7 +378,7 @@ func (w *World) revoke(g *group, egress bool, permissions []types.IpPermission) 
 	}
 	var unknown []types.IpPermission
 	for _, one := range rules {
-		if slices.ContainsFunc(g.now().rules, one.same) {
+		if placeIn(g.latest().rules, &one) >= 0 {
 			continue
 		}
 		if !w.vpcs[g.vpcID].isDefault {
@@ -403,7 +387,7 @@ func (w *World) revoke(g *group, egress bool, permissions []types.IpPermission) 
 		one.addTo(&unknown, func() types.UserIdGroupPair { return w.pairOf(g, one, view{at: time.Now()}) })
 	}
 	g.set(func(s *state) {
-		s.rules = slices.DeleteFunc(slices.Clone(s.rules), func(r rule) bool { return slices.ContainsFunc(rules, r.same) })
+		s.rules = without(s.rules, rules)
 	})
 	return unknown, nil
 }
@@ -432,11 +416,11 @@ func (w *World) describe(g *group, egress bool, permissions []types.IpPermission
 	}
 	after := slices.Clone(g.now().rules)
 	for _, one := range rules {
-		place := slices.IndexFunc(after, one.same)
-		if place < 0 {
+		at := placeIn(after, &one)
+		if at < 0 {
 			return fail("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 		}
-		after[place].description = one.description
+		after[at].description = one.description
 	}
 	g.set(func(s *state) { s.rules = after })
 	return nil
@@ -470,7 +454,7 @@ func (w *World) deletable(g *group) error {
 		}
 	}
 	for _, other := range w.all() {
-		if other != g && other.vpcID == g.vpcID && slices.ContainsFunc(other.now().rules, func(r rule) bool { return r.peer == g.id }) {
+		if other != g && other.vpcID == g.vpcID && other.latest().names(g.id) {
 			return dependent
 		}
 	}

@@ -3,13 +3,10 @@ package world
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -138,20 +135,15 @@ func compareInputs(a, b *pending) int {
 	if order := slices.Compare(a.touches, b.touches); order != 0 {
 		return order
 	}
-	return strings.Compare(printed(a.input), printed(b.input))
+	return strings.Compare(a.text(), b.text())
 }
 
-// printed is the input of a call as text, the same for the same input.
-func printed(input any) string {
-	bytes, err := json.Marshal(input)
-	if err != nil {
-		return err.Error()
+func (p *pending) text() string {
+	if p.asked == "" {
+		p.asked = printed(p.input)
 	}
-	return nulls.ReplaceAllString(string(bytes), "")
+	return p.asked
 }
-
-// nulls is what the SDK's types have no value for.
-var nulls = regexp.MustCompile(`"[A-Za-z0-9]+":null,?|,"[A-Za-z0-9]+":null`)
 
 // view is how a call sees the world.
 type view struct {
@@ -168,11 +160,20 @@ type pending struct {
 	number int
 	round  int
 	fault  Fault
-	place  int // in the list of calls
-	begun  chan struct{}
-	// Calls that were numbered together take effect one after the other.
+	place  int    // in the list of calls
+	asked  string // the input, where somebody wanted to read it
+	// Calls that were numbered together take effect one after the other: each waits for
+	// the one before it, and closes what the one after it waits for.
 	before <-chan struct{}
-	passed func()
+	done   chan struct{}
+}
+
+// passed lets the call after this one take effect.
+func (p *pending) passed() {
+	if p.done != nil {
+		close(p.done)
+		p.done = nil
+	}
 }
 
 // do makes a call: it waits as long as calls take, then counts it, lets its fault
@@ -184,8 +185,7 @@ func (c *Client) do(ctx context.Context, asked request) error {
 		w.leave(one, err)
 		return err
 	}
-	w.number()
-	<-one.begun
+	w.number() // this one too: it is due
 	if one.before != nil {
 		<-one.before
 	}
@@ -213,7 +213,7 @@ func (c *Client) do(ctx context.Context, asked request) error {
 func (w *World) arrive(c *Client, asked request) *pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	one := &pending{request: asked, client: c, due: time.Now().Add(w.Latency), round: w.ended + 1, begun: make(chan struct{})}
+	one := &pending{request: asked, client: c, due: time.Now().Add(w.Latency), round: w.ended + 1}
 	w.pending = append(w.pending, one)
 	w.inFlight++
 	w.widest, w.deepest = max(w.widest, w.inFlight), max(w.deepest, one.round)
@@ -264,21 +264,31 @@ func (w *World) number() {
 		due = append(due, one)
 		return true
 	})
-	slices.SortStableFunc(due, func(a, b *pending) int {
-		return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.client.name, b.client.name), cmp.Compare(a.operation, b.operation), compareInputs(a, b))
-	})
+	slices.SortStableFunc(due, comparePending)
 	var before chan struct{}
-	for _, one := range due {
-		done := make(chan struct{})
-		one.before, one.passed = before, sync.OnceFunc(func() { close(done) })
-		before = done
+	for i, one := range due {
+		one.before = before
+		if i < len(due)-1 {
+			one.done = make(chan struct{})
+		}
+		before = one.done
 		one.client.count++
 		one.number = one.client.count
 		one.fault = one.client.faultOf(one.number, one.operation)
 		one.place = len(w.calls)
 		w.calls = append(w.calls, Call{Client: one.client.name, Number: one.number, Operation: one.operation, Write: one.write, Input: one.input})
-		close(one.begun)
 	}
+}
+
+// comparePending orders calls by when they are due, who makes them and what they ask for.
+func comparePending(a, b *pending) int {
+	if order := a.due.Compare(b.due); order != 0 {
+		return order
+	}
+	if order := cmp.Or(cmp.Compare(a.client.name, b.client.name), cmp.Compare(a.operation, b.operation)); order != 0 {
+		return order
+	}
+	return compareInputs(a, b)
 }
 
 // take lets the call take effect, or its fault happen.
@@ -340,7 +350,12 @@ func (w *World) isCut(c *Client, fault Fault) bool {
 func (w *World) effect(one *pending) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if one.place < len(w.calls) && len(one.touches) > 0 {
+	if denied := one.client.denied; denied != nil {
+		if operation := missing(denied, one.request); operation != "" {
+			return Unauthorized(operation)
+		}
+	}
+	if one.place < len(w.calls) && len(one.touches) > 0 && w.calls[one.place].Touched == nil {
 		touched := make(map[string]map[string]string, len(one.touches))
 		for _, id := range one.touches {
 			g, _ := w.holder(id)
@@ -355,11 +370,6 @@ func (w *World) effect(one *pending) error {
 	}
 	if w.Throttles && !w.pay(one.operation) {
 		return fail("RequestLimitExceeded", "Request limit exceeded.")
-	}
-	if denied := one.client.denied; denied != nil {
-		if operation := missing(denied, one.request); operation != "" {
-			return Unauthorized(operation)
-		}
 	}
 	if len(one.filters) > 0 {
 		if err := w.checkFilters(one.filters); err != nil {

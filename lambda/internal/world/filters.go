@@ -41,11 +41,17 @@ func (w *World) checkFilters(filters []types.Filter) error {
 // literal string *amazon?\").
 func meets(patterns []string, value string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		if strings.ContainsAny(pattern, `*?\`) {
+		if isGlob(pattern) {
 			return glob(pattern, value)
 		}
 		return pattern == value
 	})
+}
+
+// isGlob reports whether a pattern is more than a text. It is asked for every value, which
+// strings.ContainsAny is too slow for.
+func isGlob(pattern string) bool {
+	return strings.IndexByte(pattern, '*') >= 0 || strings.IndexByte(pattern, '?') >= 0 || strings.IndexByte(pattern, '\\') >= 0
 }
 
 // glob reports whether a value matches a pattern. It goes back to the last star only, so

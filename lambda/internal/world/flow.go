@@ -28,15 +28,35 @@ func (w *World) AllowsTo(source string, address netip.Addr, protocol string, por
 	return w.lets(source, true, "", address, protocol, port)
 }
 
+// Inside is the address that a member of a group has.
+func Inside() netip.Addr { return memberAddress }
+
 var memberAddress = netip.MustParseAddr("10.1.2.3")
 
 func (w *World) lets(groupID string, egress bool, peer string, address netip.Addr, protocol string, port int32) bool {
 	g := w.living(groupID)
-	return g != nil && slices.ContainsFunc(g.now().rules, func(r rule) bool {
-		if r.egress != egress || (r.protocol != "-1" && (r.protocol != protocol || port < r.from || port > r.to)) {
-			return false
+	if g == nil {
+		return false
+	}
+	rules := g.latest().rules
+	for i := range rules {
+		one := &rules[i]
+		if one.egress == egress && one.covers(protocol, port) && ((peer != "" && one.peer == peer) || w.holds(one, address)) {
+			return true
 		}
-		contains := func(prefix netip.Prefix) bool { return prefix.Contains(address) }
-		return (peer != "" && r.peer == peer) || (r.prefix.IsValid() && contains(r.prefix)) || slices.ContainsFunc(w.lists[r.peer].entries, contains)
-	})
+	}
+	return false
+}
+
+// covers reports whether a rule is for a port of a protocol.
+func (r *rule) covers(protocol string, port int32) bool {
+	return r.protocol == "-1" || (r.protocol == protocol && r.from <= port && port <= r.to)
+}
+
+// holds reports whether an address is one of a rule's peer.
+func (w *World) holds(r *rule, address netip.Addr) bool {
+	if r.prefix.IsValid() && r.prefix.Contains(address) {
+		return true
+	}
+	return slices.ContainsFunc(w.lists[r.peer].entries, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
 }

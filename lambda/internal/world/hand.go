@@ -21,6 +21,9 @@ const (
 	AddGroup        Deed = "add a group"
 	RemoveGroup     Deed = "remove a group"
 	AttachInterface Deed = "attach an interface"
+	// AddWayOut lets a group send anything by IPv6, as EC2 itself does in a VPC that has it,
+	// but with a description.
+	AddWayOut Deed = "add a way out by IPv6"
 )
 
 // Hand is a stranger's hand. Pick chooses which group and which rule or tag it falls
@@ -40,29 +43,31 @@ const handInterface = "eni-by-hand-"
 func (w *World) Play(hand Hand) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	owned := slices.DeleteFunc(w.all(), func(g *group) bool { return g.now().tags[ownerTag] == "" })
+	owned := slices.DeleteFunc(w.all(), func(g *group) bool { return g.latest().tags[ownerTag] == "" })
 	if len(owned) == 0 || hand.Pick < 0 {
 		return ""
 	}
 	target, which := owned[hand.Pick%len(owned)], hand.Pick/len(owned)
 	now := target.now()
-	place := 0
+	at := 0
 	if len(now.rules) > 0 {
-		place = which % len(now.rules)
+		at = which % len(now.rules)
 	}
 	switch {
 	case hand.Deed == AddRule:
 		port := int32(which % 1000)
 		added := rule{egress: which%2 == 0, protocol: "tcp", from: port, to: port, peer: "198.51.100.0/24", prefix: netip.MustParsePrefix("198.51.100.0/24"), description: "by hand"}
-		if !slices.ContainsFunc(now.rules, added.same) && w.checkQuota(append(slices.Clip(now.rules), added), added) == nil {
+		if placeIn(now.rules, &added) < 0 && w.checkQuota(append(slices.Clip(now.rules), added), added) == nil {
 			target.set(func(s *state) { s.rules = append(slices.Clone(s.rules), added) })
 		}
 	case hand.Deed == RemoveRule && len(now.rules) > 0:
-		target.set(func(s *state) { s.rules = slices.Delete(slices.Clone(s.rules), place, place+1) })
+		target.set(func(s *state) { s.rules = slices.Delete(slices.Clone(s.rules), at, at+1) })
+	case hand.Deed == AddWayOut:
+		w.addWayOut(target)
 	case hand.Deed == EditDescription && len(now.rules) > 0:
 		target.set(func(s *state) {
 			s.rules = slices.Clone(s.rules)
-			s.rules[place].description = "edited by hand"
+			s.rules[at].description = "edited by hand"
 		})
 	case hand.Deed == AddTag:
 		w.tag(target, "Owner", "by hand")
@@ -79,6 +84,18 @@ func (w *World) Play(hand Hand) string {
 		w.interfaces[handInterface+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
 	}
 	return target.id
+}
+
+// addWayOut adds a rule for everything to ::/0, or describes the one that is there.
+func (w *World) addWayOut(target *group) {
+	added := rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "::/0", prefix: netip.MustParsePrefix("::/0"), description: "by hand"}
+	rules := slices.Clone(target.now().rules)
+	if at := placeIn(rules, &added); at >= 0 {
+		rules[at].description = added.description
+	} else if rules = append(rules, added); w.checkQuota(rules, added) != nil {
+		return
+	}
+	target.set(func(s *state) { s.rules = rules })
 }
 
 // tag sets a tag of a group, or removes it.

@@ -1,9 +1,7 @@
 package world
 
 import (
-	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,25 +22,56 @@ type rule struct {
 }
 
 // same is what makes two rules the same: all but ID, description and tags.
-func (r rule) same(other rule) bool {
-	return r.egress == other.egress && r.protocol == other.protocol && r.from == other.from && r.to == other.to && r.peer == other.peer
+func (r *rule) same(other *rule) bool {
+	return r.egress == other.egress && r.from == other.from && r.to == other.to && r.peer == other.peer && r.protocol == other.protocol
 }
 
-func (r rule) text(names map[string]string) string {
-	direction, peer := "ingress", r.peer
+// placeIn is where a list has the same rule, or -1.
+func placeIn(rules []rule, one *rule) int {
+	for i := range rules {
+		if rules[i].same(one) {
+			return i
+		}
+	}
+	return -1
+}
+
+// without is a list in which others are missing.
+func without(rules, others []rule) []rule {
+	left := make([]rule, 0, len(rules))
+	for i := range rules {
+		if placeIn(others, &rules[i]) < 0 {
+			left = append(left, rules[i])
+		}
+	}
+	return left
+}
+
+// names reports whether a rule of the state names a peer.
+func (s *state) names(peer string) bool {
+	for i := range s.rules {
+		if s.rules[i].peer == peer {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rule) text(names map[string]string) string {
+	direction, peer := "ingress ", r.peer
 	if r.egress {
-		direction = "egress"
+		direction = "egress "
 	}
 	if name := names[r.peer]; name != "" {
 		peer = name
 	}
-	ports := ""
+	ports := " "
 	if r.from != -1 || r.to != -1 {
-		ports = fmt.Sprintf(" %d-%d", r.from, r.to)
+		ports = " " + strconv.Itoa(int(r.from)) + "-" + strconv.Itoa(int(r.to)) + " "
 	}
-	text := fmt.Sprintf("%s %s%s %s", direction, r.protocol, ports, peer)
+	text := direction + r.protocol + ports + peer
 	if r.description != "" {
-		text += fmt.Sprintf(" %q", r.description)
+		text += " " + strconv.Quote(r.description)
 	}
 	return text
 }
@@ -82,8 +111,8 @@ func (w *World) rulesOf(g *group, egress bool, permissions []types.IpPermission,
 			return nil, err
 		}
 	}
-	for i, one := range r.rules {
-		if slices.ContainsFunc(r.rules[:i], one.same) {
+	for i := range r.rules {
+		if placeIn(r.rules[:i], &r.rules[i]) >= 0 {
 			return nil, fail("InvalidParameterValue", "The same permission must not appear multiple times")
 		}
 	}
@@ -206,9 +235,13 @@ func (r rule) addTo(list *[]types.IpPermission, pair func() types.UserIdGroupPai
 	if r.protocol == "tcp" || r.protocol == "udp" || r.protocol == "icmp" || r.protocol == "icmpv6" {
 		from, to = aws.Int32(r.from), aws.Int32(r.to)
 	}
-	place := slices.IndexFunc(*list, func(p types.IpPermission) bool {
-		return aws.ToString(p.IpProtocol) == r.protocol && aws.ToInt32(p.FromPort) == aws.ToInt32(from) && aws.ToInt32(p.ToPort) == aws.ToInt32(to)
-	})
+	place := -1
+	for i := range *list {
+		if p := &(*list)[i]; aws.ToString(p.IpProtocol) == r.protocol && aws.ToInt32(p.FromPort) == aws.ToInt32(from) && aws.ToInt32(p.ToPort) == aws.ToInt32(to) {
+			place = i
+			break
+		}
+	}
 	if place < 0 {
 		*list = append(*list, types.IpPermission{IpProtocol: aws.String(r.protocol), FromPort: from, ToPort: to})
 		place = len(*list) - 1
@@ -243,12 +276,12 @@ func (w *World) checkQuota(rules []rule, added rule) error {
 	}
 	for _, ipv6 := range []bool{false, true} {
 		count := 0
-		for _, one := range rules {
-			if one.egress == added.egress {
-				count += w.weight(one, ipv6)
+		for i := range rules {
+			if rules[i].egress == added.egress {
+				count += w.weight(&rules[i], ipv6)
 			}
 		}
-		if w.weight(added, ipv6) > 0 && count > quota {
+		if w.weight(&added, ipv6) > 0 && count > quota {
 			return fail("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 		}
 	}
@@ -256,7 +289,7 @@ func (w *World) checkQuota(rules []rule, added rule) error {
 }
 
 // weight is how often a rule counts in a family.
-func (w *World) weight(r rule, ipv6 bool) int {
+func (w *World) weight(r *rule, ipv6 bool) int {
 	list, isList := w.lists[r.peer]
 	switch {
 	case isList && list.ipv6 == ipv6:

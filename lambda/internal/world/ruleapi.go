@@ -24,15 +24,21 @@ func (w *World) holder(ruleID string) (*group, int) {
 		return nil, 0
 	}
 	for _, g := range w.groups {
-		if place := slices.IndexFunc(g.now().rules, withID(ruleID)); place >= 0 {
+		if place := g.latest().placeOf(ruleID); place >= 0 {
 			return g, place
 		}
 	}
 	return nil, 0
 }
 
-func withID(id string) func(rule) bool {
-	return func(r rule) bool { return r.id == id }
+// placeOf is the place of the rule with an ID, or -1.
+func (s *state) placeOf(ruleID string) int {
+	for i := range s.rules {
+		if s.rules[i].id == ruleID {
+			return i
+		}
+	}
+	return -1
 }
 
 // DescribeSecurityGroupRules lists rules one by one, with their tags, by ID.
@@ -47,36 +53,54 @@ func (c *Client) DescribeSecurityGroupRules(ctx context.Context, in *ec2.Describ
 				return ruleNotFound(id)
 			}
 		}
-		var shown []types.SecurityGroupRule
-		for _, g := range w.visible(seen) {
-			tagged := g.at(seen.tagsAt)
-			for _, one := range g.at(seen.at).rules {
-				var tags map[string]string
-				if place := slices.IndexFunc(tagged.rules, withID(one.id)); place >= 0 {
-					tags = tagged.rules[place].tags
-				}
-				matches, err := w.selects(in.Filters, g.id, one.id, tags)
-				if err != nil {
-					return err
-				}
-				if matches && (len(in.SecurityGroupRuleIds) == 0 || slices.Contains(in.SecurityGroupRuleIds, one.id)) {
-					shown = append(shown, w.describedRule(g, one, seen))
-				}
+		shown, err := w.rulesShown(in, seen)
+		if err != nil {
+			return err
+		}
+		id := func(one *types.SecurityGroupRule) string { return text(one.SecurityGroupRuleId) }
+		slices.SortFunc(shown, func(a, b *types.SecurityGroupRule) int { return strings.Compare(id(a), id(b)) })
+		shown, out.NextToken, err = page(w, shown, id, in.MaxResults, in.NextToken)
+		if err == nil && len(shown) > 0 {
+			out.SecurityGroupRules = make([]types.SecurityGroupRule, len(shown))
+			for i, one := range shown {
+				out.SecurityGroupRules[i] = *one
 			}
 		}
-		id := func(one types.SecurityGroupRule) string { return text(one.SecurityGroupRuleId) }
-		slices.SortFunc(shown, func(a, b types.SecurityGroupRule) int { return strings.Compare(id(a), id(b)) })
-		var err error
-		out.SecurityGroupRules, out.NextToken, err = page(w, shown, id, in.MaxResults, in.NextToken)
 		return err
 	}})
 	return answered(out, err)
 }
 
+// rulesShown lists the rules that a call asks for.
+func (w *World) rulesShown(in *ec2.DescribeSecurityGroupRulesInput, seen view) ([]*types.SecurityGroupRule, error) {
+	var shown []*types.SecurityGroupRule
+	for _, g := range w.visible(seen) {
+		now, tagged := g.stateAt(seen.at), g.stateAt(seen.tagsAt)
+		for i := range now.rules {
+			one := &now.rules[i]
+			tags := one.tags
+			if tagged != now {
+				tags = nil
+				if place := tagged.placeOf(one.id); place >= 0 {
+					tags = tagged.rules[place].tags
+				}
+			}
+			matches, err := w.selects(in.Filters, g.id, one.id, tags)
+			if err != nil {
+				return nil, err
+			}
+			if matches && (len(in.SecurityGroupRuleIds) == 0 || slices.Contains(in.SecurityGroupRuleIds, one.id)) {
+				shown = append(shown, w.describedRules(g, now, seen)[i])
+			}
+		}
+	}
+	return shown, nil
+}
+
 // showed says whether a rule is there in the world that a call sees.
 func (w *World) showed(ruleID string, seen view) bool {
 	for _, g := range w.groups {
-		if g.isVisible() && slices.ContainsFunc(g.at(seen.at).rules, withID(ruleID)) {
+		if g.isVisible() && g.stateAt(seen.at).placeOf(ruleID) >= 0 {
 			return true
 		}
 	}
@@ -109,7 +133,7 @@ func (w *World) selects(filters []types.Filter, groupID, ruleID string, tags map
 
 // describedRule is a rule as DescribeSecurityGroupRules has it: the ports are -1 where the
 // protocol has none.
-func (w *World) describedRule(g *group, r rule, seen view) types.SecurityGroupRule {
+func (w *World) describedRule(g *group, r *rule, seen view) types.SecurityGroupRule {
 	out := types.SecurityGroupRule{
 		SecurityGroupRuleId: aws.String(r.id), GroupId: aws.String(g.id), GroupOwnerId: aws.String(ofAccount(g.owner)),
 		IsEgress: aws.Bool(r.egress), IpProtocol: aws.String(r.protocol), FromPort: aws.Int32(r.from), ToPort: aws.Int32(r.to), Tags: listed(r.tags),
@@ -119,7 +143,7 @@ func (w *World) describedRule(g *group, r rule, seen view) types.SecurityGroupRu
 	}
 	switch {
 	case strings.HasPrefix(r.peer, "sg-"):
-		out.ReferencedGroupInfo = w.referencedInfo(g, r, seen)
+		out.ReferencedGroupInfo = w.referencedInfo(g, *r, seen)
 	case strings.HasPrefix(r.peer, "pl-"):
 		out.PrefixListId = aws.String(r.peer)
 	case r.prefix.Addr().Is6():

@@ -11,9 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -65,6 +67,7 @@ type World struct {
 	mu         sync.Mutex
 	vpcs       map[string]vpc
 	groups     map[string]*group
+	byID       []*group // the same, by ID
 	interfaces map[string]networkInterface
 	lists      map[string]prefixList
 	peerings   map[[2]string]bool
@@ -134,24 +137,32 @@ type state struct {
 	tags       map[string]string
 	rules      []rule
 	associated []string // other VPCs that the group was associated with
+	memo       *memo
 }
 
-func (g *group) now() state { return g.states[len(g.states)-1] }
+func (g *group) now() state { return *g.latest() }
 
-// at is the group as it was at a moment; gone before it was born.
-func (g *group) at(moment time.Time) state {
-	for _, one := range slices.Backward(g.states) {
-		if !one.at.After(moment) {
-			return one
+// latest is now without a copy. Nobody changes it.
+func (g *group) latest() *state { return &g.states[len(g.states)-1] }
+
+// unborn is a group before it was there.
+var unborn = &state{gone: true, memo: &memo{}}
+
+// stateAt is the group as it was at a moment; gone before it was born. Nobody changes it.
+func (g *group) stateAt(moment time.Time) *state {
+	for i := len(g.states) - 1; i >= 0; i-- {
+		if !g.states[i].at.After(moment) {
+			return &g.states[i]
 		}
 	}
-	return state{gone: true}
+	return unborn
 }
 
 func (g *group) set(change func(*state)) {
 	next := g.now()
 	next.at = time.Now()
 	change(&next)
+	next.memo = &memo{}
 	g.numberRules(next.rules)
 	g.states = append(g.states, next)
 }
@@ -162,13 +173,19 @@ func (g *group) set(change func(*state)) {
 func (g *group) numberRules(rules []rule) {
 	for i := range rules {
 		for turn := 0; rules[i].id == ""; turn++ {
-			hash := fnv.New64a()
-			_, _ = fmt.Fprintf(hash, "%s/%t/%s/%d/%d/%s/%d", g.id, rules[i].egress, rules[i].protocol, rules[i].from, rules[i].to, rules[i].peer, turn)
-			if id := fmt.Sprintf("sgr-0%016x", hash.Sum64()); !g.ruleIDs[id] {
+			if id := hashed(rulePrefix, g.id, strconv.FormatBool(rules[i].egress), rules[i].protocol, strconv.Itoa(int(rules[i].from)), strconv.Itoa(int(rules[i].to)), rules[i].peer, strconv.Itoa(turn)); !g.ruleIDs[id] {
 				rules[i].id, g.ruleIDs[id] = id, true
 			}
 		}
 	}
+}
+
+// hashed makes an ID from what it depends on.
+func hashed(prefix string, parts ...string) string {
+	hash := fnv.New64a()
+	_, _ = io.WriteString(hash, strings.Join(parts, "/"))
+	digits := strconv.FormatUint(hash.Sum64(), 16)
+	return prefix + "0" + "0000000000000000"[len(digits):] + digits
 }
 
 type networkInterface struct {
@@ -229,6 +246,9 @@ func (w *World) AddPrefixList(id, name string, weight int, ipv6 bool, entries ..
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lists[id] = prefixList{name: name, weight: weight, ipv6: ipv6, entries: entries}
+	for _, g := range w.byID {
+		g.latest().memo.answers = nil // which rules that name the list give
+	}
 }
 
 // Associate makes a group usable in another VPC, as AssociateSecurityGroupVpc does;
@@ -267,7 +287,7 @@ func (w *World) Attach(interfaceID, description string, groupIDs ...string) erro
 
 // living is a group that is there now, or nil.
 func (w *World) living(id string) *group {
-	if g := w.groups[id]; g != nil && !g.now().gone {
+	if g := w.groups[id]; g != nil && !g.latest().gone {
 		return g
 	}
 	return nil
@@ -275,9 +295,9 @@ func (w *World) living(id string) *group {
 
 // all lists the groups that are there now, by ID.
 func (w *World) all() []*group {
-	var all []*group
-	for _, id := range slices.Sorted(maps.Keys(w.groups)) {
-		if g := w.living(id); g != nil {
+	all := make([]*group, 0, len(w.byID))
+	for _, g := range w.byID {
+		if !g.latest().gone {
 			all = append(all, g)
 		}
 	}
@@ -289,9 +309,7 @@ func (w *World) all() []*group {
 func (w *World) add(name, description, vpcID string, tags map[string]string) *group {
 	id := ""
 	for turn := 0; id == "" || w.groups[id] != nil; turn++ {
-		hash := fnv.New64a()
-		_, _ = fmt.Fprintf(hash, "%s/%s/%d", vpcID, strings.ToLower(name), turn)
-		id = fmt.Sprintf("sg-0%016x", hash.Sum64())
+		id = hashed("sg-", vpcID, strings.ToLower(name), strconv.Itoa(turn))
 	}
 	rules := []rule{{egress: true, protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0", prefix: netip.MustParsePrefix("0.0.0.0/0")}}
 	if w.vpcs[vpcID].hasIPv6 {
@@ -300,8 +318,10 @@ func (w *World) add(name, description, vpcID string, tags map[string]string) *gr
 	now := time.Now()
 	made := &group{id: id, name: name, description: description, vpcID: vpcID, born: now, ruleIDs: map[string]bool{}}
 	made.numberRules(rules)
-	made.states = []state{{at: now, tags: tags, rules: rules}}
+	made.states = []state{{at: now, tags: tags, rules: rules, memo: &memo{}}}
 	w.groups[id] = made
+	place, _ := slices.BinarySearchFunc(w.byID, made, func(a, b *group) int { return strings.Compare(a.id, b.id) })
+	w.byID = slices.Insert(w.byID, place, made)
 	return made
 }
 
@@ -377,7 +397,7 @@ func (w *World) Tag(groupID, key string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if one := w.living(groupID); one != nil {
-		return one.now().tags[key]
+		return one.latest().tags[key]
 	}
 	return ""
 }
