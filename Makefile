@@ -12,10 +12,12 @@ TOOLS := build/tools
 PACKAGES := ./lambda/... ./cdk/...
 TOOL := go tool -modfile=.ci/tools.mod
 
-# The same toolchain and the same flags everywhere: reproducible bytes, and each package is compiled
-# once for the Lambda, the demo, vet and the tests alike.
+# The same toolchain and the same flags everywhere: reproducible bytes, and each package, above all
+# the AWS SDK, which takes a minute, is compiled once for the Lambda, the demo, vet and the tests alike.
+bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)
+TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
-export GOFLAGS := -buildvcs=false -trimpath
+export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) -gcflags=$(call bootstrap_const,gcflags)
 export CGO_ENABLED := 0
 export PYTHON
 # The CDK's libraries are unpacked once, and not into the home folder.
@@ -27,7 +29,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo demo-update demo-down bootstrap deploy plan destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
-.PHONY: prerequisites formatted vet unit coverage sizes templates-checked end-to-end
+.PHONY: prerequisites formatted vet together unit coverage sizes templates-checked end-to-end
 
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
@@ -75,7 +77,7 @@ smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the lif
 	@go build -o $(TOOLS)/smoke ./lambda/internal/stand/smoke
 	@exec $(TOOLS)/smoke -vpc "$$CHAIN_VPC"
 
-test: prerequisites formatted vet lint unit coverage soak sizes templates-checked iam end-to-end ## Prove everything that can be proven on one machine
+test: prerequisites formatted vet lint unit coverage sizes templates-checked iam together ## Prove everything that can be proven on one machine
 	@printf '\nmake test: everything passed\n'
 
 check: prerequisites formatted ## The inner loop: formatting, vet and unit tests, under a minute
@@ -124,17 +126,22 @@ formatted: $(TOOLS)/gofumpt.stamp
 	@files=$$($(TOOL) gofumpt -l lambda cdk .ci/nag) || exit 1; \
 	if [ -n "$$files" ]; then printf 'Not formatted (make fmt):\n%s\n' "$$files" >&2; exit 1; fi
 
-vet:
-	go vet -tags e2e $(PACKAGES)
+# The soak computes, and the end-to-end tests mostly wait for processes.
+together: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
+	@.ci/beside soak end-to-end
 
+vet:
+	go vet -tags e2e,$(TAGS) $(PACKAGES)
+
+# What go test would vet, make vet has.
 unit:
 ifeq ($(CC_FOUND),)
 	@echo 'WARNING: no C compiler ($(CC)): the tests run without the race detector' >&2
-	go test -shuffle=on -count=1 ./lambda/...
+	go test -vet=off -shuffle=on -count=1 ./lambda/...
 else
-	CGO_ENABLED=1 CC='$(CC)' go test -race -shuffle=on -count=1 ./lambda/...
+	CGO_ENABLED=1 CC='$(CC)' go test -vet=off -race -shuffle=on -count=1 ./lambda/...
 endif
-	go test -shuffle=on -count=1 ./cdk/...
+	go test -vet=off -shuffle=on -count=1 ./cdk/...
 
 # What these packages leave uncovered is a panic on what cannot happen, and the kinds of peers that Resolve and Goal have expanded.
 coverage:
@@ -154,8 +161,8 @@ iam: prerequisites $(TOOLS)/cdk.stamp ## Ask a policy simulator about every call
 	node .ci/iam.mjs lambda/testdata/calls.json template/all-in-one.json template/provider.json
 
 end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
-	go test -tags e2e -count=1 -timeout 15m -v ./lambda/internal/stand/...
-	go test -tags e2e -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/lifecycle
+	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -v ./lambda/internal/stand/...
+	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/lifecycle
 
 # What is installed, each with a stamp that is older than its pin when it has to be installed again.
 
@@ -186,9 +193,8 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@.ci/quietly 'building golangci-lint (a minute or two)' $(TOOL) golangci-lint version
 	@touch $@
 
-# With the Lambda's own build tags and flags, so that the AWS SDK is compiled once for both: that is a minute.
-bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)
-DEMO_BUILD := go build -tags '$(call bootstrap_const,tags)' -gcflags '$(call bootstrap_const,gcflags)' -gcflags '$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
+# With the Lambda's own flags, so that what both are made of is compiled once.
+DEMO_BUILD := go build -gcflags '$(call bootstrap_const,gcflags)' -gcflags '$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
 
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo

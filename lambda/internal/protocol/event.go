@@ -114,11 +114,22 @@ func Made(event Event) time.Time {
 	return made
 }
 
-// ServiceTimeout is how long CloudFormation waits for the answer, as the
-// template says; zero where it does not.
+// maxServiceTimeout is the longest that CloudFormation waits (API reference,
+// AWS::CloudFormation::CustomResource, ServiceTimeout).
+const maxServiceTimeout = 3600
+
+// ServiceTimeout is how long CloudFormation waits for the answer, as the template says; zero
+// where it does not, or says what CloudFormation does not take.
 func ServiceTimeout(event Event) time.Duration {
-	seconds, err := strconv.Atoi(fmt.Sprint(event.ResourceProperties["ServiceTimeout"]))
-	if err != nil || seconds <= 0 {
+	var text string
+	switch value := event.ResourceProperties["ServiceTimeout"].(type) {
+	case string:
+		text = value
+	case float64:
+		text = strconv.FormatFloat(value, 'f', -1, 64)
+	}
+	seconds, err := strconv.Atoi(text)
+	if err != nil || seconds <= 0 || seconds > maxServiceTimeout {
 		return 0
 	}
 	return time.Duration(seconds) * time.Second
