@@ -107,11 +107,11 @@ func plants() []plant { //nolint:funlen // a list
 		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
 		{name: "the chains of a provider are one", edits: []edit{
 			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:1] {\n		filters"},
-			{tagsFile, "	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&\n		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != \"\"", "	return tags[tagProvider] == o.Provider && tags[tagTier] != \"\""},
+			{tagsFile, "	return valueOf(group.Tags, tagStackID) == o.Resource.StackID && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&\n		valueOf", "	return valueOf"},
 		}},
 		{name: "the resource of a chain is not asked for", edits: []edit{
 			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:2] {\n		filters"},
-			{tagsFile, "		tags[tagLogicalID] == o.Resource.LogicalID && ", "		"},
+			{tagsFile, " && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&", " &&"},
 		}},
 		one("an event in the name of a chain at rest is served", lookFile, "		if err = r.judge(over)(reading); err != nil {", "		if err = r.judge(over)(reading); err != nil && reading.Resource == \"\" {"),
 		{name: "a generation that a stranger wrote is counted on from", edits: []edit{
