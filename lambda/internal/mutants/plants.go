@@ -18,6 +18,7 @@ const (
 	verdictFile   = "lambda/internal/fence/verdict.go"
 	handlerFile   = "lambda/internal/provider/handler.go"
 	serveFile     = "lambda/internal/provider/serve.go"
+	wayBackFile   = "lambda/internal/sg/wayback.go"
 	buildFile     = "lambda/internal/provider/build.go"
 	orphansFile   = "lambda/internal/provider/orphans.go"
 	deleteFile    = "lambda/internal/provider/delete.go"
@@ -85,7 +86,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("newest groups deleted first in a sweep", deleteFile, "	for _, turn := range [][]chain.Identity{others, own} {", "	for _, turn := range [][]chain.Identity{own, others} {"),
 		one("generation not raised", tagFile, "	return Tag{Generation: min(newest.Generation+1, maxGeneration), PhysicalID: physicalID}", "	return Tag{Generation: min(max(1, newest.Generation), maxGeneration), PhysicalID: physicalID}"),
 		one("a read that shows the group that had the name before is believed", observeFile, "		if o.GroupIDs[identity] != id {", "		if id != \"\" && o.GroupIDs[identity] == \"\" {"),
-		one("the operation is taken from the reading after the wait", buildFile, "		if first == nil || fence.Behind(r.request, *first) {\n			first = &now\n		}\n		return fence.Over(r.request, *first, now)", "		first = &now\n		return fence.Over(r.request, *first, now)"),
+		one("the operation is taken from the reading after the wait", buildFile, "			first = fence.Against(r.request, first, now)\n", "			first = now\n"),
 		one("a Create believes a chain that is shown complete", buildFile, "		return slices.ContainsFunc(seen.State.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable })\n	}\n	old", "		return false\n	}\n	old"),
 		one("an Update believes that it is done", buildFile, "	return !same && plan.Diff(", "	return same && !same && plan.Diff("),
 		one("rules that are not there are an error", errorsFile, "{ return classOf(err) == staleView ||", "{ return (classOf(err) == staleView && !hasCode(err, codePermissionNotFound)) ||"),
@@ -97,7 +98,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("EC2's own egress stays", planFile, "		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))", "		plan.rules(revoke, RevokeRules, wanted.Identity, slices.DeleteFunc(missing(wanted.Rules, was.Rules), func(rule chain.Rule) bool { return rule.Protocol == chain.All && rule.Description == \"\" }))"),
 		one("orphans are left behind", orphansFile, "	left, err := r.edge.RemoveUnused(", "	doomed = nil\n	left, err := r.edge.RemoveUnused("),
 		one("orphans that are in use are removed", removeFile, "	unused := slices.DeleteFunc(slices.Clone(doomed), func(identity chain.Identity) bool { return slices.Contains(used, identity) })", "	_ = used\n	unused := slices.Clone(doomed)"),
-		one("a change that passes the quota is begun", convergeFile, "	todo, made, err = todo.Fit(observed.State, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })", "	_, made, err = todo.Fit(observed.State, goal, plan.Quota{Rules: 10000}, a.made, func() error { return context.Cause(ctx) })"),
+		one("a change that passes the quota is begun", wayBackFile, "	fitted, made, err := todo.Fit(observed, goal, want.Quota,", "	fitted, made, err := todo.Fit(observed, goal, plan.Quota{Rules: 10000},"),
 		one("rules that share a flow make room", squeezeFile, "	if s.hasMembers {\n", "	if false {\n"),
 		{name: "a status from before the request is believed", edits: []edit{
 			{verdictFile, "isCleanup(now.Stack) || Behind(request, now)", "isCleanup(now.Stack)"},
