@@ -71,8 +71,6 @@ func lazily(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
-var physicalIDPattern = lazily(`^sgchain-[0-9a-f]{40}$`)
-
 // PhysicalID is the physical resource ID of a chain: a pure function of its
 // place and the set of its identities. It is frozen: another algorithm would
 // make every existing chain look replaced.
@@ -88,7 +86,10 @@ func PhysicalID(resource Resource, identities []Identity) string {
 // IsPhysicalID says whether an ID has the form of [PhysicalID]. CloudFormation
 // invents IDs of another form, "<stack>-<logical ID>-<suffix>", for a Create
 // that never answered (aws-cdk CustomResource README, "CREATE cancelled").
-func IsPhysicalID(id string) bool { return physicalIDPattern().MatchString(id) }
+func IsPhysicalID(id string) bool {
+	digits, found := strings.CutPrefix(id, physicalIDPrefix)
+	return found && len(digits) == physicalIDHex && strings.Trim(digits, "0123456789abcdef") == ""
+}
 
 // GeneratedName is the name of a group whose author gave none. The hash keeps
 // two chains, and two generations of one tier, apart; the words before it are

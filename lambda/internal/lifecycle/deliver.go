@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -158,13 +159,13 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 	}
 	event := map[string]any{
 		"RequestType": kind, "RequestId": r.id, "ResponseURL": address, "ResourceType": resourceOf, "LogicalResourceId": LogicalID,
-		"StackId": StackID, "ResourceProperties": now,
+		"StackId": StackID, "ResourceProperties": c.encoded(now),
 	}
 	if kind != cfn.RequestCreate {
 		event["PhysicalResourceId"] = id
 	}
 	if kind == cfn.RequestUpdate {
-		event["OldResourceProperties"] = old
+		event["OldResourceProperties"] = c.encoded(old)
 	}
 	r.event, _ = json.Marshal(event) //nolint:errchkjson // texts, lists and maps of texts
 	c.step("event %s %s %s", r.id, kind, id)
@@ -177,6 +178,28 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 		})
 	}
 	return r
+}
+
+// encoding is properties as an event carries them.
+type encoding struct {
+	properties map[string]any
+	text       json.RawMessage
+}
+
+// encoded is properties as text. Each Chain.Properties is sent several times, and never
+// changed.
+func (c *CloudFormation) encoded(properties map[string]any) json.RawMessage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	same := reflect.ValueOf(properties).Pointer()
+	for _, one := range c.encodings {
+		if reflect.ValueOf(one.properties).Pointer() == same {
+			return one.text
+		}
+	}
+	text, _ := json.Marshal(properties) //nolint:errchkjson // texts, lists and maps of texts
+	c.encodings = append(c.encodings, encoding{properties, text})
+	return text
 }
 
 // invoke runs the function as Lambda does for an asynchronous event: up to three

@@ -105,6 +105,8 @@ func TestHistories(t *testing.T) {
 	met := &table{met: map[string]int{}}
 	var next atomic.Uint64
 	var failed atomic.Bool
+	var violations atomic.Int64
+	since := used()
 	t.Run("all", func(t *testing.T) {
 		for range 2 {
 			t.Run("half", func(t *testing.T) {
@@ -117,6 +119,9 @@ func TestHistories(t *testing.T) {
 					history := lifecycle.Draw(seed, i)
 					out := play(t, history, false)
 					met.add(out)
+					if out.Failure != nil {
+						violations.Add(1)
+					}
 					if out.Failure != nil && failed.CompareAndSwap(false, true) {
 						report(t, seed, i, history, out.Failure)
 					}
@@ -125,6 +130,7 @@ func TestHistories(t *testing.T) {
 		}
 	})
 	t.Logf("seed %d: %s", seed, met)
+	t.Log("drawn: " + cost(met.lives, int(violations.Load()), since))
 	if lacking := met.lacks(); histories >= 5000 && len(lacking) > 0 && !failed.Load() {
 		t.Errorf("too few histories met: %s", strings.Join(lacking, ", "))
 	}

@@ -89,7 +89,8 @@ func TestSmallScope(t *testing.T) {
 	}
 	close(pairs)
 	count := len(pairs)
-	var lives, calls atomic.Int64
+	var lives, calls, violations atomic.Int64
+	since := used()
 	var once sync.Once
 	t.Run("all", func(t *testing.T) {
 		for range 2 {
@@ -108,6 +109,7 @@ func TestSmallScope(t *testing.T) {
 								history := lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{Call: call, Kind: kind, Pick: call, Seconds: 3}, follow)}
 								lives.Add(1)
 								if out := play(t, history, false); out.Failure != nil {
+									violations.Add(1)
 									once.Do(func() { tell(t, history) })
 									return
 								}
@@ -119,6 +121,7 @@ func TestSmallScope(t *testing.T) {
 		}
 	})
 	t.Logf("%d shapes, %d pairs, %d calls, %d histories", len(chains), count, calls.Load(), lives.Load())
+	t.Log("small scope: " + cost(int(lives.Load())+count, int(violations.Load()), since))
 }
 
 // scope is a Create, an Update with a fault, and what follows it.

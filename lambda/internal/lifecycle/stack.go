@@ -96,10 +96,12 @@ type CloudFormation struct {
 	mu       sync.Mutex
 	stack    record
 	requests map[string]*request
-	serial   int
-	running  sync.WaitGroup
-	members  []Member
-	failedID string // of a Create that stayed CREATE_FAILED
+	// encodings are properties that were sent.
+	encodings []encoding
+	serial    int
+	running   sync.WaitGroup
+	members   []Member
+	failedID  string // of a Create that stayed CREATE_FAILED
 	// abandoned says that CloudFormation gave up a resource whose Delete failed three
 	// times, and knows nothing of it any more.
 	abandoned bool

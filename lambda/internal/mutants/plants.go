@@ -57,7 +57,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("a live group does not keep its doors to a tier that left", goalFile, "		rules = append(rules, expand.rules(doorsToLeftTiers(chains, wanted.Tier))...)\n", ""),
 		one("retired groups get the new chain's doors only", goalFile, "			old, _ := chains.Old.Find(was.Identity)\n", "			old, _ := chains.New.Find(was.Identity)\n"),
 		one("re-tag forgotten", planFile, "		if was.Tag != wanted.Tag {", "		if false {"),
-		one("group found by name", tagsFile, "	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&\n		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != \"\"", "	return tags[tagTier] != \"\""),
+		one("group found by name", tagsFile, "	return valueOf(group.Tags, tagStackID) == o.Resource.StackID && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&\n		valueOf(group.Tags, tagProvider) == o.Provider && valueOf(group.Tags, tagTier) != \"\"", "	return valueOf(group.Tags, tagTier) != \"\""),
 		one("server's filter trusted", observeFile, "	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })\n", ""),
 		one("pagination ignored", observeFile, "	for pages.HasMorePages() {", "	for range 1 {"),
 		one("CIDR not canonical", ruleFile, "prefix.Masked()", "prefix"),
@@ -108,11 +108,11 @@ func plants() []plant { //nolint:funlen // a list
 		one("events of other accounts are served", eventFile, "	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:", "	case stack[partition] != function[partition]:"),
 		{name: "the chains of a provider are one", edits: []edit{
 			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:1] {\n		filters"},
-			{tagsFile, "	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID &&\n		tags[tagLogicalID] == o.Resource.LogicalID && tags[tagTier] != \"\"", "	return tags[tagProvider] == o.Provider && tags[tagTier] != \"\""},
+			{tagsFile, "	return valueOf(group.Tags, tagStackID) == o.Resource.StackID && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&\n		valueOf", "	return valueOf"},
 		}},
 		{name: "the resource of a chain is not asked for", edits: []edit{
 			{tagsFile, "	for _, tag := range o.ruleTags() {\n		filters", "	for _, tag := range o.ruleTags()[:2] {\n		filters"},
-			{tagsFile, "		tags[tagLogicalID] == o.Resource.LogicalID && ", "		"},
+			{tagsFile, " && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&", " &&"},
 		}},
 		one("an event in the name of a chain at rest is served", lookFile, "		if err = r.judge(over)(reading); err != nil {", "		if err = r.judge(over)(reading); err != nil && reading.Resource == \"\" {"),
 		{name: "a generation that a stranger wrote is counted on from", edits: []edit{
@@ -143,7 +143,7 @@ func plants() []plant { //nolint:funlen // a list
 		one("a group on its way out of a stack is adopted", readingFile, "(strings.HasSuffix(status, inProgress) && ", "(strings.HasSuffix(status, deleted) && "),
 		one("what stands in the way of an adoption keeps it from being taken back", convergeFile, "	a.Wants.Adoptable = nil //", "	a.Wants.Adoptable = a.Wants.Adoptable[:len(a.Wants.Adoptable):len(a.Wants.Adoptable)] //"),
 		one("a repair makes a group beside one that lost its tags", actionFile, "	case len(strays) > 0:", "	case len(strays) > 99:"),
-		one("an adopted group is known by its description", observeFile, "	if tags[tagAdopted] != \"\" {", "	if tags[tagAdopted] == \"-\" {"),
+		one("an adopted group is known by its description", observeFile, "	if valueOf(group.Tags, tagAdopted) != \"\" {", "	if valueOf(group.Tags, tagAdopted) == \"-\" {"),
 		one("rules of others go in spite of keep", planAdoptFile, "	return c.Keep || c.onlyAdds", "	return c.onlyAdds"),
 		one("the chain's own rules are kept as somebody else's", unmanagedFile, "				return found.ours || ", "				return found.id == \"\" && "),
 		one("a rule that is not shown alone yet is somebody else's", unmanagedFile, "complete = complete && known", "complete = complete || known"),

@@ -29,6 +29,10 @@ type Action struct {
 
 // IsAction tells an action from a request of CloudFormation.
 func IsAction(raw json.RawMessage) bool {
+	// Of a request this is known without reading it; only an escape could hide the key.
+	if !bytes.Contains(raw, []byte(`action`)) && !bytes.ContainsRune(raw, '\\') {
+		return false
+	}
 	var keys map[string]json.RawMessage
 	if json.Unmarshal(raw, &keys) != nil {
 		return false
