@@ -32,11 +32,12 @@ type edit struct{ file, old, planted string }
 
 // catchers is the tests that count, the quick ones first.
 var catchers = []struct{ dir, run string }{
-	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL)"},
+	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL|F14)"},
 	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
-	{"./lambda/chain", "TestGuard"},
+	{"./lambda/chain", "Test(Guard|Attributes|Chains|F3|F6|F14|F18)"},
+	{"./lambda/plan", "Test(GoalKeeps|F7)"},
 	{"./lambda/internal/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
-	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags)"},
+	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags|EveryWrite|ServiceTimeout|F[1-8])"},
 	{"./lambda/internal/lifecycle", "Test(SmallScope|Histories)$"},
 }
 

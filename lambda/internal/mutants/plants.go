@@ -46,7 +46,7 @@ const isNewest = "	if seen.State.Newest().PhysicalID != r.event.PhysicalResource
 
 // plants lists the bugs.
 func plants() []plant { //nolint:funlen // a list
-	return []plant{
+	return append(fieldPlants(), []plant{
 		one("revoke before authorize", planFile, "	Authorize\n	Describe\n	Retag\n	Revoke\n)", "	Revoke\n	Authorize\n	Describe\n	Retag\n)"),
 		one("delete inside Update", buildFile, "	warnings := slices.Concat(", "	if r.event.RequestType == cfn.RequestUpdate {\n		_ = r.edge.Remove(ctx, result.Observed, sg.Removal{Doomed: func(state chain.State) [][]chain.Identity { return doomed(state, fence.Cleanup, r.event.PhysicalResourceID) }})\n	}\n	warnings := slices.Concat("),
 		one("physical ID from the request", buildFile, "	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want", "	resource.LogicalID += r.event.RequestID\n	physicalID := chain.PhysicalID(resource, spec.Identities())\n	want"),
@@ -151,5 +151,5 @@ func plants() []plant { //nolint:funlen // a list
 		one("an Update does not wait for a repair to end", actionFile, "return r.Repairs && r.request.Type != fence.Create", "return r.Repairs && r.request.Type == \"\""),
 		one("a schedule's late event brings back old rules", verdictFile, "now.At.Sub(last) < QuietFor", "now.At.Sub(last) < 0"),
 		one("an ID that CloudFormation made up releases a chain that lives", deleteFile, "chosen == fence.ForGood && fence.Ambiguous(r.request, reading)", "chosen == fence.Cleanup && fence.Ambiguous(r.request, reading)"),
-	}
+	}...)
 }
