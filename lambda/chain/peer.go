@@ -22,7 +22,9 @@ var (
 	listPeer  = lazily(`^pl-[0-9a-z]+$`)
 	// listNamePeer is the name of a list that AWS manages (VPC user guide,
 	// "AWS-managed prefix lists").
-	listNamePeer = lazily(`^(cn\.)?com\.amazonaws\.[a-z0-9{}.-]{1,100}$`)
+	// In other partitions than aws it may begin as names of VPC endpoint services do there:
+	// with the suffix of the partition backwards.
+	listNamePeer = lazily(`^((cn\.)?com\.amazonaws|eu\.amazonaws|gov\.ic\.c2s|gov\.sgov\.sc2s|gov\.ic\.hci\.csp|uk\.adc-e\.cloud)\.[a-z0-9{}.-]{1,100}$`)
 )
 
 // source is one peer that a word of a Sources or Destinations list stands for, with

@@ -353,7 +353,7 @@ func (p *player) build(step Step) {
 		p.watch.Settle(step.Chain, false)
 		p.tags(p.chain, step.Chain)
 		p.chain = &step.Chain
-	case step.undisturbed() && !p.cf.refused && !p.watch.lost(step.Chain) && (p.chain == nil || !p.watch.lost(*p.chain)):
+	case step.undisturbed() && !p.cf.refused && !p.watch.lost(step.Chain):
 		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
 		p.over = true // only the stack's deletion is left

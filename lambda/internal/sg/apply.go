@@ -48,8 +48,9 @@ type application struct {
 	// it lags.
 	applied map[change]bool
 	// isBack says that the run takes an operation back; back is what it learned on the way.
-	isBack bool
-	back   wayBack
+	isBack  bool
+	back    wayBack
+	retires func(chain.Identity) bool // whether a group leaves the chain
 	// adoptedAt is when it adopted last, and confirmed that it still has what it adopted.
 	adoptedAt time.Time
 	confirmed bool
@@ -129,7 +130,7 @@ func (a *application) step(ctx context.Context, step plan.Step) error {
 	case plan.AdoptGroup:
 		return a.adoptGroup(ctx, step)
 	default:
-		if a.isBack && step.Action == plan.AuthorizeRules {
+		if step.Action == plan.AuthorizeRules && (a.isBack || a.retires(step.Group)) {
 			return a.authorizeBack(ctx, step)
 		}
 		return a.rules(ctx, step)

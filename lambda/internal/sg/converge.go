@@ -158,6 +158,7 @@ func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Resu
 
 func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
 	a.isBack = want.Chains.Back
+	a.retires = func(identity chain.Identity) bool { return want.Chains.Standing(identity) == plan.Retired }
 	lag := lagging{}
 	var result Result
 	var refused refusal // the last plan that EC2 did not take

@@ -23,19 +23,20 @@ type wayBack struct {
 // EC2 has the last word.
 func (a *application) fit(ctx context.Context, want *Want, todo plan.Plan, observed, goal chain.State) (plan.Plan, []string, error) {
 	fitted, made, err := todo.Fit(observed, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })
-	if !want.Chains.Back {
-		return fitted, made, err
-	}
-	if _, isTight := errors.AsType[*plan.QuotaError](err); isTight {
+	if _, isTight := errors.AsType[*plan.QuotaError](err); isTight && want.Chains.Back {
 		fitted, made, err = todo, nil, nil
+	}
+	if err != nil {
+		return plan.Plan{}, nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	fitted = fitted.Without(func(group chain.Identity, rule chain.Rule) bool { return a.back.leftOut[group][rule.Key()] })
-	return fitted.RevokeFirst(a.back.full), made, err
+	return fitted.RevokeFirst(a.back.full), made, nil
 }
 
-// authorizeBack authorizes rules on the way back. Where EC2 has no room for them, the next plan
+// authorizeBack authorizes rules on the way back, and those that a group which leaves the chain had
+// and lost: nobody asks for their peers any more. Where EC2 has no room for them, the next plan
 // revokes first; where it refuses a peer, each rule with a foreign peer is tried alone, and
 // what is refused is left out.
 func (a *application) authorizeBack(ctx context.Context, step plan.Step) error {
