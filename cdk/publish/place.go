@@ -80,9 +80,9 @@ func (p place) launch(file string) string {
 type partition struct{ prefix, suffix, console string }
 
 // partitions are those of the pinned SDK beside aws, by what the names of their Regions begin with.
-// The hosts of the consoles: docs.amazonaws.cn, "Endpoints and ARNs for Amazon Web Services in
-// China"; GovCloud user guide, "Signing in"; docs.aws.eu, "Endpoints" for the European Sovereign
-// Cloud. Those of the iso partitions are not public.
+// The consoles' hosts are those of AWS Management Console endpoints (AWS General Reference) and, for
+// the European Sovereign Cloud, of its own edition (docs.aws.eu). Those of the iso partitions are
+// not public.
 var partitions = []partition{
 	{"cn-", "amazonaws.com.cn", "console.amazonaws.cn"},
 	{"us-gov-", "amazonaws.com", "console.amazonaws-us-gov.com"},
