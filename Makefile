@@ -31,11 +31,31 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 .PHONY: help demo demo-update demo-down bootstrap deploy plan destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted vet together unit coverage sizes templates-checked end-to-end
 
+# The options, each with the targets that read it. To others it would mean nothing, and that is an error where it stands on the
+# command line: what the environment has is for other programs too. Of several targets one has to read it.
+OPTIONS := ARCH STACK ACTION TIERS VPC GUARDRAILS YES BUCKET REGIONS HISTORIES SEED
+ARCH.for := build deploy
+STACK.for := deploy plan destroy
+ACTION.for := plan
+TIERS.for := deploy plan
+VPC.for := deploy plan smoke
+GUARDRAILS.for := deploy plan
+YES.for := deploy destroy
+BUCKET.for := publish
+REGIONS.for := publish
+HISTORIES.for := soak test
+SEED.for := soak test
+GOALS := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
+UNREAD := $(strip $(foreach option,$(OPTIONS),$(if $(filter command,$(firstword $(origin $(option)))),$(if $(filter $($(option).for),$(GOALS)),,$(option)))))
+ifneq ($(UNREAD),)
+$(error make $(GOALS) takes no $(foreach option,$(UNREAD),$(option) (for make $($(option).for))): leave it out)
+endif
+
 help: ## Show these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
-	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy, make plan and make destroy STACK=name, make deploy TIERS=json GUARDRAILS=warn\n'
-	@printf 'and YES=1 (no question), make publish BUCKET and REGIONS, make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
+	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy, make plan and make destroy STACK=name, make deploy and make plan TIERS=json GUARDRAILS=warn\n'
+	@printf 'VPC=id, make deploy and make destroy YES=1 (no question), make publish BUCKET and REGIONS, make soak HISTORIES and SEED; PYTHON=python3.12 names another Python.\n'
 
 demo: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp $(TOOLS)/demo ## Deploy the tutorial's chain with cdk deploy to an emulated AWS on this machine
 	@$(TOOLS)/demo up
@@ -59,19 +79,18 @@ deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your accou
 	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
 
 plan: prerequisites $(TOOLS)/checks.stamp ## Ask the function what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: what differs from its template)
-	$(foreach option,ARCH YES,$(if $(filter command,$(firstword $(origin $(option)))),$(error make plan takes no $(option): leave it out)))
 	@go run ./cdk/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -tiers "$$CHAIN_TIERS" -vpc "$$CHAIN_VPC" -guardrails "$$CHAIN_GUARDRAILS" -aws $(TOOLS)/venv/bin/aws
 
 destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
-	@$(CDK) destroy "$$CHAIN_STACK" $(SETTINGS) $(if $(YES),--force)
+	@$(CDK) destroy "$$CHAIN_STACK" -c "stackName=$$CHAIN_STACK" -c vpcId=new $(if $(YES),--force)
 
-# What the app is told. A destroy needs no VPC, and the app asks for one.
+# What the app is told. A destroy needs no VPC, and the app asks for one: any does.
 # Values reach the shell as variables, so that no quote or dollar in them means anything.
 export CHAIN_STACK := $(value STACK)
 export CHAIN_VPC := $(value VPC)
 export CHAIN_TIERS := $(value TIERS)
 export CHAIN_GUARDRAILS := $(value GUARDRAILS)
-SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$${CHAIN_VPC:-new}" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS" -c "guardrails=$$CHAIN_GUARDRAILS"
+SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$$CHAIN_VPC" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS" -c "guardrails=$$CHAIN_GUARDRAILS"
 
 smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
 	@go build -o $(TOOLS)/smoke ./lambda/internal/stand/smoke

@@ -18,8 +18,8 @@ var (
 	// bucketName leaves room for the Region and has no dots, as the templates' parameter
 	// has it.
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,45}$`)
-	// regionName is that of a Region in one of the partitions that [place] knows.
-	regionName = regexp.MustCompile(`^(us-gov|[a-z]{2})-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$`)
+	// regionName is that of a Region in one of the [partitions].
+	regionName = regexp.MustCompile(`^(us-gov|us-iso[bf]?|eu-isoe|eusc-[a-z]{2}|[a-z]{2})-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$`)
 )
 
 // place is a bucket in a Region.
@@ -48,7 +48,7 @@ func readPlaces(bucket, regions string, ofCLI func() string) ([]place, error) {
 		one := place{bucket: release.Bucket(bucket, name), region: name}
 		switch {
 		case !regionName.MatchString(name):
-			problems = append(problems, fmt.Errorf("REGIONS: %q is not a Region; write one such as eu-central-1, cn-north-1 or us-gov-west-1", name))
+			problems = append(problems, fmt.Errorf("REGIONS: %q is not a Region; write one such as eu-central-1, eusc-de-east-1, cn-north-1 or us-gov-west-1", name))
 		case !slices.Contains(places, one):
 			places = append(places, one)
 		}
@@ -61,23 +61,43 @@ func readPlaces(bucket, regions string, ofCLI func() string) ([]place, error) {
 
 // url is the address of a file, in the form that the parent template uses too.
 func (p place) url(file string) string {
-	suffix := "amazonaws.com"
-	if strings.HasPrefix(p.region, "cn-") {
-		suffix = "amazonaws.com.cn"
-	}
-	return fmt.Sprintf("https://s3.%s.%s/%s/%s", p.region, suffix, p.bucket, release.Key(release.Version, file))
+	return fmt.Sprintf("https://s3.%s.%s/%s/%s", p.region, partitionOf(p.region).suffix, p.bucket, release.Key(release.Version, file))
 }
 
 // launch is the link to the console's page that creates a stack of a template
-// (CloudFormation user guide, "Create quick-create links for stacks").
+// (CloudFormation user guide, "Create quick-create links for stacks"). It is empty where the console
+// has no public address.
 func (p place) launch(file string) string {
-	host := p.region + ".console.aws.amazon.com"
-	switch {
-	case strings.HasPrefix(p.region, "cn-"):
-		host = "console.amazonaws.cn"
-	case strings.HasPrefix(p.region, "us-gov-"):
-		host = "console.amazonaws-us-gov.com"
+	console := partitionOf(p.region).console
+	if console == "" {
+		return ""
 	}
 	return fmt.Sprintf("https://%s/cloudformation/home?region=%s#/stacks/create/review?templateURL=%s&stackName=%s",
-		host, p.region, url.QueryEscape(p.url(file)), stackName)
+		strings.ReplaceAll(console, "{region}", p.region), p.region, url.QueryEscape(p.url(file)), stackName)
+}
+
+// partition is what the addresses of its Regions end in, and the host of its console.
+type partition struct{ prefix, suffix, console string }
+
+// partitions are those of the pinned SDK beside aws, by what the names of their Regions begin with.
+// The consoles' hosts are those of AWS Management Console endpoints (AWS General Reference) and, for
+// the European Sovereign Cloud, of its own edition (docs.aws.eu). Those of the iso partitions are
+// not public.
+var partitions = []partition{
+	{"cn-", "amazonaws.com.cn", "console.amazonaws.cn"},
+	{"us-gov-", "amazonaws.com", "console.amazonaws-us-gov.com"},
+	{"eusc-", "amazonaws.eu", "{region}.console.amazonaws-eusc.eu"},
+	{"us-iso-", "c2s.ic.gov", ""},
+	{"us-isob-", "sc2s.sgov.gov", ""},
+	{"eu-isoe-", "cloud.adc-e.uk", ""},
+	{"us-isof-", "csp.hci.ic.gov", ""},
+}
+
+func partitionOf(region string) partition {
+	for _, one := range partitions {
+		if strings.HasPrefix(region, one.prefix) {
+			return one
+		}
+	}
+	return partition{"", "amazonaws.com", "{region}.console.aws.amazon.com"}
 }

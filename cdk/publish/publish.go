@@ -152,8 +152,13 @@ func report(out io.Writer, places []place, uploaded int) error {
 		fmt.Fprintf(&text, "Version %s: everything was there already\n", release.Version)
 	}
 	for _, place := range places {
-		fmt.Fprintf(&text, "\n%s\n  Launch the chain in the console:\n    %s\n  Launch the larger example:\n    %s\n  Templates:\n",
-			place.region, place.launch(release.AllInOne), place.launch(release.Parent))
+		fmt.Fprintf(&text, "\n%s\n", place.region)
+		if chain := place.launch(release.AllInOne); chain != "" {
+			fmt.Fprintf(&text, "  Launch the chain in the console:\n    %s\n  Launch the larger example:\n    %s\n  Templates:\n",
+				chain, place.launch(release.Parent))
+		} else {
+			text.WriteString("  Templates, for the console or the AWS CLI (create-stack --template-url):\n")
+		}
 		for _, name := range release.Templates() {
 			fmt.Fprintf(&text, "    %s\n", place.url(name))
 		}

@@ -140,6 +140,9 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	}
 	props.DriftGuard.check(facts)
 	spec, err := facts.check(properties)
+	if err == nil {
+		err = withoutEffect(facts, spec, props.Tiers)
+	}
 	if err != nil {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
@@ -149,6 +152,10 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	own, isOurs := c.provider.(*provider)
 	if err := annotate(c, spec, facts, isOurs && own.enforces); err != nil {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
+	}
+
+	if problem := props.ignored(c.provider); problem != "" {
+		panic(fmt.Errorf("creating %s (%s): %s", chain.ResourceType, *c.Node().Path(), problem))
 	}
 
 	c.template, _ = plain(properties).(map[string]any)

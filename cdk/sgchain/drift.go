@@ -49,7 +49,7 @@ const maxInput = 8192
 // check reads the mode beside the chain's own properties.
 func (p *DriftGuardProps) check(facts *known) {
 	if p != nil && p.Mode != "" && p.Mode != DriftMode_CHECK && p.Mode != DriftMode_REPAIR {
-		facts.problem("DriftGuard.Mode", fmt.Sprintf("%q is not known; write check or repair, or leave it out for check", p.Mode))
+		facts.problem("DriftGuard.Mode", fmt.Sprintf("%q is not known; write check or repair, or leave it out for check; leave DriftGuard out for none", p.Mode))
 	}
 }
 

@@ -36,7 +36,8 @@ type Tier struct {
 	Ingress []Ingress
 	// Egress is where the tier may go. Default: [EgressAll] where EgressTo is not given.
 	Egress EgressPolicy
-	// EgressTo lists where the tier may go, beside what Egress says.
+	// EgressTo lists where the tier may go, beside what Egress says. What [EgressAll] covers anyway
+	// is refused.
 	EgressTo []Egress
 	// AllowPublic lets the tier be open to the world though it is not the first.
 	AllowPublic bool

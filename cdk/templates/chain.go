@@ -19,13 +19,21 @@ const (
 	alsoIPv6 = "AlsoIPv6"
 )
 
+// The headings of the form whose fields have rules.
+const (
+	loadBalancerLabel = "Load balancer"
+	containersLabel   = "Containers"
+	driftLabel        = "Drift guard"
+)
+
 // adoptDescription holds for both templates: in the all-in-one the provider's right hangs
 // on the same parameter.
 const adoptDescription = "true: groups of the VPC that have a tier's group name are taken over, with their ID, and released in the end, never deleted. The function then may tag groups that it did not make; " +
 	"a shared provider needs AllowAdoption."
 
-// groupName is what EC2 takes as a group's name, and the empty text.
-const groupName = `^(?![sS][gG]-)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}$`
+// groupName is what EC2 takes as the name of a group that is made, and the empty text. Default is
+// the name of every VPC's own group.
+const groupName = `^(?![sS][gG]-)(?! *[dD][eE][fF][aA][uU][lL][tT] *$)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}$`
 
 func allInOne(provider object) template {
 	// After the last of the provider's resources, and so after all of them: the Delete
@@ -34,6 +42,7 @@ func allInOne(provider object) template {
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, with its provider " + release.Mark(),
 		groups:      append(chainGroups(), functionGroup()),
+		rules:       rules(),
 		conditions: merge(chainConditions(), object{
 			adopts: equals(ref("AdoptExisting"), "true"), repairs: equals(ref(modeOfGuard), "repair"),
 		}),
@@ -51,6 +60,7 @@ func nestedChain() template {
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, served by a shared provider " + release.Mark(),
 		groups:      append([]group{{"Provider", []parameter{token}}}, chainGroups()...),
+		rules:       rules(),
 		conditions:  chainConditions(),
 		resources:   merge(object{chainID: chainResource(ref("ServiceToken"))}, driftGuard(ref("ServiceToken"))),
 		outputs:     chainOutputs(ref("ServiceToken")),
@@ -119,7 +129,7 @@ func chainGroups() []group {
 	name := func(byDefault string) object {
 		return object{
 			"Type": "String", "Default": byDefault, "AllowedPattern": groupName,
-			"ConstraintDescription": "must be at most 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*, and not begin with sg-",
+			"ConstraintDescription": "must be at most 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*, and not begin with sg- or be default",
 			"Description":           "Unique in the VPC. Changing it replaces the group. Empty: a name is generated.",
 		}
 	}
@@ -127,7 +137,7 @@ func chainGroups() []group {
 		{"Network", []parameter{
 			{"VpcId", "VPC", object{"Type": "AWS::EC2::VPC::Id", "Description": "The VPC that the security groups belong to. Changing it replaces them all."}},
 		}},
-		{"Load balancer", []parameter{
+		{loadBalancerLabel, []parameter{
 			{"AlbPorts", "Ports", object{
 				"Type": "CommaDelimitedList", "Default": "80,443", "AllowedPattern": "^((tcp|udp)/)?[0-9]{1,5}(-[0-9]{1,5})?$|^https?$",
 				"ConstraintDescription": "must be ports such as 443, 8000-8010 or udp/443, separated by commas",
@@ -145,7 +155,7 @@ func chainGroups() []group {
 			}},
 			{"AlbGroupName", "Name of its group", name("ALB-SG")},
 		}},
-		{"Containers", []parameter{
+		{containersLabel, []parameter{
 			{"ContainerPort", "Port", object{
 				"Type": "Number", "Default": 6060, "MinValue": 1, "MaxValue": 65535,
 				"ConstraintDescription": "must be a port from 1 to 65535",

@@ -18,7 +18,7 @@ const (
 )
 
 func driftGroup() group {
-	return group{"Drift guard", []parameter{
+	return group{driftLabel, []parameter{
 		{modeOfGuard, "Look after the chain", object{
 			"Type": "String", "Default": "off", "AllowedValues": list{"off", "check", "repair"},
 			"Description": "check: a schedule compares groups and rules with the template, and an alarm goes off where they differ. repair: it also puts them right, for which a shared provider needs AllowRepair.",

@@ -10,6 +10,7 @@ type list = []any
 type template struct {
 	description string
 	groups      []group
+	rules       object
 	conditions  object
 	resources   object
 	outputs     object
@@ -50,6 +51,9 @@ func (t template) whole() object {
 	}
 	if len(t.conditions) > 0 {
 		all["Conditions"] = t.conditions
+	}
+	if len(t.rules) > 0 {
+		all["Rules"] = t.rules
 	}
 	return all
 }

@@ -99,7 +99,7 @@ func TestWhatTemplatesMustNotHave(t *testing.T) {
 		if nested := strings.Contains(text, `"AWS::CloudFormation::Stack"`); nested != (name == release.Parent) {
 			t.Errorf("%s has nested stacks: %t", name, nested)
 		}
-		for _, section := range []string{"Rules", "Mappings", "Hooks"} {
+		for _, section := range []string{"Mappings", "Hooks"} {
 			if template[section] != nil {
 				t.Errorf("%s has a section %s", name, section)
 			}
@@ -162,13 +162,17 @@ func acceptsDefault(t *testing.T, what string, parameter any) {
 }
 
 // accepts matches a pattern as CloudFormation does: the whole value. Go has no
-// negative lookahead, which one of the patterns begins with.
+// negative lookahead, which the pattern of group names begins with, twice.
 func accepts(pattern, value string) bool {
-	if rest, found := strings.CutPrefix(pattern, "^(?![sS][gG]-)"); found {
-		if strings.HasPrefix(strings.ToLower(value), "sg-") {
-			return false
+	for found := true; found; {
+		var refused, rest string
+		if rest, found = strings.CutPrefix(pattern, "^(?!"); found {
+			refused, rest, _ = strings.Cut(rest, ")")
+			if regexp.MustCompile("^" + refused).MatchString(value) {
+				return false
+			}
+			pattern = "^" + rest
 		}
-		pattern = "^" + rest
 	}
 	whole := regexp.MustCompile(pattern).FindString(value)
 	return whole == value && regexp.MustCompile(pattern).MatchString(value)
@@ -181,7 +185,7 @@ func TestPatterns(t *testing.T) {
 	for parameter, values := range map[string]struct{ good, bad []string }{
 		"AlbPorts":         {[]string{"80", "8000-8010", "udp/443", "https"}, []string{"", "80;443", "port", "80-"}},
 		"AlbSources":       {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "2001:db8::/32", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3"}, []string{"", "203.0.113.7", "everybody", "Alb"}},
-		"AlbGroupName":     {[]string{"", "ALB-SG", "a b"}, []string{"sg-alb", "SG-alb", "a<b", strings.Repeat("x", 256)}},
+		"AlbGroupName":     {[]string{"", "ALB-SG", "a b", "default-alb", "my default"}, []string{"default", "Default", " DEFAULT ", "sg-alb", "SG-alb", "a<b", strings.Repeat("x", 256)}},
 		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
 		"CodeBucket":       {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},
 		"FargateGroupName": {[]string{"Fargate-SG"}, []string{"sg-x"}},
@@ -340,7 +344,7 @@ func TestFormsMeanChains(t *testing.T) {
 		want  object
 	}{
 		"as opened": {nil, object{}},
-		"own tiers": {map[string]string{"Tiers": three, "AlbPorts": "1"}, object{"Tiers": three}},
+		"own tiers": {map[string]string{"Tiers": three}, object{"Tiers": three}},
 		"every field": {
 			map[string]string{
 				"AlbPorts": "443, 8000-8010", "AlbSources": "203.0.113.0/24, pl-0abc", "AlbEgress": "chain", "AlbGroupName": "", "ContainerPort": "8080",

@@ -8,7 +8,7 @@ import (
 
 // sections is the usual order of a template's, for people to read.
 func sections() []string {
-	return []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs"}
+	return []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Conditions", "Resources", "Outputs"}
 }
 
 // Encode writes a template as JSON, its sections in the usual order. Within a

@@ -24,7 +24,8 @@ func command(ctx context.Context, t *testing.T, emulator *stand.MiniStack, args 
 	t.Helper()
 	cmd := exec.CommandContext(ctx, "make", args...)
 	cmd.Dir = repository(t)
-	cmd.Env = append(emulator.Environment(), "CDK_HOME="+filepath.Join(folder(t), "cdk-home"), "CDK_DISABLE_CLI_TELEMETRY=true")
+	cmd.Env = append(emulator.Environment(), "CDK_HOME="+filepath.Join(folder(t), "cdk-home"), "CDK_DISABLE_CLI_TELEMETRY=true",
+		"MAKEFLAGS=") // a make that runs this test hands its own options down
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("make %s: %v\n%s", strings.Join(args, " "), err, said)

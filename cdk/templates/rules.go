@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// rules refuse a parameter that has no effect beside another one: CloudFormation checks them
+// before it touches a resource. A rule fires only on a value that is not the default.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+func rules() object {
+	var beside, without list
+	for _, one := range ofGroups(loadBalancerLabel, containersLabel) {
+		beside = append(beside, assertion(isDefault(one), fmt.Sprintf(
+			"%s has no effect beside Tiers. Leave %s at its default (%v) and say it in Tiers, or leave Tiers empty.", one.name, one.name, orEmpty(one.definition["Default"]))))
+	}
+	for _, one := range ofGroups(driftLabel) {
+		if one.name == modeOfGuard {
+			continue
+		}
+		without = append(without, assertion(isDefault(one), fmt.Sprintf(
+			"%s has no effect while %s is off. Set %s to check or repair, or leave %s at its default (%s).",
+			one.name, modeOfGuard, modeOfGuard, one.name, orEmpty(one.definition["Default"]))))
+	}
+	return object{
+		"TiersStandAlone":      rule(not(equals(ref("Tiers"), "")), beside...),
+		"DriftGuardHasOptions": rule(equals(ref(modeOfGuard), "off"), without...),
+		// The function says the same of Tiers, which no rule can read.
+		"AdoptionNeedsNames": rule(both(equals(ref("AdoptExisting"), "true"), equals(ref("Tiers"), "")), assertion(
+			not(both(equals(ref("AlbGroupName"), ""), equals(ref("FargateGroupName"), ""))),
+			"AdoptExisting has no effect without a group name. Set AlbGroupName or FargateGroupName to the name of the group that is there, or leave AdoptExisting at its default (false).")),
+	}
+}
+
+func rule(condition object, assertions ...any) object {
+	return object{"RuleCondition": condition, "Assertions": list(assertions)}
+}
+
+func assertion(condition object, otherwise string) object {
+	return object{"Assert": condition, "AssertDescription": otherwise}
+}
+
+func both(conditions ...any) object { return object{"Fn::And": list(conditions)} }
+
+// isDefault holds where a parameter has its default. Rules can not compare lists as a whole: of a
+// list every entry is one of the default's, and each of those is there.
+func isDefault(one parameter) object {
+	byDefault := fmt.Sprint(one.definition["Default"])
+	if one.definition["Type"] != "CommaDelimitedList" {
+		return equals(ref(one.name), byDefault)
+	}
+	var entries list
+	for entry := range strings.SplitSeq(byDefault, ",") {
+		entries = append(entries, entry)
+	}
+	conditions := list{object{"Fn::EachMemberIn": list{ref(one.name), entries}}}
+	for _, entry := range entries {
+		conditions = append(conditions, object{"Fn::Contains": list{ref(one.name), entry}})
+	}
+	return both(conditions...)
+}
+
+func orEmpty(text any) any {
+	if text == "" {
+		return "empty"
+	}
+	return text
+}
+
+// ofGroups lists the parameters under some headings of a chain's form.
+func ofGroups(labels ...string) []parameter {
+	var all []parameter
+	for _, group := range chainGroups() {
+		if slices.Contains(labels, group.label) {
+			all = append(all, group.parameters...)
+		}
+	}
+	return all
+}

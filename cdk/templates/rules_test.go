@@ -1,0 +1,149 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgchain/cdk/internal/release"
+)
+
+// refusals is what the template's rules say of the values of a launch.
+func (l launch) refusals() []string {
+	l.t.Helper()
+	var all []string
+	for _, rule := range dig[object](l.template, "Rules") {
+		if !l.rule(dig[any](rule, "RuleCondition")) {
+			continue
+		}
+		for _, assertion := range dig[list](rule, "Assertions") {
+			if !l.rule(dig[any](assertion, "Assert")) {
+				all = append(all, dig[string](assertion, "AssertDescription"))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// rule works out the functions of a rule.
+func (l launch) rule(condition any) bool {
+	l.t.Helper()
+	for name, arguments := range dig[object](condition) {
+		of := dig[list](arguments)
+		switch name {
+		case "Fn::And":
+			return !slices.ContainsFunc(of, func(one any) bool { return !l.rule(one) })
+		case "Fn::Not":
+			return !l.rule(of[0])
+		case "Fn::Equals":
+			return l.value(of[0]) == of[1]
+		case "Fn::Contains":
+			return slices.Contains(dig[list](l.value(of[0])), of[1])
+		case "Fn::EachMemberIn":
+			return !slices.ContainsFunc(dig[list](l.value(of[0])), func(one any) bool { return !slices.Contains(dig[list](of[1]), one) })
+		}
+	}
+	l.t.Fatalf("condition %v is not understood", condition)
+	return false
+}
+
+// TestF17ParametersWithoutEffect: a value that another parameter makes pointless is refused, by
+// name and with what to do; the defaults, and what has an effect, are let through.
+func TestF17ParametersWithoutEffect(t *testing.T) {
+	t.Parallel()
+	tiers := `[{"Name": "Web", "Ports": [443]}]`
+	topic := "arn:aws:sns:eu-central-1:123456789012:ops"
+	none := map[string]string{"AlbGroupName": "", "FargateGroupName": ""}
+	for what, c := range map[string]struct {
+		given map[string]string
+		names []string // the parameters that are refused
+	}{
+		"as opened":                {nil, nil},
+		"own tiers":                {map[string]string{"Tiers": tiers}, nil},
+		"own tiers, written out":   {map[string]string{"Tiers": tiers, "AlbPorts": "443, 80", "AlbSources": "internet", "ContainerPort": "6060"}, nil},
+		"simple fields":            {map[string]string{"AlbPorts": "443", "AlbSources": "vpc", "AlbEgress": "chain", "AlbGroupName": "", "ContainerPort": "80", "FargateGroupName": "x"}, nil},
+		"ports":                    {map[string]string{"Tiers": tiers, "AlbPorts": "443"}, []string{"AlbPorts"}},
+		"more ports":               {map[string]string{"Tiers": tiers, "AlbPorts": "80,443,8443"}, []string{"AlbPorts"}},
+		"sources":                  {map[string]string{"Tiers": tiers, "AlbSources": "internet,vpc"}, []string{"AlbSources"}},
+		"egress":                   {map[string]string{"Tiers": tiers, "AlbEgress": "chain"}, []string{"AlbEgress"}},
+		"names":                    {map[string]string{"Tiers": tiers, "AlbGroupName": "", "FargateGroupName": "x"}, []string{"AlbGroupName", "FargateGroupName"}},
+		"container port":           {map[string]string{"Tiers": tiers, "ContainerPort": "8080"}, []string{"ContainerPort"}},
+		"topic":                    {map[string]string{"DriftTopicArn": topic}, []string{"DriftTopicArn"}},
+		"schedule":                 {map[string]string{"DriftSchedule": "rate(1 day)"}, []string{"DriftSchedule"}},
+		"both, and off":            {map[string]string{"DriftGuard": "off", "DriftSchedule": "rate(1 day)", "DriftTopicArn": topic}, []string{"DriftSchedule", "DriftTopicArn"}},
+		"both, and a guard":        {map[string]string{"DriftGuard": "check", "DriftSchedule": "rate(1 day)", "DriftTopicArn": topic}, nil},
+		"adoption":                 {map[string]string{"AdoptExisting": "true", "AlbGroupName": ""}, nil},
+		"adoption without names":   {with(none, "AdoptExisting", "true"), []string{"AdoptExisting"}},
+		"no names":                 {none, nil},
+		"adoption, names in Tiers": {map[string]string{"AdoptExisting": "true", "Tiers": tiers}, nil},
+	} {
+		for _, name := range []string{release.AllInOne, release.Chain} {
+			template, _ := read(t, name)
+			said := launch{t, template, c.given}.refusals()
+			if len(said) != len(c.names) {
+				t.Errorf("%s, %s: got %q, want one for each of %v", name, what, said, c.names)
+				continue
+			}
+			for i, parameter := range c.names {
+				if !strings.HasPrefix(said[i], parameter+" has no effect ") || !strings.Contains(said[i], "eave "+parameter+" at its default (") {
+					t.Errorf("%s, %s: got %q, want the name of %s and what to do", name, what, said[i], parameter)
+				}
+			}
+		}
+	}
+}
+
+// TestF17EverySimpleFieldHasARule: what the chain of Tiers does not read is refused beside it.
+func TestF17EverySimpleFieldHasARule(t *testing.T) {
+	t.Parallel()
+	template, _ := read(t, release.Chain)
+	read := func(tiers string) map[string]bool {
+		names := map[string]bool{}
+		var walk func(value any)
+		l := launch{t, template, map[string]string{"Tiers": tiers}}
+		walk = func(value any) {
+			switch value := value.(type) {
+			case list:
+				for _, one := range value {
+					walk(one)
+				}
+			case object:
+				if choice := dig[list](value, "Fn::If"); choice != nil {
+					if !l.holds(dig[any](template, "Conditions", dig[string](choice[0]))) {
+						walk(choice[2])
+						return
+					}
+					walk(choice[1])
+					return
+				}
+				names[dig[string](value, "Ref")] = true
+				for _, one := range value {
+					walk(one)
+				}
+			}
+		}
+		walk(dig[any](template, "Resources", chainID, "Properties"))
+		return names
+	}
+	simple, own := read(""), read("[]")
+	for name := range simple {
+		if own[name] || name == "" {
+			continue
+		}
+		l := launch{t, template, map[string]string{"Tiers": "[]", name: "other"}}
+		if said := l.refusals(); len(said) != 1 || !strings.HasPrefix(said[0], name+" ") {
+			t.Errorf("%s beside Tiers: got %q", name, said)
+		}
+	}
+	if len(simple) < 10 || len(own) < 5 {
+		t.Errorf("the chain reads %d and %d parameters", len(simple), len(own))
+	}
+}
+
+func with(given map[string]string, name, value string) map[string]string {
+	all := maps.Clone(given)
+	all[name] = value
+	return all
+}
