@@ -84,7 +84,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 			samples[i] = append(samples[i], one)
 		}
 	}
-	return report(out, samples[0], samples[1], stray.count.Load())
+	return errors.Join(report(out, samples[0], samples[1], stray.count.Load()), events(ctx, out, binary(folder, 1)))
 }
 
 func binary(folder string, i int) string { return filepath.Join(folder, strconv.Itoa(i)) }
