@@ -153,8 +153,7 @@ func cpu(pid int) (sum time.Duration, err error) {
 	return sum, err
 }
 
-// ratios returns how many times as much each doubling takes, of CPU time and of memory: the first
-// against the size before, and the last two.
+// ratio returns how many times as much the size at i takes as the one before it, of CPU time and of memory.
 func (r row) ratio(i int) (cpu, memory float64) {
 	half, whole := r.works[i-1], r.works[i]
 	return float64(whole.cpu) / float64(half.cpu), float64(whole.memory) / float64(half.memory)
