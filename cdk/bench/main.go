@@ -84,7 +84,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 			samples[i] = append(samples[i], one)
 		}
 	}
-	return errors.Join(report(out, samples[0], samples[1], stray.count.Load()), events(ctx, out, binary(folder, 1)))
+	return errors.Join(report(out, samples[0], samples[1], stray.count.Load()), events(ctx, out, binary(folder, 1)), planner(ctx, out, dir))
 }
 
 func binary(folder string, i int) string { return filepath.Join(folder, strconv.Itoa(i)) }
