@@ -113,7 +113,7 @@ counts: prerequisites ## Measure the EC2 calls of every operation, hold them aga
 mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
 	go run ./lambda/internal/mutants
 
-bench: prerequisites ## Hold start-up and memory of the function against a hello-world Lambda, side by side (Linux)
+bench: prerequisites ## Hold start-up and memory against a hello-world Lambda, hostile events and the planner against their bounds (Linux)
 	@go run ./cdk/bench
 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)

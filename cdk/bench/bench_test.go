@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -31,6 +34,65 @@ func TestReport(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), "10.0 ms") || !strings.Contains(out.String(), "1000 KiB") {
 			t.Errorf("the report is\n%s", out.String())
+		}
+	}
+}
+
+func TestReportEvents(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		cpu    time.Duration
+		memory int
+		want   string
+	}{
+		{40 * time.Millisecond, 40000, ""},
+		{51 * time.Millisecond, 40000, "256 KB take 2.55 times the CPU"},
+		{40 * time.Millisecond, 60000, "256 KB take 3.00 times the memory"},
+		{40 * time.Millisecond, 70000, "the process had 70000 KiB"},
+		{9 * time.Second, 40000, "with a seventh of a CPU it takes 1m3s"},
+	} {
+		one := row{kind: "Create", shape: "entries", works: []work{{1, 20000}, {1, 20000}, {9e6, 20000}, {20 * time.Millisecond, 20000}, {test.cpu, test.memory}}}
+		var out strings.Builder
+		err := reportEvents(&out, []row{one})
+		if (err == nil) != (test.want == "") || (err != nil && !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%+v: got %v", test, err)
+		}
+		if !strings.Contains(out.String(), "as Create\n  entries") {
+			t.Errorf("the report is\n%s", out.String())
+		}
+	}
+}
+
+func TestReportPlanner(t *testing.T) {
+	t.Parallel()
+	const said = "goos: linux\nBenchmarkFit/nested_ports/n=60-2 6 9 ns/op 1.5 cpu-ms 0.25 ms-to-stop\nBenchmarkFit/nested_ports/n=120-2 6 9 ns/op 4.0 cpu-ms %s x-of-half %s ms-to-stop\nPASS\n"
+	for metrics, want := range map[[2]string]string{
+		{"2.4", "99"}: "", {"2.6", "1"}: "nested ports: 120 rules take 2.60 times", {"2.4", "101"}: "goes on for 101 ms",
+	} {
+		err := reportPlanner(io.Discard, plannedOf(fmt.Sprintf(said, metrics[0], metrics[1])))
+		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v: got %v", metrics, err)
+		}
+	}
+	if err := reportPlanner(io.Discard, nil); err == nil {
+		t.Error("no figures are taken for good ones")
+	}
+}
+
+// TestEvents: an event is as long as it is asked to be, and JSON.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	for _, of := range kinds() {
+		for _, form := range hostile() {
+			for _, size := range sizes() {
+				event, err := form.event(size, of.head, tail)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(event) != size || !json.Valid([]byte(event)) {
+					t.Errorf("%s, %s: %d bytes, want %d of JSON: %.200s", of.name, form.name, len(event), size, event)
+				}
+			}
 		}
 	}
 }
