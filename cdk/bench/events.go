@@ -154,13 +154,13 @@ func cpu(pid int) (sum time.Duration, err error) {
 }
 
 // ratio returns how many times as much the size at i takes as the one before it, of CPU time and of memory.
-func (r row) ratio(i int) (cpu, memory float64) {
+func (r *row) ratio(i int) (cpu, memory float64) {
 	half, whole := r.works[i-1], r.works[i]
 	return float64(whole.cpu) / float64(half.cpu), float64(whole.memory) / float64(half.memory)
 }
 
 // problems returns what is over a bound.
-func (r row) problems() []error {
+func (r *row) problems() []error {
 	var problems []error
 	for _, i := range []int{3, 4} { // of the smaller ones what is the same for all is most
 		cpu, memory := r.ratio(i)

@@ -34,14 +34,14 @@ func rules() object {
 }
 
 func rule(condition object, assertions ...any) object {
-	return object{"RuleCondition": condition, "Assertions": list(assertions)}
+	return object{"RuleCondition": condition, "Assertions": assertions}
 }
 
 func assertion(condition object, otherwise string) object {
 	return object{"Assert": condition, "AssertDescription": otherwise}
 }
 
-func both(conditions ...any) object { return object{"Fn::And": list(conditions)} }
+func both(conditions ...any) object { return object{"Fn::And": conditions} }
 
 // isDefault holds where a parameter has its default. Rules can not compare lists as a whole: of a
 // list every entry is one of the default's, and each of those is there.

@@ -31,9 +31,9 @@ func long(size int, before, letters, after string) string {
 
 // hostile is properties of a size that take the most work, by what there is much of.
 func hostile() map[string]func(size int) string {
-	inTier := func(before, form, after string) func(int) string {
+	inTier := func(before, form string) func(int) string {
 		return func(size int) string {
-			return fill(size, `"Tiers": [{"Name": "A", `+before, form, after+`}]`)
+			return fill(size, `"Tiers": [{"Name": "A", `+before, form, `]}]`)
 		}
 	}
 	numbers := func(n int, form string) string {
@@ -44,20 +44,20 @@ func hostile() map[string]func(size int) string {
 		return strings.Join(list, ",")
 	}
 	return map[string]func(size int) string{
-		"entries":             inTier(`"Ingress": [`, `{"Ports":#,"Sources":"vpc"}`, `]`),
-		"same entries":        inTier(`"Ingress": [`, `{"Ports":80,"Sources":"vpc"}`, `]`),
-		"entries that differ": inTier(`"Ingress": [`, `{"Ports":80,"Sources":"vpc","Description":"#"}`, `]`),
-		"full entries":        inTier(`"Ingress": [`, `{"Ports":[`+numbers(44, "@")+`],"Sources":[`+numbers(44, `"10.@.0.0/16"`)+`]}`, `]`),
-		"peers":               inTier(`"Ports": 80, "Sources": [`, `"sg-0#"`, `]`),
-		"unknown peers":       inTier(`"Ports": 80, "Sources": [`, `"nobody#"`, `]`),
-		"ports":               inTier(`"Ports": [`, `#`, `]`),
-		"bad ports":           inTier(`"Ports": [`, `"x#"`, `]`),
+		"entries":             inTier(`"Ingress": [`, `{"Ports":#,"Sources":"vpc"}`),
+		"same entries":        inTier(`"Ingress": [`, `{"Ports":80,"Sources":"vpc"}`),
+		"entries that differ": inTier(`"Ingress": [`, `{"Ports":80,"Sources":"vpc","Description":"#"}`),
+		"full entries":        inTier(`"Ingress": [`, `{"Ports":[`+numbers(44, "@")+`],"Sources":[`+numbers(44, `"10.@.0.0/16"`)+`]}`),
+		"peers":               inTier(`"Ports": 80, "Sources": [`, `"sg-0#"`),
+		"unknown peers":       inTier(`"Ports": 80, "Sources": [`, `"nobody#"`),
+		"ports":               inTier(`"Ports": [`, `#`),
+		"bad ports":           inTier(`"Ports": [`, `"x#"`),
 		"one port":            func(size int) string { return long(size, `"Tiers": [{"Name": "A", "Ports": "`, `9`, `"}]`) },
 		"one peer": func(size int) string {
 			return long(size, `"Tiers": [{"Name": "A", "Ports": 80, "Sources": "`, `sg-0`, `"}]`)
 		},
-		"egress words":   inTier(`"Egress": [`, `"chain"`, `]`),
-		"egress entries": inTier(`"Egress": [`, `{"Ports":"all","Destinations":"10.#.0.0/16"}`, `]`),
+		"egress words":   inTier(`"Egress": [`, `"chain"`),
+		"egress entries": inTier(`"Egress": [`, `{"Ports":"all","Destinations":"10.#.0.0/16"}`),
 		"tiers":          func(size int) string { return fill(size, `"Tiers": [`, `{"Name":"T#","Ports":80}`, `]`) },
 		"tiers with doors": func(size int) string {
 			return fill(size, `"Tiers": [`, `{"Name":"T#","Ingress":[{"Ports":[`+numbers(44, "1@")+`],"Sources":[`+numbers(44, `"10.@.0.0/16"`)+`]}]}`, `]`)

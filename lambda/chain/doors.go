@@ -135,29 +135,16 @@ func (d *doors) add(path, peersPath string, traffics []traffic, peers []any, des
 		ends[i] = end{source.peer, number(d.peers, withoutAccount(source.peer)), d.head(source)}
 		others = others || (source.peer.Kind != PeerCIDR && source.peer.Kind != PeerVPC)
 	}
-	start := len(d.rules)
+	of := entry{path: path, start: len(d.rules), description: description}
 	for _, traffic := range traffics {
-		served, tail, key := false, Traffic(traffic.protocol, traffic.ports), number(d.traffics, traffic)
+		served, tail := false, Traffic(traffic.protocol, traffic.ports)
 		for _, end := range ends {
 			if !traffic.protocol.fits(end.peer) {
 				continue
 			}
 			served = true
-			twin, isThere := d.places[[2]int{key, end.number}]
-			switch {
-			case isThere && (twin >= start || d.isSame(twin, description, end, tail)):
-				d.rules[twin].Peer.Account = cmp.Or(d.rules[twin].Peer.Account, end.peer.Account)
-			case isThere:
-				d.problem(path, "%s is there already, with the description %s; a rule has one description", &d.rules[twin], quoted(d.rules[twin].Description))
-			case !d.room():
+			if !d.rule(of, traffic, tail, end) {
 				return others
-			default:
-				rule := Rule{Direction: d.direction, Protocol: traffic.protocol, Ports: traffic.ports, Peer: end.peer, Description: description}
-				if description == "" {
-					rule.Description = end.head + tail
-				}
-				d.places[[2]int{key, end.number}] = len(d.rules)
-				d.rules = append(d.rules, rule)
 			}
 		}
 		if !served && len(peers) > 0 && d.found == before {
@@ -165,6 +152,36 @@ func (d *doors) add(path, peersPath string, traffics []traffic, peers []any, des
 		}
 	}
 	return others
+}
+
+// entry is one entry of a list of doors, whose rules begin at a place.
+type entry struct {
+	path        string
+	start       int
+	description string
+}
+
+// rule adds a rule, unless it is there, and reports whether there was room. Tail is the traffic
+// in words.
+func (d *doors) rule(of entry, traffic traffic, tail string, end end) bool {
+	place := [2]int{number(d.traffics, traffic), end.number}
+	twin, isThere := d.places[place]
+	switch {
+	case isThere && (twin >= of.start || d.isSame(twin, of.description, end, tail)):
+		d.rules[twin].Peer.Account = cmp.Or(d.rules[twin].Peer.Account, end.peer.Account)
+	case isThere:
+		d.problem(of.path, "%s is there already, with the description %s; a rule has one description", &d.rules[twin], quoted(d.rules[twin].Description))
+	case !d.room():
+		return false
+	default:
+		rule := Rule{Direction: d.direction, Protocol: traffic.protocol, Ports: traffic.ports, Peer: end.peer, Description: of.description}
+		if of.description == "" {
+			rule.Description = end.head + tail
+		}
+		d.places[place] = len(d.rules)
+		d.rules = append(d.rules, rule)
+	}
+	return true
 }
 
 // end is the other end of the rules of an entry.
@@ -186,11 +203,11 @@ func (d *doors) head(source source) string {
 // have. Within one entry a rule may come up several times. Descriptions that the chain makes
 // repeat what the author wrote, so that the account of a group is left out of the comparison.
 func (d *doors) isSame(twin int, description string, end end, tail string) bool {
-	there := d.rules[twin]
+	there := &d.rules[twin]
 	if description != "" {
 		return there.Description == description
 	}
-	rest, isSame := strings.CutPrefix(plain(there.Description, there.Peer), plain(end.head, end.peer))
+	rest, isSame := strings.CutPrefix(plain(there.Description, there.Peer.Account), plain(end.head, end.peer.Account))
 	return isSame && rest == tail
 }
 
@@ -201,11 +218,11 @@ func withoutAccount(peer Peer) Peer {
 }
 
 // plain is a text about a peer without the account of that.
-func plain(text string, peer Peer) string {
-	if peer.Account == "" {
+func plain(text, account string) string {
+	if account == "" {
 		return text
 	}
-	return strings.ReplaceAll(text, peer.Account+"/", "")
+	return strings.ReplaceAll(text, account+"/", "")
 }
 
 func (d *doors) tooMany(path string, peers, traffics int) {

@@ -20,12 +20,20 @@ var (
 	// groupPeer is a security group, of another account where one stands before it.
 	groupPeer = lazily(`^([0-9]{12}/)?sg-[0-9a-z]+$`)
 	listPeer  = lazily(`^pl-[0-9a-z]+$`)
-	// listNamePeer is the name of a list that AWS manages (VPC user guide,
-	// "AWS-managed prefix lists").
-	// In other partitions than aws it may begin as names of VPC endpoint services do there:
-	// with the suffix of the partition backwards.
-	listNamePeer = lazily(`^((cn\.)?com\.amazonaws|eu\.amazonaws|gov\.ic\.c2s|gov\.sgov\.sc2s|gov\.ic\.hci\.csp|uk\.adc-e\.cloud)\.[a-z0-9{}.-]{1,100}$`)
+	listRest  = lazily(`^[a-z0-9{}.-]{1,100}$`)
 )
+
+// isListName reports whether a word is the name of a list that AWS manages (VPC user guide,
+// "AWS-managed prefix lists"). In other partitions than aws it may begin as names of VPC
+// endpoint services do there: with the suffix of the partition backwards.
+func isListName(word string) bool {
+	for _, partition := range []string{"com.amazonaws.", "cn.com.amazonaws.", "eu.amazonaws.", "gov.ic.c2s.", "gov.sgov.sc2s.", "gov.ic.hci.csp.", "uk.adc-e.cloud."} {
+		if rest, isOf := strings.CutPrefix(word, partition); isOf {
+			return listRest().MatchString(rest) && strings.Count(word, "{") == strings.Count(word, "{region}")
+		}
+	}
+	return false
+}
 
 // source is one peer that a word of a Sources or Destinations list stands for, with
 // the name that descriptions have for it.
@@ -70,6 +78,11 @@ func (r *reader) sources(path string, place int, value any, in scope) []source {
 		r.unknownPeer(path, text, in.tiers)
 		return nil
 	}
+	return r.peers(path, text, in)
+}
+
+// peers reads an entry that is there.
+func (r *reader) peers(path, text string, in scope) []source {
 	one := func(peer Peer, name string) []source { return []source{{peer, name}} }
 	v4, v6 := source{CIDRPeer(InternetV4), "internet"}, source{CIDRPeer(InternetV6), "internet"}
 	switch word := strings.ToLower(text); {
@@ -93,7 +106,7 @@ func (r *reader) sources(path string, place int, value any, in scope) []source {
 		return one(GroupPeer(word), word)
 	case listPeer().MatchString(word):
 		return one(Peer{Kind: PeerPrefixList, ID: word}, word)
-	case listNamePeer().MatchString(word) && strings.Count(word, "{") == strings.Count(word, "{region}"):
+	case isListName(word):
 		return one(Peer{Kind: PeerListName, ID: word}, word)
 	case strings.Contains(word, "sg-"):
 		r.problem(path, "%s is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", quoted(text))

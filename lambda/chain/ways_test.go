@@ -9,7 +9,7 @@ import (
 // TestWaysAreThoseOfEachRule holds the ways of many rules against each of the rules.
 func TestWaysAreThoseOfEachRule(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // no secret
+	random := rand.New(rand.NewPCG(1, 2))
 	peers := []Peer{TierPeer("A"), TierPeer("B"), CIDRPeer(InternetV4)}
 	rule := func() Rule {
 		rule := Rule{Protocol: []Protocol{TCP, UDP, ICMP, ICMPv6, All, "50"}[random.IntN(6)], Peer: peers[random.IntN(3)], Ports: AllPorts}
@@ -21,6 +21,7 @@ func TestWaysAreThoseOfEachRule(t *testing.T) {
 			if random.IntN(6) > 0 {
 				rule.Ports = PortRange{random.Int32N(4), random.Int32N(4) - 1}
 			}
+		default: // has no ports
 		}
 		return rule
 	}

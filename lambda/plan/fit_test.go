@@ -89,8 +89,8 @@ func (s shape) change(n int) (was, goal chain.State) {
 // A change of all rules with room for two takes at most two and a half times as much CPU time where
 // there are twice as many: the metric x-of-half says how many times as much, ms-to-stop how much there
 // is at most from one question whether the time is up to the next. Both are of the run that took the
-// least, since others may use the machine. It is for make bench, or:
-// go test -run '^$' -bench Fit -benchtime 6x ./lambda/plan
+// least, since others may use the machine. It is for make bench, or for
+// "go test -run '^$' -bench Fit -benchtime 6x ./lambda/plan".
 func BenchmarkFit(b *testing.B) {
 	for _, shape := range shapes() {
 		half := 0.0
@@ -262,8 +262,8 @@ func TestF9StagesAreAsDefined(t *testing.T) {
 			).Draw(rt, "peer")
 			from := rapid.IntRange(1, 12).Draw(rt, "from")
 			made := rule(peer, from, from+rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(rt, "more"))
-			switch made.Protocol = rapid.SampledFrom([]chain.Protocol{chain.TCP, chain.TCP, chain.TCP, chain.UDP, chain.ICMP, chain.All}).Draw(rt, "protocol"); made.Protocol {
-			case chain.All, chain.ICMP:
+			made.Protocol = rapid.SampledFrom([]chain.Protocol{chain.TCP, chain.TCP, chain.TCP, chain.UDP, chain.ICMP, chain.All}).Draw(rt, "protocol")
+			if made.Protocol == chain.All || made.Protocol == chain.ICMP {
 				made.Ports = chain.AllPorts
 			}
 			return made

@@ -151,7 +151,8 @@ var ranges sync.Map
 // rangesOf is the addresses that a source stands for by itself: none where it names a tier.
 func rangesOf(source string) []netip.Prefix {
 	if known, has := ranges.Load(source); has {
-		return known.([]netip.Prefix) //nolint:forcetypeassert // nothing else is stored
+		prefixes, _ := known.([]netip.Prefix) // nothing else is stored
+		return prefixes
 	}
 	found := lists[source]
 	if prefix, err := netip.ParsePrefix(source); err == nil {

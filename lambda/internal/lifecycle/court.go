@@ -13,12 +13,12 @@ var questions = func() *world.Questions {
 	all := &world.Questions{}
 	for _, address := range addresses {
 		for _, port := range ports() {
-			all.All = append(all.All, world.Question{Address: address, Port: int32(port)}) //nolint:gosec // a port
+			all.All = append(all.All, world.Question{Address: address, Port: int32(port)})
 		}
 	}
 	all.All = append(all.All, world.Question{Address: outsideV6, Port: 443})
 	for _, port := range ports() {
-		all.All = append(all.All, world.Question{Address: world.Inside(), Port: int32(port)}) //nolint:gosec // a port
+		all.All = append(all.All, world.Question{Address: world.Inside(), Port: int32(port)})
 	}
 	return all
 }()

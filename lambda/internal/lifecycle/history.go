@@ -475,7 +475,7 @@ func Draw(seed, index uint64) History {
 		}
 		h.Steps = append(h.Steps, step)
 	}
-	h.later(seed, index)
+	later(&h, seed, index)
 	return h
 }
 

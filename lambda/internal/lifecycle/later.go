@@ -15,7 +15,7 @@ const laterStream = 0x6c61746572
 // later adds to one history in three what the first draws do not know: groups of other
 // accounts and their removal, dates apart from changes of status, rights that are missing,
 // refusals for good, answers that the SDK asks for again, and a way out by hand.
-func (h *History) later(seed, index uint64) {
+func later(h *History, seed, index uint64) {
 	r := &drawer{Rand: rand.New(rand.NewPCG(seed^laterStream, index))} //nolint:gosec // chance that can be repeated
 	if !r.oneIn(3) {
 		return
@@ -26,14 +26,14 @@ func (h *History) later(seed, index uint64) {
 		r.foreign(h, first)
 	}
 	if r.oneIn(4) {
-		r.dates(h.somewhere(r, first, 0))
+		r.dates(somewhere(h, r, first, 0))
 	}
 	if r.oneIn(4) {
-		mishap := h.somewhere(r, first, r.IntN(2))
+		mishap := somewhere(h, r, first, r.IntN(2))
 		mishap.Lacks = append(mishap.Lacks, pick(r, operations...))
 	}
 	if r.oneIn(2) {
-		mishap := h.somewhere(r, first, r.IntN(2))
+		mishap := somewhere(h, r, first, r.IntN(2))
 		mishap.Faults = append(mishap.Faults, Fault{Call: 1 + r.IntN(12), Kind: pick(r, repeated, repeated, refused, refusedOnce, wayOut), Pick: r.IntN(1 << 16)})
 	}
 	if r.oneIn(4) {
@@ -51,7 +51,7 @@ var operations = []string{
 }
 
 // somewhere is the mishap of an event of a step that is an operation.
-func (h *History) somewhere(r *drawer, first, event int) *Mishap {
+func somewhere(h *History, r *drawer, first, event int) *Mishap {
 	step := &h.Steps[first+r.IntN(len(h.Steps)-first)]
 	if step.Do != "create" && step.Do != "update" && step.Do != "remove" {
 		step = &h.Steps[first]
@@ -96,7 +96,7 @@ func (r *drawer) foreign(h *History, first int) {
 	case 0:
 		h.Steps = slices.Insert(h.Steps, place+1, Step{Do: byOwner, Pick: r.IntN(4), Rest: r.rest()})
 	case 1:
-		mishap := h.somewhere(r, first, r.IntN(2))
+		mishap := somewhere(h, r, first, r.IntN(2))
 		mishap.Faults = append(mishap.Faults, Fault{Call: 1 + r.IntN(8), Kind: byOwner, Pick: r.IntN(4)})
 	}
 }

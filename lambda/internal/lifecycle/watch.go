@@ -284,6 +284,15 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 		verdict(one.String(), !is, may, is)
 	})
 	w.court.convene(members, inPlay, everyone, !strings.Contains(w.cf.StackStatus(), "ROLLBACK"))
+	w.judgeWays(standing, leftOut, func(flow string, must, may, is bool) {
+		if !exempt[flow] {
+			verdict(flow, must, may, is)
+		}
+	})
+}
+
+// judgeWays goes through the flows between members and from outside.
+func (w *Watch) judgeWays(standing []standing, leftOut bool, verdict func(flow string, must, may, is bool)) {
 	look := w.cf.World.Look(questions, w.court.groups...)
 	for i := range w.court.ways {
 		one := &w.court.ways[i]
@@ -293,9 +302,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 		must := !stale && !leftOut && !source.held && !target.held && w.court.kinds[i].owed
 		may := loose || (!stale && w.court.kinds[i].may) || (stale && is && w.court.ever(i))
 		if (must && !is) || (is && !may) {
-			if flow := one.String(); !exempt[flow] {
-				verdict(flow, must, may, is)
-			}
+			verdict(one.String(), must, may, is)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func fieldPlants() []plant {
 	return []plant{
 		one("the account of a group is part of a rule's identity", ruleFile, "	r.Description, r.Peer.Account = \"\", \"\"\n", "	r.Description = \"\"\n"),
 		one("a look-up that fails refuses the way back", buildFile, "r.looked.problem()); err != nil && !want.Chains.Back {", "r.looked.problem()); err != nil {"),
-		one("a peer that EC2 refuses refuses the way back", applyFile, "step.Action == plan.AuthorizeRules && (a.isBack || a.retires(step.Group)) {", "step.Action == plan.AuthorizeRules && a.isBack && a.back.full != nil {"),
+		one("the way back fails for a peer that EC2 refuses", applyFile, "step.Action == plan.AuthorizeRules && (a.isBack || a.retires(step.Group)) {", "step.Action == plan.AuthorizeRules && a.isBack && a.back.full != nil {"),
 		one("a stale rule goes on the way back", resolveFile, "		want.Chains.New = want.Chains.New.With(standing).Owning(observed.GroupIDs)\n", "		want.Chains.New = want.Chains.New.Owning(observed.GroupIDs)\n		_ = standing\n"),
 		one("an empty list is none", valueFile, "	case r.built && isAbsent(value), value == nil, isList && list == nil:", "	case isAbsent(value), value == nil, isList && list == nil:"),
 		one("a refused tag is tried again", codesFile, "	\"TagPolicyViolation\":          {permanent, ", "	\"TagPolicyViolation\":          {staleView, "),

@@ -91,7 +91,7 @@ func TestF1OwnAccountBeforeAGroup(t *testing.T) {
 		r.forget()
 		next := props(tier("Web", "Ports", 443, "Sources", id))
 		r.succeeds(r.update(made.PhysicalResourceID, next, now))
-		web := made.Data["WebSecurityGroupId"].(string)
+		web := attribute(made, "Web")
 		r.fails(r.update(made.PhysicalResourceID, props(tier("Web", "Ports", 443, "Sources", world.Account+"/"+web)), next), web+" is the group of tier Web of this chain")
 	})
 }

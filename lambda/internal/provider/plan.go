@@ -157,7 +157,7 @@ func leaves(err error) []error {
 	if err == nil {
 		return nil
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the tree is walked here
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
@@ -214,13 +214,14 @@ func (p *planning) refusedText() string {
 	if len(p.refusals) == 1 {
 		return "An update to these properties would be refused: " + p.reason(p.refusals[0].err).String() + "\n"
 	}
-	text := fmt.Sprintf("An update to these properties would be refused, for %d reasons:\n", len(p.refusals))
+	var text strings.Builder
+	fmt.Fprintf(&text, "An update to these properties would be refused, for %d reasons:\n", len(p.refusals))
 	for _, one := range p.refusals {
 		reason := p.reason(one.err)
 		reason.Log = ""
-		text += "- " + reason.String() + "\n"
+		text.WriteString("- " + reason.String() + "\n")
 	}
-	return plan.Cut(text, reportBytes)
+	return plan.Cut(text.String(), reportBytes)
 }
 
 // text says what an Update does now, what follows in its cleanup, and what becomes of groups.

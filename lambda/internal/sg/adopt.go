@@ -261,18 +261,22 @@ func (a *application) stillAdoptable(ctx context.Context, id string, wanted chai
 	return fmt.Errorf("%w: adopting security group (%s): it is not there", errStaleView, id)
 }
 
-// awaitAdoptions waits until no other run can take away any more what this one adopted, and
-// reports whether it has to be looked at again.
-func (a *application) awaitAdoptions(ctx context.Context) (again bool, err error) {
+// settleAdoptions waits until no other run can take away any more what this one adopted, and
+// looks again. It reports whether there was nothing to wait for.
+func (a *application) settleAdoptions(ctx context.Context, observed Observed) (isSettled bool, now Observed, err error) {
 	a.mu.Lock()
-	again = len(a.adopted) > 0 && !a.confirmed
+	isSettled = len(a.adopted) == 0 || a.confirmed
 	wait := time.Until(a.adoptedAt.Add(adoptSettle))
 	a.confirmed = true
 	a.mu.Unlock()
-	if !again {
-		return false, nil
+	if isSettled {
+		return true, observed, nil
 	}
-	return true, sleep(ctx, wait)
+	if err = sleep(ctx, wait); err != nil {
+		return false, observed, err
+	}
+	now, err = a.observeAgain(ctx)
+	return false, now, err
 }
 
 // adoptionDeniedError is an adoption that the role does not allow: most providers may not.

@@ -168,14 +168,12 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 			return Result{}, err
 		}
 		if todo.Empty() {
-			again, err := a.awaitAdoptions(ctx)
-			if err == nil && again {
-				if observed, err = a.observeAgain(ctx); err == nil {
-					continue
-				}
-			}
+			isSettled, now, err := a.settleAdoptions(ctx, observed)
 			if err != nil {
 				return Result{}, err
+			}
+			if observed = now; !isSettled {
+				continue
 			}
 			result.Observed = observed
 			result.Warnings = append(result.Warnings, a.back.said...)
@@ -185,7 +183,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 		if err != nil {
 			return Result{}, err
 		}
-		same := refused.plan != "" && todo.String() == refused.plan
+		same := refused.isOf(todo)
 		isHopeless := same && !lag.lasts(refused.patience)
 		switch {
 		case isHopeless && !overlooked:
@@ -267,6 +265,9 @@ type refusal struct {
 	cause    error
 	patience time.Duration // how long the plan is tried again
 }
+
+// isOf reports whether it is this plan that was refused.
+func (r refusal) isOf(todo plan.Plan) bool { return r.plan != "" && todo.String() == r.plan }
 
 // applyUnlessStale applies a plan. Where EC2 does not take it, it waits a little: the
 // observation behind the plan lags, or EC2 does not know a young group everywhere.

@@ -96,7 +96,8 @@ var exportedFields sync.Map
 // exported lists the fields of a struct that encoding/json would write.
 func exported(shape reflect.Type) []exportedField {
 	if known, has := exportedFields.Load(shape); has {
-		return known.([]exportedField) //nolint:forcetypeassert // nothing else is stored
+		fields, _ := known.([]exportedField) // nothing else is stored
+		return fields
 	}
 	var fields []exportedField
 	for i := range shape.NumField() {

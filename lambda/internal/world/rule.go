@@ -102,7 +102,7 @@ func (w *World) rulesOf(g *group, egress bool, permissions []types.IpPermission,
 		given = *tags
 	}
 	for _, permission := range permissions {
-		base, err := rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: given}.withPorts(permission)
+		base, err := withPorts(rule{egress: egress, protocol: storedProtocol(aws.ToString(permission.IpProtocol)), from: -1, to: -1, tags: given}, permission)
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +193,7 @@ func storedProtocol(text string) string {
 }
 
 // withPorts reads the ports where the protocol has any, and drops them elsewhere.
-func (r rule) withPorts(permission types.IpPermission) (rule, error) {
+func withPorts(r rule, permission types.IpPermission) (rule, error) {
 	given := permission.FromPort != nil && permission.ToPort != nil
 	switch r.protocol {
 	case "tcp", "udp":
@@ -203,7 +203,7 @@ func (r rule) withPorts(permission types.IpPermission) (rule, error) {
 		r.from, r.to = *permission.FromPort, *permission.ToPort
 	case "icmp", "icmpv6":
 		if given || r.protocol == "icmp" {
-			return r.withTypeAndCode(permission.FromPort, permission.ToPort)
+			return withTypeAndCode(r, permission.FromPort, permission.ToPort)
 		}
 	case "-1":
 	default:
@@ -215,7 +215,7 @@ func (r rule) withPorts(permission types.IpPermission) (rule, error) {
 }
 
 // withTypeAndCode reads what ICMP has in place of ports; -1 is all.
-func (r rule) withTypeAndCode(kind, code *int32) (rule, error) {
+func withTypeAndCode(r rule, kind, code *int32) (rule, error) {
 	switch {
 	case kind == nil || code == nil:
 		return r, fail("InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with ICMP.")
@@ -230,7 +230,7 @@ func (r rule) withTypeAndCode(kind, code *int32) (rule, error) {
 
 // addTo puts a rule into a list of permissions as DescribeSecurityGroups groups
 // them: by protocol and ports, with all their peers.
-func (r rule) addTo(list *[]types.IpPermission, pair func() types.UserIdGroupPair) {
+func (r *rule) addTo(list *[]types.IpPermission, pair func() types.UserIdGroupPair) {
 	var from, to *int32
 	if r.protocol == "tcp" || r.protocol == "udp" || r.protocol == "icmp" || r.protocol == "icmpv6" {
 		from, to = aws.Int32(r.from), aws.Int32(r.to)
