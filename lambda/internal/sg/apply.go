@@ -77,7 +77,10 @@ func changes(step plan.Step) []change {
 }
 
 func newApplication(edge *Edge, observed Observed) *application {
-	return &application{Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}, likely: map[chain.Identity]chain.Tag{}}
+	return &application{
+		Edge: edge, groupIDs: observed.clone().GroupIDs, applied: map[change]bool{}, likely: map[chain.Identity]chain.Tag{},
+		retires: func(chain.Identity) bool { return false },
+	}
 }
 
 // apply takes the plan's steps, phase by phase, those of a phase in parallel. It
