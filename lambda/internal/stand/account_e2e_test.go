@@ -71,7 +71,7 @@ func TestCommandsForAnAccount(t *testing.T) {
 	said = command(ctx, t, emulator, "smoke", id)
 	must(os.WriteFile(filepath.Join(folder(t), "smoke.txt"), []byte(said), 0o644))
 	for _, want := range []string{
-		"the stack is CREATE_IN_PROGRESS", "the stack is UPDATE_ROLLBACK_IN_PROGRESS", "with the properties of sgchain-",
+		"the stack is CREATE_IN_PROGRESS", "the stack is UPDATE_ROLLBACK_IN_PROGRESS", ": cleanup\n",
 		"make smoke: everything was as it has to be, and nothing is left",
 	} {
 		if !strings.Contains(said, want) {

@@ -508,7 +508,6 @@ func shown(line string) string {
 		PhysicalID string `json:"physicalId"`
 		Reading    string `json:"reading"`
 		Scope      string `json:"scope"`
-		Properties string `json:"propertiesId"`
 		Answered   string `json:"answeredId"`
 		Status     string `json:"status"`
 	}
@@ -524,7 +523,7 @@ func shown(line string) string {
 	case said.Message == "status":
 		return event + ": " + short(said.Reading)
 	case said.Scope != "":
-		return event + ": " + said.Scope + ", with the properties of " + short(said.Properties)
+		return event + ": " + said.Scope
 	case said.Message == "answered":
 		return event + ": answered " + said.Status + " as " + short(said.Answered)
 	default:
