@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
@@ -37,14 +36,10 @@ func (r *run) look(ctx context.Context, over func(fence.Reading) error, also fun
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle))
-	timer := time.NewTimer(fence.Settle)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return r.lookOnce(ctx, over, nil, observed)
-	case <-ctx.Done():
-		return reading, observed, context.Cause(ctx)
+	if err := pause(ctx, fence.Settle); err != nil {
+		return reading, observed, err
 	}
+	return r.lookOnce(ctx, over, nil, observed)
 }
 
 // lookOnce looks; groups that are known have to be shown.
