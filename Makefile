@@ -104,7 +104,7 @@ check: prerequisites formatted ## The inner loop: formatting, vet and unit tests
 	go test -short $(PACKAGES)
 
 soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
-	GOGC=400 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
+	GOGC=1000 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
 
 counts: prerequisites ## Measure the EC2 calls of every operation, hold them against their figures and show them
 	go test -count=1 -run 'TestCounts$$' ./lambda/internal/provider

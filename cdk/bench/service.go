@@ -94,7 +94,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPut:
 		s.answered(r, false)
 	default:
-		status, text := s.call(r.FormValue("Action"))
+		status, text := s.call(r.FormValue("Action"), r.FormValue)
 		w.Header().Set("Content-Type", "text/xml")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, text) //nolint:gosec // XML for the function under test, on this machine
@@ -127,8 +127,8 @@ func (s *service) answered(r *http.Request, toInvocation bool) {
 	}
 }
 
-// call answers EC2's and CloudFormation's query protocols.
-func (s *service) call(action string) (status int, text string) {
+// call answers EC2's and CloudFormation's query protocols; of is what the call says of a parameter.
+func (s *service) call(action string, of func(parameter string) string) (status int, text string) {
 	switch action {
 	case "DescribeStacks":
 		return http.StatusOK, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>Bench</StackName><StackId>` + stackID +
@@ -138,7 +138,12 @@ func (s *service) call(action string) (status int, text string) {
 			`</PhysicalResourceId><ResourceType>Custom::SecurityGroupChain</ResourceType><ResourceStatus>` + s.status + `</ResourceStatus></StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>`
 	case "DescribeSecurityGroups":
 		shown := ""
-		if s.status == deleting && !s.deleted.Load() { // nobody else's event finds one that an older run may have made
+		switch {
+		case of("Filter.1.Name") == "group-id": // peers, which are there: else they are looked for until they may be
+			for i := 1; of(fmt.Sprintf("Filter.1.Value.%d", i)) != ""; i++ {
+				shown += `<item><ownerId>123456789012</ownerId><groupId>` + of(fmt.Sprintf("Filter.1.Value.%d", i)) + `</groupId><vpcId>vpc-0123456789abcdef0</vpcId></item>`
+			}
+		case s.status == deleting && !s.deleted.Load(): // nobody else's event finds one that an older run may have made
 			shown = group()
 		}
 		return http.StatusOK, `<DescribeSecurityGroupsResponse><securityGroupInfo>` + shown + `</securityGroupInfo></DescribeSecurityGroupsResponse>`

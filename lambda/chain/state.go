@@ -35,14 +35,27 @@ type State struct{ Groups []Group }
 func (s State) Normalize() State {
 	groups := slices.Clone(s.Groups)
 	for i := range groups {
-		rules := append([]Rule(nil), groups[i].Rules...)
-		if !slices.IsSortedFunc(rules, CompareRules) {
-			slices.SortFunc(rules, CompareRules)
+		if rules := groups[i].Rules; isNormal(rules) {
+			groups[i].Rules = slices.Clip(rules) // shared: who adds to it, adds to a copy
+			continue
 		}
-		groups[i].Rules = slices.CompactFunc(rules, func(a, b Rule) bool { return a.Key() == b.Key() })
+		rules := append([]Rule(nil), groups[i].Rules...)
+		slices.SortFunc(rules, CompareRules)
+		groups[i].Rules = slices.CompactFunc(rules, isSame)
 	}
 	return State{Groups: groups}
 }
+
+func isNormal(rules []Rule) bool {
+	for i := 1; i < len(rules); i++ {
+		if CompareRules(rules[i-1], rules[i]) > 0 || isSame(rules[i-1], rules[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isSame(a, b Rule) bool { return a.Key() == b.Key() }
 
 // NameTag is the tag that the console shows as a group's name.
 const NameTag = "Name"

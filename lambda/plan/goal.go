@@ -124,7 +124,7 @@ type expander struct{ present []chain.Identity }
 
 // rules replaces every peer tier by its groups.
 func (e expander) rules(rules []chain.Rule) []chain.Rule {
-	var expanded []chain.Rule
+	expanded := make([]chain.Rule, 0, len(rules)+1) // what EC2 adds by itself has room too
 	for _, rule := range rules {
 		if rule.Peer.Kind != chain.PeerTier {
 			expanded = append(expanded, rule)

@@ -148,6 +148,9 @@ func Diff(current, goal chain.State) Plan {
 		if lost := untagged(was.Tags, wanted.Tags); len(lost) > 0 {
 			plan.add(Step{Phase: Retag, Action: UntagGroup, Group: wanted.Identity, Tags: lost})
 		}
+		if slices.Equal(was.Rules, wanted.Rules) {
+			continue
+		}
 		revoke := Revoke
 		if !exists {
 			revoke = Authorize
@@ -223,7 +226,13 @@ func missing(have, wanted []chain.Rule) []chain.Rule {
 	for _, rule := range have {
 		keys[rule.Key()] = true
 	}
-	return slices.DeleteFunc(slices.Clone(wanted), func(rule chain.Rule) bool { return keys[rule.Key()] })
+	var rules []chain.Rule
+	for _, rule := range wanted {
+		if !keys[rule.Key()] {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
 }
 
 // described lists the rules of wanted that are there with another description, with the

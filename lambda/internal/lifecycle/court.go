@@ -48,9 +48,9 @@ func (o *way) is(look world.Look) bool {
 	}
 }
 
-// waysOf lists the flows that are looked at.
-func waysOf(members []Member) []way {
-	all := make([]way, 0, len(members)*(len(addresses)*(len(ports())+1)+1+len(members)*len(ports())))
+// waysOf lists the flows that are looked at, in the place of others that are not needed any more.
+func waysOf(members []Member, all []way) []way {
+	all = slices.Grow(all[:0], len(members)*(len(addresses)*(len(ports())+1)+1+len(members)*len(ports())))
 	for at, member := range members {
 		for _, address := range addresses {
 			for _, port := range ports() {
@@ -109,12 +109,12 @@ func (c *court) convene(members []Member, inPlay, everyone []Chain, forward bool
 	}
 	moved := !slices.Equal(c.members, members)
 	if moved {
-		c.members, c.groups, c.ways = members, groupsOf(members), waysOf(members)
+		c.members, c.groups, c.ways = members, groupsOf(members), waysOf(members, c.ways)
 	}
 	if !anew && !moved {
 		return
 	}
-	c.kinds = make([]verdict, len(c.ways))
+	c.kinds = slices.Grow(c.kinds[:0], len(c.ways))[:len(c.ways)]
 	for i := range c.ways {
 		c.kinds[i] = c.hear(&c.ways[i])
 	}

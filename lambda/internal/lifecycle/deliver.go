@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -138,11 +139,14 @@ type request struct {
 	given time.Time
 }
 
+// mostAnswers is more than the runs of one event: three for each delivery.
+const mostAnswers = 32
+
 // send makes an event and lets Lambda deliver it.
 func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[string]any, mishap Mishap) *request {
 	c.mu.Lock()
 	c.serial++
-	r := &request{id: fmt.Sprintf("request-%d", c.serial), kind: kind, sent: time.Now(), mishap: mishap, answers: make(chan cfn.Response, 100)}
+	r := &request{id: fmt.Sprintf("request-%d", c.serial), kind: kind, sent: time.Now(), mishap: mishap, answers: make(chan cfn.Response, mostAnswers)}
 	if c.requests == nil {
 		c.requests = map[string]*request{}
 	}
@@ -167,7 +171,7 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 	if kind == cfn.RequestUpdate {
 		event["OldResourceProperties"] = c.encoded(old)
 	}
-	r.event, _ = json.Marshal(event) //nolint:errchkjson // texts, lists and maps of texts
+	r.event = asSent(event)
 	c.step("event %s %s %s", r.id, kind, id)
 	c.running.Go(func() { c.invoke(r, true) })
 	for _, seconds := range mishap.Again {
@@ -178,6 +182,15 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 		})
 	}
 	return r
+}
+
+// asSent is JSON as CloudFormation makes it: with the & of an address as it is.
+func asSent(value map[string]any) []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value) //nolint:errchkjson // texts, lists and maps of texts
+	return bytes.TrimSpace(text.Bytes())
 }
 
 // encoding is properties as an event carries them.
@@ -197,7 +210,7 @@ func (c *CloudFormation) encoded(properties map[string]any) json.RawMessage {
 			return one.text
 		}
 	}
-	text, _ := json.Marshal(properties) //nolint:errchkjson // texts, lists and maps of texts
+	text := asSent(properties)
 	c.encodings = append(c.encodings, encoding{properties, text})
 	return text
 }

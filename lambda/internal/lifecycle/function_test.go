@@ -39,3 +39,17 @@ func play(t *testing.T, h lifecycle.History, story bool) (out lifecycle.Outcome)
 	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(nil), lifecycle.Virtual(), story) })
 	return out
 }
+
+// prologue lives what histories have in common, and goOn what comes after it, each in a bubble
+// of virtual time.
+func prologue(t *testing.T, h lifecycle.History) (lived *lifecycle.Prologue) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { lived = lifecycle.Live(h, inProcess(nil), lifecycle.Virtual()) })
+	return lived
+}
+
+func goOn(t *testing.T, lived *lifecycle.Prologue, steps []lifecycle.Step) (out lifecycle.Outcome) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { out = lived.Play(steps, inProcess(nil)) })
+	return out
+}

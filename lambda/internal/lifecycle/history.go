@@ -103,21 +103,41 @@ func Real() Pace {
 // Play lives a history with a function. With a story it keeps what happened, line by
 // line.
 func Play(h History, function Function, pace Pace, story bool) Outcome {
-	p := &player{history: h, pace: pace, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
+	return begin(h, function, pace, story).play(h.Steps)
+}
+
+// begin makes the world of a history, with strangers in it and nothing of the chain, and
+// somebody who watches it.
+func begin(h History, function Function, pace Pace, story bool) *player {
+	p := newPlayer(h, newWorld(h.World, pace), function, pace, story)
+	p.strangers() // whom nobody watches
+	p.watches()
+	if h.World.Foreign {
+		p.watch.peers = addForeign(p.cf.World)
+	}
+	return p
+}
+
+func newWorld(setting Setting, pace Pace) *world.World {
 	ec2World := &world.World{
-		Latency: pace.Latency, PageSize: h.World.PageSize, OneByOne: h.World.OneByOne,
-		Lag: seconds(h.World.Lag), TagLag: seconds(h.World.TagLag), Newborn: seconds(h.World.Newborn), RuleQuota: h.World.Quota,
+		Latency: pace.Latency, PageSize: setting.PageSize, OneByOne: setting.OneByOne,
+		Lag: seconds(setting.Lag), TagLag: seconds(setting.TagLag), Newborn: seconds(setting.Newborn), RuleQuota: setting.Quota,
 	}
 	var options []world.VPCOption
-	if h.World.Default {
+	if setting.Default {
 		options = append(options, world.Default)
 	}
-	if h.World.IPv6 {
+	if setting.IPv6 {
 		options = append(options, world.IPv6)
 	}
 	ec2World.AddVPC(VPC, options...)
 	ec2World.AddPrefixList(officeList, "office", 3, false, lists[officeList]...)
 	ec2World.AddPrefixList("pl-0fedcba9876543210", remoteList, 1, false, lists[remoteList]...)
+	return ec2World
+}
+
+func newPlayer(h History, ec2World *world.World, function Function, pace Pace, story bool) *player {
+	p := &player{history: h, pace: pace, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
 	p.cf = &CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
@@ -137,24 +157,36 @@ func Play(h History, function Function, pace Pace, story bool) Outcome {
 			p.out.Story = append(p.out.Story, fmt.Sprintf("%8.3f  %s", time.Since(started).Seconds(), text))
 		}
 	}
-	p.strangers()
+	return p
+}
+
+func (p *player) watches() {
 	p.watch = NewWatch(p.cf)
 	p.cf.OnHand, p.cf.OnOwner = p.watch.Hand, p.watch.removePeer
-	if h.World.Foreign {
-		p.watch.peers = addForeign(ec2World)
-	}
-	for i, step := range h.Steps {
-		if story {
+}
+
+// live takes steps until a promise is broken or nothing more can be done.
+func (p *player) live(steps []Step) {
+	for i, step := range steps {
+		if p.over || p.watch.Failed() != nil {
+			break
+		}
+		if p.cf.Telling {
 			p.cf.step("STEP %d %s %s", i, step.Do, printed(step.Chain))
 		}
 		if p.step(step); p.watch.Failed() != nil || p.over {
 			break
 		}
 		<-time.After(p.wait(seconds(max(step.Rest, 1))))
-		if story {
-			p.cf.step("world:\n%s", ec2World)
+		if p.cf.Telling {
+			p.cf.step("world:\n%s", p.cf.World)
 		}
 	}
+}
+
+// play takes steps, and ends the life of the stack.
+func (p *player) play(steps []Step) Outcome {
+	p.live(steps)
 	if p.watch.Failed() == nil {
 		p.end()
 	}
@@ -162,8 +194,8 @@ func Play(h History, function Function, pace Pace, story bool) Outcome {
 	if p.watch.Failed() == nil {
 		p.nothingLeft()
 	}
-	if story {
-		p.cf.step("world:\n%s", ec2World)
+	if p.cf.Telling {
+		p.cf.step("world:\n%s", p.cf.World)
 	}
 	p.out.Failure, p.out.Checks = p.watch.Failed(), p.watch.Checks()
 	return p.out

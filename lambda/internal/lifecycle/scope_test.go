@@ -97,7 +97,8 @@ func TestSmallScope(t *testing.T) {
 			t.Run("half", func(t *testing.T) {
 				t.Parallel()
 				for one := range pairs {
-					undisturbed := play(t, lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{}, "retry")}, false)
+					created := prologue(t, lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{}, "retry")[:1]})
+					undisturbed := goOn(t, created, scope(one.old, one.now, lifecycle.Fault{}, "retry")[1:])
 					if undisturbed.Failure != nil || len(undisturbed.Runs) < 2 {
 						t.Errorf("%v to %v: %v", one.old, one.now, undisturbed.Failure)
 						return
@@ -108,7 +109,7 @@ func TestSmallScope(t *testing.T) {
 							for _, follow := range []string{"retry", "rollback", "delete"} {
 								history := lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{Call: call, Kind: kind, Pick: call, Seconds: 3}, follow)}
 								lives.Add(1)
-								if out := play(t, history, false); out.Failure != nil {
+								if out := goOn(t, created, history.Steps[1:]); out.Failure != nil {
 									violations.Add(1)
 									once.Do(func() { tell(t, history) })
 									return

@@ -345,7 +345,7 @@ func (w *Watch) snapshot() map[string]bool {
 	}
 	all := map[string]bool{}
 	look := w.cf.World.Look(questions, groupsOf(groups)...)
-	for _, one := range waysOf(groups) {
+	for _, one := range waysOf(groups, nil) {
 		all[one.String()] = one.is(look)
 	}
 	w.peersFlows(groups, func(_ int, one flow, is bool) { all[one.String()] = is })

@@ -31,7 +31,7 @@ func fieldPlants() []plant {
 		one("what is not served cannot be deleted", serveFile, "refused.NotServed && event.RequestType == cfn.RequestDelete", "refused.NotServed && event.RequestType == cfn.RequestCreate"),
 		one("a group whose creation was answered by a repetition stays", attemptsFile, "	case isLikely && !a.old.Has(identity):", "	case isLikely && a.old.Has(identity):"),
 		one("a group that lost its tags is somebody else's", lostTagsFile, "	if e.mayBeOurs(holder, wanted, tag) {", "	if e.mayBeOurs(holder, wanted, tag) && wanted.Tier == \"\" {"),
-		one("a key that stands twice is read once", keysFile, "		if there[key] {\n", "		if there[key] && value == nil {\n"),
+		one("a key that stands twice is read once", keysFile, "		if _, isThere := fields[key]; isThere {\n", "		if _, isThere := fields[key]; isThere && value == nil {\n"),
 		one("nothing is said of rules that open nothing", unservedFile, "kept(want, result.Observed), want.Unserved, ", "kept(want, result.Observed), "),
 		one("warnings run into one line", answerFile, "	return strings.Join(lines, \"\\n\")", "	return strings.Join(lines, \"; \")"),
 		one("a delete passes by the gate", edgeFile, "	return e.Gate.Write(ctx, func(", "	if operation == opDeleteSecurityGroup {\n		return call(ctx)\n	}\n	return e.Gate.Write(ctx, func("),

@@ -44,9 +44,9 @@ func IsAction(raw json.RawMessage) bool {
 
 // DecodeAction reads an action.
 func DecodeAction(raw json.RawMessage) (Action, error) {
-	problem := strangeKey(raw, "action", "StackId", "LogicalResourceId", "ResourceProperties")
+	fields, problem := fieldsOf(raw, "action", "StackId", "LogicalResourceId", propertiesKey)
 	if problem == "" {
-		problem = twice(raw)
+		problem = twice(fields)
 	}
 	if problem != "" {
 		return Action{}, &EventError{Problem: "decoding action: " + problem, Todo: actionForm}

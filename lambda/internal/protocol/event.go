@@ -24,7 +24,8 @@ type Event = cfn.Event
 // comes with the error, so that it can be answered if there is anywhere to answer
 // to.
 func Decode(raw json.RawMessage) (Event, error) {
-	if problem := strangeKey(raw, eventKeys()...); problem != "" {
+	fields, problem := fieldsOf(raw, eventKeys()...)
+	if problem != "" {
 		return lenient(raw), &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
 	}
 	var event Event
@@ -50,7 +51,7 @@ func Decode(raw json.RawMessage) (Event, error) {
 	}
 	switch event.RequestType {
 	case cfn.RequestCreate, cfn.RequestUpdate:
-		if problem := twice(raw); problem != "" {
+		if problem := twice(fields); problem != "" {
 			return event, &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
 		}
 		return event, nil

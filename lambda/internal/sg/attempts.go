@@ -38,12 +38,12 @@ func mayHaveEffect(err error) bool {
 		return false
 	case code == "" || isLapsed(err):
 		return true
-	case codes[code].remedy == remedyThrottled:
+	case codes()[code].remedy == remedyThrottled:
 		return false
 	case errors.As(err, &status) && status.HTTPStatusCode() >= 500:
 		return true
 	default:
-		return codes[code].class == transient
+		return codes()[code].class == transient
 	}
 }
 

@@ -3,6 +3,7 @@ package sg
 import (
 	"errors"
 	"strings"
+	"sync"
 )
 
 // The codes of EC2 that this package tells apart.
@@ -61,106 +62,109 @@ const (
 // specific actions", "Server error codes"; TagPolicyViolation: "Tag policies", AWS
 // Organizations user guide; ExpiredToken and UnrecognizedClientException: "Common errors",
 // IAM). What is not in it is permanent: nothing is repeated of which nobody knows that
-// repeating helps.
-var codes = map[string]codeEntry{ //nolint:gochecknoglobals // a table
-	// Somebody moved, or an answer was lost.
-	codePermissionDuplicate: {staleView, remedyOthers},
-	codePermissionNotFound:  {staleView, remedyOthers},
-	codeRuleNotFound:        {staleView, remedyOthers},
-	codeGroupNotFound:       {staleView, remedyOthers},
-	codeGroupIDNotFound:     {staleView, remedyOthers},
+// repeating helps. It is built for the first error: a function that is only kept ready has
+// no memory for it.
+var codes = sync.OnceValue(func() map[string]codeEntry {
+	return map[string]codeEntry{
+		// Somebody moved, or an answer was lost.
+		codePermissionDuplicate: {staleView, remedyOthers},
+		codePermissionNotFound:  {staleView, remedyOthers},
+		codeRuleNotFound:        {staleView, remedyOthers},
+		codeGroupNotFound:       {staleView, remedyOthers},
+		codeGroupIDNotFound:     {staleView, remedyOthers},
 
-	// EC2 is busy or broken.
-	codeThrottled:                  {transient, remedyThrottled},
-	"Throttling":                   {transient, remedyThrottled},
-	"ThrottlingException":          {transient, remedyThrottled},
-	"EC2ThrottledException":        {transient, remedyThrottled},
-	"SlowDown":                     {transient, remedyThrottled},
-	"InternalError":                {transient, remedyLater},
-	"InternalFailure":              {transient, remedyLater},
-	"InternalServiceError":         {transient, remedyLater},
-	"ServerInternal":               {transient, remedyLater},
-	"ServiceUnavailable":           {transient, remedyLater},
-	"Unavailable":                  {transient, remedyLater},
-	"RequestTimeout":               {transient, remedyLater},
-	"RequestTimeoutException":      {transient, remedyLater},
-	"InsufficientCapacity":         {transient, remedyLater},
-	"ConcurrentTagAccess":          {transient, "Deploy again once nothing else changes the tags of these security groups."},
-	"ResourceCountExceeded":        {permanent, "Make the change in smaller steps: EC2 takes no call with so many resources."},
-	"DryRunOperation":              {permanent, remedyBug},
-	"RequestExpired":               {permanent, remedyCredentials},
-	"RequestResourceCountExceeded": {permanent, "Make the change in smaller steps: EC2 takes no call with so many resources."},
+		// EC2 is busy or broken.
+		codeThrottled:                  {transient, remedyThrottled},
+		"Throttling":                   {transient, remedyThrottled},
+		"ThrottlingException":          {transient, remedyThrottled},
+		"EC2ThrottledException":        {transient, remedyThrottled},
+		"SlowDown":                     {transient, remedyThrottled},
+		"InternalError":                {transient, remedyLater},
+		"InternalFailure":              {transient, remedyLater},
+		"InternalServiceError":         {transient, remedyLater},
+		"ServerInternal":               {transient, remedyLater},
+		"ServiceUnavailable":           {transient, remedyLater},
+		"Unavailable":                  {transient, remedyLater},
+		"RequestTimeout":               {transient, remedyLater},
+		"RequestTimeoutException":      {transient, remedyLater},
+		"InsufficientCapacity":         {transient, remedyLater},
+		"ConcurrentTagAccess":          {transient, "Deploy again once nothing else changes the tags of these security groups."},
+		"ResourceCountExceeded":        {permanent, "Make the change in smaller steps: EC2 takes no call with so many resources."},
+		"DryRunOperation":              {permanent, remedyBug},
+		"RequestExpired":               {permanent, remedyCredentials},
+		"RequestResourceCountExceeded": {permanent, "Make the change in smaller steps: EC2 takes no call with so many resources."},
 
-	// Rights, credentials and accounts.
-	codeUnauthorized:              {permanent, remedyRights},
-	"AccessDenied":                {permanent, remedyRights},
-	"AccessDeniedException":       {permanent, remedyRights},
-	"AuthFailure":                 {permanent, remedyCredentials},
-	"ExpiredToken":                {permanent, remedyCredentials},
-	"ExpiredTokenException":       {permanent, remedyCredentials},
-	"InvalidClientTokenId":        {permanent, remedyCredentials},
-	"UnrecognizedClientException": {permanent, remedyCredentials},
-	"InvalidAccessKeyId":          {permanent, remedyCredentials},
-	"SignatureDoesNotMatch":       {permanent, remedyCredentials},
-	"IncompleteSignature":         {permanent, remedyCredentials},
-	"InvalidCharacter":            {permanent, remedyValue},
-	"MissingAuthenticationToken":  {permanent, remedyCredentials},
-	"Blocked":                     {permanent, remedyAccount},
-	"PendingVerification":         {permanent, remedyAccount},
-	"PendingSubscription":         {permanent, remedyAccount},
-	"AccountDisabled":             {permanent, remedyAccount},
-	"OptInRequired":               {permanent, "Enable the Region for this account and see that the account is subscribed to Amazon EC2 and not suspended, then deploy again."},
-	"TagPolicyViolation":          {permanent, "Change Tags (and, with tags of the stack, those of the stack) to what the tag policy of the organization allows, then deploy again."},
+		// Rights, credentials and accounts.
+		codeUnauthorized:              {permanent, remedyRights},
+		"AccessDenied":                {permanent, remedyRights},
+		"AccessDeniedException":       {permanent, remedyRights},
+		"AuthFailure":                 {permanent, remedyCredentials},
+		"ExpiredToken":                {permanent, remedyCredentials},
+		"ExpiredTokenException":       {permanent, remedyCredentials},
+		"InvalidClientTokenId":        {permanent, remedyCredentials},
+		"UnrecognizedClientException": {permanent, remedyCredentials},
+		"InvalidAccessKeyId":          {permanent, remedyCredentials},
+		"SignatureDoesNotMatch":       {permanent, remedyCredentials},
+		"IncompleteSignature":         {permanent, remedyCredentials},
+		"InvalidCharacter":            {permanent, remedyValue},
+		"MissingAuthenticationToken":  {permanent, remedyCredentials},
+		"Blocked":                     {permanent, remedyAccount},
+		"PendingVerification":         {permanent, remedyAccount},
+		"PendingSubscription":         {permanent, remedyAccount},
+		"AccountDisabled":             {permanent, remedyAccount},
+		"OptInRequired":               {permanent, "Enable the Region for this account and see that the account is subscribed to Amazon EC2 and not suspended, then deploy again."},
+		"TagPolicyViolation":          {permanent, "Change Tags (and, with tags of the stack, those of the stack) to what the tag policy of the organization allows, then deploy again."},
 
-	// Quotas.
-	codeGroupLimit:          {permanent, "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."},
-	"ResourceLimitExceeded": {permanent, "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."},
-	codeRuleLimit:           {permanent, "Use fewer or wider rules in this group, or ask for a higher quota of rules per security group."},
-	"SecurityGroupsPerInterfaceLimitExceeded":     {permanent, "Take security groups off the network interfaces, or ask for a higher quota of groups per interface."},
-	"RulesPerSecurityGroupInterfaceLimitExceeded": {permanent, "Use fewer rules, or fewer security groups on the network interfaces that use them: the product of the two is at most 1,000."},
-	codeTagLimit:          {permanent, "Take some tags from Tags, or from the group: it has room for 50, and the chain needs seven of them."},
-	"FilterLimitExceeded": {permanent, remedyBug},
+		// Quotas.
+		codeGroupLimit:          {permanent, "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."},
+		"ResourceLimitExceeded": {permanent, "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."},
+		codeRuleLimit:           {permanent, "Use fewer or wider rules in this group, or ask for a higher quota of rules per security group."},
+		"SecurityGroupsPerInterfaceLimitExceeded":     {permanent, "Take security groups off the network interfaces, or ask for a higher quota of groups per interface."},
+		"RulesPerSecurityGroupInterfaceLimitExceeded": {permanent, "Use fewer rules, or fewer security groups on the network interfaces that use them: the product of the two is at most 1,000."},
+		codeTagLimit:          {permanent, "Take some tags from Tags, or from the group: it has room for 50, and the chain needs seven of them."},
+		"FilterLimitExceeded": {permanent, remedyBug},
 
-	// What the chain names.
-	codeVPCNotFound:                    {permanent, "Set VpcId to a VPC of this account and Region."},
-	"InvalidVpcId.Malformed":           {permanent, "Set VpcId to a VPC of this account and Region."},
-	"InvalidVpcID.Malformed":           {permanent, "Set VpcId to a VPC of this account and Region."},
-	"InvalidPrefixListID.NotFound":     {permanent, remedyList},
-	"InvalidPrefixListId.NotFound":     {permanent, remedyList},
-	"InvalidPrefixListID.Malformed":    {permanent, remedyList},
-	"InvalidPrefixListId.Malformed":    {permanent, remedyList},
-	"InvalidGroupId.Malformed":         {permanent, "Correct the ID of the security group that EC2 names, then deploy again."},
-	"InvalidSecurityGroupId.Malformed": {permanent, "Correct the ID of the security group that EC2 names, then deploy again."},
-	"InvalidGroup.Reserved":            {permanent, "Choose another GroupName."},
-	codeGroupDuplicate:                 {permanent, "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."},
-	"InvalidUserID.Malformed":          {permanent, "Correct the account before the security group that EC2 names, then deploy again."},
-	"InvalidPermission.Malformed":      {permanent, remedyValue},
-	"InvalidParameter":                 {permanent, remedyValue},
-	"InvalidParameterCombination":      {permanent, remedyValue},
-	"InvalidParameterDependency":       {permanent, remedyValue},
-	"InvalidParameterValue":            {permanent, remedyValue},
-	"InvalidInput":                     {permanent, remedyValue},
-	"ValidationError":                  {permanent, remedyValue},
-	"InvalidFilter":                    {permanent, remedyBug},
-	"InvalidNextToken":                 {permanent, remedyBug},
-	"InvalidPaginationToken":           {permanent, remedyBug},
-	"InvalidAction":                    {permanent, remedyBug},
-	"InvalidQueryParameter":            {permanent, remedyBug},
-	"MalformedQueryString":             {permanent, remedyBug},
-	"MissingAction":                    {permanent, remedyBug},
-	"MissingParameter":                 {permanent, remedyBug},
-	"UnknownParameter":                 {permanent, remedyBug},
-	"InvalidTagKey.Malformed":          {permanent, "Correct the key in Tags that EC2 names, then deploy again."},
-	"InvalidID":                        {permanent, remedyOthers},
-	"UnsupportedOperation":             {permanent, remedyState},
-	"Unsupported":                      {permanent, remedyState},
-	"OperationNotPermitted":            {permanent, remedyState},
-	"IncorrectState":                   {permanent, remedyState},
-	"InvalidState":                     {permanent, remedyState},
-	codeCannotDelete:                   {permanent, "EC2 does not let anybody delete this group; remove its sgchain tags."},
-	codeDependencyViolation:            {permanent, "Remove what EC2 says depends on the security group, then deploy again."},
-	codeGroupInUse:                     {permanent, "Remove what EC2 says uses the security group, then deploy again."},
-}
+		// What the chain names.
+		codeVPCNotFound:                    {permanent, "Set VpcId to a VPC of this account and Region."},
+		"InvalidVpcId.Malformed":           {permanent, "Set VpcId to a VPC of this account and Region."},
+		"InvalidVpcID.Malformed":           {permanent, "Set VpcId to a VPC of this account and Region."},
+		"InvalidPrefixListID.NotFound":     {permanent, remedyList},
+		"InvalidPrefixListId.NotFound":     {permanent, remedyList},
+		"InvalidPrefixListID.Malformed":    {permanent, remedyList},
+		"InvalidPrefixListId.Malformed":    {permanent, remedyList},
+		"InvalidGroupId.Malformed":         {permanent, "Correct the ID of the security group that EC2 names, then deploy again."},
+		"InvalidSecurityGroupId.Malformed": {permanent, "Correct the ID of the security group that EC2 names, then deploy again."},
+		"InvalidGroup.Reserved":            {permanent, "Choose another GroupName."},
+		codeGroupDuplicate:                 {permanent, "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."},
+		"InvalidUserID.Malformed":          {permanent, "Correct the account before the security group that EC2 names, then deploy again."},
+		"InvalidPermission.Malformed":      {permanent, remedyValue},
+		"InvalidParameter":                 {permanent, remedyValue},
+		"InvalidParameterCombination":      {permanent, remedyValue},
+		"InvalidParameterDependency":       {permanent, remedyValue},
+		"InvalidParameterValue":            {permanent, remedyValue},
+		"InvalidInput":                     {permanent, remedyValue},
+		"ValidationError":                  {permanent, remedyValue},
+		"InvalidFilter":                    {permanent, remedyBug},
+		"InvalidNextToken":                 {permanent, remedyBug},
+		"InvalidPaginationToken":           {permanent, remedyBug},
+		"InvalidAction":                    {permanent, remedyBug},
+		"InvalidQueryParameter":            {permanent, remedyBug},
+		"MalformedQueryString":             {permanent, remedyBug},
+		"MissingAction":                    {permanent, remedyBug},
+		"MissingParameter":                 {permanent, remedyBug},
+		"UnknownParameter":                 {permanent, remedyBug},
+		"InvalidTagKey.Malformed":          {permanent, "Correct the key in Tags that EC2 names, then deploy again."},
+		"InvalidID":                        {permanent, remedyOthers},
+		"UnsupportedOperation":             {permanent, remedyState},
+		"Unsupported":                      {permanent, remedyState},
+		"OperationNotPermitted":            {permanent, remedyState},
+		"IncorrectState":                   {permanent, remedyState},
+		"InvalidState":                     {permanent, remedyState},
+		codeCannotDelete:                   {permanent, "EC2 does not let anybody delete this group; remove its sgchain tags."},
+		codeDependencyViolation:            {permanent, "Remove what EC2 says depends on the security group, then deploy again."},
+		codeGroupInUse:                     {permanent, "Remove what EC2 says uses the security group, then deploy again."},
+	}
+})
 
 const (
 	remedyList  = "Name a prefix list of this account and Region that is there (aws ec2 describe-managed-prefix-lists), or leave the peer out, then deploy again."
@@ -197,14 +201,14 @@ func classOf(err error) class {
 	case isOtherNetworks(err):
 		return permanent
 	default:
-		return codes[code].class
+		return codes()[code].class
 	}
 }
 
 // Remedy is one sentence of what to do about an error of EC2, empty where EC2 gave none.
 func Remedy(err error) string {
 	code := codeOf(err)
-	entry, known := codes[code]
+	entry, known := codes()[code]
 	switch {
 	case code == "":
 		return ""

@@ -201,7 +201,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 				round++
 				lag = lagging{}
 			}
-			a.logPlan(want, observed, round, todo)
+			a.logPlan(ctx, want, observed, round, todo)
 			result.Wrote = true
 			result.Warnings = append(result.Warnings, made...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
@@ -251,7 +251,10 @@ func (a *application) made(identity chain.Identity) bool {
 }
 
 // logPlan puts a plan into the log, with what follows it in the cleanup.
-func (a *application) logPlan(want Want, observed Observed, round int, todo plan.Plan) {
+func (a *application) logPlan(ctx context.Context, want Want, observed Observed, round int, todo plan.Plan) {
+	if !a.Log.Enabled(ctx, slog.LevelInfo) {
+		return // what follows costs more than the line
+	}
 	fields := []any{slog.Int("round", round), slog.Any("plan", Logged(todo.String, plan.LogBytes))}
 	if cleanup := plan.Cleanup(want.Chains, want.Goal(observed.State)); !cleanup.Empty() {
 		fields = append(fields, slog.Any("cleanup", Logged(cleanup.String, plan.LogBytes/2)))

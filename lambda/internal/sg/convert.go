@@ -18,20 +18,29 @@ const protocolAll = "-1"
 // maps the IDs of owned groups to their identities.
 func rulesOf(group types.SecurityGroup, members map[string]chain.Identity) []chain.Rule {
 	owner := aws.ToString(group.OwnerId)
-	var rules []chain.Rule
-	for _, permission := range group.IpPermissions {
-		rules = append(rules, spread(chain.Ingress, permission, owner, members)...)
+	rules := make([]chain.Rule, 0, peersIn(group.IpPermissions)+peersIn(group.IpPermissionsEgress))
+	for i := range group.IpPermissions {
+		rules = spread(rules, chain.Ingress, &group.IpPermissions[i], owner, members)
 	}
-	for _, permission := range group.IpPermissionsEgress {
-		rules = append(rules, spread(chain.Egress, permission, owner, members)...)
+	for i := range group.IpPermissionsEgress {
+		rules = spread(rules, chain.Egress, &group.IpPermissionsEgress[i], owner, members)
 	}
 	return rules
 }
 
-func spread(direction chain.Direction, permission types.IpPermission, owner string, members map[string]chain.Identity) []chain.Rule {
-	var rules []chain.Rule
+func peersIn(permissions []types.IpPermission) int {
+	sum := 0
+	for i := range permissions {
+		one := &permissions[i]
+		sum += len(one.IpRanges) + len(one.Ipv6Ranges) + len(one.PrefixListIds) + len(one.UserIdGroupPairs)
+	}
+	return sum
+}
+
+// spread adds the rules of a permission to others.
+func spread(rules []chain.Rule, direction chain.Direction, permission *types.IpPermission, owner string, members map[string]chain.Identity) []chain.Rule {
+	protocol := protocolOf(aws.ToString(permission.IpProtocol))
 	add := func(peer chain.Peer, description *string) {
-		protocol := protocolOf(aws.ToString(permission.IpProtocol))
 		rules = append(rules, chain.Rule{
 			Direction: direction, Protocol: protocol, Ports: portsOf(protocol, permission), Peer: peer,
 			Description: aws.ToString(description),
@@ -94,7 +103,7 @@ func protocolOf(text string) chain.Protocol {
 }
 
 // portsOf leaves out ports where EC2 gives them no meaning.
-func portsOf(protocol chain.Protocol, permission types.IpPermission) chain.PortRange {
+func portsOf(protocol chain.Protocol, permission *types.IpPermission) chain.PortRange {
 	if !protocol.HasPorts() || permission.FromPort == nil || permission.ToPort == nil {
 		return chain.AllPorts
 	}

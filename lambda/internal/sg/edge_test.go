@@ -70,7 +70,7 @@ func TestCause(t *testing.T) {
 // Every code that has a name here and ends a run has a remedy.
 func TestRemedies(t *testing.T) {
 	t.Parallel()
-	for code, entry := range codes {
+	for code, entry := range codes() {
 		text := Remedy(codedError{code: code})
 		if !strings.HasSuffix(text, ".") || (entry.class == permanent && strings.Contains(strings.ToLower(text), "try again")) {
 			t.Errorf("%s: %q", code, text)

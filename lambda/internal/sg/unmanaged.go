@@ -125,7 +125,7 @@ func ruleOf(one types.SecurityGroupRule, members map[string]chain.Identity) chai
 	if aws.ToBool(one.IsEgress) {
 		direction = chain.Egress
 	}
-	rules := spread(direction, permission, aws.ToString(one.GroupOwnerId), members)
+	rules := spread(nil, direction, &permission, aws.ToString(one.GroupOwnerId), members)
 	if len(rules) == 0 {
 		return chain.Rule{}
 	}

@@ -1,0 +1,42 @@
+package world
+
+import (
+	"maps"
+	"slices"
+)
+
+// Clone returns a world that is as this one is, in which something else may happen. Nobody may
+// be calling this one. The list of calls begins anew, and After is not taken over.
+func (w *World) Clone() *World {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	next := &World{
+		Latency: w.Latency, PageSize: w.PageSize, Lag: w.Lag, TagLag: w.TagLag, Newborn: w.Newborn, IgnoreFilters: w.IgnoreFilters,
+		OneByOne: w.OneByOne, Throttles: w.Throttles, RuleQuota: w.RuleQuota, GroupQuota: w.GroupQuota,
+		vpcs: maps.Clone(w.vpcs), groups: make(map[string]*group, len(w.groups)), interfaces: maps.Clone(w.interfaces), lists: maps.Clone(w.lists),
+		peerings: maps.Clone(w.peerings), transits: maps.Clone(w.transits), buckets: make(map[string]*bucket, len(w.buckets)), serial: w.serial,
+	}
+	for id, g := range w.groups {
+		next.groups[id] = g.clone()
+	}
+	for _, g := range w.byID {
+		next.byID = append(next.byID, next.groups[g.id])
+	}
+	for operation, b := range w.buckets {
+		one := *b
+		next.buckets[operation] = &one
+	}
+	return next
+}
+
+// clone copies a group. Its states are never changed, and what is remembered of them is read
+// only.
+func (g *group) clone() *group {
+	next := *g
+	next.ruleIDs, next.states = maps.Clone(g.ruleIDs), slices.Clone(g.states)
+	for i := range next.states {
+		remembered := *next.states[i].memo
+		next.states[i].memo = &remembered
+	}
+	return &next
+}
