@@ -14,7 +14,7 @@ func (w *World) Clone() *World {
 		Latency: w.Latency, PageSize: w.PageSize, Lag: w.Lag, TagLag: w.TagLag, Newborn: w.Newborn, IgnoreFilters: w.IgnoreFilters,
 		OneByOne: w.OneByOne, Throttles: w.Throttles, RuleQuota: w.RuleQuota, GroupQuota: w.GroupQuota,
 		vpcs: maps.Clone(w.vpcs), groups: make(map[string]*group, len(w.groups)), interfaces: maps.Clone(w.interfaces), lists: maps.Clone(w.lists),
-		peerings: maps.Clone(w.peerings), transits: maps.Clone(w.transits), buckets: make(map[string]*bucket, len(w.buckets)), serial: w.serial,
+		peerings: maps.Clone(w.peerings), transits: maps.Clone(w.transits), buckets: make(map[string]*bucket, len(w.buckets)), serial: w.serial, handsGone: w.handsGone,
 	}
 	for id, g := range w.groups {
 		next.groups[id] = g.clone()

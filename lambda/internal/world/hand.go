@@ -79,7 +79,7 @@ func (w *World) Play(hand Hand) string {
 		w.add("by-hand-"+strconv.Itoa(w.serial), "made by hand", target.vpcID, nil)
 	case hand.Deed == RemoveGroup && w.deletable(target) == nil:
 		target.set(func(s *state) { *s = state{at: s.at, gone: true} })
-	case hand.Deed == AttachInterface:
+	case hand.Deed == AttachInterface && !w.handsGone:
 		w.serial++
 		w.interfaces[handInterface+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
 	}
@@ -129,10 +129,12 @@ func (w *World) Revoke(name, protocol string, port int32) {
 	}
 }
 
-// RemoveHands takes away the interfaces that strangers attached.
+// RemoveHands takes away the interfaces that strangers attached. They attach none any more:
+// nothing else could end what waits for them.
 func (w *World) RemoveHands() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.handsGone = true
 	for id := range w.interfaces {
 		if strings.HasPrefix(id, handInterface) {
 			delete(w.interfaces, id)

@@ -507,6 +507,7 @@ func TestHands(t *testing.T) {
 		p.shows(one.line, one.want)
 	}
 	p.w.RemoveHands()
+	p.w.Play(Hand{Deed: AttachInterface}) // they are gone
 	p.w.Play(Hand{Deed: RemoveGroup})
 	p.shows("web \"a group\"", false)
 	// Pick says which tag goes, the owner's too; then the group is nobody's.

@@ -76,6 +76,7 @@ type World struct {
 	pending    []*pending
 	calls      []Call
 	serial     int
+	handsGone  bool // strangers attach no interfaces any more
 	inFlight   int
 	widest     int
 	ended      int // rounds of the deepest call that has ended
