@@ -79,7 +79,7 @@ deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your accou
 	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
 
 plan: prerequisites $(TOOLS)/checks.stamp ## Ask the function what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: what differs from its template)
-	@go run ./cdk/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -tiers "$$CHAIN_TIERS" -vpc "$$CHAIN_VPC" -guardrails "$$CHAIN_GUARDRAILS" -aws $(TOOLS)/venv/bin/aws
+	@go run ./cdk/cmd/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -tiers "$$CHAIN_TIERS" -vpc "$$CHAIN_VPC" -guardrails "$$CHAIN_GUARDRAILS" -aws $(TOOLS)/venv/bin/aws
 
 destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
 	@$(CDK) destroy "$$CHAIN_STACK" -c "stackName=$$CHAIN_STACK" -c vpcId=new $(if $(YES),--force)
@@ -93,7 +93,7 @@ export CHAIN_GUARDRAILS := $(value GUARDRAILS)
 SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$$CHAIN_VPC" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS" -c "guardrails=$$CHAIN_GUARDRAILS"
 
 smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
-	@go build -o $(TOOLS)/smoke ./lambda/internal/stand/smoke
+	@go build -o $(TOOLS)/smoke ./lambda/internal/proof/stand/smoke
 	@exec $(TOOLS)/smoke -vpc "$$CHAIN_VPC"
 
 test: prerequisites formatted vet lint unit coverage sizes templates-checked iam together ## Prove everything that can be proven on one machine
@@ -104,27 +104,27 @@ check: prerequisites formatted ## The inner loop: formatting, vet and unit tests
 	go test -short $(PACKAGES)
 
 soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
-	GOGC=1000 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/lifecycle
+	GOGC=1000 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/proof/lifecycle
 
 counts: prerequisites ## Measure the EC2 calls of every operation, hold them against their figures and show them
 	go test -count=1 -run 'TestCounts$$' ./lambda/internal/provider
 	@cat docs/counts.md
 
 mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
-	go run ./lambda/internal/mutants
+	go run ./lambda/internal/proof/mutants
 
 bench: prerequisites ## Hold start-up and memory against a hello-world Lambda, hostile events and the planner against their bounds (Linux)
-	@go run ./cdk/bench
+	@go run ./cdk/cmd/bench
 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
-	go run ./cdk/bundle -arch $(ARCH) -o build/lambda.zip
+	go run ./cdk/cmd/bundle -arch $(ARCH) -o build/lambda.zip
 
 template: prerequisites ## Write the published templates anew (template/)
-	go run ./cdk/templates
+	go run ./cdk/cmd/templates
 
 publish: prerequisites $(TOOLS)/checks.stamp ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
-	@go run ./cdk/templates
-	@go run ./cdk/publish -bucket '$(BUCKET)' -regions '$(REGIONS)' -aws $(TOOLS)/venv/bin/aws
+	@go run ./cdk/cmd/templates
+	@go run ./cdk/cmd/publish -bucket '$(BUCKET)' -regions '$(REGIONS)' -aws $(TOOLS)/venv/bin/aws
 
 size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
 
@@ -169,7 +169,7 @@ coverage:
 	@go tool cover -func=build/coverage.out | awk '/^total:/ {total = $$3} !/100.0%$$/ {print "  " $$0} END {if (total + 0 < 95) {print "the pure packages are covered to " total ", want 95%"; exit 1}}'
 
 sizes:
-	go run ./cdk/size
+	go run ./cdk/cmd/size
 
 # cdk-nag is a module of its own, so that the product does not depend on it.
 templates-checked: $(TOOLS)/checks.stamp
@@ -180,8 +180,8 @@ iam: prerequisites $(TOOLS)/cdk.stamp ## Ask a policy simulator about every call
 	node .ci/iam.mjs lambda/testdata/calls.json template/all-in-one.json template/provider.json
 
 end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
-	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -v ./lambda/internal/stand/...
-	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/lifecycle
+	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -v ./lambda/internal/proof/stand/...
+	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/proof/lifecycle
 
 # What is installed, each with a stamp that is older than its pin when it has to be installed again.
 
@@ -213,7 +213,7 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@touch $@
 
 # With the Lambda's own flags, so that what both are made of is compiled once.
-DEMO_BUILD := go build -gcflags '$(call bootstrap_const,gcflags)' -gcflags '$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/stand/demo
+DEMO_BUILD := go build -gcflags '$(call bootstrap_const,gcflags)' -gcflags '$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/proof/stand/demo
 
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo

@@ -23,13 +23,13 @@ const (
 // that replacing it touches one place.
 func homes() map[string][]string {
 	return map[string][]string{
-		"github.com/aws/aws-lambda-go/lambda":                 {"lambda", "cdk/bench/hello"},
+		"github.com/aws/aws-lambda-go/lambda":                 {"lambda", "cdk/cmd/bench/hello"},
 		"github.com/aws/aws-lambda-go/lambdacontext":          {"lambda"},
-		"github.com/aws/aws-lambda-go/cfn":                    {"lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/lifecycle"},
-		"github.com/aws/aws-sdk-go-v2/service/ec2":            {"lambda/internal/sg", "lambda/internal/clients", "lambda/internal/world", "lambda/internal/lifecycle", "lambda/internal/stand"},
-		"github.com/aws/aws-sdk-go-v2/service/cloudformation": {"lambda/internal/fence", "lambda/internal/clients", "lambda/internal/lifecycle", "lambda/internal/stand"},
-		"github.com/aws/aws-sdk-go-v2/aws":                    {"lambda/internal/sg", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/world", "lambda/internal/lifecycle", "lambda/internal/stand"},
-		"github.com/aws/smithy-go":                            {"lambda/internal/stand"},
+		"github.com/aws/aws-lambda-go/cfn":                    {"lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/proof/lifecycle"},
+		"github.com/aws/aws-sdk-go-v2/service/ec2":            {"lambda/internal/sg", "lambda/internal/clients", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
+		"github.com/aws/aws-sdk-go-v2/service/cloudformation": {"lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
+		"github.com/aws/aws-sdk-go-v2/aws":                    {"lambda/internal/sg", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
+		"github.com/aws/smithy-go":                            {"lambda/internal/proof/stand"},
 		"github.com/aws/aws-cdk-go/awscdk":                    {"cdk"},
 		"github.com/aws/constructs-go/constructs":             {"cdk"},
 		"github.com/aws/jsii-runtime-go":                      {"cdk"},
@@ -40,18 +40,18 @@ func homes() map[string][]string {
 // import nothing of it. Imports go downhill only.
 func walls() map[string][]string {
 	return map[string][]string{
-		"lambda":                      {"lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
-		"lambda/plan":                 {"lambda/chain"},
-		"lambda/internal/sg":          {"lambda/chain", "lambda/plan", "lambda/internal/guard"},
-		"lambda/internal/fence":       {"lambda/chain", "lambda/internal/guard"},
-		"lambda/internal/protocol":    {"lambda/chain"},
-		"lambda/internal/provider":    {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/guard"},
-		"lambda/internal/clients":     {"lambda/internal/sg"},
-		"lambda/internal/lifecycle":   {"lambda/internal/world"},
-		"lambda/internal/stand":       {"lambda/chain", "lambda/plan", "cdk/internal"},
-		"lambda/internal/stand/smoke": {"lambda/internal/stand"},
-		"lambda/internal/stand/demo":  {"lambda/chain", "lambda/plan", "lambda/internal/stand", "cdk/internal"},
-		"cdk":                         {"lambda/chain", "lambda/plan", "cdk"},
+		"lambda":                            {"lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
+		"lambda/plan":                       {"lambda/chain"},
+		"lambda/internal/sg":                {"lambda/chain", "lambda/plan", "lambda/internal/task"},
+		"lambda/internal/fence":             {"lambda/chain", "lambda/internal/task"},
+		"lambda/internal/protocol":          {"lambda/chain"},
+		"lambda/internal/provider":          {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/task"},
+		"lambda/internal/clients":           {"lambda/internal/sg"},
+		"lambda/internal/proof/lifecycle":   {"lambda/internal/proof/world"},
+		"lambda/internal/proof/stand":       {"lambda/chain", "lambda/plan", "cdk/internal"},
+		"lambda/internal/proof/stand/smoke": {"lambda/internal/proof/stand"},
+		"lambda/internal/proof/stand/demo":  {"lambda/chain", "lambda/plan", "lambda/internal/proof/stand", "cdk/internal"},
+		"cdk":                               {"lambda/chain", "lambda/plan", "cdk"},
 	}
 }
 
@@ -194,7 +194,7 @@ func TestOnePackageComment(t *testing.T) {
 func TestEnvironmentIsReadInMain(t *testing.T) {
 	t.Parallel()
 	for _, one := range packages(t) {
-		if slices.Contains(one.imports, "os") && under(one.dir, []string{"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/clients", "lambda/internal/guard"}) {
+		if slices.Contains(one.imports, "os") && under(one.dir, []string{"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/clients", "lambda/internal/task"}) {
 			t.Errorf("%s imports os", one.dir)
 		}
 	}

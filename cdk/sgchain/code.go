@@ -21,7 +21,7 @@ import (
 )
 
 // CodeFromZip is the function's code as a ready zip, for [ProviderProps]: what
-// "go run sgchain/cdk/bundle" writes. The provider checks that it is there and is built
+// "go run sgchain/cdk/cmd/bundle" writes. The provider checks that it is there and is built
 // for its architecture.
 func CodeFromZip(path string) awslambda.Code {
 	absolute, err := filepath.Abs(path) // the CDK's own process may see it from another folder
@@ -99,7 +99,7 @@ func builtCode(scope constructs.Construct, architecture string) (awslambda.Code,
 }
 
 func bundleCommand(architecture string) string {
-	return "go run -mod=readonly sgchain/cdk/bundle -arch " + architecture + " -o lambda.zip"
+	return "go run -mod=readonly sgchain/cdk/cmd/bundle -arch " + architecture + " -o lambda.zip"
 }
 
 func unknownArchitecture(architecture string) error {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"sgchain/lambda/internal/guard"
+	"sgchain/lambda/internal/task"
 )
 
 const (
@@ -123,7 +123,7 @@ func (l *Lease) keep(ctx context.Context) {
 		case <-ticker.C:
 		}
 		var reading Reading
-		err := guard.Run(func() (err error) {
+		err := task.Run(func() (err error) {
 			reading, err = l.readInTime(ctx)
 			return err
 		})

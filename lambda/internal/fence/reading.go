@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"sgchain/lambda/chain"
-	"sgchain/lambda/internal/guard"
+	"sgchain/lambda/internal/task"
 )
 
 // Reading is what CloudFormation shows of a stack and one of its resources at a
@@ -64,7 +64,7 @@ type Reader struct {
 func (r Reader) Read(ctx context.Context) (Reading, error) {
 	reading := Reading{At: time.Now()}
 	done := make(chan error, 1)
-	go func() { done <- guard.Run(func() error { return r.readResource(ctx, &reading) }) }()
+	go func() { done <- task.Run(func() error { return r.readResource(ctx, &reading) }) }()
 	stack, updated, err := r.readStack(ctx)
 	if err := errors.Join(err, <-done); err != nil {
 		return Reading{}, err

@@ -11,9 +11,9 @@ import (
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
-	"sgchain/lambda/internal/guard"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
@@ -53,7 +53,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	}
 	work, cancel := context.WithDeadlineCause(ctx, deadline.Add(-reserve), timeIsUpError{})
 	defer cancel()
-	err := guard.Run(func() error {
+	err := task.Run(func() error {
 		a := &acting{run: h.newRun(log, action.Event("")), action: action, report: report}
 		return a.serve(work, functionARN)
 	})
@@ -61,7 +61,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	if err != nil {
 		reason := h.reason(err).String()
 		log.Error("failed", slog.String("error", reason))
-		if panicked, ok := errors.AsType[*guard.PanicError](err); ok {
+		if panicked, ok := errors.AsType[*task.PanicError](err); ok {
 			log.Error("panic", slog.String("stackTrace", panicked.Stack))
 		}
 		err = errors.New(reason)
@@ -134,7 +134,7 @@ func (a *acting) check(ctx context.Context, spec chain.Spec, want sg.Want) error
 		if a.action.Action == protocol.ActionRepair {
 			wait = fence.Settle
 		}
-		if err = pause(ctx, wait); err == nil {
+		if err = task.Sleep(ctx, wait); err == nil {
 			reading, observed, todo, err = a.deviation(ctx, nil, &want, observed)
 		}
 	}
@@ -233,17 +233,6 @@ func (a *acting) strays(ctx context.Context, want sg.Want, observed sg.Observed,
 		}
 	}
 	return texts
-}
-
-func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // repairMayRun says whether a repair may be alive, which writes until it sees that the

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"sgchain/lambda/internal/fence"
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/provider"
-	"sgchain/lambda/internal/world"
 )
 
 // invoke invokes the function with an action.

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/provider"
-	"sgchain/lambda/internal/world"
 )
 
 var (

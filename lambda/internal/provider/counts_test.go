@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/sg"
-	"sgchain/lambda/internal/world"
 	"sgchain/lambda/plan"
 )
 

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/provider"
-	"sgchain/lambda/internal/world"
 )
 
 // In a VPC with IPv6 EC2 gives a group a second rule that lets all out: it is accepted, and

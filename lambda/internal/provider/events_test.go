@@ -10,8 +10,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/protocol"
-	"sgchain/lambda/internal/world"
 )
 
 // recorded is one request that a version was sent, and what came of it.

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 const (

@@ -12,8 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/sg"
-	"sgchain/lambda/internal/world"
 )
 
 // longestTerm is longer than any lease lasts that is not renewed, and shorter than anything

@@ -16,9 +16,9 @@ import (
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
-	"sgchain/lambda/internal/guard"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/internal/task"
 )
 
 const (
@@ -85,7 +85,7 @@ func (h *Handler) Handle(ctx context.Context, functionARN string, raw json.RawMe
 	if result.err != nil {
 		response = protocol.Failed(event, result.physicalID, h.reason(result.err))
 		log.Error("failed", slog.String("error", result.err.Error()))
-		if panicked, ok := errors.AsType[*guard.PanicError](result.err); ok {
+		if panicked, ok := errors.AsType[*task.PanicError](result.err); ok {
 			log.Error("panic", slog.String("stackTrace", panicked.Stack))
 		}
 	}
@@ -125,7 +125,7 @@ func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN stri
 	done := make(chan outcome, 1)
 	go func() {
 		result := outcome{physicalID: fallbackID(event)}
-		if err := guard.Run(func() error {
+		if err := task.Run(func() error {
 			result = h.serve(work, log, functionARN, event)
 			return nil
 		}); err != nil {

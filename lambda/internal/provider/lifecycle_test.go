@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"sgchain/lambda/chain"
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // tutorial is the default chain as EC2 shows it.

@@ -9,9 +9,9 @@ import (
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
-	"sgchain/lambda/internal/guard"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/internal/task"
 )
 
 // judge makes the fence's verdict, or only logs it.
@@ -36,7 +36,7 @@ func (r *run) look(ctx context.Context, over func(fence.Reading) error, also fun
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle))
-	if err := pause(ctx, fence.Settle); err != nil {
+	if err := task.Sleep(ctx, fence.Settle); err != nil {
 		return reading, observed, err
 	}
 	return r.lookOnce(ctx, over, nil, observed)
@@ -76,9 +76,9 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also
 }
 
 // aside does something in a goroutine of its own.
-func aside(task func() error) <-chan error {
+func aside(do func() error) <-chan error {
 	done := make(chan error, 1)
-	go func() { done <- guard.Run(task) }()
+	go func() { done <- task.Run(do) }()
 	return done
 }
 

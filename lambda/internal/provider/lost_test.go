@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"sgchain/lambda/internal/lifecycle"
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/lifecycle"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // Whichever call's answer is lost, the SDK makes the call once more and the operation

@@ -24,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // problems are properties with everything wrong that can be wrong.
@@ -498,7 +498,7 @@ func literals(t *testing.T) []literal {
 	t.Helper()
 	var all []literal
 	verb := regexp.MustCompile(`%(\.\d+)?[a-z]`)
-	for _, dir := range []string{"chain", "plan", "internal/sg", "internal/fence", "internal/protocol", "internal/provider", "internal/guard"} {
+	for _, dir := range []string{"chain", "plan", "internal/sg", "internal/fence", "internal/protocol", "internal/provider", "internal/task"} {
 		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/provider"
 	"sgchain/lambda/internal/sg"
-	"sgchain/lambda/internal/world"
 )
 
 // rivals are two stacks whose chains want to adopt one group, each with a function of its own.

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"pgregory.net/rapid"
 
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // The promises of the design, as properties over random pairs of chains. What a

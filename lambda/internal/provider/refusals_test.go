@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // refusable is, for each operation of the edge, a request that makes a call of it.

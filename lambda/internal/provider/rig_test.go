@@ -19,10 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/provider"
 	"sgchain/lambda/internal/sg"
-	"sgchain/lambda/internal/world"
 )
 
 const (

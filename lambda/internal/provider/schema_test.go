@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // with is the properties of a chain with more than tiers.

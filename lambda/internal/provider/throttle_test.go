@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 
 	"sgchain/lambda/internal/clients"
+	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/sg"
-	"sgchain/lambda/internal/world"
 )
 
 // long is a chain of 35 tiers.

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"sgchain/lambda/internal/world"
+	"sgchain/lambda/internal/proof/world"
 )
 
 // TestF2NothingOutsideRefusesTheWayBack: what a chain names goes, an update fails, and its

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
@@ -272,7 +273,7 @@ func (a *application) settleAdoptions(ctx context.Context, observed Observed) (i
 	if isSettled {
 		return true, observed, nil
 	}
-	if err = sleep(ctx, wait); err != nil {
+	if err = task.Sleep(ctx, wait); err != nil {
 		return false, observed, err
 	}
 	now, err = a.observeAgain(ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
@@ -205,7 +206,7 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 // findDuplicate looks up who holds a name that EC2 says is taken.
 func (a *application) findDuplicate(ctx context.Context, step plan.Step, name string) (string, error) {
 	wanted := step.Group
-	wait := backoff{next: 300 * time.Millisecond, last: 5 * time.Second}
+	wait := task.Backoff{Next: 300 * time.Millisecond, Last: 5 * time.Second}
 	patience, cancel := context.WithTimeoutCause(ctx, freshGroupPatience, &NameTakenError{Name: name, VPCID: wanted.VPCID})
 	defer cancel()
 	for {
@@ -227,7 +228,7 @@ func (a *application) findDuplicate(ctx context.Context, step plan.Step, name st
 			return "", a.inTheWay(holder, wanted, step.Tag)
 		}
 		// EC2 knows the name and does not show the group yet.
-		if err := wait.wait(patience); err != nil {
+		if err := wait.Wait(patience); err != nil {
 			return "", err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
@@ -389,7 +390,7 @@ func (a *application) hides(observed Observed) bool {
 // lagging waits for reads to catch up, longer each time.
 type lagging struct {
 	since time.Time
-	backoff
+	task.Backoff
 }
 
 func (l *lagging) patient() bool { return l.lasts(readPatience) }
@@ -403,11 +404,11 @@ func (l *lagging) lasts(patience time.Duration) bool {
 func (l *lagging) begin() {
 	if l.since.IsZero() {
 		l.since = time.Now()
-		l.backoff = backoff{next: 200 * time.Millisecond, last: 5 * time.Second}
+		l.Backoff = task.Backoff{Next: 200 * time.Millisecond, Last: 5 * time.Second}
 	}
 }
 
 func (l *lagging) wait(ctx context.Context) error {
 	l.begin()
-	return l.backoff.wait(ctx)
+	return l.Backoff.Wait(ctx)
 }

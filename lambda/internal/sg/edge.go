@@ -6,10 +6,9 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"sgchain/lambda/chain"
-	"sgchain/lambda/internal/guard"
+	"sgchain/lambda/internal/task"
 )
 
 // The operations that change something, as the limiter and the gate know them.
@@ -86,16 +85,16 @@ func (e *Edge) write(ctx context.Context, operation string, call func(context.Co
 // nobody knows.
 func parallel(tasks []func() error) error {
 	if len(tasks) == 1 {
-		return guard.Run(tasks[0])
+		return task.Run(tasks[0])
 	}
 	errs := make([]error, len(tasks))
 	slots := make(chan struct{}, MaxConnections)
 	var group sync.WaitGroup
-	for i, task := range tasks {
+	for i, do := range tasks {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			errs[i] = guard.Run(task)
+			errs[i] = task.Run(do)
 		})
 	}
 	group.Wait()
@@ -112,13 +111,4 @@ func firstCause(errs []error) error {
 		}
 	}
 	return first
-}
-
-// backoff waits longer and longer, from the first wait to the last.
-type backoff struct{ next, last time.Duration }
-
-func (b *backoff) wait(ctx context.Context) error {
-	wait := b.next
-	b.next = min(2*b.next, b.last)
-	return sleep(ctx, wait)
 }

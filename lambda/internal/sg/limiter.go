@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"sgchain/lambda/internal/task"
 )
 
 // EC2 throttles each operation by a bucket of tokens for the account and Region
@@ -29,7 +31,7 @@ type bucket struct {
 
 // take waits for a token of the operation.
 func (l *Limiter) take(ctx context.Context, operation string) error {
-	return sleep(ctx, l.reserve(operation, time.Now()))
+	return task.Sleep(ctx, l.reserve(operation, time.Now()))
 }
 
 // reserve takes a token, in debt if need be, and returns how long the debt lasts.
@@ -52,19 +54,4 @@ func (l *Limiter) reserve(operation string, now time.Time) time.Duration {
 	b.at = now
 	b.tokens--
 	return time.Duration(max(0, -b.tokens/b.perSecond) * float64(time.Second))
-}
-
-// sleep waits unless the context ends first; then its cause is the error.
-func sleep(ctx context.Context, wait time.Duration) error {
-	if wait <= 0 {
-		return context.Cause(ctx)
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

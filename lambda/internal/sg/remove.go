@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
@@ -69,7 +70,7 @@ type Removal struct {
 // that somebody else made are released instead, once the others of their turn are gone; one
 // that is bound to what stays is waited for, too, as long as there is time.
 func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) error {
-	wait := backoff{next: 2 * time.Second, last: 10 * time.Second}
+	wait := task.Backoff{Next: 2 * time.Second, Last: 10 * time.Second}
 	for {
 		batches := removal.Doomed(observed.State)
 		all := slices.Concat(batches...)
@@ -104,7 +105,7 @@ func (e *Edge) Remove(ctx context.Context, observed Observed, removal Removal) e
 			}
 		}
 		e.Log.Info("waiting to delete", slog.Int("groups", len(all)), slog.String("blockers", strings.Join(blockers, "; ")))
-		if ended := wait.wait(ctx); ended != nil {
+		if ended := wait.Wait(ctx); ended != nil {
 			return e.blocked(context.WithoutCancel(ctx), observed, held, blockers, errors.Join(ended, err))
 		}
 		if observed, err = e.ObserveAgain(ctx, observed); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/task"
 )
 
 // unmanagedPatience is how long a rule that its group shows may be missing among the rules
@@ -28,7 +29,7 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 	if len(asked) == 0 {
 		return observed, nil
 	}
-	wait := backoff{next: 500 * time.Millisecond, last: 2 * time.Second}
+	wait := task.Backoff{Next: 500 * time.Millisecond, Last: 2 * time.Second}
 	for began := time.Now(); ; {
 		listed, err := e.listRules(ctx, observed.idsOf(asked), members)
 		if err != nil {
@@ -53,7 +54,7 @@ func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map
 		if complete || time.Since(began) >= unmanagedPatience {
 			return observed, nil
 		}
-		if err := wait.wait(ctx); err != nil {
+		if err := wait.Wait(ctx); err != nil {
 			return Observed{}, err
 		}
 	}

@@ -1,0 +1,603 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/cdk/internal/release"
+	"sgchain/lambda/chain"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+var committed = filepath.Join("..", "..", "..", release.Folder)
+
+// TestCommitted: what is committed is what make template writes.
+func TestCommitted(t *testing.T) {
+	texts, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(committed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !slices.Contains(release.Templates(), entry.Name()) {
+			t.Errorf("%s is no template of ours", entry.Name())
+		}
+	}
+	for _, name := range release.Templates() {
+		text, err := os.ReadFile(filepath.Join(committed, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(text, texts[name]) {
+			t.Errorf("%s is not what the code writes: make template", name)
+		}
+	}
+}
+
+func read(t *testing.T, name string) (decoded object, text string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(committed, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(content, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded, string(content)
+}
+
+// dig reads a value inside decoded JSON; nil or zero where it is not there.
+func dig[T any](value any, path ...string) T {
+	for _, key := range path {
+		inner, _ := value.(object)
+		value = inner[key]
+	}
+	found, _ := value.(T)
+	return found
+}
+
+// TestWhatTemplatesMustNotHave: service-managed StackSets refuse nested stacks and
+// transforms; a hash would change with every build; other partitions have other ARNs;
+// whoever launches a template has not run cdk bootstrap.
+func TestWhatTemplatesMustNotHave(t *testing.T) {
+	t.Parallel()
+	for _, name := range release.Templates() {
+		template, text := read(t, name)
+		for what, pattern := range map[string]string{
+			"a hash":                `[0-9a-f]{32}`,
+			"an ID with a hash":     `"[A-Za-z]+[0-9A-F]{8}"`,
+			"a transform or macro":  `Transform|AWS::CloudFormation::Macro`,
+			"something of the CDK":  `BootstrapVersion|aws:cdk|CDKMetadata|cdk-hnb`,
+			"a parameter of SSM":    `AWS::SSM`,
+			"an ARN of a partition": `arn:aws`,
+			"a host of a partition": `amazonaws\.com/`,
+			"an account":            `[^0-9][0-9]{12}[^0-9]`,
+		} {
+			if found := regexp.MustCompile(pattern).FindString(text); found != "" {
+				t.Errorf("%s has %s: %s", name, what, found)
+			}
+		}
+		if nested := strings.Contains(text, `"AWS::CloudFormation::Stack"`); nested != (name == release.Parent) {
+			t.Errorf("%s has nested stacks: %t", name, nested)
+		}
+		for _, section := range []string{"Mappings", "Hooks"} {
+			if template[section] != nil {
+				t.Errorf("%s has a section %s", name, section)
+			}
+		}
+		// So that it can be given to CreateStack as it is, too (CloudFormation quotas).
+		if len(text) > 51_200 {
+			t.Errorf("%s has %d bytes; CreateStack takes 51,200", name, len(text))
+		}
+	}
+}
+
+// TestForm: each parameter is in one group of the console's form, and says what it is;
+// its default is one that it accepts.
+func TestForm(t *testing.T) {
+	t.Parallel()
+	for _, name := range release.Templates() {
+		template, _ := read(t, name)
+		form := dig[object](template, "Metadata", "AWS::CloudFormation::Interface")
+		grouped := map[string]int{}
+		for _, group := range dig[list](form, "ParameterGroups") {
+			for _, parameter := range dig[list](group, "Parameters") {
+				grouped[dig[string](parameter)]++
+			}
+		}
+		parameters := dig[object](template, "Parameters")
+		if len(grouped) != len(parameters) {
+			t.Errorf("%s: %d parameters in groups, %d in all", name, len(grouped), len(parameters))
+		}
+		for id, parameter := range parameters {
+			if grouped[id] != 1 {
+				t.Errorf("%s: parameter %s is in %d groups, want 1", name, id, grouped[id])
+			}
+			if dig[string](form, "ParameterLabels", id, "default") == "" || dig[string](parameter, "Description") == "" {
+				t.Errorf("%s: parameter %s has no label or no description", name, id)
+			}
+			acceptsDefault(t, name+": "+id, parameter)
+		}
+	}
+}
+
+func acceptsDefault(t *testing.T, what string, parameter any) {
+	t.Helper()
+	pattern := dig[string](parameter, "AllowedPattern")
+	if (pattern != "") != (dig[string](parameter, "ConstraintDescription") != "") && dig[string](parameter, "Type") != "Number" {
+		t.Errorf("%s: a pattern and a ConstraintDescription go together", what)
+	}
+	byDefault, isText := dig[any](parameter, "Default").(string)
+	if !isText || pattern == "" {
+		return
+	}
+	values := []string{byDefault}
+	if dig[string](parameter, "Type") == "CommaDelimitedList" {
+		values = strings.Split(byDefault, ",")
+	}
+	for _, value := range values {
+		if !accepts(pattern, value) {
+			t.Errorf("%s: its default %q does not fit %s", what, value, pattern)
+		}
+	}
+}
+
+// accepts matches a pattern as CloudFormation does: the whole value. Go has no
+// negative lookahead, which the pattern of group names begins with, twice.
+func accepts(pattern, value string) bool {
+	for found := true; found; {
+		var refused, rest string
+		if rest, found = strings.CutPrefix(pattern, "^(?!"); found {
+			refused, rest, _ = strings.Cut(rest, ")")
+			if regexp.MustCompile("^" + refused).MatchString(value) {
+				return false
+			}
+			pattern = "^" + rest
+		}
+	}
+	whole := regexp.MustCompile(pattern).FindString(value)
+	return whole == value && regexp.MustCompile(pattern).MatchString(value)
+}
+
+// TestPatterns: what the form lets through and what it does not.
+func TestPatterns(t *testing.T) {
+	t.Parallel()
+	template, _ := read(t, release.AllInOne)
+	for parameter, values := range map[string]struct{ good, bad []string }{
+		"AlbPorts":         {[]string{"80", "8000-8010", "udp/443", "https"}, []string{"", "80;443", "port", "80-"}},
+		"AlbSources":       {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "2001:db8::/32", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3"}, []string{"", "203.0.113.7", "everybody", "Alb"}},
+		"AlbGroupName":     {[]string{"", "ALB-SG", "a b", "default-alb", "my default"}, []string{"default", "Default", " DEFAULT ", "sg-alb", "SG-alb", "a<b", strings.Repeat("x", 256)}},
+		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
+		"CodeBucket":       {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},
+		"FargateGroupName": {[]string{"Fargate-SG"}, []string{"sg-x"}},
+		"DriftSchedule":    {[]string{"rate(1 hour)", "rate(15 minutes)", "cron(0 6 ? * MON-FRI *)", "cron(0/15 * L * ? 2030)"}, []string{"", "1 hour", "rate(0 hours)", "rate(1 week)", "cron(\"*\")"}},
+		"DriftTopicArn":    {[]string{"", "arn:aws-cn:sns:cn-north-1:123456789012:ops.fifo"}, []string{"ops", "arn:aws:sqs:eu-central-1:123456789012:ops"}},
+	} {
+		pattern := dig[string](template, "Parameters", parameter, "AllowedPattern")
+		for _, value := range values.good {
+			if !accepts(pattern, value) {
+				t.Errorf("%s refuses %q", parameter, value)
+			}
+		}
+		for _, value := range values.bad {
+			if accepts(pattern, value) {
+				t.Errorf("%s accepts %q", parameter, value)
+			}
+		}
+	}
+}
+
+// launch is a template with values for its parameters, as CloudFormation works it out.
+type launch struct {
+	t        *testing.T
+	template object
+	given    map[string]string
+}
+
+func (l launch) parameter(name string) any {
+	if strings.HasPrefix(name, "AWS::") || dig[object](l.template, "Resources", name) != nil {
+		return "<" + name + ">"
+	}
+	definition := dig[object](l.template, "Parameters", name)
+	if definition == nil {
+		l.t.Fatalf("no parameter %s", name)
+	}
+	value, isGiven := l.given[name]
+	if !isGiven {
+		switch byDefault := definition["Default"].(type) {
+		case string:
+			value = byDefault
+		case float64:
+			value = strconv.FormatFloat(byDefault, 'f', -1, 64)
+		default:
+			l.t.Fatalf("parameter %s has no default", name)
+		}
+	}
+	if definition["Type"] != "CommaDelimitedList" {
+		return value
+	}
+	values := list{}
+	for one := range strings.SplitSeq(value, ",") {
+		values = append(values, strings.TrimSpace(one))
+	}
+	return values
+}
+
+// value works out what the chain's properties are made of.
+func (l launch) value(value any) any {
+	switch value := value.(type) {
+	case list:
+		var all list
+		for _, one := range value {
+			all = append(all, l.value(one))
+		}
+		return all
+	case float64: // CloudFormation hands over every scalar as a text
+		return strconv.FormatFloat(value, 'f', -1, 64)
+	case object:
+		if name, isRef := value["Ref"].(string); isRef {
+			return l.parameter(name)
+		}
+		if choice, isIf := value["Fn::If"].(list); isIf {
+			if l.holds(dig[any](l.template, "Conditions", dig[string](choice[0]))) {
+				return l.value(choice[1])
+			}
+			return l.value(choice[2])
+		}
+		if joined, isJoin := value["Fn::Join"].(list); isJoin {
+			var texts []string
+			for _, part := range dig[list](l.value(joined[1])) {
+				texts = append(texts, dig[string](part))
+			}
+			return strings.Join(texts, dig[string](joined[0]))
+		}
+		if value["Fn::GetAtt"] != nil {
+			return "arn"
+		}
+		all := object{}
+		for key, one := range value {
+			all[key] = l.value(one)
+		}
+		return all
+	default:
+		return value
+	}
+}
+
+func (l launch) holds(condition any) bool {
+	if pair := dig[list](condition, "Fn::Equals"); pair != nil {
+		return l.value(pair[0]) == l.value(pair[1])
+	}
+	if inner := dig[list](condition, "Fn::Not"); inner != nil {
+		return !l.holds(inner[0])
+	}
+	name := dig[string](condition, "Condition")
+	if name == "" {
+		l.t.Fatalf("condition %v is not understood", condition)
+	}
+	return l.holds(dig[any](l.template, "Conditions", name))
+}
+
+func (l launch) spec() chain.Spec {
+	l.t.Helper()
+	properties := dig[object](l.value(dig[any](l.template, "Resources", chainID, "Properties")))
+	if properties["ServiceTimeout"] != "1020" {
+		l.t.Errorf("ServiceTimeout: got %v", properties["ServiceTimeout"])
+	}
+	return parse(l.t, properties)
+}
+
+// asks reads a payload that the template puts together: it has to be JSON, ask for
+// the action, and be about this stack's chain.
+func (l launch) asks(what string, payload any, action string) chain.Spec {
+	l.t.Helper()
+	var decoded object
+	text := dig[string](l.value(payload))
+	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
+		l.t.Fatalf("%s: %v: %s", what, err, text)
+	}
+	properties := dig[object](decoded, "ResourceProperties")
+	delete(decoded, "ResourceProperties")
+	if want := (object{"action": action, "StackId": "<AWS::StackId>", "LogicalResourceId": chainID}); !reflect.DeepEqual(decoded, want) {
+		l.t.Errorf("%s: got %v, want %v", what, decoded, want)
+	}
+	return parse(l.t, properties)
+}
+
+func parse(t *testing.T, properties object) chain.Spec {
+	t.Helper()
+	spec, err := chain.Parse(properties, chain.DefaultAnswerBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// TestFormsMeanChains: the form as it is opened means exactly the default chain, and
+// each field does what it says.
+func TestFormsMeanChains(t *testing.T) {
+	t.Parallel()
+	three := `[{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`
+	alb := object{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": list{"80", "443"}}
+	fargate := object{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": list{"6060"}}
+	for what, c := range map[string]struct {
+		given map[string]string
+		want  object
+	}{
+		"as opened": {nil, object{}},
+		"own tiers": {map[string]string{"Tiers": three}, object{"Tiers": three}},
+		"every field": {
+			map[string]string{
+				"AlbPorts": "443, 8000-8010", "AlbSources": "203.0.113.0/24, pl-0abc", "AlbEgress": "chain", "AlbGroupName": "", "ContainerPort": "8080",
+				"FargateGroupName": "Web", "IPv6": "true", "RuleQuota": "100", "Revision": `say "2"`,
+				"Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true",
+			},
+			object{"IpFamilies": list{"ipv4", "ipv6"}, "RuleQuota": "100", "Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true", "Tiers": list{
+				merge(alb, object{"GroupName": "", "Ports": list{"443", "8000-8010"}, "Sources": list{"203.0.113.0/24", "pl-0abc"}, "Egress": "chain"}),
+				merge(fargate, object{"GroupName": "Web", "Ports": list{"8080"}}),
+			}},
+		},
+		"names alone": {map[string]string{"AlbGroupName": "Door"}, object{"Tiers": list{merge(alb, object{"GroupName": "Door"}), fargate}}},
+	} {
+		for _, name := range []string{release.AllInOne, release.Chain} {
+			template, _ := read(t, name)
+			given := map[string]string{"VpcId": "vpc-0abc", "ServiceToken": "arn"}
+			maps.Copy(given, c.given)
+			given["DriftGuard"] = "repair"
+			l, want := launch{t, template, given}, parse(t, merge(c.want, object{"VpcId": "vpc-0abc"}))
+			targets := dig[list](template, "Resources", ruleID, "Properties", "Targets")
+			for of, got := range map[string]chain.Spec{
+				"resource":    l.spec(),
+				"PlanPayload": l.asks(name+", "+what, dig[any](template, "Outputs", "PlanPayload", "Value"), "plan"),
+				"drift guard": l.asks(name+", "+what, dig[any](targets[0], "Input"), "repair"),
+			} {
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s, %s, %s: got %+v, want %+v", name, what, of, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestResourcesAreConstant: a chain is one resource, however many tiers it has; the
+// drift guard's are there only where one is asked for.
+func TestResourcesAreConstant(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{
+		release.AllInOne: {chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm", "Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
+		release.Provider: {"Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
+		release.Chain:    {chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm"},
+	} {
+		template, _ := read(t, name)
+		var ids []string
+		for id, resource := range dig[object](template, "Resources") {
+			ids = append(ids, id)
+			condition, ofGuard := dig[string](resource, "Condition"), id != chainID && !strings.HasPrefix(id, "Provider")
+			if (condition == guarded) != ofGuard || (condition != "") != ofGuard {
+				t.Errorf("%s: resource %s is there if %q", name, id, condition)
+			}
+		}
+		slices.Sort(ids)
+		if !slices.Equal(ids, want) {
+			t.Errorf("%s: got resources %v, want %v", name, ids, want)
+		}
+	}
+	// 35 tiers fit into the parameter and into the answer to CloudFormation.
+	tiers := make([]string, 0, 35)
+	for i := range 35 {
+		tiers = append(tiers, `{"Name":"T`+strconv.Itoa(i)+`","Ports":[443]}`)
+	}
+	text := "[" + strings.Join(tiers, ",") + "]"
+	if len(text) > 4096 {
+		t.Fatalf("%d bytes; a parameter takes 4,096", len(text))
+	}
+	template, _ := read(t, release.AllInOne)
+	if got := (launch{t, template, map[string]string{"VpcId": "vpc-0abc", "Tiers": text}}).spec(); len(got.Tiers) != 35 {
+		t.Errorf("got %d tiers, want 35", len(got.Tiers))
+	}
+}
+
+// TestOutputs: each is an attribute that the chain has when the output is there.
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{release.AllInOne, release.Chain} {
+		template, _ := read(t, name)
+		for _, tiers := range []string{"", `[{"Name": "Only", "Ports": [443]}]`} {
+			l := launch{t, template, map[string]string{"VpcId": "vpc-0abc", "ServiceToken": "arn", "Tiers": tiers}}
+			attributes := chain.Answer{Spec: l.spec()}.Attributes(chain.DefaultAnswerBytes)
+			for id, output := range dig[object](template, "Outputs") {
+				if condition := dig[string](output, "Condition"); condition != "" && !l.holds(object{"Condition": condition}) {
+					continue
+				}
+				attribute := dig[list](output, "Value", "Fn::GetAtt")
+				if id == "PlanPayload" || id == "ProviderFunction" {
+					continue // TestFormsMeanChains, TestDriftGuard
+				}
+				if _, isThere := attributes[dig[string](attribute[1])]; !isThere || attribute[0] != chainID {
+					t.Errorf("%s: output %s is %v, which the chain with Tiers %q does not have", name, id, attribute, tiers)
+				}
+			}
+		}
+	}
+}
+
+// TestNestedStacksFit: the parent gives its children parameters that they know, all
+// that have no default, and reads outputs that they have.
+func TestNestedStacksFit(t *testing.T) {
+	t.Parallel()
+	whole, text := read(t, release.Parent)
+	for id, file := range map[string]string{"Provider": release.Provider, "SecurityGroups": release.Chain} {
+		child, _ := read(t, file)
+		given := dig[object](whole, "Resources", id, "Properties", "Parameters")
+		known := dig[object](child, "Parameters")
+		for name := range given {
+			if known[name] == nil {
+				t.Errorf("the parent gives %s a parameter %s, which it does not have", file, name)
+			}
+		}
+		for name, definition := range known {
+			if given[name] == nil && dig[any](definition, "Default") == nil {
+				t.Errorf("the parent does not give %s its parameter %s", file, name)
+			}
+		}
+		read := regexp.MustCompile(`"`+id+`",\s+"Outputs\.([A-Za-z]+)"`).FindAllStringSubmatch(text, -1)
+		if len(read) == 0 {
+			t.Errorf("the parent reads no output of %s", file)
+		}
+		for _, one := range read {
+			if dig[any](child, "Outputs", one[1]) == nil {
+				t.Errorf("the parent reads output %s of %s, which does not have it", one[1], file)
+			}
+		}
+		if url := dig[string](whole, "Resources", id, "Properties", "TemplateURL", "Fn::Sub"); !strings.HasSuffix(url, "/${CodeBucket}-${AWS::Region}/sgchain/"+release.Version+"/"+file) {
+			t.Errorf("%s is fetched from %s", file, url)
+		}
+	}
+}
+
+// TestCustomResourceWaitsForItsProvider: its Delete must find role, log and function.
+func TestCustomResourceWaitsForItsProvider(t *testing.T) {
+	t.Parallel()
+	template, _ := read(t, release.AllInOne)
+	resources := dig[object](template, "Resources")
+	needs := func(id string) string {
+		content, err := json.Marshal(resources[id])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	for of, needed := range map[string][]string{
+		chainID: {"ProviderRetries"}, "ProviderRetries": {"Provider"}, "Provider": {"ProviderRole", "ProviderLogGroup"},
+	} {
+		for _, id := range needed {
+			if !strings.Contains(needs(of), `"`+id+`"`) {
+				t.Errorf("%s does not depend on %s", of, id)
+			}
+		}
+	}
+}
+
+// TestDriftGuard: a template asks the function that serves its chain, and lets in nobody but
+// its own schedule. All of it goes before the chain does.
+func TestDriftGuard(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{release.AllInOne, release.Chain} {
+		template, _ := read(t, name)
+		resources := dig[object](template, "Resources")
+		token := dig[any](resources, chainID, "Properties", "ServiceToken")
+		rule := dig[object](resources, ruleID)
+		target := dig[object](dig[list](rule, "Properties", "Targets")[0])
+		permission := dig[object](resources, permissionID, "Properties")
+		for what, pair := range map[string][2]any{
+			"target":     {target["Arn"], token},
+			"depends on": {rule["DependsOn"], list{chainID}},
+			"permission": {permission, object{
+				"Action": "lambda:InvokeFunction", "FunctionName": token, "Principal": "events.amazonaws.com", "SourceArn": object{"Fn::GetAtt": list{ruleID, "Arn"}},
+			}},
+			"late input": {target["RetryPolicy"], object{"MaximumEventAgeInSeconds": 60.0, "MaximumRetryAttempts": 1.0}},
+			"output":     {dig[any](template, "Outputs", "ProviderFunction", "Value"), map[string]any{release.AllInOne: ref(functionID), release.Chain: token}[name]},
+		} {
+			if !reflect.DeepEqual(pair[0], pair[1]) {
+				t.Errorf("%s, %s: got %v, want %v", name, what, pair[0], pair[1])
+			}
+		}
+		for mode, there := range map[string]bool{"off": false, "check": true, "repair": true} {
+			l := launch{t, template, map[string]string{"DriftGuard": mode, "DriftSchedule": "rate(1 day)"}}
+			if got := l.holds(object{"Condition": guarded}); got != there {
+				t.Errorf("%s, %s: a drift guard: %t", name, mode, got)
+			}
+			if got := l.value(dig[any](rule, "Properties", "ScheduleExpression")); got != "rate(1 day)" {
+				t.Errorf("%s: schedule %v", name, got)
+			}
+		}
+		for topic, want := range map[string]any{"": "<AWS::NoValue>", "arn:topic": list{"arn:topic"}} {
+			l := launch{t, template, map[string]string{"DriftTopicArn": topic}}
+			for id, metric := range map[string]string{"DriftAlarm": "Drift", "FailuresAlarm": "Failures"} {
+				properties := dig[object](l.value(dig[any](resources, id, "Properties")))
+				dimensions := list{object{"Name": "Stack", "Value": "<AWS::StackName>"}, object{"Name": "Chain", "Value": chainID}}
+				if !reflect.DeepEqual(properties["AlarmActions"], want) || properties["MetricName"] != metric || !reflect.DeepEqual(properties["Dimensions"], dimensions) {
+					t.Errorf("%s, topic %q: %s is %v", name, topic, id, properties)
+				}
+			}
+		}
+	}
+}
+
+// TestOptionsOfTheProvider: what the function may do beyond the default hangs on a
+// parameter each, and in the all-in-one on what the chain asks for.
+func TestOptionsOfTheProvider(t *testing.T) {
+	t.Parallel()
+	type options struct{ adopts, repairs, enforces bool }
+	for _, c := range []struct {
+		template string
+		given    map[string]string
+		want     options
+	}{
+		{release.AllInOne, nil, options{}},
+		{release.AllInOne, map[string]string{"AdoptExisting": "true"}, options{adopts: true}},
+		{release.AllInOne, map[string]string{"DriftGuard": "check"}, options{}},
+		{release.AllInOne, map[string]string{"DriftGuard": "repair"}, options{repairs: true}},
+		{release.Provider, nil, options{}},
+		{release.Provider, map[string]string{"AllowAdoption": "true"}, options{adopts: true}},
+		{release.Provider, map[string]string{"AllowRepair": "true"}, options{repairs: true}},
+		{release.Provider, map[string]string{"EnforceGuardrails": "true"}, options{enforces: true}},
+	} {
+		template, _ := read(t, c.template)
+		l := launch{t, template, c.given}
+		policy := dig[list](template, "Resources", "ProviderRole", "Properties", "Policies")[0]
+		adopting := 0
+		for _, statement := range dig[list](policy, "PolicyDocument", "Statement") {
+			if strings.HasPrefix(dig[string](l.value(statement), "Sid"), "Adopt") {
+				adopting++
+			}
+		}
+		if (adopting == 2) != c.want.adopts || (adopting == 0) == c.want.adopts {
+			t.Errorf("%s, %v: %d statements let it adopt", c.template, c.given, adopting)
+		}
+		variables := dig[object](l.value(dig[any](template, "Resources", functionID, "Properties", "Environment", "Variables")))
+		got := options{c.want.adopts, variables["SGCHAIN_REPAIR"] == "allow", variables["SGCHAIN_GUARDRAILS"] == "enforce"}
+		if got != c.want {
+			t.Errorf("%s, %v: got %+v, want %+v", c.template, c.given, got, c.want)
+		}
+	}
+}
+
+// TestServiceComesAfterItsListener: a target group takes a service only once a listener leads to it.
+func TestServiceComesAfterItsListener(t *testing.T) {
+	t.Parallel()
+	whole, _ := read(t, release.Parent)
+	for _, https := range []string{"HttpsListener", "HttpListener"} {
+		branch := 1 // with a certificate
+		if https == "HttpListener" {
+			branch = 2
+		}
+		tags := dig[list](whole, "Resources", "Service", "Properties", "Tags")
+		if len(tags) != 1 {
+			t.Fatalf("the service has %d tags, want one that refers to its listener", len(tags))
+		}
+		choice := dig[list](tags[0], "Value", "Fn::If")
+		if len(choice) != 3 || choice[0] != "Https" || dig[string](choice[branch], "Ref") != https {
+			t.Errorf("the service refers to %v, want %s in that case", choice, https)
+		}
+	}
+}

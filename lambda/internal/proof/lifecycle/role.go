@@ -1,0 +1,60 @@
+package lifecycle
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/internal/proof/world"
+)
+
+// Provider is the value of sgchain:provider in the tags of this simulator's chains.
+const Provider = "arn:provider"
+
+const (
+	tagProvider = "sgchain:provider"
+	tagAdopted  = "sgchain:adopted"
+)
+
+// Role is the role of the provider that a tag names, with the right to adopt, as far as the
+// tags of what it writes to matter: the statements of the provider's template. That it is
+// played matters where two runs release a group, or the answer of a release is lost and the
+// SDK asks again.
+func Role(provider string) world.Role {
+	return func(_ string, input any, resourceID string, tags map[string]string) bool {
+		_, isAdopted := tags[tagAdopted]
+		isOwn := tags[tagProvider] == provider
+		switch in := input.(type) {
+		case *ec2.DeleteSecurityGroupInput: // DeleteOwnGroup
+			return isOwn && !isAdopted
+		case *ec2.CreateTagsInput:
+			place := slices.IndexFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == tagProvider })
+			if place < 0 { // RetagOwnGroup
+				return isOwn && !slices.ContainsFunc(in.Tags, isIdentity)
+			}
+			_, isTaken := tags[tagProvider] // AdoptGroup, AdoptOwnGroup
+			return aws.ToString(in.Tags[place].Value) == provider && (isOwn || !isTaken) &&
+				slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == tagAdopted })
+		case *ec2.DeleteTagsInput:
+			releases := slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == tagProvider })
+			if releases { // ReleaseAdopted, ReleaseOwnRule
+				return isOwn && (isAdopted || strings.HasPrefix(resourceID, "sgr-"))
+			}
+			return isOwn && len(in.Tags) > 0 && !slices.ContainsFunc(in.Tags, isOwnership) // UntagOwnGroup
+		default: // ChangeOwnGroup
+			return isOwn
+		}
+	}
+}
+
+// isIdentity says whether a tag is one that a group gets only when it is made or adopted.
+func isIdentity(tag types.Tag) bool {
+	return slices.Contains([]string{tagProvider, "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"}, aws.ToString(tag.Key))
+}
+
+func isOwnership(tag types.Tag) bool {
+	return isIdentity(tag) || slices.Contains([]string{tagAdopted, "sgchain:chain"}, aws.ToString(tag.Key))
+}

@@ -1,0 +1,286 @@
+package lifecycle_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sgchain/lambda/internal/proof/lifecycle"
+	"sgchain/lambda/internal/proof/world"
+)
+
+// row is one situation of a stack's life.
+type row struct {
+	name, title string
+	history     lifecycle.History
+	// sent is the events that CloudFormation sends, IDs as X, Y, Z in their order and
+	// I where it invents one.
+	sent []string
+	// left names the groups that are there before the stack is deleted.
+	left []string
+}
+
+// The chains of the rows. Second replaces the group of App; third changes a door only.
+var (
+	web    = lifecycle.Tier{Name: "Web", Egress: "all", Doors: []lifecycle.Door{{Port: 443, Sources: []string{"internet"}}}}
+	app    = lifecycle.Tier{Name: "App", Egress: "all", Text: "first", Doors: []lifecycle.Door{{Port: 6060, Sources: []string{"Web"}}}}
+	first  = lifecycle.Chain{Tiers: []lifecycle.Tier{web, app}}
+	second = lifecycle.Chain{Tiers: []lifecycle.Tier{web, {Name: "App", Egress: "all", Text: "second", Doors: app.Doors}}}
+	third  = lifecycle.Chain{Tiers: []lifecycle.Tier{web, {Name: "App", Egress: "all", Text: "first", Doors: []lifecycle.Door{{Port: 80, Sources: []string{"Web"}}}}}}
+	both   = lifecycle.Chain{Tiers: []lifecycle.Tier{
+		{Name: "Web", Egress: "all", Text: "new", Doors: web.Doors}, {Name: "App", Egress: "all", Text: "second", Doors: app.Doors},
+	}}
+)
+
+// listed is third with a peer of every sort, IPv6, ways out and tags.
+var listed = lifecycle.Chain{
+	IPv6: true, Tags: map[string]string{"Team": "a"}, Tiers: []lifecycle.Tier{
+		{
+			Name: "Web", Egress: "chain", Doors: []lifecycle.Door{{Port: 443, Sources: []string{"internet", "vpc", "203.0.113.0/24", "pl-0123456789abcdef0", "com.amazonaws.us-east-1.remote"}}},
+			Ways: []lifecycle.Door{{Port: 443, Sources: []string{"com.amazonaws.us-east-1.remote", "vpc"}}}, Tags: map[string]string{"Cost": "b"},
+		},
+		{Name: "App", Egress: "none", Text: "first", Doors: []lifecycle.Door{{Port: 6060, Sources: []string{"Web", "self"}}}},
+	},
+}
+
+func created(steps ...lifecycle.Step) lifecycle.History {
+	return lifecycle.History{Steps: append([]lifecycle.Step{{Do: "create", Chain: first, Rest: 400}}, steps...)}
+}
+
+// peered is a group of another account in a peered VPC, and sharedID one that is shared with the
+// chain's, by its ID alone.
+var (
+	peered   = lifecycle.Foreign()[2]
+	sharedID = strings.Split(lifecycle.Foreign()[0], "/")[1]
+)
+
+// naming is a chain whose App lets further sources in.
+func naming(chain lifecycle.Chain, sources ...string) lifecycle.Chain {
+	tiers := slices.Clone(chain.Tiers)
+	tiers[1].Doors = append(slices.Clone(tiers[1].Doors), lifecycle.Door{Port: 443, Sources: sources})
+	chain.Tiers = tiers
+	return chain
+}
+
+// abroad is a history of such a chain.
+func abroad(chain lifecycle.Chain, steps ...lifecycle.Step) lifecycle.History {
+	history := created(steps...)
+	history.World.Foreign, history.Steps[0].Chain = true, chain
+	return history
+}
+
+// denied fails an event's run once it has written something.
+var denied = lifecycle.Mishap{Faults: []lifecycle.Fault{{Call: 3, Kind: "unauthorized"}}}
+
+// unreadable fails an event's run before anything is done.
+var unreadable = lifecycle.Mishap{Denied: true}
+
+// cancelled is an event that CloudFormation gives up while its run hangs.
+var cancelled = lifecycle.Mishap{Cancel: 3, Faults: []lifecycle.Fault{{Call: 3, Kind: "hang", Seconds: 30}}}
+
+func rows() []row {
+	ok := lifecycle.Mishap{}
+	app1, app2, web1, web2 := `App "first"`, `App "second"`, `Web "Security group of tier Web"`, `Web "new"`
+	undated := created(lifecycle.Step{Do: "update", Chain: third, Mishaps: []lifecycle.Mishap{{Again: []int{0}}}, Rest: 400})
+	undated.Habits.Undated = true
+	old := created(lifecycle.Step{Do: "update", Chain: second, Rest: 400})
+	old.Habits.CleanupShows, old.Habits.CleanupBrings = "old", "new"
+	absent := created(lifecycle.Step{Do: "remove", Rest: 400})
+	absent.Habits.RemovedShows = "absent"
+	carriesOld := created(lifecycle.Step{Do: "update", Chain: second, SiblingFails: true, Rest: 400})
+	carriesOld.Habits.RollbackCarries = "old"
+	invents := lifecycle.History{Habits: lifecycle.Habits{InventsAlways: true}, Steps: []lifecycle.Step{{Do: "create", Chain: first, SiblingFails: true}}}
+	createsFirst := lifecycle.History{Habits: lifecycle.Habits{CreatesFirst: true}, Steps: []lifecycle.Step{
+		{Do: "create", Chain: first, NoRollback: true, Mishaps: []lifecycle.Mishap{denied}, Rest: 400}, {Do: "update", Chain: second, Rest: 400},
+	}}
+	deletesFirst := createsFirst
+	deletesFirst.Habits = lifecycle.Habits{}
+	adding := func(step lifecycle.Step) lifecycle.History {
+		step.Chain, step.Rest = first, 400
+		return created(lifecycle.Step{Do: "remove", Rest: 400}, step)
+	}
+	end := []string{lifecycle.End, "Delete X"}
+	endY := []string{lifecycle.End, "Delete Y"}
+	return []row{
+		{"1", "stack create", created(), append([]string{"Create"}, end...), []string{app1, web1}},
+		{"2", "Create fails with an ID", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, Mishaps: []lifecycle.Mishap{denied}}}}, []string{"Create", "Delete X", lifecycle.End}, nil},
+		{"3", "Create fails without an ID", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, Mishaps: []lifecycle.Mishap{{Answer: "without ID"}}}}}, []string{"Create", "Delete I", lifecycle.End}, nil},
+		{"4", "Create cancelled while it runs", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, Mishaps: []lifecycle.Mishap{cancelled}}}}, []string{"Create", "Delete I", lifecycle.End}, nil},
+		{"4 simple", "Create done, another resource fails", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, SiblingFails: true}}}, []string{"Create", "Delete X", lifecycle.End}, nil},
+		{"4 invented", "the same, with an invented ID", invents, []string{"Create", "Delete I", lifecycle.End}, nil},
+		{"5", "Update, same ID", created(lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X"}, end...), []string{app1, web1}},
+		{"6", "Update, replacement", created(lifecycle.Step{Do: "update", Chain: second, Linger: 120, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
+		{"6b", "the same; the Delete brings the new properties and the record shows the old ID", old, append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
+		{"7", "Update fails, same ID", created(lifecycle.Step{Do: "update", Chain: third, Mishaps: []lifecycle.Mishap{denied}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"8", "Update fails with another ID", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Answer: "without ID"}}, Rest: 400}), append([]string{"Create", "Update X", "Update I", "Delete I"}, end...), []string{app1, web1}},
+		{"9", "Update done, another resource fails", created(lifecycle.Step{Do: "update", Chain: third, SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"10", "replacement done, another resource fails", created(lifecycle.Step{Do: "update", Chain: second, SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update Y", "Delete Y"}, end...), []string{app1, web1}},
+		{"10 old", "the same; the rollback carries the old ID", carriesOld, append([]string{"Create", "Update X", "Update X", "Delete Y"}, end...), []string{app1, web1}},
+		{"11", "resource added by an Update that fails", adding(lifecycle.Step{Do: "update", SiblingFails: true}), []string{"Create", "Delete X", "Create", "Delete X", lifecycle.End}, nil},
+		{"11 cancelled", "resource added, its Create cancelled while it runs", adding(lifecycle.Step{Do: "update", Mishaps: []lifecycle.Mishap{cancelled}}), []string{"Create", "Delete X", "Create", "Delete I", lifecycle.End}, nil},
+		{"12", "resource taken out of the template", created(lifecycle.Step{Do: "remove", Rest: 400}), []string{"Create", "Delete X", lifecycle.End}, nil},
+		{"12 absent", "the same; the record lacks the resource by then", absent, []string{"Create", "Delete X", lifecycle.End}, nil},
+		{"13", "stack delete", created(), append([]string{"Create"}, end...), []string{app1, web1}},
+		{"14", "cleanup fails three times, then silence", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{ok, unreadable, unreadable, unreadable}, Rest: 400}), append([]string{"Create", "Update X", "Delete X", "Delete X", "Delete X"}, endY...), []string{app1, app2, web1}},
+		{"15", "Delete fails while a Create is undone", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, SiblingFails: true, Mishaps: []lifecycle.Mishap{ok, unreadable}}}}, []string{"Create", "Delete X", lifecycle.End, "Delete X"}, []string{app1, web1}},
+		{"16", "rollback fails, ContinueUpdateRollback", created(lifecycle.Step{Do: "update", Chain: second, SiblingFails: true, Mishaps: []lifecycle.Mishap{ok, unreadable}, Rest: 400}), append([]string{"Create", "Update X", "Update Y", "Update Y", "Delete Y"}, end...), []string{app1, web1}},
+		{"16 skipped", "rollback fails, the resource is skipped, the next Update repairs", created(
+			lifecycle.Step{Do: "update", Chain: second, SiblingFails: true, Mishaps: []lifecycle.Mishap{ok, unreadable, unreadable, unreadable}, Rest: 400},
+			lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X", "Update Y", "Update Y", "Update Y", "Update Y", "Delete Y"}, end...), []string{app1, web1}},
+		{"17", "failed Create preserved, the next operation deletes and creates", deletesFirst, append([]string{"Create", "Delete X", "Create"}, endY...), []string{app2, web1}},
+		{"17 created first", "the same in the other order", createsFirst, append([]string{"Create", "Create", "Delete X"}, endY...), []string{app2, web1}},
+		{"17 update", "failed Update preserved, the next Update goes on", created(
+			lifecycle.Step{Do: "update", Chain: second, NoRollback: true, Mishaps: []lifecycle.Mishap{denied}, Rest: 400},
+			lifecycle.Step{Do: "update", Chain: second, Rest: 400}), append([]string{"Create", "Update X", "Update X", "Delete X"}, endY...), []string{app2, web1}},
+		{"18", "child stack: cleanup waits for the parent", created(lifecycle.Step{Do: "update", Chain: second, Nested: true, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
+		{"18 parent fails", "child stack: the parent fails afterwards", created(lifecycle.Step{Do: "update", Chain: second, Nested: true, SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update Y", "Delete Y"}, end...), []string{app1, web1}},
+		{"19", "DeletionPolicy: Retain", created(lifecycle.Step{Do: "remove", Retain: true}), []string{"Create", lifecycle.End}, []string{app1, web1}},
+		{"20", "UpdateReplacePolicy: Retain", created(lifecycle.Step{Do: "update", Chain: second, Retain: true, Rest: 400}), append([]string{"Create", "Update X"}, endY...), []string{app1, app2, web1}},
+		{"cancelled Update", "an Update is cancelled and still runs beside its rollback", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{cancelled}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"cancelled Update, dated later", "the same; its run, which takes the status for one from before, waits meanwhile", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{
+			Dated: 4, Cancel: 5,
+		}}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"foreign group", "doors name groups of another account, by ID and then with the account", abroad(
+			naming(first, sharedID), lifecycle.Step{Do: "update", Chain: naming(first, lifecycle.Foreign()[0]), Rest: 400},
+			lifecycle.Step{Do: "update", Chain: naming(third, lifecycle.Foreign()...), Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"peer gone", "the owner of a peer removes it, and the next Update is rolled back", abroad(
+			naming(first, peered), lifecycle.Step{Do: "the owner removes a peer", Pick: 2, Rest: 30},
+			lifecycle.Step{Do: "update", Chain: naming(third, peered), SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"way out by hand", "a stranger opens a way out by IPv6, and the next Update takes it back", created(
+			lifecycle.Step{Do: "add a way out by IPv6", Rest: 30}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X"}, end...), []string{app1, web1}},
+		{"duplicate", "an Update is delivered twice at once", undated, append([]string{"Create", "Update X", "Update X again"}, end...), []string{app1, web1}},
+		{"duplicate after its answer", "an Update is delivered again when it is done", created(lifecycle.Step{Do: "update", Chain: third, Mishaps: []lifecycle.Mishap{{Again: []int{60}}}, Rest: 400}), append([]string{"Create", "Update X", "Update X again"}, end...), []string{app1, web1}},
+		{"stale Delete", "X, Y, X again, and the Delete of the first X once more", created(
+			lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{ok, {Again: []int{300}}}, Rest: 90},
+			lifecycle.Step{Do: "update", Chain: first, Linger: 400, Rest: 400}), append([]string{"Create", "Update X", "Delete X", "Update Y", "Delete Y", "Delete X again"}, end...), []string{app1, web1}},
+		{"neighbors", "two adjacent tiers are replaced at once", created(lifecycle.Step{Do: "update", Chain: both, Linger: 60, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web2}},
+		{"peers", "peers of every sort, IPv6, ways out and tags come, and go again", created(lifecycle.Step{Do: "update", Chain: listed, Rest: 400}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"crash", "the function dies half way and Lambda runs it again", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Faults: []lifecycle.Fault{{Call: 3, Kind: "crash after"}}}}, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
+		{
+			"sweep", "a final Delete dies half way through groups of two IDs, and Lambda runs it again", created(
+				lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{ok, unreadable, unreadable, unreadable}, Rest: 400},
+				lifecycle.Step{Do: "remove", Mishaps: []lifecycle.Mishap{{Faults: []lifecycle.Fault{{Call: 6, Kind: "crash after"}}}}, Rest: 400}),
+			[]string{"Create", "Update X", "Delete X", "Delete X", "Delete X", "Delete Y", lifecycle.End},
+			nil,
+		},
+		{"answer lost", "CloudFormation never sees the answer and rolls back", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Answer: "lost"}}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+	}
+}
+
+var (
+	requestID = regexp.MustCompile(`^request-\d+ `)
+	chainID   = regexp.MustCompile(`sgchain-[0-9a-f]{40}`)
+	groupLine = regexp.MustCompile(`(?m)^sgchain-Shop-([A-Za-z]+)-[0-9a-f]+ (".*") in `)
+)
+
+// sent reads the events of an outcome as the rows write them.
+func sent(out lifecycle.Outcome) []string {
+	names := map[string]string{}
+	byRequest := map[string]string{}
+	var events []string
+	for _, event := range out.Sent {
+		if event == lifecycle.End {
+			events = append(events, event)
+			continue
+		}
+		number := requestID.FindString(event)
+		text := strings.TrimSpace(strings.TrimPrefix(event, number))
+		number = strings.TrimSpace(number)
+		if text == "again" {
+			text = byRequest[number] + " again"
+		} else {
+			byRequest[number] = text
+		}
+		events = append(events, text)
+	}
+	for i, event := range events {
+		event = chainID.ReplaceAllStringFunc(event, func(id string) string {
+			if names[id] == "" {
+				names[id] = string("XYZ"[len(names)])
+			}
+			return names[id]
+		})
+		events[i] = strings.ReplaceAll(event, lifecycle.Invented, "I")
+	}
+	return events
+}
+
+// left names the chain's groups in a printed world.
+func left(printed string) []string {
+	var groups []string
+	for _, match := range groupLine.FindAllStringSubmatch(printed, -1) {
+		groups = append(groups, match[1]+" "+match[2])
+	}
+	slices.Sort(groups)
+	return groups
+}
+
+// TestRows plays every row of CloudFormation's lifecycle, and the mishaps beside them.
+func TestRows(t *testing.T) {
+	for _, one := range rows() {
+		t.Run("row "+one.name, func(t *testing.T) {
+			out := play(t, one.history, true)
+			t.Logf("%s\n%s", one.title, strings.Join(out.Story, "\n"))
+			if out.Failure != nil {
+				t.Fatal(out.Failure)
+			}
+			if got := sent(out); !slices.Equal(got, one.sent) {
+				t.Errorf("events sent: %q, want %q", got, one.sent)
+			}
+			if got := left(out.World); !slices.Equal(got, one.left) {
+				t.Errorf("groups there before the end: %q, want %q:\n%s", got, one.left, world.Strip(out.World))
+			}
+			if number, _, _ := strings.Cut(one.name, " "); number[0] >= '0' && number[0] <= '9' && number != "3" && !played(out, number) {
+				t.Errorf("row %s was not played, only %v", one.name, out.Rows)
+			}
+		})
+	}
+}
+
+func played(out lifecycle.Outcome, number string) bool {
+	for row := range out.Rows {
+		if strings.TrimRight(number, "b") == strings.Fields(row)[0] {
+			return true
+		}
+	}
+	return false
+}
+
+// TestRowsAreDocumented holds the table of docs/lifecycle.md against the rows. With
+// UPDATE_DOCS=1 it writes the table.
+func TestRowsAreDocumented(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join("..", "..", "..", "..", "docs", "lifecycle.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- rows: begin -->\n", "<!-- rows: end -->\n"
+	before, rest, found := strings.Cut(string(text), begin)
+	_, after, foundEnd := strings.Cut(rest, end)
+	if !found || !foundEnd {
+		t.Fatalf("%s has no place for the rows", file)
+	}
+	var table strings.Builder
+	table.WriteString("| row | situation | events | groups afterwards |\n|---|---|---|---|\n")
+	for _, one := range rows() {
+		events, _, _ := strings.Cut(strings.Join(one.sent, ", "), ", "+lifecycle.End)
+		groups := strings.Join(one.left, ", ")
+		if groups == "" {
+			groups = "none"
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", one.name, one.title, events, groups)
+	}
+	want := before + begin + table.String() + end + after
+	if os.Getenv("UPDATE_DOCS") != "" { //nolint:forbidigo // asks for the table to be written
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Errorf("the table in %s is not the one of the rows; write it with UPDATE_DOCS=1", file)
+	}
+}

@@ -1,0 +1,226 @@
+// Command mutants plants known bugs, one at a time, in a copy of the code, and shows
+// that a promise, row or protocol test catches each of them. A golden or a build that
+// breaks catches nothing: a bug must be seen by what it does.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// plant is a bug: in each file one text is replaced by another.
+type plant struct {
+	name  string
+	edits []edit
+}
+
+type edit struct{ file, old, planted string }
+
+// catchers is the tests that count, the quick ones first.
+var catchers = []struct{ dir, run string }{
+	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL|F14)"},
+	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
+	{"./lambda/chain", "Test(Guard|Attributes|Chains|F3|F6|F14|F18)"},
+	{"./lambda/plan", "Test(GoalKeeps|F7)"},
+	{"./lambda/internal/proof/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
+	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags|EveryWrite|ServiceTimeout|F[1-8])"},
+	{"./lambda/internal/proof/lifecycle", "Test(SmallScope|Histories)$"},
+}
+
+func main() {
+	only := flag.String("run", ".", "plant only bugs whose name matches this expression")
+	folder := flag.String("o", filepath.Join("build", "mutants"), "where the copies are made")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // a program begins here
+	err := run(ctx, os.Stdout, *only, *folder)
+	stop()
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, only, folder string) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	chosen := slices.DeleteFunc(plants(), func(p plant) bool { return !wanted.MatchString(p.name) })
+	if err := stale(".", chosen); err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // it lies under build/
+	if by, err := try(ctx, plant{name: "nothing"}, filepath.Join(folder, "none")); err != nil || by != "" {
+		return fmt.Errorf("the code does not pass as it is: %s %w", by, err)
+	}
+	var count tally
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for i := range next {
+				by, err := try(ctx, chosen[i], filepath.Join(folder, strconv.Itoa(i)))
+				count.add(out, chosen[i], by, err)
+			}
+		})
+	}
+	for i := range chosen {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	_, _ = fmt.Fprintf(out, "caught/planted: %d/%d\n", count.caught, len(chosen))
+	if count.caught < len(chosen) {
+		return fmt.Errorf("%d were missed, %d do not compile, vet or end in a test", len(chosen)-count.caught-count.broken, count.broken)
+	}
+	return nil
+}
+
+// tally counts what came of the plants.
+type tally struct {
+	mu             sync.Mutex
+	caught, broken int
+}
+
+func (t *tally) add(out io.Writer, bug plant, by string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err != nil:
+		t.broken++
+		_, _ = fmt.Fprintf(out, "ERROR   %s: %v\n", bug.name, err)
+	case by == "":
+		_, _ = fmt.Fprintf(out, "MISSED  %s\n", bug.name)
+	default:
+		t.caught++
+		_, _ = fmt.Fprintf(out, "caught  %s: %s\n", bug.name, by)
+	}
+}
+
+// stale lists the plants that do not apply any more: a text has to be there exactly
+// once.
+func stale(root string, all []plant) error {
+	var problems []error
+	for _, one := range all {
+		for _, edit := range one.edits {
+			text, err := os.ReadFile(filepath.Join(root, edit.file))
+			if err != nil {
+				problems = append(problems, err)
+			} else if count := strings.Count(string(text), edit.old); count != 1 {
+				problems = append(problems, fmt.Errorf("%s: its text is %d times in %s", one.name, count, edit.file))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// try plants a bug in a copy and returns the test that caught it.
+func try(ctx context.Context, bug plant, dir string) (string, error) {
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it lies under build/
+	if err := copyModule(dir); err != nil {
+		return "", err
+	}
+	var packages []string
+	for _, edit := range bug.edits {
+		file := filepath.Join(dir, edit.file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), edit.old, edit.planted, 1)), 0o600); err != nil { //nolint:gosec // the copy of a file of this module
+			return "", err
+		}
+		packages = append(packages, "./"+filepath.ToSlash(filepath.Dir(edit.file)))
+	}
+	if len(packages) > 0 {
+		for _, args := range [][]string{{"build", "-o", os.DevNull, "./lambda"}, append([]string{"vet"}, packages...)} {
+			if output, err := command(ctx, dir, args...); err != nil {
+				return "", fmt.Errorf("go %s: %w\n%s", args[0], err, output)
+			}
+		}
+	}
+	for _, one := range catchers {
+		output, err := command(ctx, dir, "test", "-count=1", "-timeout=4m", "-v", "-run", one.run, one.dir)
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		if name := catcher(output); name != "" {
+			return name, nil
+		}
+		return "", fmt.Errorf("%s failed and no test of it: %s", one.dir, output)
+	}
+	return "", nil
+}
+
+var (
+	failed  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	started = regexp.MustCompile(`(?m)^=== (?:RUN|NAME|CONT)\s+(\S+)`)
+)
+
+// catcher names the test that failed, the innermost one; where the test binary ended,
+// the one that ran.
+func catcher(output string) string {
+	names := failed.FindAllStringSubmatch(output, -1)
+	if len(names) > 0 {
+		return names[len(names)-1][1]
+	}
+	before, _, ended := strings.Cut(output, "\npanic: ")
+	if all := started.FindAllStringSubmatch(before, -1); ended && len(all) > 0 {
+		return all[len(all)-1][1] + " (it did not end)"
+	}
+	return ""
+}
+
+func command(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "SOAK_HISTORIES=2500")
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+// copyModule copies what the Lambda and its tests are made of.
+func copyModule(dir string) error {
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if err := copyFile(name, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir("lambda", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return copyFile(path, filepath.Join(dir, path))
+	})
+}
+
+func copyFile(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o600) //nolint:gosec // the same
+}

@@ -1,0 +1,56 @@
+// Command demo plays the product's main job on this machine: it deploys the tutorial's chain with
+// the real CDK CLI to an emulated AWS, changes it, and takes it down again. It is what make demo,
+// make demo-update and make demo-down run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"sgchain/lambda/internal/proof/stand"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, out *os.File, problems io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	root, err := stand.Root()
+	if err != nil {
+		_, _ = fmt.Fprintln(problems, err)
+		return 1
+	}
+	d := newDemo(root, stand.NewScreen(out))
+	verbs := map[string]func(context.Context) error{"up": d.up, "update": d.update, "down": d.down}
+	verb := verbs[strings.Join(args, " ")]
+	if verb == nil {
+		_, _ = fmt.Fprintln(problems, "usage: demo up|update|down")
+		return 2
+	}
+	err = d.alone(ctx, verb)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(problems, "\nInterrupted. make demo-down cleans up what was started; make demo goes on.")
+		return 130
+	case errors.Is(err, stand.ErrBusy):
+		_, _ = fmt.Fprintln(problems, "Another make demo, demo-update or demo-down is at work in this folder: wait for it, or stop it.")
+		return 1
+	default:
+		// Paths as the reader sees them from the repository's folder.
+		text := strings.ReplaceAll(err.Error(), root+string(filepath.Separator), "")
+		_, _ = fmt.Fprintf(problems, "\n%s\n", text)
+		return 1
+	}
+}
