@@ -35,7 +35,7 @@ func guard(c constructs.Construct, spec chain.Spec, forced bool, words func(stri
 	case refused != nil:
 		return fmt.Errorf("%w; GuardrailMode_WARN builds it all the same, and warns", refused)
 	}
-	desired := plan.Goal(plan.Chains{New: chain.Desired(spec)}, chain.State{}, chain.Tag{})
+	desired := plan.Goal(plan.Change{New: chain.Desired(spec)}, chain.State{}, chain.Epoch{})
 	nobodyLivesThere := func(chain.Identity) bool { return true }
 	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere, func() error { return nil }); err != nil {
 		return fmt.Errorf("%w; use fewer or wider rules, or have the account's quota raised and set RuleQuota to it", err)

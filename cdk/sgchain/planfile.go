@@ -60,7 +60,7 @@ releases it, if the chain adopted it). "make plan" asks the function what that i
 // every group with every rule, each on a line of its own.
 func (f *planFile) text() string {
 	desired := chain.Desired(f.chain.spec)
-	goal := plan.Goal(plan.Chains{New: desired}, chain.State{}, chain.Tag{})
+	goal := plan.Goal(plan.Change{New: desired}, chain.State{}, chain.Epoch{})
 	vpc, _ := f.vpc.(string)
 	if isToken(vpc) {
 		vpc = f.word(vpc)

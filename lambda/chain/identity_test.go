@@ -30,7 +30,7 @@ func TestFrozen(t *testing.T) {
 		"explicit name":        {alb.EC2Name(shop), "ALB-SG"},
 		"label of a name":      {alb.String(), "Alb(ALB-SG)"},
 		"label of a generated": {fargate.String(), "Fargate~25590a"},
-		"tag":                  {chain.Tag{Generation: 3, PhysicalID: "sgchain-x"}.String(), "3:sgchain-x"},
+		"tag":                  {chain.Epoch{Generation: 3, PhysicalID: "sgchain-x"}.String(), "3:sgchain-x"},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("the %s is %s, and must be %s for ever", what, pair[0], pair[1])
@@ -147,12 +147,12 @@ func TestGeneratedNamesFitEC2(t *testing.T) {
 
 func TestParseTag(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]chain.Tag{
+	for text, want := range map[string]chain.Epoch{
 		"1:sgchain-x": {Generation: 1, PhysicalID: "sgchain-x"}, "12:a:b": {Generation: 12, PhysicalID: "a:b"},
 		"": {}, "1": {}, "1:": {}, ":x": {}, "0:x": {}, "-1:x": {}, "x:y": {}, "1.5:x": {},
 		"1000000000:x": {Generation: 1_000_000_000, PhysicalID: "x"}, "1000000001:x": {}, "9223372036854775807:x": {},
 	} {
-		if got := chain.ParseTag(text); got != want {
+		if got := chain.ParseEpoch(text); got != want {
 			t.Errorf("%q: got %+v, want %+v", text, got, want)
 		}
 	}
@@ -162,29 +162,29 @@ func TestNewestAndNextTag(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		tags   []chain.Tag
-		newest chain.Tag
+		tags   []chain.Epoch
+		newest chain.Epoch
 		wanted string
-		next   chain.Tag
+		next   chain.Epoch
 	}{
-		{"no groups", nil, chain.Tag{}, "x", chain.Tag{Generation: 1, PhysicalID: "x"}},
-		{"the wanted one is the newest", []chain.Tag{{Generation: 2, PhysicalID: "x"}, {Generation: 1, PhysicalID: "y"}}, chain.Tag{Generation: 2, PhysicalID: "x"}, "x", chain.Tag{Generation: 2, PhysicalID: "x"}},
-		{"the wanted one is older", []chain.Tag{{Generation: 1, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}}, chain.Tag{Generation: 2, PhysicalID: "y"}, "x", chain.Tag{Generation: 3, PhysicalID: "x"}},
-		{"the wanted one is new", []chain.Tag{{Generation: 4, PhysicalID: "y"}}, chain.Tag{Generation: 4, PhysicalID: "y"}, "x", chain.Tag{Generation: 5, PhysicalID: "x"}},
-		{"two share the highest generation", []chain.Tag{{Generation: 2, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}}, chain.Tag{Generation: 2}, "x", chain.Tag{Generation: 3, PhysicalID: "x"}},
-		{"two share it, and a third", []chain.Tag{{Generation: 2, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}, {Generation: 2, PhysicalID: "x"}}, chain.Tag{Generation: 2}, "y", chain.Tag{Generation: 3, PhysicalID: "y"}},
-		{"the last generation", []chain.Tag{{Generation: 1_000_000_000, PhysicalID: "y"}}, chain.Tag{Generation: 1_000_000_000, PhysicalID: "y"}, "x", chain.Tag{Generation: 1_000_000_000, PhysicalID: "x"}},
-		{"two share the last one", []chain.Tag{{Generation: 1_000_000_000, PhysicalID: "x"}, {Generation: 1_000_000_000, PhysicalID: "y"}}, chain.Tag{Generation: 1_000_000_000}, "x", chain.Tag{Generation: 1_000_000_000, PhysicalID: "x"}},
-		{"a tag that cannot be read", []chain.Tag{{}}, chain.Tag{}, "x", chain.Tag{Generation: 1, PhysicalID: "x"}},
+		{"no groups", nil, chain.Epoch{}, "x", chain.Epoch{Generation: 1, PhysicalID: "x"}},
+		{"the wanted one is the newest", []chain.Epoch{{Generation: 2, PhysicalID: "x"}, {Generation: 1, PhysicalID: "y"}}, chain.Epoch{Generation: 2, PhysicalID: "x"}, "x", chain.Epoch{Generation: 2, PhysicalID: "x"}},
+		{"the wanted one is older", []chain.Epoch{{Generation: 1, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}}, chain.Epoch{Generation: 2, PhysicalID: "y"}, "x", chain.Epoch{Generation: 3, PhysicalID: "x"}},
+		{"the wanted one is new", []chain.Epoch{{Generation: 4, PhysicalID: "y"}}, chain.Epoch{Generation: 4, PhysicalID: "y"}, "x", chain.Epoch{Generation: 5, PhysicalID: "x"}},
+		{"two share the highest generation", []chain.Epoch{{Generation: 2, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}}, chain.Epoch{Generation: 2}, "x", chain.Epoch{Generation: 3, PhysicalID: "x"}},
+		{"two share it, and a third", []chain.Epoch{{Generation: 2, PhysicalID: "x"}, {Generation: 2, PhysicalID: "y"}, {Generation: 2, PhysicalID: "x"}}, chain.Epoch{Generation: 2}, "y", chain.Epoch{Generation: 3, PhysicalID: "y"}},
+		{"the last generation", []chain.Epoch{{Generation: 1_000_000_000, PhysicalID: "y"}}, chain.Epoch{Generation: 1_000_000_000, PhysicalID: "y"}, "x", chain.Epoch{Generation: 1_000_000_000, PhysicalID: "x"}},
+		{"two share the last one", []chain.Epoch{{Generation: 1_000_000_000, PhysicalID: "x"}, {Generation: 1_000_000_000, PhysicalID: "y"}}, chain.Epoch{Generation: 1_000_000_000}, "x", chain.Epoch{Generation: 1_000_000_000, PhysicalID: "x"}},
+		{"a tag that cannot be read", []chain.Epoch{{}}, chain.Epoch{}, "x", chain.Epoch{Generation: 1, PhysicalID: "x"}},
 	} {
 		var state chain.State
 		for _, tag := range test.tags {
-			state.Groups = append(state.Groups, chain.Group{Tag: tag})
+			state.Groups = append(state.Groups, chain.Group{Epoch: tag})
 		}
 		if got := state.Newest(); got != test.newest {
 			t.Errorf("%s: newest is %+v, want %+v", test.name, got, test.newest)
 		}
-		if got := state.NextTag(test.wanted); got != test.next {
+		if got := state.NextEpoch(test.wanted); got != test.next {
 			t.Errorf("%s: next is %+v, want %+v", test.name, got, test.next)
 		}
 	}

@@ -150,7 +150,7 @@ func TestWordsForPeersAndGroups(t *testing.T) {
 			t.Errorf("%+v: got %q and %q, want %q and %q", c.peer, c.peer, chain.PeerName(c.peer), c.text, c.named)
 		}
 	}
-	state := chain.State{Groups: []chain.Group{{Identity: member, Tag: chain.Tag{Generation: 2, PhysicalID: "X"}, Tags: map[string]string{"b": "2", "a": "1"}}}}
+	state := chain.State{Groups: []chain.Group{{Identity: member, Epoch: chain.Epoch{Generation: 2, PhysicalID: "X"}, Tags: map[string]string{"b": "2", "a": "1"}}}}
 	if group, ok := state.Find(member); !ok || group.Tier != "A" || !state.Has(member) || !state.HasTier("A") || state.HasTier("B") || state.Has(chain.Identity{}) || state.Identities()[0] != member {
 		t.Errorf("the group is not found in %s", state)
 	}

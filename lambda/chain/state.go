@@ -11,10 +11,10 @@ import (
 type Group struct {
 	Identity
 
-	// Tag is the value of the ownership tag sgchain:chain, which says to which
+	// Epoch is the value of the ownership tag sgchain:chain, which says to which
 	// physical ID the group belongs. Desired groups have none: [plan.Goal]
 	// gives it to them.
-	Tag   Tag
+	Epoch Epoch
 	Rules []Rule
 	// Tags is the author's tags in a desired state; in a current one every tag that
 	// is neither for ownership nor AWS's own.
@@ -116,8 +116,8 @@ func (s State) String() string {
 	var text strings.Builder
 	for _, group := range s.Groups {
 		fmt.Fprintf(&text, "%s %q", group.Identity, group.Description)
-		if group.Tag != (Tag{}) {
-			fmt.Fprintf(&text, " %s", group.Tag)
+		if group.Epoch != (Epoch{}) {
+			fmt.Fprintf(&text, " %s", group.Epoch)
 		}
 		if group.Adoption.IsForeign() {
 			fmt.Fprintf(&text, " (%s)", group.Adoption)

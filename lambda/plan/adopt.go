@@ -10,15 +10,15 @@ import (
 // adopts it once more for a chain that is made anew, or it takes back something and the group
 // was adopted a short while ago, maybe by that. What was there begins to go with the next
 // request that is not taken back.
-func (c Chains) onlyAdds(was chain.Group) bool {
-	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.Adopting) || c.Back || c.Anew))
+func (c Change) onlyAdds(was chain.Group) bool {
+	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.AdoptedBy) || c.Rollback || c.Creating))
 }
 
 // adoption is what a live group carries of how it was adopted.
-func (c Chains) adoption(was chain.Group) chain.Adoption {
+func (c Change) adoption(was chain.Group) chain.Adoption {
 	switch {
-	case was.Adoption == chain.Adoptable || (c.Anew && was.Adoption.IsFresh() && !was.Adoption.IsBy(c.Adopting)):
-		return c.Adopting
+	case was.Adoption == chain.Adoptable || (c.Creating && was.Adoption.IsFresh() && !was.Adoption.IsBy(c.AdoptedBy)):
+		return c.AdoptedBy
 	case was.Adoption == chain.Made || c.onlyAdds(was):
 		return was.Adoption
 	default:
@@ -28,13 +28,13 @@ func (c Chains) adoption(was chain.Group) chain.Adoption {
 
 // keeps says whether the rules of a group stay that the chain never made: where the author
 // says so, where the run only adds, and where somebody else's group is about to be released.
-func (c Chains) keeps(was chain.Group, standing Standing) bool {
-	return c.Keep || c.onlyAdds(was) || (standing == Retired && was.Adoption.IsForeign())
+func (c Change) keeps(was chain.Group, standing Standing) bool {
+	return c.KeepUnmanaged || c.onlyAdds(was) || (standing == Retired && was.Adoption.IsForeign())
 }
 
 // keep adds to the rules of a group what has to be kept. Where the run only adds, a rule
 // that was there keeps its description.
-func (c Chains) keep(rules []chain.Rule, was chain.Group, standing Standing) []chain.Rule {
+func (c Change) keep(rules []chain.Rule, was chain.Group, standing Standing) []chain.Rule {
 	if !c.keeps(was, standing) {
 		return rules
 	}
@@ -55,7 +55,7 @@ func (c Chains) keep(rules []chain.Rule, was chain.Group, standing Standing) []c
 
 // hadTwin reports whether a rule of a group that the chain made is EC2's own for ::/0, which
 // has the old chain's description: somebody had edited that, and the chain put it right.
-func (c Chains) hadTwin(was chain.Group, rule chain.Rule) bool {
+func (c Change) hadTwin(was chain.Group, rule chain.Rule) bool {
 	old, _ := c.Old.Find(was.Identity)
 	asks := func(other chain.Rule) bool { return other.Key() == rule.Key() && other.Description == rule.Description }
 	return was.Adoption == chain.Made && rule.Key() == chain.AllTrafficV6() && slices.ContainsFunc(old.Rules, asks)
@@ -64,7 +64,7 @@ func (c Chains) hadTwin(was chain.Group, rule chain.Rule) bool {
 // RuleCount is the number of rules that the live groups of a state have and keep: those that
 // name a group which leaves the chain go with it. What EC2 adds by itself counts, and so do
 // rules that stay though the chain never made them.
-func (c Chains) RuleCount(state chain.State) int {
+func (c Change) RuleCount(state chain.State) int {
 	count := 0
 	for _, group := range state.Groups {
 		if c.Standing(group.Identity) != Live {
@@ -81,12 +81,12 @@ func (c Chains) RuleCount(state chain.State) int {
 
 // Kept lists the rules of the live groups that stay though the chain never made them and
 // does not ask for them.
-func (c Chains) Kept(current chain.State) []chain.Group {
+func (c Change) Kept(current chain.State) []chain.Group {
 	bare := chain.State{Groups: slices.Clone(current.Groups)}
 	for i := range bare.Groups {
 		bare.Groups[i].Unmanaged = nil
 	}
-	asked := Goal(c, bare, chain.Tag{})
+	asked := Goal(c, bare, chain.Epoch{})
 	var kept []chain.Group
 	for _, was := range sorted(current).Groups {
 		if c.Standing(was.Identity) != Live || !c.keeps(was, Live) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -9,21 +10,21 @@ import (
 
 // Cleanup returns the second part of a change, which follows the first once every consumer
 // has moved: CloudFormation then deletes the old physical ID. State is what the first part
-// leads to. Groups of the old chain are deleted, those that the chain adopted are released,
-// and rules of other groups that name them are revoked before.
-func Cleanup(chains Chains, state chain.State) Plan {
-	var revoke, end builder
-	for _, group := range state.Normalize().Groups {
-		standing := chains.Standing(group.Identity)
-		if standing == Retired {
-			end.add(Step{Phase: Delete, Action: lastAction(group), Group: group.Identity})
-		}
-		leaving := slices.DeleteFunc(slices.Clone(group.Rules), func(rule chain.Rule) bool { return !chains.leaves(state, group, rule) })
-		if standing != Retired || group.Adoption.IsForeign() {
-			revoke.rules(Revoke, RevokeRules, group.Identity, leaving)
-		}
-	}
-	return Plan{Steps: slices.Concat(revoke, end)}
+// leads to. It is the [Removal] of the retired groups as it is seen from outside: rules go with
+// a group that is deleted, and the groups are in the state's order.
+func Cleanup(change Change, state chain.State) Plan {
+	state = state.Normalize()
+	retired := slices.DeleteFunc(state.Identities(), func(identity chain.Identity) bool { return change.Standing(identity) != Retired })
+	cleanup := Removal(state, retired, Departure{All: retired, MembersMoving: true})
+	cleanup.Steps = slices.DeleteFunc(cleanup.Steps, func(step Step) bool {
+		group, _ := state.Find(step.Group)
+		return step.Action == RevokeRules && slices.Contains(retired, step.Group) && !group.Adoption.IsForeign()
+	})
+	order := state.Identities()
+	slices.SortStableFunc(cleanup.Steps, func(a, b Step) int {
+		return cmp.Or(cmp.Compare(min(a.Phase, Delete), min(b.Phase, Delete)), cmp.Compare(slices.Index(order, a.Group), slices.Index(order, b.Group)))
+	})
+	return cleanup
 }
 
 func lastAction(group chain.Group) Action {
@@ -31,22 +32,6 @@ func lastAction(group chain.Group) Action {
 		return ReleaseGroup
 	}
 	return DeleteGroup
-}
-
-// leaves reports whether the cleanup revokes a rule of a group that is there after it. A rule
-// that names a group to delete has to go. Between a group that is released and the chain's
-// others those go that the chain made; which these are is known of some groups only.
-func (c Chains) leaves(state chain.State, group chain.Group, rule chain.Rule) bool {
-	named, known := state.Find(rule.Peer.Member)
-	if rule.Peer.Kind != chain.PeerMember || !known {
-		return false
-	}
-	isUnmanaged := slices.ContainsFunc(group.Unmanaged, func(other chain.Rule) bool { return other.Key() == rule.Key() })
-	goes := c.Standing(named.Identity) == Retired
-	if c.Standing(group.Identity) == Retired { // and is released
-		return !named.Adoption.IsForeign() && (goes || !isUnmanaged)
-	}
-	return goes && (!named.Adoption.IsForeign() || group.Adoption == chain.Settled || !isUnmanaged)
 }
 
 // Fate says what becomes of a group.
@@ -73,9 +58,9 @@ type GroupFate struct {
 
 // Fates returns what becomes of every group of the new chain and of the current state: the
 // new chain's in its order, then the others.
-func Fates(chains Chains, current chain.State) []GroupFate {
+func Fates(change Change, current chain.State) []GroupFate {
 	var fates []GroupFate
-	for _, identity := range chains.New.Identities() {
+	for _, identity := range change.New.Identities() {
 		was, exists := current.Find(identity)
 		fate := GroupFate{Identity: identity, Fate: Kept}
 		switch {
@@ -87,7 +72,7 @@ func Fates(chains Chains, current chain.State) []GroupFate {
 		fates = append(fates, fate)
 	}
 	for _, group := range sorted(current).Groups {
-		switch chains.Standing(group.Identity) {
+		switch change.Standing(group.Identity) {
 		case Live:
 		case Retired:
 			fates = append(fates, GroupFate{Identity: group.Identity, Fate: Leaves, Last: lastAction(group)})
@@ -116,10 +101,29 @@ func (f GroupFate) Text(groupID string) string {
 }
 
 // FateList says what becomes of every group, a line for each.
-func FateList(chains Chains, current chain.State) string {
+func FateList(change Change, current chain.State) string {
 	var text strings.Builder
-	for _, fate := range Fates(chains, current) {
+	for _, fate := range Fates(change, current) {
 		text.WriteString(fate.Text("") + "\n")
 	}
 	return text.String()
+}
+
+// LeftOvers returns the groups that no chain has any more, and those of them that a run may
+// take away as the last thing that it does.
+//
+// Orphans of the newest generation of before the run stay: they may be the work of another
+// run of the moment. Now that this chain is the newest one, the next run takes them. Where it
+// takes the chain's own, unused groups of the old chain go too, of whatever generation.
+func LeftOvers(change Change, current chain.State, newest chain.Epoch, takesOwn bool) (left, targets []chain.Identity) {
+	for _, group := range current.Groups {
+		standing := change.Standing(group.Identity)
+		if standing == Orphan || (standing == Retired && takesOwn) {
+			left = append(left, group.Identity)
+			if takesOwn || group.Epoch.Generation < newest.Generation {
+				targets = append(targets, group.Identity)
+			}
+		}
+	}
+	return left, targets
 }

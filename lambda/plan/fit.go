@@ -29,7 +29,7 @@ func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Ident
 		}
 		was, exists := current.Find(step.Group)
 		if !exists {
-			was = Fresh(step.Group, chain.Tag{})
+			was = Fresh(step.Group, chain.Epoch{})
 			was.Rules = append(was.Rules, chain.AllTrafficV6()) // as it may be
 		}
 		coming := weights.sum(step.Rules, step.Direction)

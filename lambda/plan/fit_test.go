@@ -77,7 +77,7 @@ func shapes() []shape {
 func (s shape) change(n int) (was, goal chain.State) {
 	identity := chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}
 	state := func(of func(i, n int) chain.Rule) chain.State {
-		group := chain.Group{Identity: identity, Tag: first}
+		group := chain.Group{Identity: identity, Epoch: first}
 		for i := range n {
 			group.Rules = append(group.Rules, of(i, n))
 		}
@@ -286,7 +286,7 @@ func TestF9StagesAreAsDefined(t *testing.T) {
 			}
 			return made
 		})
-		group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}, Tag: first}
+		group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}, Epoch: first}
 		group.Rules = rapid.SliceOfN(one, 1, 20).Draw(rt, label)
 		return chain.State{Groups: []chain.Group{group}}.Normalize()
 	}

@@ -7,17 +7,17 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Chains are the two desired states of a run: what the properties ask for now,
-// and what they asked for before. Old is empty on Create.
-type Chains struct {
+// Change is the two desired states of a run: what the properties ask for now, and what they
+// asked for before. Old is empty on Create.
+type Change struct {
 	New, Old chain.State
-	// Keep lets rules stay that the chain never made.
-	Keep bool
-	// Adopting is what groups carry that this run takes over.
-	Adopting chain.Adoption
-	// Back says that this run takes back what another one did, Anew that it makes the chain:
+	// KeepUnmanaged lets rules stay that the chain never made.
+	KeepUnmanaged bool
+	// AdoptedBy is what groups carry that this run takes over.
+	AdoptedBy chain.Adoption
+	// Rollback says that this run takes back what another one did, Creating that it makes the chain:
 	// what there is was adopted by one before it that failed.
-	Back, Anew bool
+	Rollback, Creating bool
 }
 
 // Standing says what a group is to the run.
@@ -35,7 +35,7 @@ const (
 )
 
 // Standing is the standing of an identity.
-func (c Chains) Standing(identity chain.Identity) Standing {
+func (c Change) Standing(identity chain.Identity) Standing {
 	switch {
 	case c.New.Has(identity):
 		return Live
@@ -47,14 +47,14 @@ func (c Chains) Standing(identity chain.Identity) Standing {
 }
 
 // Orphans lists the current groups that are in neither chain.
-func (c Chains) Orphans(current chain.State) []chain.Identity {
+func (c Change) Orphans(current chain.State) []chain.Identity {
 	return slices.DeleteFunc(current.Identities(), func(identity chain.Identity) bool {
 		return c.Standing(identity) != Orphan
 	})
 }
 
 // Goal is the state that must hold after a run, and stays right until the
-// cleanup. Tag is what the live groups carry.
+// cleanup. Epoch is what the live groups carry.
 //
 //	group    carries
 //	live     the new chain's doors; and its old doors to a tier that left the chain
@@ -62,7 +62,7 @@ func (c Chains) Orphans(current chain.State) []chain.Identity {
 //	orphan   what it has, until somebody removes it
 //
 // Live and retired groups carry, too, what the chain never made and has to keep: see
-// [Chains.keeps].
+// [Change.keeps].
 //
 // In the first two a peer tier means every group of that tier that is there,
 // live or retired: consumers move one by one, so any member may be in either
@@ -70,29 +70,29 @@ func (c Chains) Orphans(current chain.State) []chain.Identity {
 // that names an orphan stays as long as the orphan does, since something may be using
 // it; not so where the rule's own group was an orphan too, until now: what its new
 // members may do is the new chain's to say.
-func Goal(chains Chains, current chain.State, tag chain.Tag) chain.State {
-	expand := expander{present: present(chains, current)}
+func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
+	expand := expander{present: present(change, current)}
 	var goal chain.State
-	for _, wanted := range chains.New.Groups {
+	for _, wanted := range change.New.Groups {
 		was, exists := current.Find(wanted.Identity)
 		rules := expand.rules(wanted.Rules)
-		rules = append(rules, expand.rules(doorsToLeftTiers(chains, wanted.Tier))...)
-		if chains.Old.Has(wanted.Identity) {
-			rules = append(rules, namingOrphans(chains, was.Rules)...)
+		rules = append(rules, expand.rules(doorsToLeftTiers(change, wanted.Tier))...)
+		if change.Old.Has(wanted.Identity) {
+			rules = append(rules, namingOrphans(change, was.Rules)...)
 		}
 		goal.Groups = append(goal.Groups, chain.Group{
-			Identity: wanted.Identity, Tag: tag, Rules: chains.keep(acceptDefaultEgress(rules, was.Rules, exists), was, Live),
-			Tags: tags(chains, wanted, was), Adoption: chains.adoption(was), Unmanaged: was.Unmanaged,
+			Identity: wanted.Identity, Epoch: epoch, Rules: change.keep(acceptDefaultEgress(rules, was.Rules, exists), was, Live),
+			Tags: tags(change, wanted, was), Adoption: change.adoption(was), Unmanaged: was.Unmanaged,
 		})
 	}
 	for _, was := range sorted(current).Groups {
-		switch chains.Standing(was.Identity) {
+		switch change.Standing(was.Identity) {
 		case Live:
 		case Retired:
-			old, _ := chains.Old.Find(was.Identity)
-			rules := append(expand.rules(old.Rules), namingOrphans(chains, was.Rules)...)
+			old, _ := change.Old.Find(was.Identity)
+			rules := append(expand.rules(old.Rules), namingOrphans(change, was.Rules)...)
 			goal.Groups = append(goal.Groups, chain.Group{
-				Identity: was.Identity, Tag: was.Tag, Rules: chains.keep(acceptDefaultEgress(rules, was.Rules, true), was, Retired),
+				Identity: was.Identity, Epoch: was.Epoch, Rules: change.keep(acceptDefaultEgress(rules, was.Rules, true), was, Retired),
 				Tags: was.Tags, Adoption: was.Adoption, Unmanaged: was.Unmanaged,
 			})
 		case Orphan:
@@ -110,10 +110,10 @@ func sorted(state chain.State) chain.State {
 
 // present lists the groups that a peer tier stands for: the new chain's, which
 // are there or about to be, and the retired ones that are still there.
-func present(chains Chains, current chain.State) []chain.Identity {
-	members := chains.New.Identities()
+func present(change Change, current chain.State) []chain.Identity {
+	members := change.New.Identities()
 	for _, group := range sorted(current).Groups {
-		if chains.Standing(group.Identity) == Retired {
+		if change.Standing(group.Identity) == Retired {
 			members = append(members, group.Identity)
 		}
 	}
@@ -143,14 +143,14 @@ func (e expander) rules(rules []chain.Rule) []chain.Rule {
 
 // doorsToLeftTiers is what a tier had, in the old chain, with tiers that the new
 // chain lacks: their members go on working until they are gone.
-func doorsToLeftTiers(chains Chains, tier string) []chain.Rule {
+func doorsToLeftTiers(change Change, tier string) []chain.Rule {
 	var doors []chain.Rule
-	for _, group := range chains.Old.Groups {
+	for _, group := range change.Old.Groups {
 		if group.Tier != tier {
 			continue
 		}
 		for _, rule := range group.Rules {
-			if rule.Peer.Kind == chain.PeerTier && !chains.New.HasTier(rule.Peer.Tier) {
+			if rule.Peer.Kind == chain.PeerTier && !change.New.HasTier(rule.Peer.Tier) {
 				doors = append(doors, rule)
 			}
 		}
@@ -162,13 +162,13 @@ func doorsToLeftTiers(chains Chains, tier string) []chain.Rule {
 // it. A key that the author had and has no more is taken away. A group that somebody else
 // made keeps its Name where the author gives none, and all that it has where the run only
 // adds.
-func tags(chains Chains, wanted chain.Group, was chain.Group) map[string]string {
+func tags(change Change, wanted chain.Group, was chain.Group) map[string]string {
 	all := maps.Clone(was.Tags)
 	if all == nil {
 		all = map[string]string{}
 	}
-	if !chains.onlyAdds(was) {
-		for _, group := range chains.Old.Groups {
+	if !change.onlyAdds(was) {
+		for _, group := range change.Old.Groups {
 			if group.Tier == wanted.Tier {
 				for key := range group.Tags {
 					delete(all, key)
@@ -179,17 +179,17 @@ func tags(chains Chains, wanted chain.Group, was chain.Group) map[string]string 
 	maps.Copy(all, wanted.Tags)
 	for key, value := range was.Tags {
 		isGiven := key == chain.NameTag && was.Adoption.IsForeign() && wanted.Tags[key] == wanted.GroupName
-		if chains.onlyAdds(was) || isGiven {
+		if change.onlyAdds(was) || isGiven {
 			all[key] = value
 		}
 	}
 	return all
 }
 
-func namingOrphans(chains Chains, rules []chain.Rule) []chain.Rule {
+func namingOrphans(change Change, rules []chain.Rule) []chain.Rule {
 	var naming []chain.Rule
 	for _, rule := range rules {
-		if rule.Peer.Kind == chain.PeerMember && chains.Standing(rule.Peer.Member) == Orphan {
+		if rule.Peer.Kind == chain.PeerMember && change.Standing(rule.Peer.Member) == Orphan {
 			naming = append(naming, rule)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	first  = chain.Tag{Generation: 1, PhysicalID: "X"}
-	second = chain.Tag{Generation: 2, PhysicalID: "Y"}
+	first  = chain.Epoch{Generation: 1, PhysicalID: "X"}
+	second = chain.Epoch{Generation: 2, PhysicalID: "Y"}
 )
 
 // desired is the state of tiers, written as properties.
@@ -37,8 +37,8 @@ func tier(name, description, egress string, ports ...any) map[string]any {
 }
 
 // built is what the world looks like once a chain was created alone.
-func built(state chain.State, tag chain.Tag) chain.State {
-	return plan.Goal(plan.Chains{New: state}, chain.State{}, tag)
+func built(state chain.State, tag chain.Epoch) chain.State {
+	return plan.Goal(plan.Change{New: state}, chain.State{}, tag)
 }
 
 // apply takes the steps of a plan as EC2 would.
@@ -52,7 +52,7 @@ func applyIn(ipv6 bool, current chain.State, todo plan.Plan) chain.State {
 			next.Groups = slices.DeleteFunc(next.Groups, func(group chain.Group) bool { return group.Identity == step.Group })
 		}
 		if step.Action == plan.CreateGroup {
-			made := changed(plan.Fresh(step.Group, step.Tag), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
+			made := changed(plan.Fresh(step.Group, step.Epoch), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
 			if ipv6 {
 				made.Rules = append(made.Rules, chain.AllTrafficV6())
 			}
@@ -75,8 +75,8 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 	switch step.Action {
 	case plan.CreateGroup, plan.AdoptGroup, plan.DeleteGroup, plan.ReleaseGroup:
 	case plan.RetagGroup, plan.UntagGroup:
-		if step.Tag != (chain.Tag{}) {
-			group.Tag = step.Tag
+		if step.Epoch != (chain.Epoch{}) {
+			group.Epoch = step.Epoch
 		}
 		group.Tags = maps.Clone(group.Tags)
 		if group.Tags == nil {
@@ -185,14 +185,14 @@ Db1 "d" 2:Y
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			chains, current := plan.Chains{New: test.now, Old: test.old}, built(test.old, first)
-			goal := plan.Goal(chains, current, second)
+			change, current := plan.Change{New: test.now, Old: test.old}, built(test.old, first)
+			goal := plan.Goal(change, current, second)
 			if got := labels(goal.String(), test.old, test.now); got != test.want {
 				t.Errorf("got\n%swant\n%s", got, test.want)
 			}
 			reversed := chain.State{Groups: slices.Clone(current.Groups)}
 			slices.Reverse(reversed.Groups)
-			if got, want := plan.Diff(reversed, plan.Goal(chains, reversed, second)).String(), plan.Diff(current, goal).String(); got != want {
+			if got, want := plan.Diff(reversed, plan.Goal(change, reversed, second)).String(), plan.Diff(current, goal).String(); got != want {
 				t.Errorf("the order in which groups were read changes the plan:\n%s\n%s", got, want)
 			}
 		})
@@ -205,12 +205,12 @@ func TestGoalLeavesOrphansAlone(t *testing.T) {
 	t.Parallel()
 	before := built(desired(t, tier("Web", "w", "all", 443), tier("App", "a", "all", 6060)), first)
 	now := desired(t, tier("App", "a", "all", 7070))
-	chains := plan.Chains{New: now, Old: now}
-	goal := plan.Goal(chains, before, second)
-	if got := chains.Orphans(before); len(got) != 1 || got[0].Tier != "Web" {
+	change := plan.Change{New: now, Old: now}
+	goal := plan.Goal(change, before, second)
+	if got := change.Orphans(before); len(got) != 1 || got[0].Tier != "Web" {
 		t.Fatalf("orphans are %v", got)
 	}
-	web, _ := before.Find(chains.Orphans(before)[0])
+	web, _ := before.Find(change.Orphans(before)[0])
 	kept, found := goal.Find(web.Identity)
 	if !found || (chain.State{Groups: []chain.Group{kept}}).String() != (chain.State{Groups: []chain.Group{web}}).String() {
 		t.Errorf("the orphan is to become %+v, was %+v", kept, web)
@@ -225,16 +225,16 @@ func TestGoalLeavesOrphansAlone(t *testing.T) {
 func TestGoalAcceptsDefaultEgress(t *testing.T) {
 	t.Parallel()
 	now := desired(t, tier("Web", "w", "all"))
-	chains := plan.Chains{New: now}
+	change := plan.Change{New: now}
 	fresh := plan.Fresh(now.Groups[0].Identity, first)
 	fresh.Rules = append(fresh.Rules, chain.AllTrafficV6())
-	if todo := plan.Diff(chain.State{Groups: []chain.Group{fresh}}, plan.Goal(chains, chain.State{Groups: []chain.Group{fresh}}, first)); !todo.Empty() {
+	if todo := plan.Diff(chain.State{Groups: []chain.Group{fresh}}, plan.Goal(change, chain.State{Groups: []chain.Group{fresh}}, first)); !todo.Empty() {
 		t.Errorf("EC2's own egress is to be changed:\n%s", todo)
 	}
 	edited := fresh
 	edited.Rules = slices.Clone(fresh.Rules)
 	edited.Rules[0].Description = "by hand"
-	todo := plan.Diff(chain.State{Groups: []chain.Group{edited}}, plan.Goal(chains, chain.State{Groups: []chain.Group{edited}}, first))
+	todo := plan.Diff(chain.State{Groups: []chain.Group{edited}}, plan.Goal(change, chain.State{Groups: []chain.Group{edited}}, first))
 	if len(todo.Steps) != 1 || todo.Steps[0].Action != plan.UpdateDescriptions || todo.Steps[0].Rules[0].Description != "Web to anywhere: all traffic" {
 		t.Errorf("the plan is\n%s", todo)
 	}
@@ -255,23 +255,23 @@ func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name      string
-		chains    plan.Chains
+		change    plan.Change
 		twin      chain.Rule
 		unmanaged bool
 		adoption  chain.Adoption
 		want      string
 		count     int
 	}{
-		{"EC2's own", plan.Chains{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
-		{"EC2's own, on the way back from IPv6", plan.Chains{New: now, Old: both, Back: true}, twin(""), false, chain.Made, "", 2},
-		{"an out-of-band change", plan.Chains{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
-		{"the chain's own from before", plan.Chains{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
-		{"of a retired group", plan.Chains{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
-		{"kept", plan.Chains{New: now, Old: now, Keep: true}, twin("by hand"), true, chain.Made, "", 2},
-		{"kept, and the chain's from before", plan.Chains{New: now, Old: both, Keep: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
-		{"adopted just now", plan.Chains{New: now, Adopting: "by:1"}, twin("by hand"), true, chain.Adoptable, "adopt group", 2},
-		{"asked for", plan.Chains{New: both, Old: both}, twin("by hand"), false, chain.Made, "update description", 2},
-		{"asked for, and EC2's own", plan.Chains{New: both, Old: now}, twin(""), false, chain.Made, "", 2},
+		{"EC2's own", plan.Change{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
+		{"EC2's own, on the way back from IPv6", plan.Change{New: now, Old: both, Rollback: true}, twin(""), false, chain.Made, "", 2},
+		{"an out-of-band change", plan.Change{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
+		{"the chain's own from before", plan.Change{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
+		{"of a retired group", plan.Change{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
+		{"kept", plan.Change{New: now, Old: now, KeepUnmanaged: true}, twin("by hand"), true, chain.Made, "", 2},
+		{"kept, and the chain's from before", plan.Change{New: now, Old: both, KeepUnmanaged: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
+		{"adopted just now", plan.Change{New: now, AdoptedBy: "by:1"}, twin("by hand"), true, chain.Adoptable, "adopt group", 2},
+		{"asked for", plan.Change{New: both, Old: both}, twin("by hand"), false, chain.Made, "update description", 2},
+		{"asked for, and EC2's own", plan.Change{New: both, Old: now}, twin(""), false, chain.Made, "", 2},
 	} {
 		group := plan.Fresh(now.Groups[0].Identity, first)
 		group.Rules = append(group.Rules, test.twin)
@@ -279,15 +279,15 @@ func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 			group.Unmanaged = []chain.Rule{test.twin}
 		}
 		was := chain.State{Groups: []chain.Group{group}}
-		todo := plan.Diff(was, plan.Goal(test.chains, was, first))
+		todo := plan.Diff(was, plan.Goal(test.change, was, first))
 		if got := todo.String(); (test.want == "") != todo.Empty() || !strings.Contains(got, test.want) || len(todo.Steps) > 1 {
 			t.Errorf("%s: got\n%s", test.name, got)
 		}
 		end := apply(was, todo)
-		if rest := plan.Diff(end, plan.Goal(test.chains, end, first)); test.adoption == chain.Made && !rest.Empty() {
+		if rest := plan.Diff(end, plan.Goal(test.change, end, first)); test.adoption == chain.Made && !rest.Empty() {
 			t.Errorf("%s: a second plan has\n%s", test.name, rest)
 		}
-		if got := test.chains.RuleCount(end); got != test.count {
+		if got := test.change.RuleCount(end); got != test.count {
 			t.Errorf("%s: RuleCount is %d, want %d", test.name, got, test.count)
 		}
 	}
@@ -299,7 +299,7 @@ func TestDiff(t *testing.T) {
 	now := desired(t, tier("Web", "w", "chain", 443, 8443), tier("App", "a", "none", 6060), tier("Db", "d", "none", 5432))
 	current := built(old, first)
 	current.Groups[0].Rules[1].Description = "edited" // tcp 443
-	todo := plan.Diff(current, plan.Goal(plan.Chains{New: now, Old: old}, current, second))
+	todo := plan.Diff(current, plan.Goal(plan.Change{New: now, Old: old}, current, second))
 	want := `create group Db1 "d"
 authorize Web1
   ingress tcp 8443 from 0.0.0.0/0
@@ -343,14 +343,14 @@ func TestNameConflicts(t *testing.T) {
 		{"a generated name", tier("Web", "two", "all"), false},
 	} {
 		now := desired(t, test.now)
-		todo := plan.Diff(current, plan.Goal(plan.Chains{New: now}, current, second))
+		todo := plan.Diff(current, plan.Goal(plan.Change{New: now}, current, second))
 		if got := todo.NameConflicts(current); (len(got) > 0) != test.clash {
 			t.Errorf("%s: conflicts are %v", test.name, got)
 		}
 	}
 	elsewhere := desired(t, named("web", "two"))
 	elsewhere.Groups[0].VPCID = "vpc-2"
-	if got := plan.Diff(current, plan.Goal(plan.Chains{New: elsewhere}, current, second)).NameConflicts(current); len(got) > 0 {
+	if got := plan.Diff(current, plan.Goal(plan.Change{New: elsewhere}, current, second)).NameConflicts(current); len(got) > 0 {
 		t.Errorf("the same name in another VPC is a conflict: %v", got)
 	}
 }
@@ -381,26 +381,26 @@ func TestPlansLeadToTheGoal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		old, now, older := drawState(rt, "old"), drawState(rt, "now"), drawState(rt, "older")
-		chains := plan.Chains{New: now, Old: old}
+		change := plan.Change{New: now, Old: old}
 		start := built(old, first)
 		if rapid.Bool().Draw(rt, "orphans") {
-			start = plan.Goal(plan.Chains{New: old, Old: older}, built(older, first), second)
+			start = plan.Goal(plan.Change{New: old, Old: older}, built(older, first), second)
 		}
-		tag := start.NextTag("Z")
-		goal := plan.Goal(chains, start, tag)
+		tag := start.NextEpoch("Z")
+		goal := plan.Goal(change, start, tag)
 		todo := plan.Diff(start, goal)
 		ipv6 := rapid.Bool().Draw(rt, "VPC with IPv6")
 		end := applyIn(ipv6, start, todo)
 		// Which default egress a fresh group has is seen only once it is there.
-		end = apply(end, plan.Diff(end, plan.Goal(chains, end, tag)))
-		if rest := plan.Diff(end, plan.Goal(chains, end, tag)); !rest.Empty() {
+		end = apply(end, plan.Diff(end, plan.Goal(change, end, tag)))
+		if rest := plan.Diff(end, plan.Goal(change, end, tag)); !rest.Empty() {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
 		}
 		// After the cleanup there is the new chain, and nothing that names the old one.
-		alone := apply(end, plan.Cleanup(chains, end))
-		orphans := chains.Orphans(end)
-		if rest := plan.Diff(alone, plan.Goal(plan.Chains{New: now, Old: now}, alone, tag)); len(orphans) == 0 && (!rest.Empty() || len(alone.Groups) != len(now.Groups)) {
-			rt.Fatalf("after the cleanup\n%sthere is still\n%s", plan.Cleanup(chains, end), rest)
+		alone := apply(end, plan.Cleanup(change, end))
+		orphans := change.Orphans(end)
+		if rest := plan.Diff(alone, plan.Goal(plan.Change{New: now, Old: now}, alone, tag)); len(orphans) == 0 && (!rest.Empty() || len(alone.Groups) != len(now.Groups)) {
+			rt.Fatalf("after the cleanup\n%sthere is still\n%s", plan.Cleanup(change, end), rest)
 		}
 		for _, group := range alone.Groups {
 			for _, rule := range group.Rules {
@@ -409,13 +409,13 @@ func TestPlansLeadToTheGoal(t *testing.T) {
 				}
 			}
 		}
-		for _, fate := range plan.Fates(chains, start) {
+		for _, fate := range plan.Fates(change, start) {
 			if is, was := now.Has(fate.Identity), start.Has(fate.Identity); is != (fate.Fate == plan.Created || fate.Fate == plan.Kept) || was == (fate.Fate == plan.Created) {
 				rt.Fatalf("%s: is in the new chain %v, was there %v", fate.Text(""), is, was)
 			}
 		}
 		shuffled := chain.State{Groups: rapid.Permutation(start.Groups).Draw(rt, "shuffled")}
-		if again := plan.Diff(shuffled, plan.Goal(chains, shuffled, tag)); again.String() != todo.String() {
+		if again := plan.Diff(shuffled, plan.Goal(change, shuffled, tag)); again.String() != todo.String() {
 			rt.Fatalf("the order of the groups changes the plan:\n%s\n%s", todo, again)
 		}
 		phase := plan.Create

@@ -34,13 +34,13 @@ func large(tb testing.TB, bits int) chain.Spec {
 // none.
 func BenchmarkLargest(b *testing.B) {
 	old, spec := chain.Desired(large(b, 24)), large(b, 25)
-	chains := plan.Chains{New: chain.Desired(spec), Old: old}
+	change := plan.Change{New: chain.Desired(spec), Old: old}
 	start := built(old, first)
-	goal := plan.Goal(chains, start, first)
+	goal := plan.Goal(change, start, first)
 	drawing := plan.Drawing{Before: start, After: goal, Notes: plan.Notes(spec)}
 	todo := plan.Diff(start, goal)
 	for name, do := range map[string]func(){
-		"Goal": func() { plan.Goal(chains, start, first) },
+		"Goal": func() { plan.Goal(change, start, first) },
 		"Diff": func() { plan.Diff(start, goal) },
 		"Fit": func() {
 			_, _, _ = todo.Fit(start, goal, plan.Quota{Rules: 260}, nobody, endless)

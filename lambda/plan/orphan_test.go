@@ -20,16 +20,16 @@ func TestGoalKeepsRulesOfRetiredGroupsThatNameOrphans(t *testing.T) {
 		"left":         desired(t, tier("Web", "w", "chain", 443)),
 		"both are new": desired(t, tier("Web", "x", "all", 80), tier("App", "b", "all", 7070)),
 	} {
-		chains := plan.Chains{New: now, Old: old}
+		change := plan.Change{New: now, Old: old}
 		orphan, retired := before.Groups[0].Identity, before.Groups[1].Identity
 		if orphan.Tier != "Web" {
 			orphan, retired = retired, orphan
 		}
-		if chains.Standing(orphan) != plan.Orphan || chains.Standing(retired) != plan.Retired {
-			t.Fatalf("%s: the groups are %v and %v", name, chains.Standing(orphan), chains.Standing(retired))
+		if change.Standing(orphan) != plan.Orphan || change.Standing(retired) != plan.Retired {
+			t.Fatalf("%s: the groups are %v and %v", name, change.Standing(orphan), change.Standing(retired))
 		}
 		was, _ := before.Find(retired)
-		kept, found := plan.Goal(chains, before, second).Find(retired)
+		kept, found := plan.Goal(change, before, second).Find(retired)
 		if !found {
 			t.Fatalf("%s: the retired group is gone", name)
 		}
@@ -38,7 +38,7 @@ func TestGoalKeepsRulesOfRetiredGroupsThatNameOrphans(t *testing.T) {
 				t.Errorf("%s: the retired group loses %s", name, rule)
 			}
 		}
-		for _, step := range plan.Diff(before, plan.Goal(chains, before, second)).Steps {
+		for _, step := range plan.Diff(before, plan.Goal(change, before, second)).Steps {
 			if step.Action == plan.RevokeRules && (step.Group == retired || step.Group == orphan) {
 				t.Errorf("%s: the plan revokes %v of %s", name, step.Rules, step.Group)
 			}

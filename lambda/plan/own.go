@@ -8,8 +8,8 @@ import (
 
 // OwnGroups refuses a desired chain that names one of its own groups by ID. The ID would
 // stand in the way when that group is replaced.
-func OwnGroups(chains Chains, groupIDs map[chain.Identity]string) error {
-	for _, group := range chains.New.Groups {
+func OwnGroups(change Change, groupIDs map[chain.Identity]string) error {
+	for _, group := range change.New.Groups {
 		for _, rule := range group.Rules {
 			for identity, id := range groupIDs {
 				if rule.Peer.Kind == chain.PeerGroup && rule.Peer.ID == id {

@@ -18,7 +18,8 @@ import (
 // its unwanted default egress goes at the same time as its rules come. Groups
 // are re-tagged in between: once a retired group's neighbors have what they need
 // and before anything is taken away. MakeRoom is there only where a group has not room
-// enough for its old rules and its new ones together; see [Plan.Fit].
+// enough for its old rules and its new ones together; see [Plan.Fit]. Delete and Release are
+// there only where groups leave; see [Removal].
 type Phase int
 
 // The phases in their order.
@@ -29,10 +30,9 @@ const (
 	Describe
 	Retag
 	Revoke
+	Delete
+	Release
 )
-
-// Delete is the phase of [Cleanup] after Revoke, in a run of its own.
-const Delete = Revoke + 1
 
 // Action is what a step does to its group.
 type Action string
@@ -54,12 +54,12 @@ const (
 // that it is one EC2 call whatever the number of rules.
 type Step struct {
 	Phase     Phase
-	Stage     int // of the phase MakeRoom, from 1
+	Stage     int // of the phases MakeRoom and Delete, from 1
 	Action    Action
 	Group     chain.Identity
 	Direction chain.Direction // of the rules; empty where there are none
 	Rules     []chain.Rule    // sorted
-	Tag       chain.Tag       // what a created, adopted or re-tagged group carries; zero where it stays
+	Epoch     chain.Epoch     // what a created, adopted or re-tagged group carries; zero where it stays
 	Adoption  chain.Adoption  // the same for how it was adopted
 	Tags      []Tag           // what such a group gets, or an untagged one loses; sorted
 }
@@ -70,10 +70,25 @@ type Tag struct{ Key, Value string }
 
 // Plan is the steps from a current state to a goal, in the order in which they
 // are taken: by phase, then as the goal orders its groups, ingress before egress.
-type Plan struct{ Steps []Step }
+type Plan struct {
+	Steps []Step
+	// EachAlone says that a step of the phase Delete which fails keeps no other from being taken.
+	EachAlone bool
+}
 
 // Empty says whether there is nothing to do.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
+
+// Count is the number of steps that take an action.
+func (p Plan) Count(action Action) int {
+	count := 0
+	for _, step := range p.Steps {
+		if step.Action == action {
+			count++
+		}
+	}
+	return count
+}
 
 // Phases splits the plan into its phases and their stages, in order; those without a
 // step are left out.
@@ -99,8 +114,8 @@ func (p Plan) String() string {
 		switch {
 		case step.Action == CreateGroup:
 			fmt.Fprintf(&text, " %q", step.Group.Description)
-		case step.Tag != (chain.Tag{}):
-			fmt.Fprintf(&text, " %s", step.Tag)
+		case step.Epoch != (chain.Epoch{}):
+			fmt.Fprintf(&text, " %s", step.Epoch)
 		}
 		if step.Adoption.IsForeign() {
 			fmt.Fprintf(&text, " (%s)", step.Adoption)
@@ -126,23 +141,23 @@ func Diff(current, goal chain.State) Plan {
 	for _, wanted := range goal.Groups {
 		was, exists := current.Find(wanted.Identity)
 		if !exists {
-			plan.add(Step{Phase: Create, Action: CreateGroup, Group: wanted.Identity, Tag: wanted.Tag, Tags: tagged(nil, wanted.Tags)})
-			was = Fresh(wanted.Identity, wanted.Tag)
+			plan.add(Step{Phase: Create, Action: CreateGroup, Group: wanted.Identity, Epoch: wanted.Epoch, Tags: tagged(nil, wanted.Tags)})
+			was = Fresh(wanted.Identity, wanted.Epoch)
 			was.Tags = wanted.Tags
 			was.Rules = append(was.Rules, twinOf(wanted.Rules)...)
 		}
 		if was.Adoption == chain.Adoptable && wanted.Adoption != chain.Adoptable {
-			plan.add(Step{Phase: Create, Action: AdoptGroup, Group: wanted.Identity, Tag: wanted.Tag, Adoption: wanted.Adoption, Tags: tagged(was.Tags, wanted.Tags)})
-			was.Tag, was.Adoption, was.Tags = wanted.Tag, wanted.Adoption, wanted.Tags
+			plan.add(Step{Phase: Create, Action: AdoptGroup, Group: wanted.Identity, Epoch: wanted.Epoch, Adoption: wanted.Adoption, Tags: tagged(was.Tags, wanted.Tags)})
+			was.Epoch, was.Adoption, was.Tags = wanted.Epoch, wanted.Adoption, wanted.Tags
 		}
 		retag := Step{Phase: Retag, Action: RetagGroup, Group: wanted.Identity, Tags: tagged(was.Tags, wanted.Tags)}
-		if was.Tag != wanted.Tag {
-			retag.Tag = wanted.Tag
+		if was.Epoch != wanted.Epoch {
+			retag.Epoch = wanted.Epoch
 		}
 		if was.Adoption != wanted.Adoption {
 			retag.Adoption = wanted.Adoption
 		}
-		if retag.Tag != (chain.Tag{}) || retag.Adoption != "" || len(retag.Tags) > 0 {
+		if retag.Epoch != (chain.Epoch{}) || retag.Adoption != "" || len(retag.Tags) > 0 {
 			plan.add(retag)
 		}
 		if lost := untagged(was.Tags, wanted.Tags); len(lost) > 0 {
@@ -168,8 +183,8 @@ func byPhase(a, b Step) int {
 }
 
 // Fresh is a group as EC2 creates it: with its default egress.
-func Fresh(identity chain.Identity, tag chain.Tag) chain.Group {
-	return chain.Group{Identity: identity, Tag: tag, Rules: []chain.Rule{chain.AllTrafficV4()}}
+func Fresh(identity chain.Identity, tag chain.Epoch) chain.Group {
+	return chain.Group{Identity: identity, Epoch: tag, Rules: []chain.Rule{chain.AllTrafficV4()}}
 }
 
 // twinOf is the other default egress rule, where a fresh group's goal has it: a chain

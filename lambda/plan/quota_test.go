@@ -22,7 +22,7 @@ func doors(name string, sources ...any) map[string]any {
 func fit(tb testing.TB, old, now chain.State, quota plan.Quota) (plan.Plan, []string, error) {
 	tb.Helper()
 	start := built(old, first)
-	goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
+	goal := plan.Goal(plan.Change{New: now, Old: old}, start, first)
 	return plan.Diff(start, goal).Fit(start, goal, quota, nobody, endless)
 }
 
@@ -132,7 +132,7 @@ func endless() error { return nil }
 func TestFitOfAFreshGroup(t *testing.T) {
 	t.Parallel()
 	now := desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "2001:db8::/64"}}})
-	want := plan.Chains{New: now}
+	want := plan.Change{New: now}
 	fresh := plan.Fresh(now.Groups[0].Identity, first)
 	fresh.Rules = append(fresh.Rules, chain.AllTrafficV6())
 	start := chain.State{Groups: []chain.Group{fresh}}
@@ -197,7 +197,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 		old, now := draw(rt, "old"), draw(rt, "now")
 		quota := plan.Quota{Rules: rapid.IntRange(1, 7).Draw(rt, "quota")}
 		start := built(old, first)
-		goal := plan.Goal(plan.Chains{New: now, Old: old}, start, first)
+		goal := plan.Goal(plan.Change{New: now, Old: old}, start, first)
 		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota, nobody, endless)
 		fits := func(state chain.State) error {
 			for _, group := range state.Groups {
@@ -272,12 +272,12 @@ func TestOwnGroups(t *testing.T) {
 	t.Parallel()
 	now := desired(t, doors("A", "sg-0123"), doors("B", "sg-0456"))
 	ids := map[chain.Identity]string{now.Groups[0].Identity: "sg-0456"}
-	err := plan.OwnGroups(plan.Chains{New: now}, ids)
+	err := plan.OwnGroups(plan.Change{New: now}, ids)
 	named, ok := errors.AsType[*plan.OwnGroupError](err)
 	if !ok || named.Tier != "B" || named.Named != "A" || !strings.Contains(named.Remedy(), "name the tier A") || !strings.Contains(err.Error(), "sg-0456 is the group of tier A of this chain") {
 		t.Errorf("got %v", err)
 	}
-	if err := plan.OwnGroups(plan.Chains{New: now}, nil); err != nil {
+	if err := plan.OwnGroups(plan.Change{New: now}, nil); err != nil {
 		t.Errorf("foreign groups: got %v", err)
 	}
 }
@@ -301,7 +301,7 @@ func TestUnknownLists(t *testing.T) {
 		{named("10.1.0.0/16"), named("pl-1"), "[]"},
 	} {
 		start := built(test.was, first)
-		todo := plan.Diff(start, plan.Goal(plan.Chains{New: test.wanted, Old: test.was}, start, first))
+		todo := plan.Diff(start, plan.Goal(plan.Change{New: test.wanted, Old: test.was}, start, first))
 		if got := fmt.Sprint(todo.UnknownLists(start, plan.Quota{Lists: []chain.PrefixList{{ID: "pl-2"}}})); got != test.want {
 			t.Errorf("got %s, want %s", got, test.want)
 		}

@@ -69,7 +69,7 @@ func TestFateList(t *testing.T) {
 		}
 		return all
 	}
-	got := plan.FateList(plan.Chains{New: state("Kept", "Made"), Old: state("Kept", "Left")}, state("Kept", "Left", "Lost"))
+	got := plan.FateList(plan.Change{New: state("Kept", "Made"), Old: state("Kept", "Left")}, state("Kept", "Left", "Lost"))
 	for _, want := range []string{"keep Kept", "create Made", "retire Left", "Lost"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)

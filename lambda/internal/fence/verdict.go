@@ -139,7 +139,7 @@ func (s Scope) String() string {
 //     deleted; or the ID is the newest while the resource lives (a Delete that was
 //     sent again after X -> Y -> X would remove the live chain);
 //   - cleanup otherwise.
-func Judge(request Request, now Reading, newest chain.Tag) (Scope, error) {
+func Judge(request Request, now Reading, newest chain.Epoch) (Scope, error) {
 	over := func(reason string) (Scope, error) {
 		return 0, &OverError{Request: request, Reading: now, Reason: reason}
 	}
@@ -179,7 +179,7 @@ func isRecorded(request Request, now Reading) bool {
 
 // JudgeOnEmulator is Judge for an engine that does not keep statuses (MiniStack):
 // the newest ID counts as for good, another one as cleanup.
-func JudgeOnEmulator(request Request, newest chain.Tag) Scope {
+func JudgeOnEmulator(request Request, newest chain.Epoch) Scope {
 	if newest.PhysicalID == request.PhysicalID {
 		return ForGood
 	}

@@ -127,7 +127,7 @@ func TestLateRequests(t *testing.T) {
 				request := fence.Request{Type: kind, PhysicalID: x, Date: test.made}
 				var err error
 				if kind == fence.Delete {
-					_, err = fence.Judge(request, now, chain.Tag{})
+					_, err = fence.Judge(request, now, chain.Epoch{})
 				} else {
 					err = fence.Over(request, now, now)
 				}
@@ -139,12 +139,12 @@ func TestLateRequests(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	newestX, newestY, tie := chain.Tag{Generation: 3, PhysicalID: x}, chain.Tag{Generation: 2, PhysicalID: y}, chain.Tag{Generation: 2}
+	newestX, newestY, tie := chain.Epoch{Generation: 3, PhysicalID: x}, chain.Epoch{Generation: 2, PhysicalID: y}, chain.Epoch{Generation: 2}
 	for _, test := range []struct {
 		name                      string
 		id                        string
 		stack, resource, recorded string
-		newest                    chain.Tag
+		newest                    chain.Epoch
 		scope                     fence.Scope
 		over                      string
 	}{
@@ -232,7 +232,7 @@ func TestBehind(t *testing.T) {
 func TestJudgeOnEmulator(t *testing.T) {
 	t.Parallel()
 	for newest, want := range map[string]fence.Scope{x: fence.ForGood, y: fence.Cleanup} {
-		if got := fence.JudgeOnEmulator(fence.Request{PhysicalID: x}, chain.Tag{Generation: 1, PhysicalID: newest}); got != want {
+		if got := fence.JudgeOnEmulator(fence.Request{PhysicalID: x}, chain.Epoch{Generation: 1, PhysicalID: newest}); got != want {
 			t.Errorf("newest %s: scope is %v, want %v", newest, got, want)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// wants is what a run has to find out beside its own groups.
-func wants(spec chain.Spec, chains plan.Chains, reader fence.Reader) sg.Wants {
-	wanted := sg.Wants{
+// query is what a run has to find out beside its own groups.
+func query(spec chain.Spec, chains plan.Change, reader fence.Reader) sg.Query {
+	wanted := sg.Query{
 		Unmanaged: spec.KeepUnmanaged, Built: chains.Old.Identities(), Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: reader.IsGone,
 	}
 	for _, identity := range spec.Identities() {
@@ -24,12 +24,12 @@ func wants(spec chain.Spec, chains plan.Chains, reader fence.Reader) sg.Wants {
 }
 
 // adoptions says which groups a run took over.
-func adoptions(want sg.Want, observed sg.Observed) []string {
+func adoptions(target sg.Target, observed sg.Observed) []string {
 	var texts []string
 	for _, group := range observed.State.Groups {
-		if group.Adoption.IsBy(want.Chains.Adopting) {
+		if group.Adoption.IsBy(target.Change.AdoptedBy) {
 			text := fmt.Sprintf("security group %s (tier %s) was adopted: it is released, not deleted, when it leaves the chain", observed.GroupIDs[group.Identity], group.Tier)
-			if rules := extra(want, observed.State, group); len(rules) > 0 {
+			if rules := extra(target, observed.State, group); len(rules) > 0 {
 				text += "; rules that the chain does not have go with the next update: " + strings.Join(rules, ", ")
 			}
 			texts = append(texts, text)
@@ -39,23 +39,23 @@ func adoptions(want sg.Want, observed sg.Observed) []string {
 }
 
 // kept says which rules stay that the chain never made.
-func kept(want sg.Want, observed sg.Observed) []string {
-	if !want.Chains.Keep {
+func kept(target sg.Target, observed sg.Observed) []string {
+	if !target.Change.KeepUnmanaged {
 		return nil
 	}
 	var texts []string
-	for _, group := range want.Chains.Kept(observed.State) {
+	for _, group := range target.Change.Kept(observed.State) {
 		texts = append(texts, fmt.Sprintf("unmanaged rules stay on security group %s (tier %s): %s", observed.GroupIDs[group.Identity], group.Tier, strings.Join(ruleTexts(group.Rules), ", ")))
 	}
 	return texts
 }
 
 // extra lists what a group that was just adopted has and the chain does not ask for.
-func extra(want sg.Want, state chain.State, adopted chain.Group) []string {
-	if want.Chains.Keep {
+func extra(target sg.Target, state chain.State, adopted chain.Group) []string {
+	if target.Change.KeepUnmanaged {
 		return nil // kept says it
 	}
-	for _, group := range want.Chains.Kept(state) {
+	for _, group := range target.Change.Kept(state) {
 		if group.Identity == adopted.Identity {
 			return ruleTexts(group.Rules)
 		}

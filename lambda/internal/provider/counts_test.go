@@ -113,7 +113,7 @@ func newEdge(tb testing.TB) *edge {
 	w := &world.World{}
 	w.AddVPC(vpcID)
 	return &edge{tb: tb, world: w, edge: &sg.Edge{
-		API: w.Client("edge"), Owner: sg.Owner{Provider: "arn:provider", Resource: place()}, Gate: open{}, Limiter: &sg.Limiter{}, Log: slog.New(slog.DiscardHandler),
+		API: w.Client("edge"), Owner: sg.Owner{Provider: "arn:provider", Resource: place()}, Limiter: &sg.Limiter{}, Log: slog.New(slog.DiscardHandler),
 	}}
 }
 
@@ -133,20 +133,20 @@ func (e *edge) state(now properties) (chain.State, string) {
 func (e *edge) become(next properties) {
 	old, was := e.state(e.now)
 	now, id := e.state(next)
-	observed, err := e.edge.Observe(e.tb.Context())
+	observed, err := e.edge.Observe(e.tb.Context(), sg.Query{})
 	if err != nil {
 		e.tb.Fatal(err)
 	}
-	if _, err = e.edge.Converge(e.tb.Context(), sg.Want{Chains: plan.Chains{New: now, Old: old}, PhysicalID: id, Quota: plan.Quota{Rules: 60}}, observed); err != nil {
+	if _, err = e.edge.Converge(e.tb.Context(), open{}, sg.Query{}, sg.Target{Change: plan.Change{New: now, Old: old}, PhysicalID: id, Quota: plan.Quota{Rules: 60}}, observed); err != nil {
 		e.tb.Fatal(err)
 	}
 	e.now, e.old, e.id = next, was, id
 }
 
 func (e *edge) remove(doomed func(chain.Group) bool) {
-	observed, err := e.edge.Observe(e.tb.Context())
+	observed, err := e.edge.Observe(e.tb.Context(), sg.Query{})
 	if err == nil {
-		err = e.edge.Remove(e.tb.Context(), observed, sg.Removal{Doomed: func(state chain.State) [][]chain.Identity {
+		err = e.edge.Remove(e.tb.Context(), open{}, sg.Query{}, observed, sg.Leave{Targets: func(state chain.State) [][]chain.Identity {
 			chosen := slices.DeleteFunc(slices.Clone(state.Groups), func(group chain.Group) bool { return !doomed(group) })
 			return [][]chain.Identity{chain.State{Groups: chosen}.Identities()}
 		}})
@@ -157,7 +157,7 @@ func (e *edge) remove(doomed func(chain.Group) bool) {
 }
 
 func (e *edge) tidy() {
-	e.remove(func(group chain.Group) bool { return group.Tag.PhysicalID == e.old })
+	e.remove(func(group chain.Group) bool { return group.Epoch.PhysicalID == e.old })
 }
 func (e *edge) end() { e.remove(func(chain.Group) bool { return true }) }
 

@@ -14,57 +14,52 @@ import (
 // them is followed by a Delete with the same ones, and whether a cleanup brings the old ones
 // or the new ones is not documented.
 func (r *run) remove(ctx context.Context) error {
-	var newest chain.Tag
-	var scope fence.Scope
-	judge := func(now fence.Reading) error {
-		verdict, err := fence.Judge(r.request, now, newest)
-		if err == nil {
-			scope = verdict
-		}
-		return err
-	}
-	// Groups that are not shown may not be shown yet.
-	reading, observed, err := r.look(ctx, nil, nil, func(seen sg.Observed) bool { return len(seen.State.Groups) == 0 })
+	reading, observed, err := r.look(ctx, view{isDoubtful: showsNothing})
 	if err != nil {
 		return err
 	}
-	newest = observed.State.Newest()
-	if err = judge(reading); err != nil {
+	newest := observed.State.Newest()
+	scope, err := fence.Judge(r.request, reading, newest)
+	if err != nil {
 		if !r.FenceOnlyLogs {
 			return err
 		}
 		scope = fence.JudgeOnEmulator(r.request, newest)
 		r.log.Warn("the fence only logs", slog.String("over", err.Error()), slog.String("scope", scope.String()))
 	}
-	chosen := scope
 	isOlder := func(chain.Group) bool { return false }
-	if chosen == fence.ForGood && fence.Ambiguous(r.request, reading) {
+	if scope == fence.ForGood && fence.Ambiguous(r.request, reading) {
 		// Nobody made this resource anew: what was adopted before is in a chain that lives.
 		isOlder = func(group chain.Group) bool {
-			return group.Tag == newest && group.Adoption.IsBefore(stamp(reading.Updated))
+			return group.Epoch == newest && group.Adoption.IsBefore(stamp(reading.Updated))
 		}
 	}
-	r.log.Info("delete", slog.String("scope", chosen.String()))
-	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(judge), r.log)
+	r.log.Info("delete", slog.String("scope", scope.String()))
+	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(func(now fence.Reading) error {
+		_, over := fence.Judge(r.request, now, newest)
+		return over
+	}), r.log)
 	defer lease.Release()
-	r.edge.Gate = lease
-	return r.edge.Remove(ctx, observed, sg.Removal{
-		Doomed: func(state chain.State) [][]chain.Identity {
+	return r.edge.Remove(ctx, lease, sg.Query{}, observed, sg.Leave{
+		Targets: func(state chain.State) [][]chain.Identity {
 			groups := slices.DeleteFunc(slices.Clone(state.Groups), isOlder)
-			return doomed(chain.State{Groups: groups}, chosen, r.event.PhysicalResourceID)
+			return leaving(chain.State{Groups: groups}, scope, r.event.PhysicalResourceID)
 		},
-		Back: isBack(reading), Owes: chosen == fence.Cleanup,
+		Rollback: isBack(reading), MembersMoving: scope == fence.Cleanup,
 	})
 }
 
-// doomed picks the groups that a Delete removes, in turns: those of other
+// showsNothing doubts a view without groups: they may not be shown yet.
+func showsNothing(seen chain.State) bool { return len(seen.Groups) == 0 }
+
+// leaving picks the groups that a Delete removes, in turns: those of other
 // physical IDs before those of its own, so that a retry finds the same ID to be
 // the newest.
-func doomed(state chain.State, scope fence.Scope, physicalID string) [][]chain.Identity {
+func leaving(state chain.State, scope fence.Scope, physicalID string) [][]chain.Identity {
 	var others, own []chain.Identity
 	for _, group := range state.Groups {
 		switch {
-		case group.Tag.PhysicalID == physicalID:
+		case group.Epoch.PhysicalID == physicalID:
 			own = append(own, group.Identity)
 		case scope == fence.ForGood:
 			others = append(others, group.Identity)

@@ -3,13 +3,11 @@
 package provider
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -106,15 +104,6 @@ func lastMoment(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, reserve)
 }
 
-// timeIsUpError is the cause with which a request's time ends.
-type timeIsUpError struct{}
-
-func (timeIsUpError) Error() string { return "the time for this request is up" }
-
-func (timeIsUpError) Remedy() string {
-	return "Try again: the chain goes on from where it is."
-}
-
 // inTime does the work and comes back before the function is ended, whatever the
 // work does.
 func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
@@ -124,12 +113,12 @@ func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN stri
 	defer cancel()
 	done := make(chan outcome, 1)
 	go func() {
-		result := outcome{physicalID: fallbackID(event)}
+		var result outcome
 		if err := task.Run(func() error {
 			result = h.serve(work, log, functionARN, event)
 			return nil
 		}); err != nil {
-			result.err = err
+			result = outcome{physicalID: fallbackID(event), err: err}
 		}
 		if result.err != nil && work.Err() != nil {
 			result.err = fmt.Errorf("%w (%w)", result.err, timeIsUpError{})
@@ -178,34 +167,4 @@ func fallbackID(event protocol.Event) string {
 		return chain.PhysicalID(protocol.Resource(event), nil)
 	}
 	return chain.PhysicalID(protocol.Resource(event), spec.Identities())
-}
-
-// anyRemedy is what to do where no error knows better.
-const anyRemedy = "If the cause names something to change, change it; then try again: the chain goes on from where it is. The log has what was done before."
-
-// reason makes an error readable for a stack owner: on one line, with the first
-// remedy that any error in it knows.
-func (h *Handler) reason(err error) protocol.Reason {
-	reason := protocol.Reason{Cause: strings.Join(strings.Split(strings.TrimSpace(err.Error()), "\n"), "; "), Remedy: cmp.Or(remedy(err), anyRemedy)}
-	if h.LogPlace != "" {
-		reason.Log = "Log: " + h.LogPlace + "."
-	}
-	return reason
-}
-
-func remedy(err error) string {
-	if known, ok := err.(interface{ Remedy() string }); ok && known.Remedy() != "" {
-		return known.Remedy()
-	}
-	switch err := err.(type) { //nolint:errorlint // the tree is walked here
-	case interface{ Unwrap() error }:
-		return remedy(err.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, one := range err.Unwrap() {
-			if text := remedy(one); text != "" {
-				return text
-			}
-		}
-	}
-	return ""
 }

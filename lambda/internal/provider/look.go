@@ -26,34 +26,45 @@ func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error
 	}
 }
 
+// view is what a run wants to see before it does anything.
+type view struct {
+	query sg.Query
+	// admits judges each reading; nil admits all.
+	admits func(fence.Reading) error
+	// beside is asked at the same time as the first look; may be nil.
+	beside func(context.Context) error
+	// isDoubtful says whether what EC2 shows may be the past.
+	isDoubtful func(chain.State) bool
+}
+
 // look reads CloudFormation and EC2 at the same time, with what else there is to be
 // asked for. Where an older run may be alive it waits until that one cannot write any
-// more, and looks again. So it does where what EC2 shows is odd for the request: it may be
-// the past.
-func (r *run) look(ctx context.Context, over func(fence.Reading) error, also func(context.Context) error, odd func(sg.Observed) bool) (fence.Reading, sg.Observed, error) {
-	reading, observed, err := r.lookOnce(ctx, over, also, sg.Observed{})
-	if err != nil || (!odd(observed) && !fence.OlderMayRun(r.request, reading) && !r.repairMayRun()) {
+// more, and looks again. So it does where what EC2 shows is doubtful.
+func (r *run) look(ctx context.Context, wanted view) (fence.Reading, sg.Observed, error) {
+	reading, observed, err := r.lookOnce(ctx, wanted, sg.Observed{})
+	if err != nil || (!wanted.isDoubtful(observed.State) && !fence.OlderMayRun(r.request, reading) && !r.repairMayRun()) {
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle))
 	if err := task.Sleep(ctx, fence.Settle); err != nil {
 		return reading, observed, err
 	}
-	return r.lookOnce(ctx, over, nil, observed)
+	wanted.beside = nil
+	return r.lookOnce(ctx, wanted, observed)
 }
 
 // lookOnce looks; groups that are known have to be shown.
-func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also func(context.Context) error, known sg.Observed) (fence.Reading, sg.Observed, error) {
+func (r *run) lookOnce(ctx context.Context, wanted view, known sg.Observed) (fence.Reading, sg.Observed, error) {
 	var observed sg.Observed
 	seen := aside(func() (err error) {
-		observed, err = r.edge.ObserveAgain(ctx, known)
+		observed, err = r.edge.ObserveAgain(ctx, wanted.query, known)
 		return err
 	})
 	asked := aside(func() error {
-		if also == nil {
+		if wanted.beside == nil {
 			return nil
 		}
-		return also(ctx)
+		return wanted.beside(ctx)
 	})
 	reading, err := r.reader.Read(ctx)
 	errEC2 := errors.Join(<-seen, <-asked)
@@ -67,8 +78,8 @@ func (r *run) lookOnce(ctx context.Context, over func(fence.Reading) error, also
 			Todo:    ownType,
 		}
 	}
-	if over != nil {
-		if err = r.judge(over)(reading); err != nil {
+	if wanted.admits != nil {
+		if err = r.judge(wanted.admits)(reading); err != nil {
 			return reading, observed, err
 		}
 	}
@@ -84,3 +95,7 @@ func aside(do func() error) <-chan error {
 
 // isBack says whether CloudFormation takes an operation back.
 func isBack(now fence.Reading) bool { return strings.Contains(now.Stack, "ROLLBACK") }
+
+// repairMayRun says whether a repair may be alive, which writes until it sees that the
+// stack is not at rest any more.
+func (r *run) repairMayRun() bool { return r.Repairs && r.request.Type != fence.Create }

@@ -18,8 +18,6 @@ import (
 type planning struct {
 	*acting
 
-	spec     chain.Spec
-	want     sg.Want
 	reading  fence.Reading
 	observed sg.Observed
 	refusals []refusal
@@ -35,12 +33,13 @@ type refusal struct {
 // would be refused for.
 func (p *planning) serve(ctx context.Context, refused error) error {
 	p.refuse("", refused)
-	p.want.Quota = plan.Quota{Rules: p.spec.RuleQuota} // unless the look-ups complete it
+	p.looked.target = p.asked.target
+	p.looked.target.Quota = plan.Quota{Rules: p.asked.spec.RuleQuota} // unless the look-ups complete it
 	if err := p.look(ctx); err != nil {
 		return err
 	}
-	p.want.Chains.Old = asBuilt(p.observed.State)
-	todo, made, err := p.edge.Plan(ctx, p.want, p.observed)
+	p.looked.target.Change.Old = asBuilt(p.observed.State)
+	todo, made, err := p.edge.Plan(ctx, p.looked.target, p.observed)
 	if err != nil && !p.isRefusal(err) {
 		return err
 	}
@@ -55,8 +54,8 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 		p.report.Result, p.report.Text = ResultRefused, p.refusedText()
 		return nil
 	}
-	p.report.Warnings = slices.Concat(p.report.Warnings, made, strangeTags(p.want, p.observed))
-	p.describe(p.spec, p.want, p.observed, todo)
+	p.report.Warnings = slices.Concat(p.report.Warnings, made, strangeTags(p.looked.target, p.observed))
+	p.describe(p.observed, todo)
 	p.report.Result, p.report.Text = ResultPlan, p.text(todo)
 	return nil
 }
@@ -66,18 +65,18 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 func (p *planning) look(ctx context.Context) error {
 	var unknown error
 	resolve := func(ctx context.Context) error {
-		err := p.resolve(ctx, p.spec.RuleQuota, &p.want)
+		err := p.resolve(ctx)
 		if p.isRefusal(err) {
 			unknown = err
 			return nil
 		}
 		return err
 	}
-	reading, observed, err := p.lookOnce(ctx, nil, resolve, sg.Observed{})
+	reading, observed, err := p.lookOnce(ctx, view{query: p.asked.query, beside: resolve}, sg.Observed{})
 	if adoption, ok := errors.AsType[*sg.AdoptionError](err); ok {
 		p.refuse(adoption.Tier, err)
-		p.edge.Wants.Adoptable = nil
-		reading, observed, err = p.lookOnce(ctx, nil, nil, sg.Observed{})
+		p.asked.query.Adoptable = nil
+		reading, observed, err = p.lookOnce(ctx, view{query: p.asked.query}, sg.Observed{})
 	}
 	p.reading, p.observed = reading, observed
 	for _, one := range leaves(unknown) {
@@ -89,7 +88,7 @@ func (p *planning) look(ctx context.Context) error {
 // unfit notes why the edge has no plan, in every group where it would have none, and returns
 // the plan that it would have otherwise.
 func (p *planning) unfit(ctx context.Context, err error) plan.Plan {
-	goal := p.want.Goal(p.observed.State)
+	goal := p.looked.target.Goal(p.observed.State)
 	todo := plan.Diff(p.observed.State, goal)
 	conflicts := todo.NameConflicts(p.observed.State)
 	for _, conflict := range conflicts {
@@ -101,7 +100,7 @@ func (p *planning) unfit(ctx context.Context, err error) plan.Plan {
 	isNew := func(chain.Identity) bool { return false }
 	for _, identity := range goal.Identities() {
 		own := plan.Plan{Steps: slices.DeleteFunc(slices.Clone(todo.Steps), func(step plan.Step) bool { return step.Group != identity })}
-		_, _, err := own.Fit(p.observed.State, goal, p.want.Quota, isNew, func() error { return context.Cause(ctx) })
+		_, _, err := own.Fit(p.observed.State, goal, p.looked.target.Quota, isNew, func() error { return context.Cause(ctx) })
 		if err != nil && p.isRefusal(err) {
 			p.refuse(identity.Tier, err)
 		}
@@ -123,7 +122,7 @@ func (p *planning) lookAhead(ctx context.Context, todo plan.Plan) error {
 			wanted = append(wanted, step.Group)
 		}
 	}
-	obstacles, err := p.edge.LookAhead(ctx, wanted, p.observed.State.NextTag(p.want.PhysicalID))
+	obstacles, err := p.edge.LookAhead(ctx, wanted, p.asked.query.Built, p.observed.State.NextEpoch(p.looked.target.PhysicalID))
 	for _, one := range obstacles {
 		p.refuse(one.Group.Tier, one.Err)
 	}
@@ -190,8 +189,8 @@ func (p *planning) compare() {
 	report := p.report
 	report.CurrentID = p.reading.PhysicalID
 	report.Replaces = report.CurrentID != "" && report.CurrentID != report.PhysicalID
-	report.Groups = p.groups(p.want, p.observed)
-	report.Cleanup = p.changes(p.observed, plan.Cleanup(p.want.Chains, p.want.Goal(p.observed.State)), changeBytes)
+	report.Groups = p.groups(p.observed)
+	report.Cleanup = p.changes(p.observed, plan.Cleanup(p.looked.target.Change, p.looked.target.Goal(p.observed.State)), changeBytes)
 	for _, one := range p.refusals {
 		report.Refused = append(report.Refused, refusals(one)...)
 	}
@@ -231,11 +230,11 @@ func (p *planning) text(todo plan.Plan) string {
 	}
 	var text strings.Builder
 	text.WriteString("An update to these properties would do:\n" + plan.Cut(todo.String(), reportBytes/2))
-	if cleanup := plan.Cleanup(p.want.Chains, p.want.Goal(p.observed.State)); !cleanup.Empty() {
+	if cleanup := plan.Cleanup(p.looked.target.Change, p.looked.target.Goal(p.observed.State)); !cleanup.Empty() {
 		text.WriteString("Its cleanup, once every consumer has moved, would do:\n" + plan.Cut(cleanup.String(), reportBytes/4))
 	}
 	text.WriteString("The groups:\n")
-	for _, fate := range plan.Fates(p.want.Chains, p.observed.State) {
+	for _, fate := range plan.Fates(p.looked.target.Change, p.observed.State) {
 		text.WriteString("  " + fate.Text(p.observed.GroupIDs[fate.Identity]) + "\n")
 	}
 	switch {
@@ -249,9 +248,9 @@ func (p *planning) text(todo plan.Plan) string {
 
 // strangeTags says which tags the groups have that the properties do not ask for: whether the
 // properties of before did, so that an update takes them away, is not known here.
-func strangeTags(want sg.Want, observed sg.Observed) []string {
+func strangeTags(target sg.Target, observed sg.Observed) []string {
 	var texts []string
-	for _, wanted := range want.Chains.New.Groups {
+	for _, wanted := range target.Change.New.Groups {
 		was, _ := observed.State.Find(wanted.Identity)
 		var keys []string
 		for _, key := range slices.Sorted(maps.Keys(was.Tags)) {
@@ -274,7 +273,7 @@ func asBuilt(current chain.State) chain.State {
 	newest := current.Newest()
 	var built chain.State
 	for _, group := range current.Groups {
-		isOlder := newest.PhysicalID != "" && group.Tag.Generation > 0 && group.Tag.Generation < newest.Generation
+		isOlder := newest.PhysicalID != "" && group.Epoch.Generation > 0 && group.Epoch.Generation < newest.Generation
 		if group.Adoption == chain.Adoptable || isOlder {
 			continue
 		}

@@ -116,14 +116,15 @@ func (r *Report) standBack(busy *fence.NotAtRestError) {
 }
 
 // describe puts a plan into the report.
-func (a *acting) describe(spec chain.Spec, want sg.Want, observed sg.Observed, todo plan.Plan) {
-	drawing := drawn(spec, want, observed)
+func (a *acting) describe(observed sg.Observed, todo plan.Plan) {
+	target := a.looked.target
+	drawing := drawn(a.asked.spec, target, observed)
 	a.report.Picture, a.report.Mermaid = plan.Cut(drawing.String(), reportBytes), plan.Cut(drawing.Mermaid(), reportBytes)
 	a.report.Changes, a.report.Differences = a.changes(observed, todo, changeBytes), 0
 	for _, step := range todo.Steps {
 		a.report.Differences += max(1, len(step.Rules))
 	}
-	a.report.Warnings = append(append(a.report.Warnings, kept(want, observed)...), want.Unserved...)
+	a.report.Warnings = append(append(a.report.Warnings, kept(target, observed)...), target.Unserved...)
 }
 
 // changes are the steps of a plan, with rules as long as there is room.
@@ -151,9 +152,9 @@ func (a *acting) changes(observed sg.Observed, todo plan.Plan, room int) []Chang
 }
 
 // groups says what becomes of each group.
-func (a *acting) groups(want sg.Want, observed sg.Observed) []Group {
+func (a *acting) groups(observed sg.Observed) []Group {
 	var groups []Group
-	for _, fate := range plan.Fates(want.Chains, observed.State) {
+	for _, fate := range plan.Fates(a.looked.target.Change, observed.State) {
 		groups = append(groups, Group{
 			Tier: fate.Tier, GroupName: fate.EC2Name(protocol.Resource(a.event)), GroupID: observed.GroupIDs[fate.Identity],
 			Fate: string(fate.Fate), Last: string(fate.Last),
@@ -163,10 +164,10 @@ func (a *acting) groups(want sg.Want, observed sg.Observed) []Group {
 }
 
 // drawn is a chain as it is, and as a run leaves it.
-func drawn(spec chain.Spec, want sg.Want, observed sg.Observed) plan.Drawing {
-	drawing := plan.Drawing{Before: observed.State, After: want.Goal(observed.State), IDs: observed.GroupIDs, Notes: plan.Notes(spec)}
+func drawn(spec chain.Spec, target sg.Target, observed sg.Observed) plan.Drawing {
+	drawing := plan.Drawing{Before: observed.State, After: target.Goal(observed.State), IDs: observed.GroupIDs, Notes: plan.Notes(spec)}
 	for _, group := range observed.State.Groups {
-		if want.Chains.Standing(group.Identity) == plan.Retired {
+		if target.Change.Standing(group.Identity) == plan.Retired {
 			drawing.Retired = append(drawing.Retired, group.Identity)
 		}
 		if group.Adoption.IsForeign() {

@@ -5,61 +5,86 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/sg"
+	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
-// lookedUp is what the look-ups of a run found.
+// lookedUp is what the look-ups of a run found: what rules name and only EC2 knows.
 type lookedUp struct {
 	run    *run
+	asked  intent
 	found  chain.Found
 	failed error // the look-up itself
-	// unknown are the peers of the new chain that are not there, wanted and was the chains as
-	// their authors wrote them.
-	unknown     []error
-	wanted, was chain.State
+	// unknown are the peers of the new chain that are not there.
+	unknown []error
+	// target is what was asked for with all that was found. Rules whose peers are not known are
+	// left out.
+	target sg.Target
 }
 
-// lookUp asks for what only EC2 knows.
-func (r *run) lookUp(ctx context.Context, want sg.Want) lookedUp {
-	region, account := protocol.Place(r.event)
-	wanted := chain.Wanted(region, account, want.Chains.New, want.Chains.Old)
-	wanted.GroupIDs = chain.Wanted(region, account, want.Chains.New).GroupIDs // those of the old chain may be gone
-	found, err := r.edge.LookUp(ctx, wanted)
-	found.Region, found.Account = region, account
-	return lookedUp{run: r, found: found, failed: err, wanted: want.Chains.New, was: want.Chains.Old}
+// look asks EC2, and completes the target. What stands against it is for later to judge.
+func (l *lookedUp) look(ctx context.Context) error {
+	region, account := protocol.Place(l.run.event)
+	now, was := l.asked.target.Change.New, l.asked.target.Change.Old
+	wanted := chain.Wanted(region, account, now, was)
+	wanted.GroupIDs = chain.Wanted(region, account, now).GroupIDs // those of the old chain may be gone
+	l.found, l.failed = l.run.edge.LookUp(ctx, wanted)
+	l.found.Region, l.found.Account = region, account
+	l.complete()
+	return nil
 }
 
 // complete puts into the chains what was found, and the names that the groups have in the
-// console. Rules whose peers are not known are left out.
-func (l *lookedUp) complete(ruleQuota int, want sg.Want) sg.Want {
+// console.
+func (l *lookedUp) complete() {
 	resource := protocol.Resource(l.run.event)
-	now, unknown := l.wanted.Resolve(l.found)
+	asked := l.asked.target.Change
+	now, unknown := asked.New.Resolve(l.found)
 	l.unknown = unknown
-	old, lost := l.was.Resolve(l.found)
+	old, lost := asked.Old.Resolve(l.found)
 	if len(lost) > 0 {
 		l.run.log.Warn("peers of the old chain are not there any more", slog.String("problems", errors.Join(lost...).Error()))
 	}
-	want.Chains.New, want.Chains.Old = now.Named(resource), old.Named(resource)
-	want.Quota = plan.Quota{Rules: ruleQuota, Lists: l.found.Lists}
-	want.Unserved = l.wanted.Unserved(l.found)
-	return want
+	l.target = l.asked.target
+	l.target.Change.New, l.target.Change.Old = now.Named(resource), old.Named(resource)
+	l.target.Quota = plan.Quota{Rules: l.asked.spec.RuleQuota, Lists: l.found.Lists}
+	l.target.Unserved = asked.New.Unserved(l.found)
 }
 
 // problem is what the way forward is refused for.
 func (l *lookedUp) problem() error { return errors.Join(append([]error{l.failed}, l.unknown...)...) }
 
+// insistFor is how long a look-up that failed is repeated on the way back.
+const insistFor = 20 * time.Second
+
+// insist looks up once more on the way back what a passing error kept from being found: a
+// rule that is left out for that is traffic that is cut off. The error is that of the context.
+func (l *lookedUp) insist(ctx context.Context) error {
+	wait := task.Backoff{Next: 500 * time.Millisecond, Last: 5 * time.Second}
+	for began := time.Now(); sg.IsTransient(l.failed) && time.Since(began) < insistFor; {
+		l.run.log.Warn("looking up peers failed on the way back: trying again", slog.String("error", l.failed.Error()))
+		if err := wait.Wait(ctx); err != nil {
+			return err
+		}
+		_ = l.look(ctx) // it keeps what failed
+	}
+	return nil
+}
+
 // stand lets rules stay whose peers are not known: the old chain's, and those of a chain that
 // is taken back to. Nothing outside of the stack may refuse the way back, so a rule that is
 // there stays as it is, and one that is not there is left out, with a warning.
-func (l *lookedUp) stand(want sg.Want, observed sg.Observed) (sg.Want, []string) {
+func (l *lookedUp) stand(observed sg.Observed) (sg.Target, []string) {
+	target, asked := l.target, l.asked.target.Change
 	var warnings []string
-	if want.Chains.Back {
-		standing, missing := l.wanted.Standing(l.found, observed.State)
-		want.Chains.New = want.Chains.New.With(standing).Owning(observed.GroupIDs)
+	if target.Change.Rollback {
+		standing, missing := asked.New.Standing(l.found, observed.State)
+		target.Change.New = target.Change.New.With(standing).Owning(observed.GroupIDs)
 		if l.failed != nil {
 			warnings = append(warnings, fmt.Sprintf("looking up peers failed on the way back; rules that are there were left as they are: %v", l.failed))
 		}
@@ -67,18 +92,7 @@ func (l *lookedUp) stand(want sg.Want, observed sg.Observed) (sg.Want, []string)
 			warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer is not there any more. Correct the peer in the next update", one.Tier, one.Rules[0]))
 		}
 	}
-	standing, _ := l.was.Standing(l.found, observed.State)
-	want.Chains.Old = want.Chains.Old.With(standing)
-	return want, warnings
-}
-
-// resolve looks up what only EC2 knows, and completes the chains with it. The error is for
-// peers that are not there.
-func (r *run) resolve(ctx context.Context, ruleQuota int, want *sg.Want) error {
-	looked := r.lookUp(ctx, *want)
-	if looked.failed != nil {
-		return looked.failed
-	}
-	*want = looked.complete(ruleQuota, *want)
-	return looked.problem()
+	standing, _ := asked.Old.Standing(l.found, observed.State)
+	target.Change.Old = target.Change.Old.With(standing)
+	return target, warnings
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -20,41 +18,6 @@ import (
 // ownType is what to do about a resource of another type.
 const ownType = "Give the resource the Type " + chain.ResourceType + ", or another ServiceToken."
 
-// anyAnswerBytes is for properties that were accepted before or are not going to
-// be answered for: whether their attributes fit does not matter.
-const anyAnswerBytes = math.MaxInt
-
-// statusError is a status that the fence could not read.
-type statusError struct{ err error }
-
-func (e *statusError) Error() string { return e.err.Error() }
-func (e *statusError) Unwrap() error { return e.err }
-func (e *statusError) Remedy() string {
-	var coded interface{ ErrorCode() string }
-	if errors.As(e.err, &coded) && strings.Contains(coded.ErrorCode(), "AccessDenied") {
-		return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack."
-	}
-	return "" // nothing is written while the status is not known; trying again is all there is
-}
-
-// environmentError is a function that cannot work as it is deployed.
-type environmentError struct{ err error }
-
-func (e *environmentError) Error() string { return e.err.Error() }
-func (e *environmentError) Unwrap() error { return e.err }
-func (e *environmentError) Remedy() string {
-	return "Deploy the function with the provider's own construct or template, which sets its environment."
-}
-
-// inputError is properties that cannot be built.
-type inputError struct{ problems error }
-
-func (e *inputError) Error() string { return "reading properties: " + e.problems.Error() }
-func (e *inputError) Unwrap() error { return e.problems }
-func (e *inputError) Remedy() string {
-	return "Nothing was changed; correct the properties and deploy again."
-}
-
 // run is one request on its way.
 type run struct {
 	*Handler
@@ -63,7 +26,6 @@ type run struct {
 	event   protocol.Event
 	request fence.Request
 	edge    *sg.Edge
-	looked  lookedUp
 	reader  fence.Reader
 }
 
@@ -113,7 +75,7 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 		err := r.remove(ctx)
 		return outcome{physicalID: event.PhysicalResourceID, err: err, writes: r.edge.Writes()}
 	case cfn.RequestCreate, cfn.RequestUpdate:
-		result := r.build(ctx)
+		result := r.change(ctx)
 		result.writes = r.edge.Writes()
 		return result
 	}

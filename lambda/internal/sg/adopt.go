@@ -17,32 +17,11 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// AdoptionError is a group that has the name that a tier wants, and must not be taken over.
-type AdoptionError struct {
-	GroupID, Name, Tier string
-	Why                 string
-	Todo                string
-	// Wrote says that the run had changed something by then.
-	Wrote bool
-}
-
-func (e *AdoptionError) Error() string {
-	return fmt.Sprintf("adopting security group (%s, %s) for tier %s: %s", e.GroupID, e.Name, e.Tier, e.Why)
-}
-
-// Remedy is one sentence of what to do.
-func (e *AdoptionError) Remedy() string {
-	if e.Wrote {
-		return e.Todo
-	}
-	return "Nothing was changed. " + e.Todo
-}
-
 // candidates lists the groups that have the names which the chain may take over: one call
 // where it may.
-func (e *Edge) candidates(ctx context.Context) ([]types.SecurityGroup, error) {
+func (e *Edge) candidates(ctx context.Context, query Query) ([]types.SecurityGroup, error) {
 	var vpcs, names []string
-	for _, wanted := range e.Wants.Adoptable {
+	for _, wanted := range query.Adoptable {
 		vpcs, names = append(vpcs, wanted.VPCID), append(names, wanted.GroupName)
 	}
 	if len(names) == 0 {
@@ -57,8 +36,8 @@ func (e *Edge) candidates(ctx context.Context) ([]types.SecurityGroup, error) {
 
 // join adds to the owner's groups those that it may adopt, and refuses what stands in the
 // way of that.
-func (e *Edge) join(ctx context.Context, groups, named []types.SecurityGroup, members map[string]chain.Identity) ([]types.SecurityGroup, error) {
-	for _, wanted := range e.Wants.Adoptable {
+func (e *Edge) join(ctx context.Context, query Query, groups, named []types.SecurityGroup, members map[string]chain.Identity) ([]types.SecurityGroup, error) {
+	for _, wanted := range query.Adoptable {
 		isThere := func(group types.SecurityGroup) bool { return members[aws.ToString(group.GroupId)] == wanted }
 		if slices.ContainsFunc(groups, isThere) {
 			continue
@@ -70,10 +49,10 @@ func (e *Edge) join(ctx context.Context, groups, named []types.SecurityGroup, me
 				continue
 			}
 			if e.Owner.owns(group) {
-				if identity := e.identity(group); identity != wanted {
+				if identity := e.identity(group, query.Identities); identity != wanted {
 					continue // another tier's: what the plan says of that is for people
 				}
-			} else if err := e.mayAdopt(ctx, group, wanted); err != nil {
+			} else if err := e.mayAdopt(ctx, query, group, wanted); err != nil {
 				return nil, err
 			}
 			members[id] = wanted
@@ -105,7 +84,7 @@ const (
 )
 
 // mayAdopt is the fence around adoption.
-func (e *Edge) mayAdopt(ctx context.Context, group types.SecurityGroup, wanted chain.Identity) error {
+func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGroup, wanted chain.Identity) error {
 	refused := func(todo, format string, args ...any) error {
 		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Todo: todo, Wrote: e.Writes() > 0}
 	}
@@ -150,7 +129,7 @@ func (e *Edge) mayAdopt(ctx context.Context, group types.SecurityGroup, wanted c
 		if owner.StackID == "" {
 			continue
 		}
-		gone, err := e.Wants.IsGone(ctx, owner.Resource)
+		gone, err := query.IsGone(ctx, owner.Resource)
 		if err != nil {
 			return errors.Join(refused("Let the function's role read the status of that stack (cloudformation:DescribeStacks and DescribeStackResource, which a provider with AllowAdoption has), or choose another GroupName for the tier.",
 				"whether the stack that it belongs to is gone cannot be told (%s)", owner.StackID), err)
@@ -180,22 +159,6 @@ func sortedKeys(tags map[string]string) []string {
 	return keys
 }
 
-// Holder is the ID of a group that has the name of an identity and is not the owner's; empty
-// where there is none.
-func (e *Edge) Holder(ctx context.Context, identity chain.Identity) (string, error) {
-	name := identity.EC2Name(e.Owner.Resource)
-	groups, err := e.describe(ctx, filter("vpc-id", identity.VPCID), filter("group-name", name))
-	if err != nil {
-		return "", &CallError{Doing: "describing security groups (" + name + ")", Err: err}
-	}
-	for _, group := range groups {
-		if aws.ToString(group.VpcId) == identity.VPCID && strings.EqualFold(aws.ToString(group.GroupName), name) && !e.Owner.owns(group) {
-			return aws.ToString(group.GroupId), nil
-		}
-	}
-	return "", nil
-}
-
 // Two chains of one provider may adopt one group at the same time, and EC2 has no call that sets
 // tags only where they are missing. So a run looks at the group again right before it sets its
 // tags, and has adoptWithin for both. Before it answers, a run waits until adoptSettle after it set
@@ -210,7 +173,8 @@ const (
 type adoptionLapsed struct{}
 
 func (adoptionLapsed) Error() string { return "the group was looked at too long ago" }
-func (adoptionLapsed) Lapsed() bool  { return true }
+
+func (adoptionLapsed) Lapsed() bool { return true }
 
 // adoptGroup gives a group that somebody else made the ownership tags, all of them in one
 // call: from then on it is the chain's, and what follows finds it.
@@ -256,7 +220,7 @@ func (a *application) stillAdoptable(ctx context.Context, id string, wanted chai
 		case a.Owner.owns(group): // an answer was lost
 			return nil
 		default:
-			return a.mayAdopt(ctx, group, wanted)
+			return a.mayAdopt(ctx, a.query, group, wanted)
 		}
 	}
 	return fmt.Errorf("%w: adopting security group (%s): it is not there", errStaleView, id)
@@ -278,13 +242,4 @@ func (a *application) settleAdoptions(ctx context.Context, observed Observed) (i
 	}
 	now, err = a.observeAgain(ctx)
 	return false, now, err
-}
-
-// adoptionDeniedError is an adoption that the role does not allow: most providers may not.
-type adoptionDeniedError struct{ *CallError }
-
-func (e *adoptionDeniedError) Unwrap() error { return e.CallError }
-
-func (e *adoptionDeniedError) Remedy() string {
-	return "Deploy the provider with AllowAdoption (the all-in-one has it with AdoptExisting), and check permission boundaries and service control policies."
 }

@@ -17,23 +17,12 @@ type Obstacle struct {
 	Err   error
 }
 
-// NoVPCError is a VPC that is not there.
-type NoVPCError struct{ VPCID string }
-
-func (e *NoVPCError) Error() string {
-	return "looking up VPC (" + e.VPCID + "): there is none in this account and Region"
-}
-
-// Remedy is one sentence of what to do.
-func (e *NoVPCError) Remedy() string {
-	return "Nothing was changed. Set VpcId to a VPC of this account and Region."
-}
-
 // LookAhead returns what would keep groups from being created: a VPC that is not there, and
 // groups that have their names. It is for plans; a run learns it from EC2. EC2 takes names in
 // another letter case for the same and tells them apart in filters, so all groups of the VPC
-// are read (API reference, CreateSecurityGroup, and chef-provisioning-aws issue 452). The tag is what the groups would carry.
-func (e *Edge) LookAhead(ctx context.Context, wanted []chain.Identity, tag chain.Tag) ([]Obstacle, error) {
+// are read (API reference, CreateSecurityGroup, and chef-provisioning-aws issue 452). The epoch is what the groups would carry, built are those
+// that the chain had until now.
+func (e *Edge) LookAhead(ctx context.Context, wanted, built []chain.Identity, epoch chain.Epoch) ([]Obstacle, error) {
 	var vpcs []string
 	for _, identity := range wanted {
 		vpcs = append(vpcs, identity.VPCID)
@@ -68,7 +57,7 @@ func (e *Edge) LookAhead(ctx context.Context, wanted []chain.Identity, tag chain
 		name := identity.EC2Name(e.Owner.Resource)
 		for _, group := range groups {
 			if aws.ToString(group.VpcId) == identity.VPCID && strings.EqualFold(aws.ToString(group.GroupName), name) {
-				obstacles = append(obstacles, Obstacle{Group: identity, Err: e.inTheWay(group, identity, tag)})
+				obstacles = append(obstacles, Obstacle{Group: identity, Err: e.inTheWay(group, identity, epoch, built)})
 			}
 		}
 	}

@@ -3,10 +3,7 @@ package sg
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
-
-	"sgchain/lambda/chain"
 )
 
 // attempts is what is known of the tries of one call, which the SDK repeats by itself.
@@ -45,23 +42,4 @@ func mayHaveEffect(err error) bool {
 	default:
 		return codes()[code].class == transient
 	}
-}
-
-// noteCreated keeps in mind a group that this run made, or may have made. Where the answer
-// does not say so, the group counts only if it carries the tag that this run writes, and the
-// old chain does not have it: a group that an earlier run made, and that a read which lagged
-// did not show, is not this run's to delete. The lock is held.
-func (a *application) noteCreated(identity chain.Identity, tag chain.Tag, isSure, isLikely bool) {
-	switch {
-	case isSure:
-		a.created = append(a.created, identity)
-	case isLikely && !a.old.Has(identity):
-		a.likely[identity] = tag
-	}
-}
-
-// isOwn reports whether this run made a group, or most likely did. The lock is held.
-func (a *application) isOwn(group chain.Group) bool {
-	tag, likely := a.likely[group.Identity]
-	return slices.Contains(a.created, group.Identity) || (likely && tag == group.Tag)
 }

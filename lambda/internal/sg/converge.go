@@ -3,18 +3,12 @@ package sg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
 	"sgchain/lambda/chain"
-	"sgchain/lambda/internal/task"
 	"sgchain/lambda/plan"
 )
 
@@ -29,89 +23,9 @@ const (
 	maxRounds = 8
 )
 
-// DriftError is a chain that did not become what it should be: the plan is what
-// is still to be done.
-type DriftError struct {
-	LogicalID string
-	Rest      plan.Plan
-}
-
-func (e *DriftError) Error() string {
-	lines := strings.FieldsFunc(e.Rest.String(), func(r rune) bool { return r == '\n' })
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
-	}
-	return "verifying chain (" + e.LogicalID + "): still to do: " + strings.Join(lines, "; ")
-}
-
-// Remedy is one sentence of what to do.
-func (e *DriftError) Remedy() string {
-	return "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and try again."
-}
-
-// LaggingError is a chain whose groups EC2 does not show in full.
-type LaggingError struct{ LogicalID string }
-
-func (e *LaggingError) Error() string {
-	return "describing security groups of chain (" + e.LogicalID + "): EC2 goes on leaving out some of them"
-}
-
-// Remedy is one sentence of what to do.
-func (e *LaggingError) Remedy() string {
-	return "Try again; if it stays so, look whether somebody removed the sgchain tags of a group."
-}
-
-// NameTakenError is a group that cannot be created because of its name.
-type NameTakenError struct{ Name, VPCID, Holder string }
-
-func (e *NameTakenError) Error() string {
-	text := "creating security group (" + e.Name + "): the name is taken in VPC " + e.VPCID
-	if e.Holder != "" {
-		text += " by " + e.Holder
-	}
-	return text
-}
-
-// Remedy is one sentence of what to do.
-func (e *NameTakenError) Remedy() string {
-	return "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."
-}
-
-func nameTaken(holder types.SecurityGroup) error {
-	id, tags := aws.ToString(holder.GroupId), tagMap(holder.Tags)
-	whose := id
-	switch stack := tags["aws:cloudformation:stack-id"]; {
-	case tags[tagStackID] != "":
-		whose += fmt.Sprintf(" of the chain %s, tier %s, in stack %s", tags[tagLogicalID], tags[tagTier], tags[tagStackID])
-	case stack != "":
-		whose += " of stack " + stack
-	}
-	return &NameTakenError{Name: aws.ToString(holder.GroupName), VPCID: aws.ToString(holder.VpcId), Holder: whose}
-}
-
-// RenameError is a change of a group that EC2 cannot make while the group's name
-// stays the same.
-type RenameError struct{ plan.NameConflict }
-
-func (e *RenameError) Error() string {
-	change := fmt.Sprintf("its Description changed from %q to %q", e.Holder.Description, e.Wanted.Description)
-	switch {
-	case e.Wanted.Tier != e.Holder.Tier:
-		change = fmt.Sprintf("its tier changed from %s to %s", e.Holder.Tier, e.Wanted.Tier)
-	case e.Wanted.Description == e.Holder.Description:
-		change = fmt.Sprintf("its GroupName changed from %s to %s in nothing but the letter case", e.Holder.GroupName, e.Wanted.GroupName)
-	}
-	return fmt.Sprintf("replacing security group (%s): %s, which needs a new group, and the name cannot be had twice in VPC %s", e.Holder.GroupName, change, e.Wanted.VPCID)
-}
-
-// Remedy is one sentence of what to do.
-func (e *RenameError) Remedy() string {
-	return "Change the GroupName as well, leave it out to have one generated, or take the other change back."
-}
-
-// Want is what a chain should become.
-type Want struct {
-	Chains plan.Chains
+// Target is what a chain should become.
+type Target struct {
+	Change plan.Change
 	// PhysicalID is what the live groups are to belong to.
 	PhysicalID string
 	Quota      plan.Quota
@@ -122,14 +36,14 @@ type Want struct {
 // Goal is what must hold at the end, as far as an observation tells. The tag is worked
 // out from each observation anew: one that left out the newest group would otherwise
 // give this chain too low a generation for good.
-func (w Want) Goal(observed chain.State) chain.State {
-	return plan.Goal(w.Chains, observed, observed.NextTag(w.PhysicalID))
+func (w Target) Goal(observed chain.State) chain.State {
+	return plan.Goal(w.Change, observed, observed.NextEpoch(w.PhysicalID))
 }
 
 // Plan is what is to be done to bring the chain to the goal, in its order, and what of that
 // is unusual. The error is what would have it refused.
-func (e *Edge) Plan(ctx context.Context, want Want, observed Observed) (plan.Plan, []string, error) {
-	return newApplication(e, observed).plan(ctx, &want, observed, false)
+func (e *Edge) Plan(ctx context.Context, target Target, observed Observed) (plan.Plan, []string, error) {
+	return newApplication(e, nil, Query{}, observed).plan(ctx, &target, observed, false)
 }
 
 // Result is a chain that has become what it should be.
@@ -144,10 +58,10 @@ type Result struct {
 // Converge brings the chain to the goal and verifies it by observing again, until
 // nothing differs. When it fails, it first removes the groups that it created
 // itself, unless the gate is shut.
-func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Result, error) {
-	run := newApplication(e, observed)
-	run.old = want.Chains.Old
-	result, err := run.converge(ctx, want, observed)
+func (e *Edge) Converge(ctx context.Context, gate Gate, query Query, target Target, observed Observed) (Result, error) {
+	run := newApplication(e, gate, query, observed)
+	run.old = target.Change.Old
+	result, err := run.converge(ctx, target, observed)
 	if err == nil {
 		return result, nil
 	}
@@ -157,14 +71,14 @@ func (e *Edge) Converge(ctx context.Context, want Want, observed Observed) (Resu
 	return Result{}, err
 }
 
-func (a *application) converge(ctx context.Context, want Want, observed Observed) (Result, error) {
-	a.isBack = want.Chains.Back
-	a.retires = func(identity chain.Identity) bool { return want.Chains.Standing(identity) == plan.Retired }
+func (a *application) converge(ctx context.Context, target Target, observed Observed) (Result, error) {
+	a.isBack = target.Change.Rollback
+	a.retires = func(identity chain.Identity) bool { return target.Change.Standing(identity) == plan.Retired }
 	lag := lagging{}
 	var result Result
 	var refused refusal // the last plan that EC2 did not take
 	for round := 0; ; {
-		todo, made, err := a.plan(ctx, &want, observed, result.Wrote)
+		todo, made, err := a.plan(ctx, &target, observed, result.Wrote)
 		if err != nil {
 			return Result{}, err
 		}
@@ -202,7 +116,7 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 				round++
 				lag = lagging{}
 			}
-			a.logPlan(ctx, want, observed, round, todo)
+			a.logPlan(ctx, target, observed, round, todo)
 			result.Wrote = true
 			result.Warnings = append(result.Warnings, made...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
@@ -217,9 +131,9 @@ func (a *application) converge(ctx context.Context, want Want, observed Observed
 
 // plan works out what is to be done, and refuses what cannot be. Made is what had to be
 // put in an unusual order.
-func (a *application) plan(ctx context.Context, want *Want, observed Observed, wrote bool) (todo plan.Plan, made []string, err error) {
-	goal := want.Goal(observed.State)
-	if err = plan.OwnGroups(want.Chains, observed.GroupIDs); err != nil {
+func (a *application) plan(ctx context.Context, target *Target, observed Observed, wrote bool) (todo plan.Plan, made []string, err error) {
+	goal := target.Goal(observed.State)
+	if err = plan.OwnGroups(target.Change, observed.GroupIDs); err != nil {
 		return plan.Plan{}, nil, err
 	}
 	todo = plan.Diff(observed.State, goal)
@@ -227,17 +141,17 @@ func (a *application) plan(ctx context.Context, want *Want, observed Observed, w
 		return plan.Plan{}, nil, &RenameError{NameConflict: conflicts[0]}
 	}
 	// Lists that neither chain names may weigh in a group that was left behind or edited.
-	if strange := todo.UnknownLists(observed.State, want.Quota); len(strange) > 0 {
+	if strange := todo.UnknownLists(observed.State, target.Quota); len(strange) > 0 {
 		found, err := a.lookUpLists(ctx, listIDFilter, strange)
-		if err != nil && !want.Chains.Back {
+		if err != nil && !target.Change.Rollback {
 			return plan.Plan{}, nil, err
 		}
 		for _, id := range strange { // one that is gone weighs as little as a rule
 			found = append(found, chain.PrefixList{ID: id})
 		}
-		want.Quota.Lists = slices.Concat(want.Quota.Lists, found)
+		target.Quota.Lists = slices.Concat(target.Quota.Lists, found)
 	}
-	todo, made, err = a.fit(ctx, want, todo, observed.State, goal)
+	todo, made, err = a.fit(ctx, target, todo, observed.State, goal)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
@@ -252,15 +166,15 @@ func (a *application) made(identity chain.Identity) bool {
 }
 
 // logPlan puts a plan into the log, with what follows it in the cleanup.
-func (a *application) logPlan(ctx context.Context, want Want, observed Observed, round int, todo plan.Plan) {
+func (a *application) logPlan(ctx context.Context, target Target, observed Observed, round int, todo plan.Plan) {
 	if !a.Log.Enabled(ctx, slog.LevelInfo) {
 		return // what follows costs more than the line
 	}
 	fields := []any{slog.Int("round", round), slog.Any("plan", Logged(todo.String, plan.LogBytes))}
-	if cleanup := plan.Cleanup(want.Chains, want.Goal(observed.State)); !cleanup.Empty() {
+	if cleanup := plan.Cleanup(target.Change, target.Goal(observed.State)); !cleanup.Empty() {
 		fields = append(fields, slog.Any("cleanup", Logged(cleanup.String, plan.LogBytes/2)))
 	}
-	a.Log.Info("plan", append(fields, slog.String("groups", plan.FateList(want.Chains, observed.State)))...)
+	a.Log.Info("plan", append(fields, slog.String("groups", plan.FateList(target.Change, observed.State)))...)
 }
 
 // refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
@@ -296,7 +210,7 @@ func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 	a.mu.Lock()
 	known := Observed{GroupIDs: maps.Clone(a.groupIDs)}.without(a.vanished)
 	a.mu.Unlock()
-	observed, err := a.ObserveAgain(ctx, known)
+	observed, err := a.ObserveAgain(ctx, a.query, known)
 	if err != nil {
 		return Observed{}, err
 	}
@@ -336,79 +250,4 @@ func (a *application) repeats(todo plan.Plan) bool {
 	return slices.ContainsFunc(todo.Steps, func(step plan.Step) bool {
 		return slices.ContainsFunc(changes(step), func(change change) bool { return a.applied[change] })
 	})
-}
-
-// undo removes the groups that this run created, gives back those that it adopted, and
-// nothing else: a failed Update leaves the groups that were there before. Nobody lives in
-// these by the chain's doing, because no answer named them.
-func (a *application) undo(ctx context.Context) error {
-	if len(a.created)+len(a.likely)+len(a.adopted) == 0 {
-		return nil
-	}
-	mine := func(state chain.State) [][]chain.Identity {
-		var mine []chain.Identity
-		for _, group := range state.Groups {
-			// One that can still be adopted was not adopted after all.
-			if a.isOwn(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable) {
-				mine = append(mine, group.Identity)
-			}
-		}
-		return [][]chain.Identity{mine}
-	}
-	a.Log.Info("undo", slog.Int("groups", len(a.created)+len(a.likely)), slog.Int("adopted", len(a.adopted)))
-	a.Wants.Adoptable = nil // what stands in the way of an adoption must not in the way of this
-	bounded, cancel := context.WithTimeout(ctx, undoPatience)
-	defer cancel()
-	lag := lagging{}
-	observed, err := a.observeAgain(bounded)
-	for err == nil && a.hides(observed) && lag.patient() {
-		if err = lag.wait(bounded); err == nil {
-			observed, err = a.observeAgain(bounded)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return a.Remove(bounded, observed, Removal{Doomed: mine, Back: true})
-}
-
-// hides says whether a read lacks a rule that this run gave to a group that it adopted: it
-// lags, and giving the group back by it would leave the rule behind.
-func (a *application) hides(observed Observed) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for change := range a.applied {
-		group, found := observed.State.Find(change.group)
-		isThere := func(rule chain.Rule) bool { return rule.Key() == change.rule.Key() }
-		if found && change.action == plan.AuthorizeRules && slices.Contains(a.adopted, change.group) && !slices.ContainsFunc(group.Rules, isThere) {
-			return true
-		}
-	}
-	return false
-}
-
-// lagging waits for reads to catch up, longer each time.
-type lagging struct {
-	since time.Time
-	task.Backoff
-}
-
-func (l *lagging) patient() bool { return l.lasts(readPatience) }
-
-// lasts reports whether the waiting has taken less than a patience so far.
-func (l *lagging) lasts(patience time.Duration) bool {
-	l.begin()
-	return time.Since(l.since) < patience
-}
-
-func (l *lagging) begin() {
-	if l.since.IsZero() {
-		l.since = time.Now()
-		l.Backoff = task.Backoff{Next: 200 * time.Millisecond, Last: 5 * time.Second}
-	}
-}
-
-func (l *lagging) wait(ctx context.Context) error {
-	l.begin()
-	return l.Backoff.Wait(ctx)
 }

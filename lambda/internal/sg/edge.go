@@ -39,17 +39,15 @@ type Gate interface {
 type Edge struct {
 	API     API
 	Owner   Owner
-	Gate    Gate
 	Limiter *Limiter
 	Log     *slog.Logger
-	// Wants is what is to be known of the groups beside what every chain asks for.
-	Wants Wants
 
 	writes atomic.Int64
 }
 
-// Wants is what an observation has to find out beside the owner's groups.
-type Wants struct {
+// Query is what an observation has to find out beside the owner's groups; of the zero Query,
+// nothing.
+type Query struct {
 	// Unmanaged asks which rules the chain never made.
 	Unmanaged bool
 	// Adoptable are the groups that the chain takes over where somebody else made them, by
@@ -67,18 +65,6 @@ type Wants struct {
 
 // Writes is how many calls that change something were sent.
 func (e *Edge) Writes() int64 { return e.writes.Load() }
-
-// write makes one call that changes something. The token comes first: waiting
-// for it must not use up the gate's time.
-func (e *Edge) write(ctx context.Context, operation string, call func(context.Context) error) error {
-	if err := e.Limiter.take(ctx, operation); err != nil {
-		return err
-	}
-	return e.Gate.Write(ctx, func(ctx context.Context) error {
-		e.writes.Add(1)
-		return call(ctx)
-	})
-}
 
 // parallel runs every task, at most MaxConnections at a time, and waits for all
 // of them even when one fails: a call that is cut off leaves EC2 in a state that

@@ -187,25 +187,6 @@ func TestLimiter(t *testing.T) {
 	})
 }
 
-func TestWaves(t *testing.T) {
-	t.Parallel()
-	order := []string{"A", "B", "C", "D"}
-	var doomed []chain.Identity
-	for _, tier := range []string{"B", "D", "A", "C"} {
-		doomed = append(doomed, chain.Identity{Tier: tier})
-	}
-	doomed = append(doomed, chain.Identity{Tier: "C", GroupName: "old"}, chain.Identity{Tier: "Unknown"})
-	got := waves(doomed, order)
-	for tier, want := range map[string]int{"D": 0, "C": 1, "B": 0, "A": 1, "Unknown": 0} {
-		if got[chain.Identity{Tier: tier}] != want {
-			t.Errorf("tier %s goes in wave %d, want %d", tier, got[chain.Identity{Tier: tier}], want)
-		}
-	}
-	if got[chain.Identity{Tier: "C", GroupName: "old"}] != 1 {
-		t.Error("the groups of one tier go in different waves")
-	}
-}
-
 // Everything runs, at most ten at a time, and an error that says something is
 // preferred to one that only says that the view is stale.
 func TestParallel(t *testing.T) {

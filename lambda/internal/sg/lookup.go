@@ -44,18 +44,9 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 }
 
 func (e *Edge) lookUpVPCs(ctx context.Context, ids []string, into map[string][]netip.Prefix) error {
-	vpcs, err := inCalls([]types.Filter{filter("vpc-id", ids...)}, func(filters []types.Filter) ([]types.Vpc, error) {
-		var vpcs []types.Vpc
-		pages := ec2.NewDescribeVpcsPaginator(e.API, &ec2.DescribeVpcsInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			vpcs = append(vpcs, page.Vpcs...)
-		}
-		return vpcs, nil
-	})
+	vpcs, err := everyPage(ctx, []types.Filter{filter("vpc-id", ids...)}, func(filters []types.Filter) paginator[*ec2.DescribeVpcsOutput] {
+		return ec2.NewDescribeVpcsPaginator(e.API, &ec2.DescribeVpcsInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+	}, func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs })
 	if err != nil {
 		return &CallError{Doing: "describing VPCs (" + capped(ids) + ")", Err: err}
 	}
@@ -128,18 +119,9 @@ func rangesOf(vpc types.Vpc) ([]netip.Prefix, error) {
 }
 
 func (e *Edge) lookUpLists(ctx context.Context, name string, values []string) ([]chain.PrefixList, error) {
-	shown, err := inCalls([]types.Filter{filter(name, values...)}, func(filters []types.Filter) ([]types.ManagedPrefixList, error) {
-		var lists []types.ManagedPrefixList
-		pages := ec2.NewDescribeManagedPrefixListsPaginator(e.API, &ec2.DescribeManagedPrefixListsInput{Filters: filters, MaxResults: aws.Int32(maxListPage)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			lists = append(lists, page.PrefixLists...)
-		}
-		return lists, nil
-	})
+	shown, err := everyPage(ctx, []types.Filter{filter(name, values...)}, func(filters []types.Filter) paginator[*ec2.DescribeManagedPrefixListsOutput] {
+		return ec2.NewDescribeManagedPrefixListsPaginator(e.API, &ec2.DescribeManagedPrefixListsInput{Filters: filters, MaxResults: aws.Int32(maxListPage)})
+	}, func(page *ec2.DescribeManagedPrefixListsOutput) []types.ManagedPrefixList { return page.PrefixLists })
 	if err != nil {
 		return nil, &CallError{Doing: "describing managed prefix lists (" + capped(values) + ")", Err: err}
 	}

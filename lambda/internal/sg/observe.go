@@ -12,10 +12,6 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// pageSize is the most that one page of DescribeSecurityGroups may have, so that
-// one call reads a chain however many tiers it has.
-const pageSize = 1000
-
 // Observed is the groups of a chain as EC2 shows them, with their IDs. Among them are
 // those that the chain may adopt, where it asked for these.
 type Observed struct {
@@ -27,8 +23,8 @@ type Observed struct {
 }
 
 // Observe reads the owner's groups and all their rules: one call, and one more each for
-// what [Wants] asks for.
-func (e *Edge) Observe(ctx context.Context) (Observed, error) {
+// what the query asks for.
+func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	var groups, named []types.SecurityGroup
 	err := parallel([]func() error{
 		func() (err error) {
@@ -36,7 +32,7 @@ func (e *Edge) Observe(ctx context.Context) (Observed, error) {
 			return e.describing(err)
 		},
 		func() (err error) {
-			named, err = e.candidates(ctx)
+			named, err = e.candidates(ctx, query)
 			return err
 		},
 	})
@@ -46,9 +42,9 @@ func (e *Edge) Observe(ctx context.Context) (Observed, error) {
 	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })
 	members := make(map[string]chain.Identity, len(groups))
 	for _, group := range groups {
-		members[aws.ToString(group.GroupId)] = e.identity(group)
+		members[aws.ToString(group.GroupId)] = e.identity(group, query.Identities)
 	}
-	if groups, err = e.join(ctx, groups, named, members); err != nil {
+	if groups, err = e.join(ctx, query, groups, named, members); err != nil {
 		return Observed{}, err
 	}
 	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups))}
@@ -59,7 +55,7 @@ func (e *Edge) Observe(ctx context.Context) (Observed, error) {
 	}
 	slices.SortFunc(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })
 	observed.State = observed.State.Normalize()
-	return e.withUnmanaged(ctx, observed, members)
+	return e.withUnmanaged(ctx, query, observed, members)
 }
 
 func (e *Edge) describing(err error) error {
@@ -73,18 +69,18 @@ func (e *Edge) describing(err error) error {
 func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity) chain.Group {
 	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: rulesOf(group, members), Tags: othersTags(group)}
 	if e.Owner.owns(group) {
-		seen.Tag, seen.Adoption = chain.ParseTag(valueOf(group.Tags, tagChain)), chain.Adoption(valueOf(group.Tags, tagAdopted))
+		seen.Epoch, seen.Adoption = chain.ParseEpoch(valueOf(group.Tags, tagChain)), chain.Adoption(valueOf(group.Tags, tagAdopted))
 	}
 	return seen
 }
 
 // identity is who an owned group is to the chain.
-func (e *Edge) identity(group types.SecurityGroup) chain.Identity {
+func (e *Edge) identity(group types.SecurityGroup, known []chain.Identity) chain.Identity {
 	tier := valueOf(group.Tags, tagTier)
 	if valueOf(group.Tags, tagAdopted) != "" {
-		for _, known := range e.Wants.Identities {
-			if known.Tier == tier && known.VPCID == aws.ToString(group.VpcId) && known.GroupName == aws.ToString(group.GroupName) {
-				return known
+		for _, one := range known {
+			if one.Tier == tier && one.VPCID == aws.ToString(group.VpcId) && one.GroupName == aws.ToString(group.GroupName) {
+				return one
 			}
 		}
 	}
@@ -95,10 +91,10 @@ func (e *Edge) identity(group types.SecurityGroup) chain.Identity {
 // likely lags, and must not be believed: a plan would take rules that name the group
 // for a stranger's, and a Delete would leave it behind. After some patience the group
 // counts as gone.
-func (e *Edge) ObserveAgain(ctx context.Context, known Observed) (Observed, error) {
+func (e *Edge) ObserveAgain(ctx context.Context, query Query, known Observed) (Observed, error) {
 	lag := lagging{}
 	for {
-		observed, err := e.Observe(ctx)
+		observed, err := e.Observe(ctx, query)
 		if err != nil || observed.shows(known) || !lag.patient() {
 			return observed, err
 		}
@@ -122,20 +118,9 @@ func (o Observed) shows(known Observed) bool {
 // describe reads every page of the groups that match all filters. Each group comes once,
 // and only where it is one of those that were asked for by ID, name or VPC.
 func (e *Edge) describe(ctx context.Context, filters ...types.Filter) ([]types.SecurityGroup, error) {
-	shown, err := inCalls(filters, func(filters []types.Filter) ([]types.SecurityGroup, error) {
-		var groups []types.SecurityGroup
-		pages := ec2.NewDescribeSecurityGroupsPaginator(e.API, &ec2.DescribeSecurityGroupsInput{
-			Filters: filters, MaxResults: aws.Int32(pageSize),
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			groups = append(groups, page.SecurityGroups...)
-		}
-		return groups, nil
-	})
+	shown, err := everyPage(ctx, filters, func(filters []types.Filter) paginator[*ec2.DescribeSecurityGroupsOutput] {
+		return ec2.NewDescribeSecurityGroupsPaginator(e.API, &ec2.DescribeSecurityGroupsInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+	}, func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups })
 	there := make(map[string]bool, len(shown))
 	groups := slices.DeleteFunc(shown, func(group types.SecurityGroup) bool {
 		id := aws.ToString(group.GroupId)

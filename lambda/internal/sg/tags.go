@@ -48,7 +48,7 @@ func (o Owner) ruleTags() []types.Tag {
 
 // groupTags is the ownership tags and the author's of a group that a step makes or adopts.
 func (o Owner) groupTags(step plan.Step) []types.Tag {
-	tags := append(o.ruleTags(), tag(tagTier, step.Group.Tier), tag(tagChain, step.Tag.String()))
+	tags := append(o.ruleTags(), tag(tagTier, step.Group.Tier), tag(tagChain, step.Epoch.String()))
 	if step.Adoption.IsForeign() {
 		tags = append(tags, tag(tagAdopted, string(step.Adoption)))
 	}
@@ -61,8 +61,8 @@ func (o Owner) groupTags(step plan.Step) []types.Tag {
 // TagTexts are the ownership tags of a group as the AWS CLI takes them. With an explicit
 // name it may be one that was adopted: then that it was is among them, and it is never
 // deleted.
-func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Tag) []string {
-	step := plan.Step{Group: identity, Tag: chainTag}
+func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Epoch) []string {
+	step := plan.Step{Group: identity, Epoch: chainTag}
 	if identity.GroupName != "" {
 		step.Adoption = chain.Settled
 	}

@@ -21,9 +21,9 @@ const unmanagedPatience = 5 * time.Second
 // the tags that the chain gives its own. It asks where the chain keeps such rules or a group
 // was made by somebody else; then it is one call. EC2's own rules, the default egress, count
 // as the chain's on groups that it made.
-func (e *Edge) withUnmanaged(ctx context.Context, observed Observed, members map[string]chain.Identity) (Observed, error) {
+func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed, members map[string]chain.Identity) (Observed, error) {
 	var asked []chain.Identity
-	if e.Wants.Unmanaged || slices.ContainsFunc(observed.State.Groups, func(group chain.Group) bool { return group.Adoption.IsForeign() }) {
+	if query.Unmanaged || slices.ContainsFunc(observed.State.Groups, func(group chain.Group) bool { return group.Adoption.IsForeign() }) {
 		asked = observed.State.Identities()
 	}
 	if len(asked) == 0 {
@@ -74,17 +74,10 @@ type listedRule struct {
 
 // listRules reads the rules of groups, by group and by what makes them the same.
 func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[string]chain.Identity) (map[string]map[chain.Rule]listedRule, error) {
-	rules, err := inCalls([]types.Filter{filter(groupIDFilter, groupIDs...)}, func(filters []types.Filter) ([]types.SecurityGroupRule, error) {
-		var rules []types.SecurityGroupRule
-		pages := ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			rules = append(rules, page.SecurityGroupRules...)
-		}
-		return rules, nil
+	rules, err := everyPage(ctx, []types.Filter{filter(groupIDFilter, groupIDs...)}, func(filters []types.Filter) paginator[*ec2.DescribeSecurityGroupRulesOutput] {
+		return ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
+	}, func(page *ec2.DescribeSecurityGroupRulesOutput) []types.SecurityGroupRule {
+		return page.SecurityGroupRules
 	})
 	if err != nil {
 		return nil, &CallError{Doing: "describing rules of security groups (" + capped(groupIDs) + ")", Err: err}

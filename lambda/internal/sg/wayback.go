@@ -21,9 +21,9 @@ type wayBack struct {
 
 // fit makes room in groups near their quota. On the way back the arithmetic refuses nothing:
 // EC2 has the last word.
-func (a *application) fit(ctx context.Context, want *Want, todo plan.Plan, observed, goal chain.State) (plan.Plan, []string, error) {
-	fitted, made, err := todo.Fit(observed, goal, want.Quota, a.made, func() error { return context.Cause(ctx) })
-	if _, isTight := errors.AsType[*plan.QuotaError](err); isTight && want.Chains.Back {
+func (a *application) fit(ctx context.Context, target *Target, todo plan.Plan, observed, goal chain.State) (plan.Plan, []string, error) {
+	fitted, made, err := todo.Fit(observed, goal, target.Quota, a.made, func() error { return context.Cause(ctx) })
+	if _, isTight := errors.AsType[*plan.QuotaError](err); isTight && target.Change.Rollback {
 		fitted, made, err = todo, nil, nil
 	}
 	if err != nil {

@@ -22,20 +22,62 @@ import (
 	"syscall"
 )
 
-// plant is a bug: in each file one text is replaced by another.
-type plant struct {
-	name  string
-	edits []edit
+// plant is a bug, as a patch. Its name is that of the file.
+type plant struct{ name, patch string }
+
+// folder is where the bugs are.
+const folder = "lambda/internal/proof/mutants/testdata/plants"
+
+// plants lists the bugs below the module's root.
+func plants(root string) ([]plant, error) {
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(folder), "*.patch"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there are no patches in %s", folder)
+	}
+	var all []plant
+	for _, file := range files {
+		patch, errPath := filepath.Abs(file)
+		if errPath != nil {
+			return nil, errPath
+		}
+		all = append(all, plant{name: strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".patch"), "-", " "), patch: patch})
+	}
+	return all, err
 }
 
-type edit struct{ file, old, planted string }
+// apply plants a bug in the module in dir, or only asks whether that can be done.
+func (p plant) apply(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "git", append(append([]string{"apply"}, args...), p.patch)...)
+	cmd.Dir = dir
+	// Paths are relative to dir, whichever repository that is in.
+	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: git apply: %w\n%s", p.name, err, output)
+	}
+	return nil
+}
+
+// packages lists the packages that a bug is in.
+func (p plant) packages() ([]string, error) {
+	text, err := os.ReadFile(p.patch)
+	if err != nil {
+		return nil, err
+	}
+	var packages []string
+	for _, file := range changed.FindAllStringSubmatch(string(text), -1) {
+		packages = append(packages, "./"+filepath.ToSlash(filepath.Dir(file[1])))
+	}
+	return packages, nil
+}
+
+var changed = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 
 // catchers is the tests that count, the quick ones first.
 var catchers = []struct{ dir, run string }{
 	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL|F14)"},
 	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
 	{"./lambda/chain", "Test(Guard|Attributes|Chains|F3|F6|F14|F18)"},
-	{"./lambda/plan", "Test(GoalKeeps|F7)"},
+	{"./lambda/plan", "Test(GoalKeeps|F7|Removal|LeftOvers|Doubtful)"},
 	{"./lambda/internal/proof/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
 	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags|EveryWrite|ServiceTimeout|F[1-8])"},
 	{"./lambda/internal/proof/lifecycle", "Test(SmallScope|Histories)$"},
@@ -43,10 +85,10 @@ var catchers = []struct{ dir, run string }{
 
 func main() {
 	only := flag.String("run", ".", "plant only bugs whose name matches this expression")
-	folder := flag.String("o", filepath.Join("build", "mutants"), "where the copies are made")
+	work := flag.String("o", filepath.Join("build", "mutants"), "where the copies are made")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // a program begins here
-	err := run(ctx, os.Stdout, *only, *folder)
+	err := run(ctx, os.Stdout, *only, *work)
 	stop()
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -54,17 +96,21 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, only, folder string) error {
+func run(ctx context.Context, out io.Writer, only, work string) error {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	chosen := slices.DeleteFunc(plants(), func(p plant) bool { return !wanted.MatchString(p.name) })
-	if err := stale(".", chosen); err != nil {
+	all, err := plants(".")
+	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // it lies under build/
-	if by, err := try(ctx, plant{name: "nothing"}, filepath.Join(folder, "none")); err != nil || by != "" {
+	chosen := slices.DeleteFunc(all, func(p plant) bool { return !wanted.MatchString(p.name) })
+	if err := stale(ctx, ".", chosen); err != nil {
+		return err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // it lies under build/
+	if by, err := try(ctx, plant{name: "nothing"}, filepath.Join(work, "none")); err != nil || by != "" {
 		return fmt.Errorf("the code does not pass as it is: %s %w", by, err)
 	}
 	var count tally
@@ -73,7 +119,7 @@ func run(ctx context.Context, out io.Writer, only, folder string) error {
 	for range 2 {
 		workers.Go(func() {
 			for i := range next {
-				by, err := try(ctx, chosen[i], filepath.Join(folder, strconv.Itoa(i)))
+				by, err := try(ctx, chosen[i], filepath.Join(work, strconv.Itoa(i)))
 				count.add(out, chosen[i], by, err)
 			}
 		})
@@ -111,19 +157,15 @@ func (t *tally) add(out io.Writer, bug plant, by string, err error) {
 	}
 }
 
-// stale lists the plants that do not apply any more: a text has to be there exactly
-// once.
-func stale(root string, all []plant) error {
+// stale lists the plants that do not apply any more.
+func stale(ctx context.Context, root string, all []plant) error {
+	dir, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
 	var problems []error
 	for _, one := range all {
-		for _, edit := range one.edits {
-			text, err := os.ReadFile(filepath.Join(root, edit.file))
-			if err != nil {
-				problems = append(problems, err)
-			} else if count := strings.Count(string(text), edit.old); count != 1 {
-				problems = append(problems, fmt.Errorf("%s: its text is %d times in %s", one.name, count, edit.file))
-			}
-		}
+		problems = append(problems, one.apply(ctx, dir, "--check"))
 	}
 	return errors.Join(problems...)
 }
@@ -137,19 +179,18 @@ func try(ctx context.Context, bug plant, dir string) (string, error) {
 	if err := copyModule(dir); err != nil {
 		return "", err
 	}
-	var packages []string
-	for _, edit := range bug.edits {
-		file := filepath.Join(dir, edit.file)
-		text, err := os.ReadFile(file)
+	if bug.patch != "" {
+		absolute, err := filepath.Abs(dir)
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(file, []byte(strings.Replace(string(text), edit.old, edit.planted, 1)), 0o600); err != nil { //nolint:gosec // the copy of a file of this module
+		if err := bug.apply(ctx, absolute); err != nil {
 			return "", err
 		}
-		packages = append(packages, "./"+filepath.ToSlash(filepath.Dir(edit.file)))
-	}
-	if len(packages) > 0 {
+		packages, err := bug.packages()
+		if err != nil {
+			return "", err
+		}
 		for _, args := range [][]string{{"build", "-o", os.DevNull, "./lambda"}, append([]string{"vet"}, packages...)} {
 			if output, err := command(ctx, dir, args...); err != nil {
 				return "", fmt.Errorf("go %s: %w\n%s", args[0], err, output)

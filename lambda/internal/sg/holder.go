@@ -1,0 +1,79 @@
+package sg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+)
+
+// inTheWay says whose a group is that has the name of one that is to be created, which would
+// carry the epoch. Built are the groups that the chain had until now.
+func (e *Edge) inTheWay(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) error {
+	if e.mayBeOurs(holder, wanted, epoch, built) {
+		return &LostTagsError{
+			GroupID: aws.ToString(holder.GroupId), Tier: wanted.Tier, Tags: e.Owner.TagTexts(wanted, epoch), MayBeAdopted: wanted.GroupName != "", Wrote: e.Writes() > 0,
+		}
+	}
+	err := nameTaken(holder)
+	if taken, ok := errors.AsType[*NameTakenError](err); ok && wanted.GroupName != "" {
+		taken.Name = wanted.GroupName // the holder's may be in another letter case
+	}
+	return err
+}
+
+func nameTaken(holder types.SecurityGroup) error {
+	id, tags := aws.ToString(holder.GroupId), tagMap(holder.Tags)
+	whose := id
+	switch stack := tags["aws:cloudformation:stack-id"]; {
+	case tags[tagStackID] != "":
+		whose += fmt.Sprintf(" of the chain %s, tier %s, in stack %s", tags[tagLogicalID], tags[tagTier], tags[tagStackID])
+	case stack != "":
+		whose += " of stack " + stack
+	}
+	return &NameTakenError{Name: aws.ToString(holder.GroupName), VPCID: aws.ToString(holder.VpcId), Holder: whose}
+}
+
+// mayBeOurs reports whether there is a sign that the chain made or adopted a group which lacks
+// one of its tags. A generated name is one, since a hash of the chain is in it; so is that the
+// chain had the group until now, and the physical ID in its tag. Of the other tags of ownership
+// one has to be left, and none may say something else.
+func (e *Edge) mayBeOurs(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) bool {
+	tags := tagMap(holder.Tags)
+	left := 0
+	for _, own := range append(e.Owner.ruleTags(), e.tierTag(wanted)) {
+		switch value, has := tags[aws.ToString(own.Key)]; {
+		case has && value != aws.ToString(own.Value):
+			left -= len(ownership())
+		case has:
+			left++
+		}
+	}
+	hasID := chain.ParseEpoch(tags[tagChain]).PhysicalID == epoch.PhysicalID
+	isKnown := slices.Contains(built, wanted) && aws.ToString(holder.Description) == wanted.Description && left >= 0
+	return wanted.GroupName == "" || hasID || left > 0 || isKnown
+}
+
+func (e *Edge) tierTag(wanted chain.Identity) types.Tag { return tag(tagTier, wanted.Tier) }
+
+// Holder is the ID of a group that has the name of an identity and is not the owner's; empty
+// where there is none.
+func (e *Edge) Holder(ctx context.Context, identity chain.Identity) (string, error) {
+	name := identity.EC2Name(e.Owner.Resource)
+	groups, err := e.describe(ctx, filter("vpc-id", identity.VPCID), filter("group-name", name))
+	if err != nil {
+		return "", &CallError{Doing: "describing security groups (" + name + ")", Err: err}
+	}
+	for _, group := range groups {
+		if aws.ToString(group.VpcId) == identity.VPCID && strings.EqualFold(aws.ToString(group.GroupName), name) && !e.Owner.owns(group) {
+			return aws.ToString(group.GroupId), nil
+		}
+	}
+	return "", nil
+}

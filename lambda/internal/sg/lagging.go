@@ -1,0 +1,34 @@
+package sg
+
+import (
+	"context"
+	"time"
+
+	"sgchain/lambda/internal/task"
+)
+
+// lagging waits for reads to catch up, longer each time.
+type lagging struct {
+	since time.Time
+	task.Backoff
+}
+
+func (l *lagging) patient() bool { return l.lasts(readPatience) }
+
+// lasts reports whether the waiting has taken less than a patience so far.
+func (l *lagging) lasts(patience time.Duration) bool {
+	l.begin()
+	return time.Since(l.since) < patience
+}
+
+func (l *lagging) begin() {
+	if l.since.IsZero() {
+		l.since = time.Now()
+		l.Backoff = task.Backoff{Next: 200 * time.Millisecond, Last: 5 * time.Second}
+	}
+}
+
+func (l *lagging) wait(ctx context.Context) error {
+	l.begin()
+	return l.Backoff.Wait(ctx)
+}
