@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -73,26 +74,12 @@ type goPackage struct {
 func packages(t *testing.T) []goPackage {
 	t.Helper()
 	found := map[string]*goPackage{}
-	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+	for _, file := range goFiles(t) {
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly|parser.ParseComments)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		name := entry.Name()
-		if entry.IsDir() && file != root && (strings.HasPrefix(name, ".") || slices.Contains([]string{"build", "testdata", "node_modules", "cdk.out"}, name)) {
-			return fs.SkipDir
-		}
-		if entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return nil
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly|parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		dir, err := filepath.Rel(root, filepath.Dir(file))
-		if err != nil {
-			return err
-		}
-		dir = filepath.ToSlash(dir)
+		dir := path.Dir(file)
 		if found[dir] == nil {
 			found[dir] = &goPackage{dir: dir}
 		}
@@ -102,10 +89,6 @@ func packages(t *testing.T) []goPackage {
 		if parsed.Doc != nil {
 			found[dir].docs++
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	var all []goPackage
 	for _, one := range found {
@@ -238,4 +221,84 @@ func TestLinks(t *testing.T) {
 	if links < 10 {
 		t.Errorf("found only %d links", links)
 	}
+}
+
+// The most lines of a function and of a file, and the most parameters, outside of tests: what is
+// longer does more than one thing.
+const (
+	mostLines      = 60
+	mostFileLines  = 350
+	mostParameters = 5
+)
+
+// large lists the files that may be longer, each with its reason.
+func large() map[string]string {
+	return map[string]string{
+		"lambda/internal/proof/world/world.go":  "the state of EC2 and what prints it are read together",
+		"lambda/internal/proof/world/api.go":    "a method for each operation of EC2, one like the other",
+		"lambda/internal/proof/world/client.go": "the life of a call, from its arrival to its effect",
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	files := 0
+	for _, file := range goFiles(t) {
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, filepath.Join(root, file), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files++
+		lines := set.File(parsed.Pos()).LineCount()
+		if why := large()[file]; lines > mostFileLines && why == "" {
+			t.Errorf("%s has %d lines, at most %d are allowed", file, lines, mostFileLines)
+		} else if lines <= mostFileLines && why != "" {
+			t.Errorf("%s has %d lines and needs no exception", file, lines)
+		}
+		for _, declared := range parsed.Decls {
+			function, ok := declared.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if length := set.Position(function.End()).Line - set.Position(function.Pos()).Line + 1; length > mostLines {
+				t.Errorf("%s: %s has %d lines, at most %d are allowed", file, function.Name.Name, length, mostLines)
+			}
+			if count := function.Type.Params.NumFields(); count > mostParameters {
+				t.Errorf("%s: %s has %d parameters, at most %d are allowed", file, function.Name.Name, count, mostParameters)
+			}
+		}
+	}
+	if files < 150 {
+		t.Errorf("found only %d files", files)
+	}
+}
+
+// goFiles lists the files of the module that are neither tests nor data of tests, from its root.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && file != root && isOutside(entry.Name()) {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		relative, err := filepath.Rel(root, file)
+		files = append(files, filepath.ToSlash(relative))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// isOutside says whether a folder has no code of the module.
+func isOutside(name string) bool {
+	return strings.HasPrefix(name, ".") || slices.Contains([]string{"build", "testdata", "node_modules", "cdk.out"}, name)
 }

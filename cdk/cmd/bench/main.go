@@ -65,7 +65,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 	programs := []string{"./cdk/cmd/bench/hello", "./lambda"}
 	for i, program := range programs {
-		if err := bootstrap.Compile(ctx, dir, program, runtime.GOARCH, binary(folder, i), true); err != nil {
+		if err := (bootstrap.Program{Dir: dir, Package: program, Architecture: runtime.GOARCH, Stripped: true}).Compile(ctx, binary(folder, i)); err != nil {
 			return err
 		}
 	}

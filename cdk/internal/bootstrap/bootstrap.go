@@ -64,37 +64,43 @@ func ModuleDir(ctx context.Context) (string, error) {
 // the file output. Stripped is how it is shipped; a binary that is not has the
 // symbols that tell what was linked.
 func Binary(ctx context.Context, dir, architecture, output string, stripped bool) error {
-	return Compile(ctx, dir, "./lambda", architecture, output, stripped)
+	return Program{Dir: dir, Package: "./lambda", Architecture: architecture, Stripped: stripped}.Compile(ctx, output)
 }
 
-// Compile does the same for another package of the module, so that it can be held against the
-// Lambda.
-func Compile(ctx context.Context, dir, program, architecture, output string, stripped bool) error {
-	if err := CheckArchitecture(architecture); err != nil {
+// Program is a program of this module as the Lambda is compiled, so that it can be held against
+// that. Dir is the module's folder; see [Binary] for what Stripped means.
+type Program struct {
+	Dir, Package, Architecture string
+	Stripped                   bool
+}
+
+// Compile compiles it for Linux into the file output.
+func (p Program) Compile(ctx context.Context, output string) error {
+	if err := CheckArchitecture(p.Architecture); err != nil {
 		return err
 	}
-	definition, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	definition, err := os.ReadFile(filepath.Join(p.Dir, "go.mod"))
 	if err != nil {
-		return fmt.Errorf("building %s (%s): %w", Name, architecture, err)
+		return fmt.Errorf("building %s (%s): %w", Name, p.Architecture, err)
 	}
 	toolchain := toolchainLine.FindSubmatch(definition)
 	if toolchain == nil {
-		return fmt.Errorf("building %s (%s): go.mod has no toolchain line, so the bytes would depend on the machine", Name, architecture)
+		return fmt.Errorf("building %s (%s): go.mod has no toolchain line, so the bytes would depend on the machine", Name, p.Architecture)
 	}
 	args := []string{"build", "-tags", tags, "-gcflags", gcflags, "-gcflags", ownFlags, "-trimpath", "-buildvcs=false"}
-	if stripped {
+	if p.Stripped {
 		args = append(args, "-ldflags=-s -w")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, program)...)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, p.Package)...)
+	cmd.Dir = p.Dir
 	// What a user's own settings could change is named. An empty variable would leave what go env -w
 	// has stored, so GOFLAGS has a value, the one that is the default here.
 	cmd.Env = append(os.Environ(),
-		"GOTOOLCHAIN="+string(toolchain[1]), "GOOS=linux", "GOARCH="+architecture, "CGO_ENABLED=0",
+		"GOTOOLCHAIN="+string(toolchain[1]), "GOOS=linux", "GOARCH="+p.Architecture, "CGO_ENABLED=0",
 		"GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1",
 	)
 	if _, err := run(cmd); err != nil {
-		return fmt.Errorf("building %s (%s): %w", Name, architecture, err)
+		return fmt.Errorf("building %s (%s): %w", Name, p.Architecture, err)
 	}
 	return nil
 }

@@ -181,51 +181,61 @@ func (a *Account) logs(ctx context.Context, operation string, input, output any)
 	if a.BaseEndpoint == "" && strings.HasPrefix(a.Region, "cn-") {
 		endpoint += ".cn"
 	}
-	return a.callJSON(ctx, endpoint, "logs", "Logs_20140328."+operation, input, output)
+	return a.callJSON(ctx, plainCall{endpoint, "logs", "Logs_20140328." + operation}, input, output)
 }
 
+// plainCall is a call of a service that this module has no client of.
+type plainCall struct{ endpoint, service, target string }
+
 // callJSON makes one call of a service that speaks the JSON protocol.
-func (a *Account) callJSON(ctx context.Context, endpoint, service, target string, input, output any) error {
+func (a *Account) callJSON(ctx context.Context, call plainCall, input, output any) error {
 	body, err := json.Marshal(input)
 	if err != nil {
-		return fmt.Errorf("calling %s: %w", target, err)
+		return fmt.Errorf("calling %s: %w", call.target, err)
 	}
-	answer, err := a.send(ctx, http.MethodPost, endpoint+"/", service, body, http.Header{
+	answer, err := a.send(ctx, call.service, plainRequest{http.MethodPost, call.endpoint + "/", body, http.Header{
 		"Content-Type": {"application/x-amz-json-1.1"},
-		"X-Amz-Target": {target},
-	})
+		"X-Amz-Target": {call.target},
+	}})
 	if err != nil {
-		return fmt.Errorf("calling %s: %w", target, err)
+		return fmt.Errorf("calling %s: %w", call.target, err)
 	}
 	if err := json.Unmarshal(answer, output); err != nil {
-		return fmt.Errorf("calling %s: %w", target, err)
+		return fmt.Errorf("calling %s: %w", call.target, err)
 	}
 	return nil
 }
 
 // PutObject stores an object in MiniStack's S3, and makes the bucket where it is missing.
 func (m *MiniStack) PutObject(ctx context.Context, bucket, key string, body []byte) error {
-	if _, err := m.send(ctx, http.MethodPut, m.Endpoint()+"/"+bucket, "s3", nil, nil); err != nil {
+	if _, err := m.send(ctx, "s3", plainRequest{http.MethodPut, m.Endpoint() + "/" + bucket, nil, nil}); err != nil {
 		return fmt.Errorf("creating bucket (%s): %w", bucket, err)
 	}
-	if _, err := m.send(ctx, http.MethodPut, m.Endpoint()+"/"+bucket+"/"+key, "s3", body, nil); err != nil {
+	if _, err := m.send(ctx, "s3", plainRequest{http.MethodPut, m.Endpoint() + "/" + bucket + "/" + key, body, nil}); err != nil {
 		return fmt.Errorf("putting object (%s/%s): %w", bucket, key, err)
 	}
 	return nil
 }
 
-// send makes one HTTP request to a service that this module has no client of.
-func (a *Account) send(ctx context.Context, method, url, service string, body []byte, header http.Header) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+// plainRequest is one HTTP request.
+type plainRequest struct {
+	method, url string
+	body        []byte
+	header      http.Header
+}
+
+// send signs a request to a service and makes it.
+func (a *Account) send(ctx context.Context, service string, plain plainRequest) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, plain.method, plain.url, bytes.NewReader(plain.body))
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(request.Header, header)
+	maps.Copy(request.Header, plain.header)
 	credentials, err := a.Credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, err
 	}
-	hash := sha256.Sum256(body)
+	hash := sha256.Sum256(plain.body)
 	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), service, a.Region, time.Now()); err != nil {
 		return nil, err
 	}

@@ -14,9 +14,9 @@ import (
 // LoadBalancerGroups is the security groups of every load balancer, by its ARN.
 func (m *MiniStack) LoadBalancerGroups(ctx context.Context) (map[string][]string, error) {
 	form := url.Values{"Action": {"DescribeLoadBalancers"}, "Version": {"2015-12-01"}}
-	answer, err := m.send(ctx, http.MethodPost, m.Endpoint()+"/", "elasticloadbalancing", []byte(form.Encode()), http.Header{
+	answer, err := m.send(ctx, "elasticloadbalancing", plainRequest{http.MethodPost, m.Endpoint() + "/", []byte(form.Encode()), http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
-	})
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("describing load balancers: %w", err)
 	}
@@ -72,5 +72,5 @@ func (m *MiniStack) ServiceGroups(ctx context.Context) (map[string][]string, err
 type object = map[string]any
 
 func (m *MiniStack) ecs(ctx context.Context, operation string, input object, output any) error {
-	return m.callJSON(ctx, m.Endpoint(), "ecs", "AmazonEC2ContainerServiceV20141113."+operation, input, output)
+	return m.callJSON(ctx, plainCall{m.Endpoint(), "ecs", "AmazonEC2ContainerServiceV20141113." + operation}, input, output)
 }

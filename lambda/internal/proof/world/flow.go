@@ -11,21 +11,21 @@ import (
 func (w *World) Allows(source, target, protocol string, port int32) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lets(source, true, target, memberAddress, protocol, port) && w.lets(target, false, source, memberAddress, protocol, port)
+	return w.lets(source, true, traffic{target, memberAddress, protocol, port}) && w.lets(target, false, traffic{source, memberAddress, protocol, port})
 }
 
 // AllowsFrom says whether somebody outside, at an address, reaches a member.
 func (w *World) AllowsFrom(address netip.Addr, target, protocol string, port int32) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lets(target, false, "", address, protocol, port)
+	return w.lets(target, false, traffic{"", address, protocol, port})
 }
 
 // AllowsTo says whether a member reaches somebody outside, at an address.
 func (w *World) AllowsTo(source string, address netip.Addr, protocol string, port int32) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.lets(source, true, "", address, protocol, port)
+	return w.lets(source, true, traffic{"", address, protocol, port})
 }
 
 // Inside is the address that a member of a group has.
@@ -33,15 +33,24 @@ func Inside() netip.Addr { return memberAddress }
 
 var memberAddress = netip.MustParseAddr("10.1.2.3")
 
-func (w *World) lets(groupID string, egress bool, peer string, address netip.Addr, protocol string, port int32) bool {
+// traffic is what somebody sends to a group, or it to him: a peer, by its ID where it is a
+// group, on a port.
+type traffic struct {
+	peer     string
+	address  netip.Addr
+	protocol string
+	port     int32
+}
+
+func (w *World) lets(groupID string, egress bool, one traffic) bool {
 	g := w.living(groupID)
 	if g == nil {
 		return false
 	}
 	rules := g.latest().rules
 	for i := range rules {
-		one := &rules[i]
-		if one.egress == egress && one.covers(protocol, port) && ((peer != "" && one.peer == peer) || w.holds(one, address)) {
+		rule := &rules[i]
+		if rule.egress == egress && rule.covers(one.protocol, one.port) && ((one.peer != "" && rule.peer == one.peer) || w.holds(rule, one.address)) {
 			return true
 		}
 	}

@@ -50,7 +50,7 @@ func run(args []string, out *os.File, problems io.Writer) int {
 	defer stop()
 	root, err := stand.Root()
 	if err == nil {
-		err = smoke(ctx, stop, root, *stack, *vpc, out)
+		err = smoke(ctx, stop, place{root, *stack, *vpc}, out)
 	}
 	if err == nil {
 		return 0
@@ -60,16 +60,19 @@ func run(args []string, out *os.File, problems io.Writer) int {
 	return 1
 }
 
+// place is where a life takes place: the repository's folder, the stack, the VPC.
+type place struct{ root, stack, vpc string }
+
 // smoke lives the life, and takes down what is left of it.
-func smoke(ctx context.Context, stop func(), root, stack, vpc string, out *os.File) error {
-	dir := filepath.Join(root, "build", "smoke")
+func smoke(ctx context.Context, stop func(), at place, out *os.File) error {
+	dir := filepath.Join(at.root, "build", "smoke")
 	unlock, err := stand.Lock(dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	endpoint := os.Getenv("AWS_ENDPOINT_URL")
-	account, err := stand.FromEnvironment(ctx, filepath.Join(root, "build", "tools", "venv", "bin", "python"), os.Getenv("AWS_REGION"), endpoint)
+	account, err := stand.FromEnvironment(ctx, filepath.Join(at.root, "build", "tools", "venv", "bin", "python"), os.Getenv("AWS_REGION"), endpoint)
 	if err != nil {
 		return err
 	}
@@ -78,10 +81,10 @@ func smoke(ctx context.Context, stop func(), root, stack, vpc string, out *os.Fi
 		architecture = runtime.GOARCH // this machine plays Lambda
 	}
 	l := &life{
-		account: account, screen: stand.NewScreen(out), stack: stack, vpc: vpc, emulated: endpoint != "", heard: map[string]bool{},
+		account: account, screen: stand.NewScreen(out), stack: at.stack, vpc: at.vpc, emulated: endpoint != "", heard: map[string]bool{},
 		cdk: stand.CDK{
-			Root: root, Dir: dir, Stack: stack, Environment: append(os.Environ(), "AWS_REGION="+account.Region),
-			Context: []string{"stackName=" + stack, "arch=" + architecture, "vpcId=" + vpc},
+			Root: at.root, Dir: dir, Stack: at.stack, Environment: append(os.Environ(), "AWS_REGION="+account.Region),
+			Context: []string{"stackName=" + at.stack, "arch=" + architecture, "vpcId=" + at.vpc},
 		},
 	}
 	if err := l.prepare(ctx); err != nil {

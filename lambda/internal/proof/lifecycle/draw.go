@@ -1,0 +1,234 @@
+package lifecycle
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"sgchain/lambda/internal/proof/world"
+)
+
+// Draw makes a history from a seed.
+func Draw(seed, index uint64) History {
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed, index))} //nolint:gosec // chance that can be repeated
+	h := History{
+		Habits: Habits{
+			CleanupShows: pick(r, "new", "old"), RemovedShows: pick(r, "deleting", "absent"), RollbackCarries: pick(r, "new", "old"),
+			GoneShows: pick(r, "deleted", "absent"), CleanupBrings: pick(r, "old", "new"), Undated: r.oneIn(4), InventsAlways: r.oneIn(3), CreatesFirst: r.oneIn(2),
+		},
+		World: Setting{
+			PageSize: pick(r, 0, 0, 1, 2), Lag: pick(r, 0, 0, 0, 1, 3), TagLag: pick(r, 0, 0, 0, 2), Newborn: pick(r, 0, 0, 0, 2),
+			OneByOne: r.oneIn(2), Default: r.oneIn(4), IPv6: r.oneIn(4),
+		},
+	}
+	if r.oneIn(5) {
+		h.World.Quota = 4 + r.IntN(6)
+	}
+	r.quota = h.World.Quota
+	h.Repairs, r.adopts, r.keeps = r.oneIn(4), r.oneIn(4), r.oneIn(5)
+	chain := r.chain()
+	h.Steps = []Step{{Do: "create", Chain: chain, Rest: r.rest()}}
+	if r.adopts {
+		h.Steps = slices.Insert(h.Steps, 0, r.handMade(), r.handMade())
+	}
+	first := len(h.Steps) - 1
+	if r.oneIn(6) {
+		h.Steps[first].Mishaps = r.mishaps()
+		h.Steps[first].SiblingFails, h.Steps[first].NoRollback = r.oneIn(8), r.oneIn(3)
+	}
+	if r.oneIn(40) {
+		h.Steps[first].SiblingFails, h.Steps[first].Mishaps = true, []Mishap{{}, {Denied: true}}
+	}
+	for range 2 + r.IntN(4) {
+		step := Step{Do: "update", Rest: r.rest()}
+		switch n := r.IntN(20); {
+		case n == 0:
+			step.Do, step.Retain = "remove", r.oneIn(4)
+		case n <= 2:
+			h.Steps = append(h.Steps, r.between(step, h.Repairs))
+			continue
+		default:
+			// Back to where it was, now and then: X -> Y -> X.
+			if step.Chain = r.variant(chain); r.oneIn(4) {
+				step.Chain = h.Steps[first+r.IntN(len(h.Steps)-first)].Chain
+			}
+			if len(step.Chain.Tiers) == 0 {
+				step.Chain = r.chain()
+			}
+			chain = step.Chain
+		}
+		r.disturb(&step, h.Repairs)
+		h.Steps = append(h.Steps, step)
+	}
+	later(&h, seed, index)
+	return h
+}
+
+// disturb draws what goes wrong in a step.
+func (r *drawer) disturb(step *Step, repairs bool) {
+	step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), step.Retain || r.oneIn(20)
+	if r.oneIn(3) {
+		step.Linger = 1 + r.IntN(r.longest())
+	}
+	if r.oneIn(2) {
+		step.Mishaps = r.mishaps()
+	}
+	if repairs && r.oneIn(2) {
+		step.Acts = r.acts()
+	}
+	if r.oneIn(60) { // the rollback fails until it is skipped
+		step.SiblingFails, step.Mishaps = true, []Mishap{{}, {Denied: true}, {Denied: true}, {Denied: true}}
+	}
+}
+
+// between is what happens between two operations: a repair, or a stranger's deed.
+func (r *drawer) between(step Step, repairs bool) Step {
+	switch {
+	case repairs && r.oneIn(2):
+		step.Do = "repair"
+		return step
+	case r.adopts && r.oneIn(3):
+		return r.handMade()
+	default:
+		step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
+		return step
+	}
+}
+
+// longest is how long, in seconds, the last dependent may go on using an old group; one that
+// is released is not waited for longer than a Delete lasts.
+func (r *drawer) longest() int {
+	if r.adopts {
+		return 500
+	}
+	return 900
+}
+
+type drawer struct {
+	*rand.Rand
+
+	quota         int
+	adopts, keeps bool
+}
+
+func pick[T any](r *drawer, from ...T) T { return from[r.IntN(len(from))] }
+
+func (r *drawer) oneIn(n int) bool { return r.IntN(n) == 0 }
+
+// rest is what passes between two operations. CloudFormation itself takes some seconds to
+// end one and to begin another, more than reads lag.
+func (r *drawer) rest() int { return pick(r, 5, 30, 65, 120, longRest) }
+
+var tierNames = []string{"A", "B", "C", "D"}
+
+// tagKeys are the keys of the author's tags.
+var tagKeys = []string{"Cost", "Team"}
+
+func (r *drawer) chain() Chain {
+	names := slices.Clone(tierNames)
+	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	names = names[:1+r.IntN(len(names))]
+	c := Chain{Quota: r.quota, IPv6: r.oneIn(4), Tags: r.tags(), Adopt: r.adopts && !r.oneIn(8), Keep: r.keeps && !r.oneIn(4)}
+	for _, name := range names {
+		c.Tiers = append(c.Tiers, r.tier(name, names))
+	}
+	return c
+}
+
+func (r *drawer) tags() map[string]string {
+	if !r.oneIn(4) {
+		return nil
+	}
+	return map[string]string{pick(r, tagKeys...): pick(r, "a", "b")}
+}
+
+func (r *drawer) tier(name string, names []string) Tier {
+	t := Tier{Name: name, Named: r.oneIn(2), Text: pick(r, "", "", "first", "second"), Egress: pick(r, "all", "all", "chain", "chain", "none"), Tags: r.tags()}
+	t.Doors = r.doors(name, names, 2)
+	if t.Egress != "none" { // which stands alone
+		t.Ways = r.doors(name, names, 8)
+	}
+	return t
+}
+
+// doors draws one of few ports.
+func (r *drawer) doors(name string, names []string, few int) []Door {
+	sources := append([]string{"internet", "10.0.0.0/8", "203.0.113.0/24", "self", "vpc", officeList, remoteList}, names...)
+	var doors []Door
+	for _, port := range ports()[:3] {
+		if !r.oneIn(few) {
+			continue
+		}
+		door := Door{Port: port}
+		for range 1 + r.IntN(3) {
+			if source := pick(r, sources...); !slices.Contains(door.Sources, source) && !(source == name && slices.Contains(door.Sources, "self")) && !(source == "self" && slices.Contains(door.Sources, name)) {
+				door.Sources = append(door.Sources, source)
+			}
+		}
+		doors = append(doors, door)
+	}
+	return doors
+}
+
+// variant is a chain with something changed, or another one.
+func (r *drawer) variant(c Chain) Chain {
+	if r.oneIn(3) || len(c.Tiers) == 0 {
+		return r.chain()
+	}
+	tiers := slices.Clone(c.Tiers)
+	var names []string
+	for _, one := range tiers {
+		names = append(names, one.Name)
+	}
+	for range 1 + r.IntN(2) {
+		i := r.IntN(len(tiers))
+		tiers[i] = r.tier(tiers[i].Name, names)
+	}
+	next := Chain{Tiers: tiers, Quota: c.Quota, IPv6: c.IPv6, Tags: c.Tags, Adopt: c.Adopt, Keep: c.Keep}
+	if r.oneIn(6) {
+		next.IPv6, next.Tags = r.oneIn(2), r.tags()
+	}
+	return next
+}
+
+// handMade is a group that somebody makes by hand, with some of eight sets of rules.
+func (r *drawer) handMade() Step {
+	return Step{Do: byHand, Pick: r.IntN(len(tierNames) << 5), Rest: r.rest()}
+}
+
+// acts are what a schedule and people ask for while an operation goes on.
+func (r *drawer) acts() []Act {
+	acts := make([]Act, 1+r.IntN(2))
+	for i := range acts {
+		acts[i] = Act{At: pick(r, r.IntN(30), r.IntN(300)), Do: pick(r, "repair", "repair", "repair", "check", "plan"), Late: pick(r, 0, 0, r.IntN(420))}
+		if r.oneIn(2) {
+			acts[i].Faults = []Fault{{Call: 1 + r.IntN(8), Kind: pick(r, "error", "lost", "crash", "late", "hang", "stale"), Seconds: 1 + r.IntN(8)}}
+		}
+	}
+	return acts
+}
+
+func (r *drawer) mishaps() []Mishap {
+	all := make([]Mishap, 1+r.IntN(3))
+	for i := range all {
+		if i > 0 && r.oneIn(2) {
+			continue
+		}
+		switch r.IntN(8) {
+		case 0:
+			all[i].Again = []int{1 + r.IntN(300), 1 + r.IntN(20)}[:1+r.IntN(2)]
+		case 1:
+			all[i].Cancel = 1 + r.IntN(20)
+			all[i].Faults = append(all[i].Faults, Fault{Call: 1 + r.IntN(8), Kind: "hang", Seconds: 1 + r.IntN(30)})
+		case 2:
+			all[i].Answer = pick(r, "lost", "late", "without ID")
+		case 3:
+			all[i].Denied = r.oneIn(2)
+			all[i].Behind = r.IntN(3)
+		default:
+			for range 1 + r.IntN(2) {
+				all[i].Faults = append(all[i].Faults, Fault{Call: 1 + r.IntN(12), Kind: pick(r, Kinds()...), Pick: r.IntN(1 << 16), Seconds: 1 + r.IntN(8)})
+			}
+		}
+	}
+	return all
+}
