@@ -41,7 +41,7 @@ func homes() map[string][]string {
 // import nothing of it. Imports go downhill only.
 func walls() map[string][]string {
 	return map[string][]string{
-		"lambda":                            {"lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
+		"lambda":                            {"lambda/chain", "lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
 		"lambda/plan":                       {"lambda/chain"},
 		"lambda/internal/sg":                {"lambda/chain", "lambda/plan", "lambda/internal/task"},
 		"lambda/internal/fence":             {"lambda/chain", "lambda/internal/task"},

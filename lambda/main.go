@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/clients"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/provider"
@@ -38,16 +39,16 @@ func main() {
 // newHandler reads the environment, the only place that does. A function that
 // cannot work still answers, with the reason: silence would hang the stack.
 func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler {
-	handler := &provider.Handler{Provider: getenv("SGCHAIN_PROVIDER"), Limiter: &sg.Limiter{}, Log: log}
+	handler := &provider.Handler{Provider: getenv(chain.EnvProvider), Limiter: &sg.Limiter{}, Log: log}
 	built, err := clients.New(getenv, nil)
 	if err == nil {
 		handler.EC2, handler.CloudFormation = built.EC2, built.CloudFormation
 	}
 	if handler.Provider == "" {
-		err = errors.Join(err, errors.New("reading environment (SGCHAIN_PROVIDER): it is not set"))
+		err = errors.Join(err, errors.New("reading environment ("+chain.EnvProvider+"): it is not set"))
 	}
-	handler.EnforceGuardrails = has(getenv, "SGCHAIN_GUARDRAILS", "enforce", &err)
-	handler.Repairs = has(getenv, "SGCHAIN_REPAIR", "allow", &err)
+	handler.EnforceGuardrails = has(getenv, chain.EnvGuardrails, chain.GuardrailsEnforce, &err)
+	handler.Repairs = has(getenv, chain.EnvRepair, chain.RepairAllow, &err)
 	handler.Misconfigured = err
 	handler.Responder = protocol.Responder{
 		Region: getenv("AWS_REGION"), Suffix: clients.Suffix(getenv("AWS_REGION")), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,

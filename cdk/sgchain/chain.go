@@ -14,10 +14,6 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// serviceTimeout is how long CloudFormation waits for an answer, in seconds: the
-// longest age of an event (360), one run (600), and a minute for delivery.
-const serviceTimeout = 1020
-
 // SecurityGroupChainProps is what a chain is. What must be known at synth is a plain
 // value, and its zero value is absence; what may be a token is the CDK's.
 type SecurityGroupChainProps struct {
@@ -164,7 +160,7 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	c.resource = awscdk.NewCustomResource(c, jsii.String("Default"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String(chain.ResourceType),
 		ServiceToken:   c.provider.ServiceToken(),
-		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(serviceTimeout)),
+		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(chain.ServiceTimeout)),
 		Properties:     &c.template,
 	})
 	// All of the provider: the Delete event comes while role, log and the limits on

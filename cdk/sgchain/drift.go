@@ -90,8 +90,8 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})
 	if props.Alarm || props.Topic != nil {
-		newAlarm(c, props.Topic, "Drift", "A chain of security groups is not as its template says")
-		newAlarm(c, props.Topic, "Failures", "A chain of security groups could not be compared with its template")
+		newAlarm(c, props.Topic, chain.MetricDrift, "A chain of security groups is not as its template says")
+		newAlarm(c, props.Topic, chain.MetricFailures, "A chain of security groups could not be compared with its template")
 	}
 }
 
@@ -101,10 +101,10 @@ func newAlarm(c *securityGroupChain, topic awssns.ITopic, metric, description st
 	resource, _ := c.resource.Node().DefaultChild().(awscdk.CfnResource)
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmDescription: jsii.String(description),
-		Namespace:        jsii.String("SecurityGroupChain"), MetricName: jsii.String(metric),
+		Namespace:        jsii.String(chain.MetricNamespace), MetricName: jsii.String(metric),
 		Dimensions: []any{
-			&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String("Stack"), Value: awscdk.Aws_STACK_NAME()},
-			&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String("Chain"), Value: resource.LogicalId()},
+			&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(chain.DimensionStack), Value: awscdk.Aws_STACK_NAME()},
+			&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(chain.DimensionChain), Value: resource.LogicalId()},
 		},
 		Statistic: jsii.String("Maximum"), Period: jsii.Number(300), EvaluationPeriods: jsii.Number(1),
 		ComparisonOperator: jsii.String("GreaterThanThreshold"), Threshold: jsii.Number(0),

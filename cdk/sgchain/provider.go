@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"sgchain/cdk/internal/bootstrap"
+	"sgchain/lambda/chain"
 )
 
 // ProviderProps says how the function is run. Nil is the default of everything.
@@ -110,27 +111,24 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	p.role = newRole(p)
 	explainWildcards(p.role, p.shared)
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
-		Description:  jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: architecture,
-		Handler:      jsii.String("bootstrap"),
-		Code:         code,
-		Role:         p.role,
-		LogGroup:     p.logGroup,
-		MemorySize:   jsii.Number(256),
-		// These three and the custom resource's ServiceTimeout belong together: the
-		// last run that can begin, at the maximum age of its event, still ends before
-		// CloudFormation loses patience.
-		Timeout:       awscdk.Duration_Seconds(jsii.Number(600)),
-		MaxEventAge:   awscdk.Duration_Seconds(jsii.Number(360)),
+		Description:   jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
+		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:  architecture,
+		Handler:       jsii.String("bootstrap"),
+		Code:          code,
+		Role:          p.role,
+		LogGroup:      p.logGroup,
+		MemorySize:    jsii.Number(256),
+		Timeout:       awscdk.Duration_Seconds(jsii.Number(chain.FunctionTimeout)),
+		MaxEventAge:   awscdk.Duration_Seconds(jsii.Number(chain.MaxEventAge)),
 		RetryAttempts: jsii.Number(2),
 		Environment: &map[string]*string{
 			// The function's own ARN would make its role depend on it and it on its role.
-			"SGCHAIN_PROVIDER": awscdk.Aws_STACK_ID(),
+			chain.EnvProvider: awscdk.Aws_STACK_ID(),
 		},
 	})
 	if p.enforces {
-		p.function.AddEnvironment(jsii.String("SGCHAIN_GUARDRAILS"), jsii.String("enforce"), nil)
+		p.function.AddEnvironment(jsii.String(chain.EnvGuardrails), jsii.String(chain.GuardrailsEnforce), nil)
 	}
 	if props.AllowAdoption {
 		p.allowAdoption()
@@ -154,7 +152,7 @@ func (p *provider) allowAdoption() {
 func (p *provider) allowRepair() {
 	if !p.repairs {
 		p.repairs = true
-		p.function.AddEnvironment(jsii.String("SGCHAIN_REPAIR"), jsii.String("allow"), nil)
+		p.function.AddEnvironment(jsii.String(chain.EnvRepair), jsii.String(chain.RepairAllow), nil)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
 )
 
 const (
@@ -21,17 +23,10 @@ const (
 	everyStack = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/*"
 	// ownLogGroup stands for the function's log group.
 	ownLogGroup = "log group"
-
-	// ownerTag is on every group and rule of the provider, with the ID of its stack.
-	ownerTag = "sgchain:provider"
-	// chainTag says which chain a group belongs to; it is rewritten when that changes.
-	chainTag = "sgchain:chain"
-	// adoptedTag is on a group that somebody else made and the chain took over.
-	adoptedTag = "sgchain:adopted"
 )
 
 // lasting is the ownership tags that stay as they were when the group was made.
-var lasting = []string{ownerTag, "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"}
+var lasting = []string{chain.TagProvider, chain.TagStackID, chain.TagLogicalID, chain.TagTier}
 
 // statement is one statement of the role's policy, in the words of IAM. Resources
 // and the values of conditions are texts for Fn::Sub.
@@ -46,9 +41,9 @@ type statement struct {
 
 var (
 	// requested admits what is created with the owner's tag.
-	requested = map[string][]string{"aws:RequestTag/" + ownerTag: {thisID}}
+	requested = map[string][]string{"aws:RequestTag/" + chain.TagProvider: {thisID}}
 	// owned admits what carries it already.
-	owned = map[string][]string{"aws:ResourceTag/" + ownerTag: {thisID}}
+	owned = map[string][]string{"aws:ResourceTag/" + chain.TagProvider: {thisID}}
 )
 
 // statements pin every write to what carries this provider's tag. The only one
@@ -72,15 +67,15 @@ var statements = []statement{
 		sid:     "TagGroupOnCreate",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{"StringEquals": {
-			"aws:RequestTag/" + ownerTag: {thisID}, "ec2:CreateAction": {"CreateSecurityGroup"},
+			"aws:RequestTag/" + chain.TagProvider: {thisID}, "ec2:CreateAction": {"CreateSecurityGroup"},
 		}},
 	},
 	{
 		sid:     "TagRuleOnCreate",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyRule},
 		when: map[string]map[string][]string{"StringEquals": {
-			"aws:RequestTag/" + ownerTag: {thisID},
-			"ec2:CreateAction":           {"AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"},
+			"aws:RequestTag/" + chain.TagProvider: {thisID},
+			"ec2:CreateAction":                    {"AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"},
 		}},
 	},
 	{
@@ -100,7 +95,7 @@ var statements = []statement{
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals":                 owned,
-			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chainTag, adoptedTag}, lasting...)},
+			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chain.TagChain, chain.TagAdopted}, lasting...)},
 			"Null":                         {"aws:TagKeys": {"false"}},
 		},
 	},
@@ -121,7 +116,7 @@ var statements = []statement{
 		actions: []string{"ec2:DeleteSecurityGroup"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals": owned,
-			"Null":         {"aws:ResourceTag/" + adoptedTag: {"true"}},
+			"Null":         {"aws:ResourceTag/" + chain.TagAdopted: {"true"}},
 		},
 	},
 	{
@@ -131,7 +126,7 @@ var statements = []statement{
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals": requested,
-			"Null":         {"aws:ResourceTag/" + ownerTag: {"true"}, "aws:RequestTag/" + adoptedTag: {"false"}},
+			"Null":         {"aws:ResourceTag/" + chain.TagProvider: {"true"}, "aws:RequestTag/" + chain.TagAdopted: {"false"}},
 		},
 		adoption: true,
 	},
@@ -140,8 +135,8 @@ var statements = []statement{
 		sid:     "AdoptOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
-			"StringEquals": {"aws:ResourceTag/" + ownerTag: {thisID}, "aws:RequestTag/" + ownerTag: {thisID}},
-			"Null":         {"aws:RequestTag/" + adoptedTag: {"false"}},
+			"StringEquals": {"aws:ResourceTag/" + chain.TagProvider: {thisID}, "aws:RequestTag/" + chain.TagProvider: {thisID}},
+			"Null":         {"aws:RequestTag/" + chain.TagAdopted: {"false"}},
 		},
 		adoption: true,
 	},
@@ -160,8 +155,8 @@ var statements = []statement{
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals":             owned,
-			"Null":                     {"aws:ResourceTag/" + adoptedTag: {"false"}},
-			"ForAnyValue:StringEquals": {"aws:TagKeys": {ownerTag}},
+			"Null":                     {"aws:ResourceTag/" + chain.TagAdopted: {"false"}},
+			"ForAnyValue:StringEquals": {"aws:TagKeys": {chain.TagProvider}},
 		},
 	},
 	{
@@ -171,7 +166,7 @@ var statements = []statement{
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyRule},
 		when: map[string]map[string][]string{
 			"StringEquals":             owned,
-			"ForAnyValue:StringEquals": {"aws:TagKeys": {ownerTag}},
+			"ForAnyValue:StringEquals": {"aws:TagKeys": {chain.TagProvider}},
 		},
 	},
 	{

@@ -76,7 +76,7 @@ func (e *GuardrailError) Error() string {
 // Remedy is one sentence of what to do.
 func (e *GuardrailError) Remedy() string {
 	if e.Forced {
-		return "Nothing was changed; this provider enforces its guardrails (SGCHAIN_GUARDRAILS), so that Guardrails: warn has no effect."
+		return "Nothing was changed; this provider enforces its guardrails (" + EnvGuardrails + "), so that Guardrails: warn has no effect."
 	}
 	return "Nothing was changed; with Guardrails: warn the chain is built all the same, and warns."
 }

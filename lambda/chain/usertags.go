@@ -19,9 +19,6 @@ const (
 	maxBuiltTags = 44
 )
 
-// OwnershipPrefix begins the keys of the tags that say whose a group is.
-const OwnershipPrefix = "sgchain:"
-
 // tags reads a map of tags, or a list of maps with Key and Value as CloudFormation's
 // own resources have it. A tag without a value has the empty one.
 func (r *reader) tags(path string, value any) map[string]string {

@@ -5,12 +5,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-const (
-	chainID = "Chain"
-	// serviceTimeout is how long CloudFormation waits for an answer, in seconds, as in
-	// the construct.
-	serviceTimeout = 1020
-)
+const chainID = "Chain"
 
 // The conditions of a chain's parameters.
 const (
@@ -73,7 +68,7 @@ func chainResource(serviceToken any) object {
 		"Type": chain.ResourceType,
 		"Properties": merge(chainProperties(), object{
 			"ServiceToken":   serviceToken,
-			"ServiceTimeout": serviceTimeout,
+			"ServiceTimeout": chain.ServiceTimeout,
 			"Revision":       ref("Revision"),
 		}),
 	}

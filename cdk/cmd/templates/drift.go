@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"sgchain/lambda/chain"
 )
 
 const (
@@ -54,8 +56,8 @@ func driftGuard(serviceToken any) object {
 			"Action": "lambda:InvokeFunction", "FunctionName": serviceToken,
 			"Principal": "events.amazonaws.com", "SourceArn": getAtt(ruleID, "Arn"),
 		})),
-		"DriftAlarm":    alarm("Drift", "A chain of security groups is not as its template says"),
-		"FailuresAlarm": alarm("Failures", "A chain of security groups could not be compared with its template"),
+		"DriftAlarm":    alarm(chain.MetricDrift, "A chain of security groups is not as its template says"),
+		"FailuresAlarm": alarm(chain.MetricFailures, "A chain of security groups could not be compared with its template"),
 	}
 }
 
@@ -64,11 +66,11 @@ func alarm(metric, description string) object {
 	return where(guarded, resource("AWS::CloudWatch::Alarm", object{
 		"AlarmDescription": description,
 		"AlarmActions":     ifElse(notified, list{ref("DriftTopicArn")}, noValue()),
-		"Namespace":        "SecurityGroupChain",
+		"Namespace":        chain.MetricNamespace,
 		"MetricName":       metric,
 		"Dimensions": list{
-			object{"Name": "Stack", "Value": ref("AWS::StackName")},
-			object{"Name": "Chain", "Value": chainID},
+			object{"Name": chain.DimensionStack, "Value": ref("AWS::StackName")},
+			object{"Name": chain.DimensionChain, "Value": chainID},
 		},
 		"Statistic": "Maximum", "Period": 300, "EvaluationPeriods": 1,
 		"ComparisonOperator": "GreaterThanThreshold", "Threshold": 0, "TreatMissingData": "ignore",

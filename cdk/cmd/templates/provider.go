@@ -13,6 +13,7 @@ import (
 
 	"sgchain/cdk/internal/release"
 	"sgchain/cdk/sgchain"
+	"sgchain/lambda/chain"
 )
 
 // The logical IDs of the provider's resources.
@@ -102,9 +103,9 @@ func optional(resources object, shared bool) error {
 	if hung != want || !isObject {
 		return fmt.Errorf("making adoption optional: the provider has %d statements for it, want %d, and an environment: %t", hung, want, isObject)
 	}
-	environment["SGCHAIN_REPAIR"] = ifElse(repairs, "allow", noValue())
+	environment[chain.EnvRepair] = ifElse(repairs, chain.RepairAllow, noValue())
 	if shared { // a provider of one chain leaves it to that
-		environment["SGCHAIN_GUARDRAILS"] = ifElse(enforces, "enforce", noValue())
+		environment[chain.EnvGuardrails] = ifElse(enforces, chain.GuardrailsEnforce, noValue())
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func (h *Handler) deadline(ctx context.Context, event protocol.Event) time.Time 
 	now := time.Now()
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		deadline = now.Add(10 * time.Minute)
+		deadline = now.Add(chain.FunctionTimeout * time.Second)
 	}
 	if patience := protocol.ServiceTimeout(event); patience > 0 {
 		made := protocol.Made(event)

@@ -42,7 +42,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	report := &Report{Action: action.Action}
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		deadline = time.Now().Add(10 * time.Minute)
+		deadline = time.Now().Add(chain.FunctionTimeout * time.Second)
 	}
 	work, cancel := context.WithDeadlineCause(ctx, deadline.Add(-reserve), timeIsUpError{})
 	defer cancel()

@@ -5,15 +5,12 @@ import (
 	"log/slog"
 	"time"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/protocol"
 )
 
-// namespace is where CloudWatch shows the metrics, and operation their one dimension:
-// Create, Update or Delete.
-const (
-	namespace = "SecurityGroupChain"
-	operation = "Operation"
-)
+// operation is the one dimension of the metrics of requests: Create, Update or Delete.
+const operation = "Operation"
 
 // embedded is what makes CloudWatch Logs read metrics out of a line of the log (CloudWatch
 // user guide, "Specification: Embedded metric format").
@@ -34,11 +31,11 @@ type metric struct{ Name, Unit string }
 // its answer was delivered, and how many calls changed something in EC2.
 func measure(log *slog.Logger, event protocol.Event, result outcome, delivered bool, took time.Duration) {
 	format := embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{{
-		Namespace: namespace, Dimensions: [][]string{{operation}},
-		Metrics: []metric{{"Duration", "Milliseconds"}, {"Failures", "Count"}, {"Undelivered", "Count"}, {"Writes", "Count"}},
+		Namespace: chain.MetricNamespace, Dimensions: [][]string{{operation}},
+		Metrics: []metric{{"Duration", "Milliseconds"}, {chain.MetricFailures, "Count"}, {"Undelivered", "Count"}, {"Writes", "Count"}},
 	}}}
 	log.Info("metrics", slog.Any("_aws", format), slog.String(operation, cmp.Or(string(event.RequestType), "Unknown")),
-		slog.Int64("Duration", took.Milliseconds()), slog.Int("Failures", one(result.err != nil)),
+		slog.Int64("Duration", took.Milliseconds()), slog.Int(chain.MetricFailures, one(result.err != nil)),
 		slog.Int("Undelivered", one(!delivered)), slog.Int64("Writes", result.writes))
 }
 

@@ -177,27 +177,21 @@ func drawn(spec chain.Spec, target sg.Target, observed sg.Observed) plan.Drawing
 	return drawing
 }
 
-// The dimensions of the metrics of a chain.
-const (
-	dimensionStack = "Stack"
-	dimensionChain = "Chain"
-)
-
 // measureDrift puts out what a check found: how many differences, and whether it could be
 // made. One that stood back says nothing.
 func measureDrift(log *slog.Logger, action protocol.Action, report Report, failed error) {
 	if failed == nil && report.Result == ResultStoodBack {
 		return
 	}
-	metrics := []metric{{"Failures", "Count"}}
-	values := []any{slog.Int("Failures", one(failed != nil || report.Result == ResultUnchecked))}
+	metrics := []metric{{chain.MetricFailures, "Count"}}
+	values := []any{slog.Int(chain.MetricFailures, one(failed != nil || report.Result == ResultUnchecked))}
 	if failed == nil && report.Result != ResultUnchecked {
-		metrics = append(metrics, metric{"Drift", "Count"})
-		values = append(values, slog.Int("Drift", report.Differences))
+		metrics = append(metrics, metric{chain.MetricDrift, "Count"})
+		values = append(values, slog.Int(chain.MetricDrift, report.Differences))
 	}
 	format := embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{{
-		Namespace: namespace, Dimensions: [][]string{{dimensionStack, dimensionChain}}, Metrics: metrics,
+		Namespace: chain.MetricNamespace, Dimensions: [][]string{{chain.DimensionStack, chain.DimensionChain}}, Metrics: metrics,
 	}}}
-	values = append(values, slog.Any("_aws", format), slog.String(dimensionStack, chain.Resource{StackID: action.StackID}.StackName()), slog.String(dimensionChain, action.LogicalResourceID))
+	values = append(values, slog.Any("_aws", format), slog.String(chain.DimensionStack, chain.Resource{StackID: action.StackID}.StackName()), slog.String(chain.DimensionChain, action.LogicalResourceID))
 	log.Info("metrics", values...)
 }

@@ -96,7 +96,7 @@ func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGr
 	if account := accountOf(e.Owner.Resource.StackID); account != "" && aws.ToString(group.OwnerId) != "" && aws.ToString(group.OwnerId) != account {
 		return refused(another, "it belongs to account %s, which shares the VPC", aws.ToString(group.OwnerId))
 	}
-	if provider := tags[tagProvider]; provider != "" && provider != e.Owner.Provider {
+	if provider := tags[chain.TagProvider]; provider != "" && provider != e.Owner.Provider {
 		return refused("Take it out of that chain first, or choose another GroupName for the tier.",
 			"it belongs to a chain of another provider (%s)", provider)
 	}
@@ -121,8 +121,8 @@ func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGr
 			"Take it out of that stack first (with DeletionPolicy Retain it stays), and wait until that is done; or choose another GroupName for the tier.",
 		},
 		{
-			chain.Resource{StackID: tags[tagStackID]},
-			"it belongs to the chain " + tags[tagLogicalID] + " of",
+			chain.Resource{StackID: tags[chain.TagStackID]},
+			"it belongs to the chain " + tags[chain.TagLogicalID] + " of",
 			"Choose another GroupName for the tier, or delete that chain; where it was given up with DeletionPolicy Retain, take the tags sgchain: off the group.",
 		},
 	} {

@@ -81,7 +81,7 @@ func (a *application) findDuplicate(ctx context.Context, step plan.Step, name st
 			if aws.ToString(holder.VpcId) != wanted.VPCID || !strings.EqualFold(aws.ToString(holder.GroupName), name) {
 				continue
 			}
-			if a.Owner.owns(holder) && tagMap(holder.Tags)[tagTier] == wanted.Tier &&
+			if a.Owner.owns(holder) && tagMap(holder.Tags)[chain.TagTier] == wanted.Tier &&
 				aws.ToString(holder.GroupName) == name && aws.ToString(holder.Description) == wanted.Description {
 				return aws.ToString(holder.GroupId), nil
 			}

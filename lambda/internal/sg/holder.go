@@ -32,8 +32,8 @@ func nameTaken(holder types.SecurityGroup) error {
 	id, tags := aws.ToString(holder.GroupId), tagMap(holder.Tags)
 	whose := id
 	switch stack := tags["aws:cloudformation:stack-id"]; {
-	case tags[tagStackID] != "":
-		whose += fmt.Sprintf(" of the chain %s, tier %s, in stack %s", tags[tagLogicalID], tags[tagTier], tags[tagStackID])
+	case tags[chain.TagStackID] != "":
+		whose += fmt.Sprintf(" of the chain %s, tier %s, in stack %s", tags[chain.TagLogicalID], tags[chain.TagTier], tags[chain.TagStackID])
 	case stack != "":
 		whose += " of stack " + stack
 	}
@@ -55,12 +55,12 @@ func (e *Edge) mayBeOurs(holder types.SecurityGroup, wanted chain.Identity, epoc
 			left++
 		}
 	}
-	hasID := chain.ParseEpoch(tags[tagChain]).PhysicalID == epoch.PhysicalID
+	hasID := chain.ParseEpoch(tags[chain.TagChain]).PhysicalID == epoch.PhysicalID
 	isKnown := slices.Contains(built, wanted) && aws.ToString(holder.Description) == wanted.Description && left >= 0
 	return wanted.GroupName == "" || hasID || left > 0 || isKnown
 }
 
-func (e *Edge) tierTag(wanted chain.Identity) types.Tag { return tag(tagTier, wanted.Tier) }
+func (e *Edge) tierTag(wanted chain.Identity) types.Tag { return tag(chain.TagTier, wanted.Tier) }
 
 // Holder is the ID of a group that has the name of an identity and is not the owner's; empty
 // where there is none.

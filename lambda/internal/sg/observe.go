@@ -69,15 +69,15 @@ func (e *Edge) describing(err error) error {
 func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity) chain.Group {
 	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: rulesOf(group, members), Tags: othersTags(group)}
 	if e.Owner.owns(group) {
-		seen.Epoch, seen.Adoption = chain.ParseEpoch(valueOf(group.Tags, tagChain)), chain.Adoption(valueOf(group.Tags, tagAdopted))
+		seen.Epoch, seen.Adoption = chain.ParseEpoch(valueOf(group.Tags, chain.TagChain)), chain.Adoption(valueOf(group.Tags, chain.TagAdopted))
 	}
 	return seen
 }
 
 // identity is who an owned group is to the chain.
 func (e *Edge) identity(group types.SecurityGroup, known []chain.Identity) chain.Identity {
-	tier := valueOf(group.Tags, tagTier)
-	if valueOf(group.Tags, tagAdopted) != "" {
+	tier := valueOf(group.Tags, chain.TagTier)
+	if valueOf(group.Tags, chain.TagAdopted) != "" {
 		for _, one := range known {
 			if one.Tier == tier && one.VPCID == aws.ToString(group.VpcId) && one.GroupName == aws.ToString(group.GroupName) {
 				return one

@@ -31,10 +31,10 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	doing, operation := "tagging", opCreateTags
 	var tags []types.Tag
 	if steps[0].Epoch != (chain.Epoch{}) {
-		tags = append(tags, tag(tagChain, steps[0].Epoch.String()))
+		tags = append(tags, tag(chain.TagChain, steps[0].Epoch.String()))
 	}
 	if steps[0].Adoption.IsForeign() {
-		tags = append(tags, tag(tagAdopted, string(steps[0].Adoption)))
+		tags = append(tags, tag(chain.TagAdopted, string(steps[0].Adoption)))
 	}
 	for _, one := range steps[0].Tags {
 		tags = append(tags, tag(one.Key, one.Value))

@@ -11,29 +11,9 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// The ownership tags. Nothing that lacks them is ever touched. They are set by
-// the call that creates the group, so no group of ours is ever without them.
-const (
-	// tagProvider names the provider (its stack ID); the role of the function
-	// may write to groups with its own value only.
-	tagProvider = "sgchain:provider"
-	// tagStackID and tagLogicalID are the place of the chain: the resource that
-	// CloudFormation knows.
-	tagStackID   = "sgchain:stack-id"
-	tagLogicalID = "sgchain:logical-id"
-	// tagTier is the tier that the group stands for.
-	tagTier = "sgchain:tier"
-	// tagChain is a chain.Tag: which physical ID the group belongs to. It is the
-	// only one that is ever rewritten.
-	tagChain = "sgchain:chain"
-	// tagAdopted is a chain.Adoption. A group that has it was made by somebody else, and
-	// is never deleted.
-	tagAdopted = "sgchain:adopted"
-)
-
 // ownership lists the keys of all of them.
 func ownership() []string {
-	return []string{tagProvider, tagStackID, tagLogicalID, tagTier, tagChain, tagAdopted}
+	return []string{chain.TagProvider, chain.TagStackID, chain.TagLogicalID, chain.TagTier, chain.TagChain, chain.TagAdopted}
 }
 
 // Owner is whose groups these are.
@@ -43,14 +23,14 @@ type Owner struct {
 }
 
 func (o Owner) ruleTags() []types.Tag {
-	return []types.Tag{tag(tagProvider, o.Provider), tag(tagStackID, o.Resource.StackID), tag(tagLogicalID, o.Resource.LogicalID)}
+	return []types.Tag{tag(chain.TagProvider, o.Provider), tag(chain.TagStackID, o.Resource.StackID), tag(chain.TagLogicalID, o.Resource.LogicalID)}
 }
 
 // groupTags is the ownership tags and the author's of a group that a step makes or adopts.
 func (o Owner) groupTags(step plan.Step) []types.Tag {
-	tags := append(o.ruleTags(), tag(tagTier, step.Group.Tier), tag(tagChain, step.Epoch.String()))
+	tags := append(o.ruleTags(), tag(chain.TagTier, step.Group.Tier), tag(chain.TagChain, step.Epoch.String()))
 	if step.Adoption.IsForeign() {
-		tags = append(tags, tag(tagAdopted, string(step.Adoption)))
+		tags = append(tags, tag(chain.TagAdopted, string(step.Adoption)))
 	}
 	for _, one := range step.Tags {
 		tags = append(tags, tag(one.Key, one.Value))
@@ -95,8 +75,8 @@ func (o Owner) filters() []types.Filter {
 }
 
 func (o Owner) owns(group types.SecurityGroup) bool {
-	return valueOf(group.Tags, tagStackID) == o.Resource.StackID && valueOf(group.Tags, tagLogicalID) == o.Resource.LogicalID &&
-		valueOf(group.Tags, tagProvider) == o.Provider && valueOf(group.Tags, tagTier) != ""
+	return valueOf(group.Tags, chain.TagStackID) == o.Resource.StackID && valueOf(group.Tags, chain.TagLogicalID) == o.Resource.LogicalID &&
+		valueOf(group.Tags, chain.TagProvider) == o.Provider && valueOf(group.Tags, chain.TagTier) != ""
 }
 
 // valueOf is the value of a tag, without a map of them all.

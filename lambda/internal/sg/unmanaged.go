@@ -99,7 +99,7 @@ func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[str
 // made says whether the chain made a rule.
 func (o Owner) made(rule types.SecurityGroupRule) bool {
 	tags := tagMap(rule.Tags)
-	return tags[tagProvider] == o.Provider && tags[tagStackID] == o.Resource.StackID && tags[tagLogicalID] == o.Resource.LogicalID
+	return tags[chain.TagProvider] == o.Provider && tags[chain.TagStackID] == o.Resource.StackID && tags[chain.TagLogicalID] == o.Resource.LogicalID
 }
 
 // ruleOf reads a rule that stands alone.

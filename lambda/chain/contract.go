@@ -1,0 +1,54 @@
+package chain
+
+// What the function, the construct and the templates have to agree on, spelt here once. The
+// instruments that prove them have copies of their own: a second opinion.
+
+// OwnershipPrefix begins the keys of the tags that say whose a group is.
+const OwnershipPrefix = "sgchain:"
+
+// The ownership tags. Nothing that lacks them is ever touched. They are set by
+// the call that creates the group, so no group of ours is ever without them.
+const (
+	// TagProvider names the provider (its stack ID); the role of the function
+	// may write to groups with its own value only.
+	TagProvider = OwnershipPrefix + "provider"
+	// TagStackID and TagLogicalID are the place of the chain: the resource that
+	// CloudFormation knows.
+	TagStackID   = OwnershipPrefix + "stack-id"
+	TagLogicalID = OwnershipPrefix + "logical-id"
+	// TagTier is the tier that the group stands for.
+	TagTier = OwnershipPrefix + "tier"
+	// TagChain is an [Epoch]: which physical ID the group belongs to. It is the
+	// only one that is ever rewritten.
+	TagChain = OwnershipPrefix + "chain"
+	// TagAdopted is an [Adoption]. A group that has it was made by somebody else, and
+	// is never deleted.
+	TagAdopted = OwnershipPrefix + "adopted"
+)
+
+// The function's environment, and the only value of those that switch something on.
+const (
+	EnvProvider       = "SGCHAIN_PROVIDER" // the value of TagProvider
+	EnvGuardrails     = "SGCHAIN_GUARDRAILS"
+	GuardrailsEnforce = "enforce" // chains that ask for warnings are refused all the same
+	EnvRepair         = "SGCHAIN_REPAIR"
+	RepairAllow       = "allow" // the action repair is served
+)
+
+// The metrics. Those of a chain have both dimensions; those of requests have their own.
+const (
+	MetricNamespace = "SecurityGroupChain"
+	MetricDrift     = "Drift"    // how many differences a check found
+	MetricFailures  = "Failures" // one for a request that failed, or a check that could not be made
+	DimensionStack  = "Stack"    // the stack's name
+	DimensionChain  = "Chain"    // the logical ID
+)
+
+// Times, in seconds. They belong together: the last run that can begin, at the greatest age of
+// its event, still ends before CloudFormation loses patience.
+const (
+	FunctionTimeout = 600
+	MaxEventAge     = 360
+	DeliveryTime    = 60 // kept for the way of the answer
+	ServiceTimeout  = MaxEventAge + FunctionTimeout + DeliveryTime
+)
