@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -45,7 +46,7 @@ func walls() map[string][]string {
 		"lambda/plan":                       {"lambda/chain"},
 		"lambda/internal/sg":                {"lambda/chain", "lambda/plan", "lambda/internal/task"},
 		"lambda/internal/fence":             {"lambda/chain", "lambda/internal/task"},
-		"lambda/internal/protocol":          {"lambda/chain"},
+		"lambda/internal/protocol":          {"lambda/chain", "lambda/internal/task"},
 		"lambda/internal/provider":          {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/task"},
 		"lambda/internal/clients":           {"lambda/internal/sg"},
 		"lambda/internal/proof/lifecycle":   {"lambda/internal/proof/world"},
@@ -301,4 +302,34 @@ func goFiles(t *testing.T) []string {
 // isOutside says whether a folder has no code of the module.
 func isOutside(name string) bool {
 	return strings.HasPrefix(name, ".") || slices.Contains([]string{"build", "testdata", "node_modules", "cdk.out"}, name)
+}
+
+// TestArchitecturePage: every place that docs/architecture.md leads to is there, and the
+// changes that it shows can be made.
+func TestArchitecturePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := regexp.MustCompile("`((?:lambda|cdk)(?:/[a-z0-9_.]+)*)`").FindAllStringSubmatch(string(page), -1)
+	for _, place := range places {
+		if _, err := os.Stat(filepath.Join(root, place[1])); err != nil {
+			t.Errorf("it leads to %s: %v", place[1], err)
+		}
+	}
+	changes := regexp.MustCompile("(?s)```diff\n(.*?\n)```").FindAllStringSubmatch(string(page), -1)
+	if len(places) < 20 || len(changes) != 3 {
+		t.Errorf("it leads to %d places and shows %d changes", len(places), len(changes))
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("the changes are not tried: there is no git")
+	}
+	for _, change := range changes {
+		apply := exec.CommandContext(t.Context(), "git", "apply", "--check")
+		apply.Dir, apply.Stdin = root, strings.NewReader(change[1])
+		if output, err := apply.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s\n%s", err, output, change[1])
+		}
+	}
 }

@@ -4,7 +4,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -19,65 +18,6 @@ import (
 // Event is a request of CloudFormation. It holds the pre-signed ResponseURL, a
 // credential: never log it.
 type Event = cfn.Event
-
-// Decode reads a request. Where it is not a complete request, what could be read
-// comes with the error, so that it can be answered if there is anywhere to answer
-// to.
-func Decode(raw json.RawMessage) (Event, error) {
-	fields, problem := fieldsOf(raw, eventKeys()...)
-	if problem != "" {
-		return lenient(raw), &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
-	}
-	var event Event
-	if err := json.Unmarshal(raw, &event); err != nil {
-		return lenient(raw), &EventError{Problem: "decoding event: it is not a request of CloudFormation", Todo: onlyCloudFormation}
-	}
-	missing := []string{}
-	for _, field := range []struct{ name, value string }{
-		{"ResponseURL", event.ResponseURL},
-		{"StackId", event.StackID},
-		{"RequestId", event.RequestID},
-		{"LogicalResourceId", event.LogicalResourceID},
-	} {
-		if field.value == "" {
-			missing = append(missing, field.name)
-		}
-	}
-	if event.PhysicalResourceID == "" && (event.RequestType == cfn.RequestUpdate || event.RequestType == cfn.RequestDelete) {
-		missing = append(missing, "PhysicalResourceId")
-	}
-	if len(missing) > 0 {
-		return event, &EventError{Problem: "decoding event: it has no " + strings.Join(missing, ", "), Todo: onlyCloudFormation}
-	}
-	switch event.RequestType {
-	case cfn.RequestCreate, cfn.RequestUpdate:
-		if problem := twice(fields); problem != "" {
-			return event, &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
-		}
-		return event, nil
-	case cfn.RequestDelete: // needs no properties
-		return event, nil
-	default:
-		return event, &EventError{Problem: fmt.Sprintf("decoding event: unknown RequestType %.40q", event.RequestType), Todo: onlyCloudFormation}
-	}
-}
-
-// lenient takes the texts that an answer needs out of an event that is malformed
-// elsewhere.
-func lenient(raw json.RawMessage) Event {
-	var fields map[string]any
-	if json.Unmarshal(raw, &fields) != nil {
-		return Event{}
-	}
-	text := func(key string) string {
-		value, _ := fields[key].(string)
-		return value
-	}
-	return Event{
-		RequestType: cfn.RequestType(text("RequestType")), ResponseURL: text("ResponseURL"), StackID: text("StackId"),
-		RequestID: text("RequestId"), LogicalResourceID: text("LogicalResourceId"), PhysicalResourceID: text("PhysicalResourceId"),
-	}
-}
 
 // EventError is an event that is not for this provider.
 type EventError struct {
@@ -156,6 +96,38 @@ func CheckOrigin(event Event, functionARN string) error {
 	default:
 		return nil
 	}
+}
+
+// CheckServed reports why a request is not for the provider of a type of resource, which got it
+// by an ARN.
+func CheckServed(event Event, functionARN, resourceType string) error {
+	if err := CheckOrigin(event, functionARN); err != nil {
+		return err
+	}
+	if event.ResourceType == resourceType {
+		return nil
+	}
+	return &EventError{
+		Problem: fmt.Sprintf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, resourceType),
+		Todo:    ownType(resourceType), NotServed: true,
+	}
+}
+
+// CheckRecorded reports why a resource is not the provider's, by the type that CloudFormation
+// has recorded of it; nil where none is.
+func CheckRecorded(event Event, recorded, resourceType string) error {
+	if recorded == "" || recorded == resourceType {
+		return nil
+	}
+	return &EventError{
+		Problem: fmt.Sprintf("checking event: the stack records %s as %.60q, which is not %s", event.LogicalResourceID, recorded, resourceType),
+		Todo:    ownType(resourceType),
+	}
+}
+
+// ownType is what to do about a resource of another type.
+func ownType(resourceType string) string {
+	return "Give the resource the Type " + resourceType + ", or another ServiceToken."
 }
 
 // Place is the Region and the account of the event's stack, empty where its ARN cannot

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
+	"sgchain/lambda/internal/task"
 )
 
 const (
@@ -80,14 +80,13 @@ func (r Responder) bucketHosts() []string {
 	return hosts
 }
 
-// Send delivers an answer. It tries again until the context ends, unless S3 says
-// that it never will; its errors do not show the URL.
-func (r Responder) Send(ctx context.Context, responseURL string, response cfn.Response) error {
+// Send delivers an answer, as [Encode] writes it. It tries again until the context ends,
+// unless S3 says that it never will; its errors do not show the URL.
+func (r Responder) Send(ctx context.Context, responseURL string, body []byte) error {
 	if err := r.Check(responseURL); err != nil {
 		return err
 	}
-	body := Encode(response)
-	pause := firstPause
+	wait := task.Backoff{Next: firstPause, Last: lastPause}
 	for attempt := 1; ; attempt++ {
 		final, err := r.put(ctx, responseURL, body)
 		if err == nil {
@@ -97,14 +96,9 @@ func (r Responder) Send(ctx context.Context, responseURL string, response cfn.Re
 		if final {
 			return fmt.Errorf("delivering answer (attempt %d): %w", attempt, err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if wait.Wait(ctx) != nil {
 			return fmt.Errorf("delivering answer (attempt %d): %w", attempt, err)
 		}
-		pause = min(2*pause, lastPause)
 	}
 }
 

@@ -93,7 +93,7 @@ func TestSendOnTheWire(t *testing.T) {
 			t.Errorf("Content-Type is %v, and the signature covers none", kind)
 		}
 	})
-	if err := responder.Send(t.Context(), address, protocol.Succeeded(event, "id", nil)); err != nil {
+	if err := responder.Send(t.Context(), address, protocol.Encode(protocol.Succeeded(event, "id", nil))); err != nil {
 		t.Error(err)
 	}
 }
@@ -122,7 +122,7 @@ func TestSendTriesAgain(t *testing.T) {
 				w.Header().Set("Location", "/elsewhere")
 				w.WriteHeader(status)
 			})
-			err := responder.Send(t.Context(), address, protocol.Succeeded(protocol.Event{}, "id", nil))
+			err := responder.Send(t.Context(), address, protocol.Encode(protocol.Succeeded(protocol.Event{}, "id", nil)))
 			if (err == nil) != test.ok || tries != test.tries {
 				t.Errorf("%d tries, %v", tries, err)
 			}
@@ -161,7 +161,7 @@ func TestSendGivesUpWithItsContext(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 				defer cancel()
 				started := time.Now()
-				err := responder.Send(ctx, "http://127.0.0.1:1/answer?"+secret, protocol.Succeeded(protocol.Event{}, "id", nil))
+				err := responder.Send(ctx, "http://127.0.0.1:1/answer?"+secret, protocol.Encode(protocol.Succeeded(protocol.Event{}, "id", nil)))
 				if err == nil || tries < 3 || time.Since(started) != 15*time.Second {
 					t.Errorf("%d tries in %v: %v", tries, time.Since(started), err)
 				}
@@ -176,7 +176,7 @@ func TestSendGivesUpWithItsContext(t *testing.T) {
 func TestSendGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	responder, _, _ := bucket(t, func(http.ResponseWriter, *http.Request) { t.Error("a call was made") })
-	if err := responder.Send(t.Context(), "https://example.org/?"+secret, protocol.Succeeded(protocol.Event{}, "id", nil)); !errors.Is(err, protocol.ErrForeignURL) {
+	if err := responder.Send(t.Context(), "https://example.org/?"+secret, protocol.Encode(protocol.Succeeded(protocol.Event{}, "id", nil))); !errors.Is(err, protocol.ErrForeignURL) {
 		t.Errorf("got %v", err)
 	}
 }

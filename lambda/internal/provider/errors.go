@@ -3,9 +3,11 @@ package provider
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/task"
 )
 
 // Remedier is an error that knows what a stack owner can do about it, in a sentence; empty
@@ -27,6 +29,13 @@ func (h *Handler) reason(err error) protocol.Reason {
 		reason.Log = "Log: " + h.LogPlace + "."
 	}
 	return reason
+}
+
+// logPanic puts the stack trace of a panic into the log, which an answer has no room for.
+func logPanic(log *slog.Logger, err error) {
+	if panicked, ok := errors.AsType[*task.PanicError](err); ok {
+		log.Error("panic", slog.String("stackTrace", panicked.Stack))
+	}
 }
 
 func remedy(err error) string {

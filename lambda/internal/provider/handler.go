@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/cfn"
-
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
 	"sgchain/lambda/internal/protocol"
@@ -60,6 +58,7 @@ type outcome struct {
 	attributes map[string]string
 	writes     int64 // calls of EC2 that change something
 	err        error
+	began      time.Time // when the request came
 }
 
 // Handle answers a request. Its error is for Lambda, which then delivers the
@@ -79,29 +78,8 @@ func (h *Handler) Handle(ctx context.Context, functionARN string, raw json.RawMe
 	if decodeErr == nil {
 		result = h.inTime(ctx, log, functionARN, event)
 	}
-	response := protocol.Succeeded(event, result.physicalID, result.attributes)
-	if result.err != nil {
-		response = protocol.Failed(event, result.physicalID, h.reason(result.err))
-		log.Error("failed", slog.String("error", result.err.Error()))
-		if panicked, ok := errors.AsType[*task.PanicError](result.err); ok {
-			log.Error("panic", slog.String("stackTrace", panicked.Stack))
-		}
-	}
-	until, cancel := lastMoment(ctx)
-	defer cancel()
-	err := h.Responder.Send(until, event.ResponseURL, response)
-	log.Info("answered", slog.String("status", string(response.Status)), slog.String("answeredId", response.PhysicalResourceID),
-		slog.Bool("delivered", err == nil), slog.Int64("milliseconds", time.Since(started).Milliseconds()))
-	measure(log, event, result, err == nil, time.Since(started))
-	return err
-}
-
-// lastMoment is the context for the answer: nearly all that is left.
-func lastMoment(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, deadline.Add(-sendUntil))
-	}
-	return context.WithTimeout(ctx, reserve)
+	result.began = started
+	return h.answer(ctx, log, event, result)
 }
 
 // inTime does the work and comes back before the function is ended, whatever the
@@ -153,18 +131,4 @@ func (h *Handler) deadline(ctx context.Context, event protocol.Event) time.Time 
 		}
 	}
 	return deadline.Add(-reserve)
-}
-
-// fallbackID is the physical ID of an answer when the work did not come to one:
-// the incoming one, and for a Create the one that the chain would have had, so
-// that the Delete that follows finds what was made.
-func fallbackID(event protocol.Event) string {
-	if event.RequestType != cfn.RequestCreate {
-		return event.PhysicalResourceID
-	}
-	spec, err := chain.ParseBuilt(event.ResourceProperties)
-	if err != nil {
-		return chain.PhysicalID(protocol.Resource(event), nil)
-	}
-	return chain.PhysicalID(protocol.Resource(event), spec.Identities())
 }

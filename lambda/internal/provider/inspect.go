@@ -54,9 +54,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	if err != nil {
 		reason := h.reason(err).String()
 		log.Error("failed", slog.String("error", reason))
-		if panicked, ok := errors.AsType[*task.PanicError](err); ok {
-			log.Error("panic", slog.String("stackTrace", panicked.Stack))
-		}
+		logPanic(log, err)
 		err = errors.New(reason)
 	} else {
 		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", plan.Cut(report.Text, plan.LogBytes)), slog.String("picture", plan.Cut(report.Picture, plan.LogBytes)))

@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 
@@ -72,11 +71,8 @@ func (r *run) lookOnce(ctx context.Context, wanted view, known sg.Observed) (fen
 		return reading, observed, errors.Join(&statusError{err}, context.Cause(ctx))
 	}
 	r.log.Info("status", slog.String("reading", reading.String()))
-	if reading.ResourceType != "" && reading.ResourceType != chain.ResourceType {
-		return reading, observed, &protocol.EventError{
-			Problem: fmt.Sprintf("checking event: the stack records %s as %.60q, which is not %s", r.event.LogicalResourceID, reading.ResourceType, chain.ResourceType),
-			Todo:    ownType,
-		}
+	if err := protocol.CheckRecorded(r.event, reading.ResourceType, chain.ResourceType); err != nil {
+		return reading, observed, err
 	}
 	if wanted.admits != nil {
 		if err = r.judge(wanted.admits)(reading); err != nil {

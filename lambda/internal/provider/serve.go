@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/sg"
 )
-
-// ownType is what to do about a resource of another type.
-const ownType = "Give the resource the Type " + chain.ResourceType + ", or another ServiceToken."
 
 // run is one request on its way.
 type run struct {
@@ -39,24 +35,10 @@ func (h *Handler) newRun(log *slog.Logger, event protocol.Event) *run {
 	}
 }
 
-// checkServed reports why a request is not for this provider.
-func checkServed(event protocol.Event, functionARN string) error {
-	if err := protocol.CheckOrigin(event, functionARN); err != nil {
-		return err
-	}
-	if event.ResourceType == chain.ResourceType {
-		return nil
-	}
-	return &protocol.EventError{
-		Problem: fmt.Sprintf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, chain.ResourceType),
-		Todo:    ownType, NotServed: true,
-	}
-}
-
 // serve does what a request asks for.
 func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
 	r := h.newRun(log, event)
-	if err := checkServed(event, functionARN); err != nil {
+	if err := protocol.CheckServed(event, functionARN, chain.ResourceType); err != nil {
 		if refused, ok := errors.AsType[*protocol.EventError](err); ok && refused.NotServed && event.RequestType == cfn.RequestDelete {
 			// The Delete that follows a refused Create. A failure would keep the stack from going.
 			log.Warn("nothing to delete: this provider does not serve the resource", slog.String("because", err.Error()))

@@ -2,11 +2,8 @@ package sg
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -103,40 +100,4 @@ func ending(one types.NetworkInterface, instance string) string {
 	default:
 		return "stays until somebody removes it or gives it other groups"
 	}
-}
-
-func (o Observed) idsOf(identities []chain.Identity) []string {
-	ids := make([]string, 0, len(identities))
-	for _, identity := range identities {
-		if id := o.GroupIDs[identity]; id != "" {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// blocked gathers what is in the way of a delete whose time is over. The context
-// is not that time's any more; it is bounded here.
-func (e *Edge) blocked(ctx context.Context, ids, blockers []string, cause error) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	failed := &BlockedError{GroupIDs: ids, Blockers: blockers, Cause: cause}
-	for _, name := range []string{"ip-permission.group-id", "egress.ip-permission.group-id"} {
-		groups, err := e.describe(ctx, filter(name, ids...))
-		if err != nil {
-			e.Log.Warn("looking for groups that name the ones to delete failed", slog.String("error", Cause(err)))
-			continue
-		}
-		for _, group := range groups {
-			id := aws.ToString(group.GroupId)
-			for _, rule := range rulesOf(group, nil) {
-				text := fmt.Sprintf("security group %s (%s), rule %s", id, aws.ToString(group.GroupName), rule)
-				if rule.Peer.Kind == chain.PeerGroup && slices.Contains(ids, rule.Peer.ID) && !slices.Contains(ids, id) && !slices.Contains(failed.Blockers, text) {
-					failed.Blockers = append(failed.Blockers, text)
-				}
-			}
-		}
-	}
-	return failed
 }

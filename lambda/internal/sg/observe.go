@@ -158,3 +158,24 @@ func (o Observed) clone() Observed {
 	o.GroupIDs = maps.Clone(o.GroupIDs)
 	return o
 }
+
+// without is the observation once groups are gone.
+func (o Observed) without(gone []chain.Identity) Observed {
+	o = o.clone()
+	o.State.Groups = slices.DeleteFunc(slices.Clone(o.State.Groups), func(group chain.Group) bool { return slices.Contains(gone, group.Identity) })
+	for _, identity := range gone {
+		delete(o.GroupIDs, identity)
+	}
+	return o
+}
+
+func (o Observed) idsOf(identities []chain.Identity) []string {
+	ids := make([]string, 0, len(identities))
+	for _, identity := range identities {
+		if id := o.GroupIDs[identity]; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -3,10 +3,13 @@ package sg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/task"
@@ -164,12 +167,27 @@ func (r removal) take(ctx context.Context, observed Observed, targets []chain.Id
 	}
 }
 
-// without is the observation once groups are gone.
-func (o Observed) without(gone []chain.Identity) Observed {
-	o = o.clone()
-	o.State.Groups = slices.DeleteFunc(slices.Clone(o.State.Groups), func(group chain.Group) bool { return slices.Contains(gone, group.Identity) })
-	for _, identity := range gone {
-		delete(o.GroupIDs, identity)
+// blocked gathers what is in the way of a delete whose time is over. The context
+// is not that time's any more; it is bounded here.
+func (e *Edge) blocked(ctx context.Context, ids, blockers []string, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	failed := &BlockedError{GroupIDs: ids, Blockers: blockers, Cause: cause}
+	for _, name := range []string{"ip-permission.group-id", "egress.ip-permission.group-id"} {
+		groups, err := e.describe(ctx, filter(name, ids...))
+		if err != nil {
+			e.Log.Warn("looking for groups that name the ones to delete failed", slog.String("error", Cause(err)))
+			continue
+		}
+		for _, group := range groups {
+			id := aws.ToString(group.GroupId)
+			for _, rule := range rulesOf(group, nil) {
+				text := fmt.Sprintf("security group %s (%s), rule %s", id, aws.ToString(group.GroupName), rule)
+				if rule.Peer.Kind == chain.PeerGroup && slices.Contains(ids, rule.Peer.ID) && !slices.Contains(ids, id) && !slices.Contains(failed.Blockers, text) {
+					failed.Blockers = append(failed.Blockers, text)
+				}
+			}
+		}
 	}
-	return o
+	return failed
 }
