@@ -277,7 +277,7 @@ func widest(rules []Rule) map[Protocol]int32 {
 				ranges = append(ranges, rule.Ports)
 			}
 		}
-		slices.SortFunc(ranges, func(a, b PortRange) int { return cmp.Compare(a.From, b.From) })
+		Sort(ranges, func(a, b PortRange) int { return cmp.Compare(a.From, b.From) })
 		next := int32(0)
 		for _, one := range ranges {
 			wide[protocol] += max(0, one.To-max(one.From, next)+1)

@@ -75,7 +75,7 @@ func lazily(expression string) func() *regexp.Regexp {
 // place and the set of its identities. It is frozen: another algorithm would
 // make every existing chain look replaced.
 func PhysicalID(resource Resource, identities []Identity) string {
-	set := slices.Compact(slices.SortedFunc(slices.Values(identities), CompareIdentities))
+	set := slices.Compact(Sorted(identities, CompareIdentities))
 	fields := []string{resource.StackID, resource.LogicalID}
 	for _, identity := range set {
 		fields = append(fields, identity.fields()...)

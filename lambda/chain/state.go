@@ -40,7 +40,7 @@ func (s State) Normalize() State {
 			continue
 		}
 		rules := append([]Rule(nil), groups[i].Rules...)
-		slices.SortFunc(rules, CompareRules)
+		Sort(rules, CompareRules)
 		groups[i].Rules = slices.CompactFunc(rules, isSame)
 	}
 	return State{Groups: groups}

@@ -59,7 +59,7 @@ const anyCode = -2
 func (r *reach) settle() {
 	for _, protocol := range []Protocol{TCP, UDP} {
 		ranges := r.ranges[protocol]
-		slices.SortFunc(ranges, func(a, b PortRange) int { return cmp.Compare(a.From, b.From) })
+		Sort(ranges, func(a, b PortRange) int { return cmp.Compare(a.From, b.From) })
 		for i := 1; i < len(ranges); i++ {
 			ranges[i].To = max(ranges[i].To, ranges[i-1].To)
 		}

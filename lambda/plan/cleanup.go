@@ -21,7 +21,7 @@ func Cleanup(change Change, state chain.State) Plan {
 		return step.Action == RevokeRules && slices.Contains(retired, step.Group) && !group.Adoption.IsForeign()
 	})
 	order := state.Identities()
-	slices.SortStableFunc(cleanup.Steps, func(a, b Step) int {
+	chain.Sort(cleanup.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(min(a.Phase, Delete), min(b.Phase, Delete)), cmp.Compare(slices.Index(order, a.Group), slices.Index(order, b.Group)))
 	})
 	return cleanup

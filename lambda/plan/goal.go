@@ -103,7 +103,7 @@ func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
 }
 
 func sorted(state chain.State) chain.State {
-	return chain.State{Groups: slices.SortedFunc(slices.Values(state.Groups), func(a, b chain.Group) int {
+	return chain.State{Groups: chain.Sorted(state.Groups, func(a, b chain.Group) int {
 		return chain.CompareIdentities(a.Identity, b.Identity)
 	})}
 }

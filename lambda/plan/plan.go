@@ -174,7 +174,7 @@ func Diff(current, goal chain.State) Plan {
 		plan.rules(Describe, UpdateDescriptions, wanted.Identity, described(was.Rules, wanted.Rules))
 		plan.rules(revoke, RevokeRules, wanted.Identity, missing(wanted.Rules, was.Rules))
 	}
-	slices.SortStableFunc(plan, byPhase)
+	chain.Sort(plan, byPhase)
 	return Plan{Steps: plan}
 }
 

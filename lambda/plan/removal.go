@@ -62,7 +62,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 	for _, identity := range adopted {
 		steps.add(Step{Phase: Release, Action: ReleaseGroup, Group: identity})
 	}
-	slices.SortStableFunc(steps, byPhase)
+	chain.Sort(steps, byPhase)
 	return Plan{Steps: steps, EachAlone: departure.EachAlone}
 }
 
@@ -113,7 +113,7 @@ func split(state chain.State, identities []chain.Identity) (made, adopted []chai
 // waves says for each group to delete whether it goes in the first or the second wave.
 func waves(made []chain.Identity, tierOrder []string) map[chain.Identity]int {
 	place := func(identity chain.Identity) int { return slices.Index(tierOrder, identity.Tier) }
-	sorted := slices.SortedFunc(slices.Values(made), func(a, b chain.Identity) int {
+	sorted := chain.Sorted(made, func(a, b chain.Identity) int {
 		return cmp.Or(cmp.Compare(place(b), place(a)), chain.CompareIdentities(b, a))
 	})
 	wave, now := make(map[chain.Identity]int, len(sorted)), 2

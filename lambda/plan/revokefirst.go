@@ -22,7 +22,7 @@ func (p Plan) RevokeFirst(sides []Side) Plan {
 			steps[i].Phase, steps[i].Stage = MakeRoom, max(1, step.Stage)
 		}
 	}
-	slices.SortStableFunc(steps, byPhase)
+	chain.Sort(steps, byPhase)
 	return Plan{Steps: steps}
 }
 

@@ -163,7 +163,7 @@ type nest struct {
 // overlaps with it. In their order a range comes right before those that it contains.
 func overlapping(rules, others []chain.Rule, shared []set) {
 	ranges := append(rangesOf(rules, false), rangesOf(others, true)...)
-	slices.SortFunc(ranges, func(a, b rangeOf) int {
+	chain.Sort(ranges, func(a, b rangeOf) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
 	seen := newSet(len(others))

@@ -54,7 +54,7 @@ func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []c
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
+	chain.Sort(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
 	return slices.Compact(found), nil // one on groups of two calls comes twice
 }
 

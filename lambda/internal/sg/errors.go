@@ -76,8 +76,12 @@ type DriftError struct {
 	Rest      plan.Plan
 }
 
+// driftBytes is how much of the plan the error shows: an answer has no room for more, and the
+// log has the plan.
+const driftBytes = 3000
+
 func (e *DriftError) Error() string {
-	lines := strings.FieldsFunc(e.Rest.String(), func(r rune) bool { return r == '\n' })
+	lines := strings.FieldsFunc(plan.Cut(e.Rest.String(), driftBytes), func(r rune) bool { return r == '\n' })
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}

@@ -53,7 +53,7 @@ func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 		observed.GroupIDs[members[id]] = id
 		observed.State.Groups = append(observed.State.Groups, e.group(group, members))
 	}
-	slices.SortFunc(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })
+	chain.Sort(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })
 	observed.State = observed.State.Normalize()
 	return e.withUnmanaged(ctx, query, observed, members)
 }
