@@ -55,32 +55,32 @@ func TestRemoval(t *testing.T) {
 		},
 		"a rule that names a group of the first wave is revoked": {
 			groups: []chain.Group{withWay, tierGroup("B", "A")},
-			want:   "revoke A egress\n  egress tcp 443 B\ndelete group B\ndelete group A\n",
+			want:   "revoke A\n  egress tcp 443 B\ndelete group B\ndelete group A\n",
 		},
 		"three tiers go in two waves": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A"), tierGroup("C", "B")},
-			want:   "revoke B ingress\n  ingress tcp 443 A\ndelete group A\ndelete group C\ndelete group B\n",
+			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\ndelete group C\ndelete group B\n",
 		},
 		"a group that stays loses what names one that goes": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, targets: []string{"A"},
-			want: "revoke B ingress\n  ingress tcp 443 A\ndelete group A\n",
+			want: "revoke B\n  ingress tcp 443 A\ndelete group A\n",
 		},
 		"each for itself, all that names another one is revoked": {
 			groups: []chain.Group{tierGroup("A", "A"), tierGroup("B", "A")}, departure: plan.Departure{EachAlone: true},
-			want: "revoke B ingress\n  ingress tcp 443 A\ndelete group B\ndelete group A\n",
+			want: "revoke B\n  ingress tcp 443 A\ndelete group B\ndelete group A\n",
 		},
 		"what somebody else made is released, and loses the chain's doors": {
 			groups: []chain.Group{tierGroup("A"), adopted(tierGroup("B", "A"), chain.Settled, rule(host4(1, 32), 80, 80))},
-			want:   "revoke B ingress\n  ingress tcp 443 A\ndelete group A\nrelease group B\n",
+			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\nrelease group B\n",
 		},
 		"a group that stays loses its door for one that is released": {
 			groups: []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")}, targets: []string{"A"},
-			want: "revoke B ingress\n  ingress tcp 443 A\nrelease group A\n",
+			want: "revoke B\n  ingress tcp 443 A\nrelease group A\n",
 		},
 		"on the way back an adopted group loses what it was given": {
 			groups:    []chain.Group{adopted(chain.Group{Identity: named("A"), Rules: []chain.Rule{rule(host4(1, 32), 443, 443)}}, fresh, rule(host4(1, 32), 80, 80))},
 			departure: plan.Departure{Rollback: true},
-			want:      "revoke A ingress\n  ingress tcp 443 10.0.1.1/32\nrelease group A\n",
+			want:      "revoke A\n  ingress tcp 443 10.0.1.1/32\nrelease group A\n",
 		},
 		"while one is in use, nothing goes": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.Departure{InUse: []chain.Identity{named("A")}},
@@ -100,7 +100,7 @@ func TestRemoval(t *testing.T) {
 			groups:    []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")},
 			targets:   []string{"A"},
 			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true, Hurried: true},
-			want:      "revoke B ingress\n  ingress tcp 443 A\nrelease group A\n",
+			want:      "revoke B\n  ingress tcp 443 A\nrelease group A\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func shortened(todo plan.Plan) string {
 	for _, step := range todo.Steps {
 		text += string(step.Action) + " "
 		if step.Action == plan.RevokeRules {
-			text = text[:len(text)-1] + " " + step.Group.Tier + " " + string(step.Direction) + "\n"
+			text += step.Group.Tier + "\n"
 			for _, rule := range step.Rules {
 				peer := rule.Peer.String()
 				if rule.Peer.Kind == chain.PeerMember {

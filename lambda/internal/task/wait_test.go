@@ -36,10 +36,10 @@ func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wait := task.Backoff{Next: time.Second, Last: 3 * time.Second}
-		for _, want := range []time.Duration{1, 2, 3, 3} {
+		for _, want := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
 			began := time.Now()
-			if err := wait.Wait(t.Context()); err != nil || time.Since(began) != want*time.Second {
-				t.Errorf("waited %s, want %d s: %v", time.Since(began), want, err)
+			if err := wait.Wait(t.Context()); err != nil || time.Since(began) != want {
+				t.Errorf("waited %s, want %s: %v", time.Since(began), want, err)
 			}
 		}
 	})

@@ -2,7 +2,6 @@ package lifecycle_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -16,13 +15,10 @@ import (
 
 // inProcess is the function under test: the handler, one for each invocation, with
 // what one process has in common.
-func inProcess(log io.Writer) lifecycle.Function {
+func inProcess() lifecycle.Function {
 	limiter := &sg.Limiter{}
 	return func(ctx context.Context, delivery lifecycle.Delivery) error {
 		lines := slog.New(slog.DiscardHandler)
-		if log != nil {
-			lines = slog.New(slog.NewTextHandler(log, nil))
-		}
 		handler := &provider.Handler{
 			Repairs: delivery.Repairs,
 			EC2:     delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: lifecycle.Provider, Limiter: limiter, Log: lines,
@@ -36,7 +32,7 @@ func inProcess(log io.Writer) lifecycle.Function {
 // play lives a history in a bubble of virtual time.
 func play(t *testing.T, h lifecycle.History, story bool) (out lifecycle.Outcome) {
 	t.Helper()
-	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(nil), lifecycle.Virtual(), story) })
+	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(), lifecycle.Virtual(), story) })
 	return out
 }
 
@@ -44,12 +40,12 @@ func play(t *testing.T, h lifecycle.History, story bool) (out lifecycle.Outcome)
 // of virtual time.
 func prologue(t *testing.T, h lifecycle.History) (lived *lifecycle.Prologue) {
 	t.Helper()
-	synctest.Test(t, func(*testing.T) { lived = lifecycle.Live(h, inProcess(nil), lifecycle.Virtual()) })
+	synctest.Test(t, func(*testing.T) { lived = lifecycle.Live(h, inProcess(), lifecycle.Virtual()) })
 	return lived
 }
 
 func goOn(t *testing.T, lived *lifecycle.Prologue, steps []lifecycle.Step) (out lifecycle.Outcome) {
 	t.Helper()
-	synctest.Test(t, func(*testing.T) { out = lived.Play(steps, inProcess(nil)) })
+	synctest.Test(t, func(*testing.T) { out = lived.Play(steps, inProcess()) })
 	return out
 }
