@@ -96,7 +96,7 @@ smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the lif
 	@go build -o $(TOOLS)/smoke ./lambda/internal/proof/stand/smoke
 	@exec $(TOOLS)/smoke -vpc "$$CHAIN_VPC"
 
-test: prerequisites formatted vet lint unit coverage sizes templates-checked iam together ## Prove everything that can be proven on one machine
+test: prerequisites formatted vet lint unit coverage sizes templates-checked together ## Prove everything that can be proven on one machine
 	@printf '\nmake test: everything passed\n'
 
 check: prerequisites formatted ## The inner loop: formatting, vet and unit tests, under a minute
@@ -145,9 +145,9 @@ formatted: $(TOOLS)/gofumpt.stamp
 	@files=$$($(TOOL) gofumpt -l lambda cdk .ci/nag) || exit 1; \
 	if [ -n "$$files" ]; then printf 'Not formatted (make fmt):\n%s\n' "$$files" >&2; exit 1; fi
 
-# The soak computes, and the end-to-end tests mostly wait for processes.
+# The soak and the policy simulator compute, and the end-to-end tests mostly wait for processes.
 together: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
-	@.ci/beside soak end-to-end
+	@.ci/beside soak iam end-to-end
 
 vet:
 	go vet -tags e2e,$(TAGS) $(PACKAGES)

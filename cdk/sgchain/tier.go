@@ -104,7 +104,7 @@ func TiersFromJSON(text string) ([]Tier, error) {
 	if list == nil {
 		return nil, errors.New("reading Tiers (a JSON list of tiers): it is null; leave it out for the default chain")
 	}
-	if path := chain.Duplicate([]byte(text)); path != "" {
+	if path := chain.Duplicate([]byte(text), list); path != "" {
 		return nil, fmt.Errorf("reading Tiers: Tiers%s: is there twice in the text; keep one of them", path)
 	}
 	if _, err := newKnown(nil).check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {

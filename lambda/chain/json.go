@@ -18,7 +18,7 @@ func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	case isText:
 		tiers, err := tiersFromJSON(text)
 		if err == nil && !r.built {
-			if path := Duplicate([]byte(text)); path != "" {
+			if path := Duplicate([]byte(text), tiers); path != "" {
 				r.problem("Tiers"+path, "is there twice in the text; keep one of them")
 			}
 		}
@@ -60,8 +60,12 @@ func (l *level) done() {
 
 // Duplicate is the path of the first key that stands twice in the same map of a JSON
 // text, as in "[0].Ports", or empty. Decoding such a text keeps the last value without a word.
-// A text that is no JSON has none.
-func Duplicate(text []byte) string {
+// A text that is no JSON has none. Decoded is what the text was decoded to, nil where it was
+// not: a text with as many colons as that has keys needs no second reading.
+func Duplicate(text []byte, decoded any) string {
+	if decoded != nil && colons(text) == keys(decoded) {
+		return ""
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	levels := []*level{{}} // a list of what the text holds
@@ -90,6 +94,39 @@ func Duplicate(text []byte) string {
 			top.done()
 		}
 	}
+}
+
+// colons counts those outside of strings: one for each key of each map.
+func colons(text []byte) int {
+	count, isInString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case isInString && text[i] == '\\':
+			i++
+		case text[i] == '"':
+			isInString = !isInString
+		case !isInString && text[i] == ':':
+			count++
+		}
+	}
+	return count
+}
+
+// keys counts those of a decoded value, and of all in it.
+func keys(value any) int {
+	count := 0
+	switch value := value.(type) {
+	case map[string]any:
+		count = len(value)
+		for _, one := range value {
+			count += keys(one)
+		}
+	case []any:
+		for _, one := range value {
+			count += keys(one)
+		}
+	}
+	return count
 }
 
 func pathOf(levels []*level) string {

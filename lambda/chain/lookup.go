@@ -92,6 +92,26 @@ type Found struct {
 	Owners map[string]string
 }
 
+// With is what two look-ups found, of which either may have failed in part. What the later
+// one says counts.
+func (f Found) With(later Found) Found {
+	both := Found{Account: later.Account, Region: later.Region, VPCs: map[string][]netip.Prefix{}, Owners: map[string]string{}, Missing: f.Missing}
+	for _, one := range []Found{f, later} {
+		maps.Copy(both.VPCs, one.VPCs)
+		maps.Copy(both.Owners, one.Owners)
+	}
+	both.Lists = slices.Clone(later.Lists)
+	for _, list := range f.Lists {
+		if _, isThere := later.List(list.ID); !isThere {
+			both.Lists = append(both.Lists, list)
+		}
+	}
+	if later.Missing != nil {
+		both.Missing = later.Missing
+	}
+	return both
+}
+
 // List is the prefix list of an ID.
 func (f Found) List(id string) (PrefixList, bool) {
 	place := slices.IndexFunc(f.Lists, func(list PrefixList) bool { return list.ID == id })

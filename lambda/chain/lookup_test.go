@@ -166,3 +166,22 @@ func TestWordsForPeersAndGroups(t *testing.T) {
 		t.Errorf("all ports are %q", text)
 	}
 }
+
+// TestFoundWith: what one of two look-ups failed to find, the other one may have found.
+func TestFoundWith(t *testing.T) {
+	t.Parallel()
+	ranges := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
+	first := chain.Found{VPCs: map[string][]netip.Prefix{"vpc-1": ranges}, Lists: []chain.PrefixList{{ID: "pl-1", Weight: 1}, {ID: "pl-2"}}, Missing: map[string]bool{"sg-1": true}}
+	later := chain.Found{Account: "1", Region: "r", Lists: []chain.PrefixList{{ID: "pl-1", Weight: 2}}, Owners: map[string]string{"sg-1": "1"}, Missing: map[string]bool{}}
+	both := first.With(later)
+	want := chain.Found{
+		Account: "1", Region: "r", VPCs: map[string][]netip.Prefix{"vpc-1": ranges}, Lists: []chain.PrefixList{{ID: "pl-1", Weight: 2}, {ID: "pl-2"}},
+		Owners: map[string]string{"sg-1": "1"}, Missing: map[string]bool{},
+	}
+	if !reflect.DeepEqual(both, want) {
+		t.Errorf("got %+v, want %+v", both, want)
+	}
+	if failed := first.With(chain.Found{}); len(failed.Missing) != 1 || len(failed.VPCs) != 1 || len(failed.Lists) != 2 {
+		t.Errorf("a look-up that failed takes away what was found: %+v", failed)
+	}
+}

@@ -43,8 +43,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 		return Plan{}
 	}
 	if departure.EachAlone {
-		targets = without(targets, waits)
-		departure.All = targets
+		targets, departure.All = without(targets, waits), without(departure.All, waits)
 	}
 	made, adopted := split(current, targets)
 	leaving := leaving{Departure: departure, current: current, adopted: adopted, wave: waves(made, TierOrder(current))}
@@ -74,11 +73,8 @@ func (d Departure) Holding(current chain.State, targets []chain.Identity) []chai
 	if d.Hurried || !d.MembersMoving {
 		return made
 	}
-	if d.EachAlone {
-		d.All = targets
-	}
 	leaving := leaving{Departure: d, current: current, adopted: adopted}
-	return append(made, slices.DeleteFunc(adopted, func(identity chain.Identity) bool { return !leaving.binds(identity) })...)
+	return append(made, slices.DeleteFunc(slices.Clone(adopted), func(identity chain.Identity) bool { return !leaving.binds(identity) })...)
 }
 
 // Waits lists those of them that are in use. Where each group is for itself, one that waits
@@ -87,7 +83,7 @@ func (d Departure) Waits(current chain.State, targets []chain.Identity) []chain.
 	var waits []chain.Identity
 	for {
 		more := slices.DeleteFunc(d.Holding(current, without(targets, waits)), func(identity chain.Identity) bool { return !slices.Contains(d.InUse, identity) })
-		waits = append(waits, more...)
+		waits, d.All = append(waits, more...), without(d.All, more)
 		if len(more) == 0 || !d.EachAlone {
 			return waits
 		}

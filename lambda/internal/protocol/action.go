@@ -46,7 +46,7 @@ func IsAction(raw json.RawMessage) bool {
 func DecodeAction(raw json.RawMessage) (Action, error) {
 	fields, problem := fieldsOf(raw, "action", "StackId", "LogicalResourceId", propertiesKey)
 	if problem == "" {
-		problem = twice(fields)
+		problem = twice(fields, nil)
 	}
 	if problem != "" {
 		return Action{}, &EventError{Problem: "decoding action: " + problem, Todo: actionForm}

@@ -42,7 +42,7 @@ func Decode(raw json.RawMessage) (Event, error) {
 	}
 	switch event.RequestType {
 	case cfn.RequestCreate, cfn.RequestUpdate:
-		if problem := twice(fields); problem != "" {
+		if problem := twice(fields, event.ResourceProperties); problem != "" {
 			return event, &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
 		}
 		return event, nil
@@ -111,9 +111,14 @@ func eventKeys() []string {
 // propertiesKey is the key of an event's properties.
 const propertiesKey = "ResourceProperties"
 
-// twice says which key of an event's properties stands there twice.
-func twice(fields map[string]json.RawMessage) string {
-	if path := chain.Duplicate(fields[propertiesKey]); path != "" {
+// twice says which key of an event's properties stands there twice. Decoded are the properties
+// where they were decoded.
+func twice(fields map[string]json.RawMessage, decoded map[string]any) string {
+	var value any
+	if decoded != nil {
+		value = decoded
+	}
+	if path := chain.Duplicate(fields[propertiesKey], value); path != "" {
 		return propertiesKey + path + " is there twice"
 	}
 	return ""

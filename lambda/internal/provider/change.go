@@ -67,7 +67,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	// The operation that the run belongs to is the one that its first reading shows.
 	operation := fence.Begin(r.request)
 	looked := &lookedUp{run: r, asked: asked}
-	reading, observed, err := r.look(ctx, view{
+	wanted := view{
 		query: asked.query, beside: looked.look,
 		admits: func(now fence.Reading) error {
 			over := operation.Look(now)
@@ -79,11 +79,15 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 		isDoubtful: func(seen chain.State) bool {
 			return plan.Doubtful(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID)
 		},
-	})
+	}
+	reading, observed, err := r.look(ctx, wanted)
+	if err == nil && isBack(reading) {
+		reading, observed, err = r.insist(ctx, looked, wanted, reading, observed)
+	}
 	if err != nil {
 		return nil, err
 	}
-	target, warnings, err := r.admit(ctx, asked, looked, reading, observed)
+	target, warnings, err := r.admit(asked, looked, reading, observed)
 	if err != nil {
 		return nil, err
 	}
@@ -93,20 +97,26 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
-	left := leftOvers{change: target.Change, newest: observed.State.Newest(), takesOwn: r.takesOwn(reading, target.PhysicalID), rollback: target.Change.Rollback}
+	left := leftOvers{change: target.Change, query: asked.query, newest: observed.State.Newest(), takesOwn: r.takesOwn(reading, target.PhysicalID), rollback: target.Change.Rollback}
 	warnings = slices.Concat(warnings, result.Warnings, adoptions(target, result.Observed), kept(target, result.Observed), target.Unserved, r.removeOrphans(ctx, lease, left, result.Observed))
 	return r.answer(asked.spec, target, result, warnings), nil
 }
 
+// insist repeats look-ups that failed for a moment, and looks at the chain again if that took
+// its time.
+func (r *run) insist(ctx context.Context, looked *lookedUp, wanted view, reading fence.Reading, observed sg.Observed) (fence.Reading, sg.Observed, error) {
+	waited, err := looked.insist(ctx)
+	if err != nil || !waited {
+		return reading, observed, err
+	}
+	wanted.beside = nil
+	return r.lookOnce(ctx, wanted, observed)
+}
+
 // admit judges what the properties, the look-ups and the guardrails have against the chain:
 // they may refuse the way forward, never the way back. It returns the target as it can be had.
-func (r *run) admit(ctx context.Context, asked intent, looked *lookedUp, reading fence.Reading, observed sg.Observed) (sg.Target, []string, error) {
+func (r *run) admit(asked intent, looked *lookedUp, reading fence.Reading, observed sg.Observed) (sg.Target, []string, error) {
 	back := isBack(reading)
-	if back {
-		if err := looked.insist(ctx); err != nil {
-			return sg.Target{}, nil, err
-		}
-	}
 	looked.target.Change.Rollback = back
 	if err := cmp.Or(asked.refused, looked.problem()); err != nil && !back {
 		return sg.Target{}, nil, err

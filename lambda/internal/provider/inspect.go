@@ -157,10 +157,10 @@ func (a *acting) check(ctx context.Context) error {
 
 // resolve looks up what only EC2 knows. The error is for peers that are not there.
 func (a *acting) resolve(ctx context.Context) error {
-	_ = a.looked.look(ctx) // it keeps what failed
-	if a.looked.failed != nil {
+	if a.looked.ask(ctx); a.looked.failed != nil {
 		return a.looked.failed
 	}
+	a.looked.complete()
 	return a.looked.problem()
 }
 

@@ -59,14 +59,15 @@ func (r *run) lookOnce(ctx context.Context, wanted view, known sg.Observed) (fen
 		observed, err = r.edge.ObserveAgain(ctx, wanted.query, known)
 		return err
 	})
-	asked := aside(func() error {
-		if wanted.beside == nil {
-			return nil
-		}
-		return wanted.beside(ctx)
-	})
+	var asked <-chan error
+	if wanted.beside != nil {
+		asked = aside(func() error { return wanted.beside(ctx) })
+	}
 	reading, err := r.reader.Read(ctx)
-	errEC2 := errors.Join(<-seen, <-asked)
+	errEC2 := <-seen
+	if wanted.beside != nil {
+		errEC2 = errors.Join(errEC2, <-asked)
+	}
 	if err != nil {
 		return reading, observed, errors.Join(&statusError{err}, context.Cause(ctx))
 	}

@@ -17,6 +17,7 @@ import (
 // leftOvers is what is to be known of groups that no chain has any more.
 type leftOvers struct {
 	change plan.Change
+	query  sg.Query    // by which adopted groups are known
 	newest chain.Epoch // before the run
 	// takesOwn says that unused groups of the old chain go, too.
 	takesOwn, rollback bool
@@ -34,7 +35,7 @@ func (r *run) takesOwn(reading fence.Reading, physicalID string) bool {
 // thing that an Update does, and says what is left. Nothing of it lets the Update fail.
 func (r *run) removeOrphans(ctx context.Context, gate sg.Gate, of leftOvers, observed sg.Observed) []string {
 	orphans, targets := plan.LeftOvers(of.change, observed.State, of.newest, of.takesOwn)
-	left, err := r.edge.RemoveUnused(ctx, gate, sg.Query{}, observed, sg.Leave{
+	left, err := r.edge.RemoveUnused(ctx, gate, of.query, observed, sg.Leave{
 		Targets:  func(chain.State) [][]chain.Identity { return [][]chain.Identity{targets} },
 		Rollback: of.rollback, MembersMoving: true,
 	})

@@ -29,14 +29,20 @@ type lookedUp struct {
 
 // look asks EC2, and completes the target. What stands against it is for later to judge.
 func (l *lookedUp) look(ctx context.Context) error {
+	l.ask(ctx)
+	l.complete()
+	return nil
+}
+
+// ask asks EC2. What an earlier look-up found stays found.
+func (l *lookedUp) ask(ctx context.Context) {
 	region, account := protocol.Place(l.run.event)
 	now, was := l.asked.target.Change.New, l.asked.target.Change.Old
 	wanted := chain.Wanted(region, account, now, was)
 	wanted.GroupIDs = chain.Wanted(region, account, now).GroupIDs // those of the old chain may be gone
-	l.found, l.failed = l.run.edge.LookUp(ctx, wanted)
+	found, err := l.run.edge.LookUp(ctx, wanted)
+	l.found, l.failed = l.found.With(found), err
 	l.found.Region, l.found.Account = region, account
-	l.complete()
-	return nil
 }
 
 // complete puts into the chains what was found, and the names that the groups have in the
@@ -63,17 +69,19 @@ func (l *lookedUp) problem() error { return errors.Join(append([]error{l.failed}
 const insistFor = 20 * time.Second
 
 // insist looks up once more on the way back what a passing error kept from being found: a
-// rule that is left out for that is traffic that is cut off. The error is that of the context.
-func (l *lookedUp) insist(ctx context.Context) error {
+// rule that is left out for that is traffic that is cut off. It says whether it took its time.
+// The error is that of the context.
+func (l *lookedUp) insist(ctx context.Context) (waited bool, err error) {
 	wait := task.Backoff{Next: 500 * time.Millisecond, Last: 5 * time.Second}
-	for began := time.Now(); sg.IsTransient(l.failed) && time.Since(began) < insistFor; {
+	for began := time.Now(); sg.IsTransient(l.failed) && time.Since(began) < insistFor; waited = true {
 		l.run.log.Warn("looking up peers failed on the way back: trying again", slog.String("error", l.failed.Error()))
 		if err := wait.Wait(ctx); err != nil {
-			return err
+			return waited, err
 		}
-		_ = l.look(ctx) // it keeps what failed
+		l.ask(ctx)
+		l.complete()
 	}
-	return nil
+	return waited, nil
 }
 
 // stand lets rules stay whose peers are not known: the old chain's, and those of a chain that

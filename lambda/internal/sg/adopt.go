@@ -24,9 +24,6 @@ func (e *Edge) candidates(ctx context.Context, query Query) ([]types.SecurityGro
 	for _, wanted := range query.Adoptable {
 		vpcs, names = append(vpcs, wanted.VPCID), append(names, wanted.GroupName)
 	}
-	if len(names) == 0 {
-		return nil, nil
-	}
 	groups, err := e.describe(ctx, filter("vpc-id", vpcs...), filter("group-name", names...))
 	if err != nil {
 		return nil, &CallError{Doing: "describing security groups to adopt (" + capped(names) + ")", Err: err}

@@ -99,7 +99,8 @@ func (a *application) apply(ctx context.Context, todo plan.Plan) error {
 		a.Log.Info("phase done", slog.String("phase", string(phase[0].Action)), slog.Int("calls", len(tasks)),
 			slog.Int64("milliseconds", time.Since(started).Milliseconds()), slog.Bool("ok", err == nil))
 		failed = errors.Join(failed, err)
-		if err != nil && !(todo.EachAlone && phase[0].Phase == plan.Delete) {
+		isAlone := todo.EachAlone && phase[0].Phase == plan.Delete && codeOf(err) != ""
+		if err != nil && !isAlone {
 			return failed
 		}
 	}

@@ -68,21 +68,24 @@ func (e *Edge) Writes() int64 { return e.writes.Load() }
 
 // parallel runs every task, at most MaxConnections at a time, and waits for all
 // of them even when one fails: a call that is cut off leaves EC2 in a state that
-// nobody knows.
+// nobody knows. The last one needs no goroutine of its own.
 func parallel(tasks []func() error) error {
-	if len(tasks) == 1 {
-		return task.Run(tasks[0])
+	if len(tasks) == 0 {
+		return nil
 	}
 	errs := make([]error, len(tasks))
 	slots := make(chan struct{}, MaxConnections)
-	var group sync.WaitGroup
-	for i, do := range tasks {
-		group.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			errs[i] = task.Run(do)
-		})
+	run := func(i int) {
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		errs[i] = task.Run(tasks[i])
 	}
+	var group sync.WaitGroup
+	last := len(tasks) - 1
+	for i := range last {
+		group.Go(func() { run(i) })
+	}
+	run(last)
 	group.Wait()
 	return firstCause(errs)
 }

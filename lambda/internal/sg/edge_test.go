@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
 )
 
 type codedError struct{ code, message string }
@@ -223,4 +225,40 @@ func TestParallel(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestTakeOfWhatIsHeldNow: a removal that may not begin is not one that is done.
+func TestTakeOfWhatIsHeldNow(t *testing.T) {
+	t.Parallel()
+	identity := chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "a"}
+	observed := Observed{State: chain.State{Groups: []chain.Group{{Identity: identity}}}, GroupIDs: map[chain.Identity]string{identity: "sg-1"}}
+	run := removal{Edge: &Edge{Log: slog.New(slog.DiscardHandler)}}
+	departure := plan.Departure{All: []chain.Identity{identity}, InUse: []chain.Identity{identity}}
+	if gone, err := run.take(t.Context(), observed, departure.All, departure); len(gone) > 0 || !errors.Is(err, errStaleView) {
+		t.Errorf("gone are %v, and the error is %v", gone, err)
+	}
+	departure.EachAlone = true
+	if gone, err := run.take(t.Context(), observed, departure.All, departure); len(gone) > 0 || err != nil {
+		t.Errorf("each alone: gone are %v, and the error is %v", gone, err)
+	}
+}
+
+// TestIsTransient: of several calls that failed together one may be.
+func TestIsTransient(t *testing.T) {
+	t.Parallel()
+	denied, busy := &CallError{Doing: "looking", Err: codedError{code: "UnauthorizedOperation"}}, &CallError{Doing: "looking", Err: codedError{code: "RequestLimitExceeded"}}
+	for _, test := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{denied, false},
+		{busy, true},
+		{&passingError{denied}, true},
+		{errors.New("no call"), false},
+	} {
+		if got := IsTransient(test.err); got != test.want {
+			t.Errorf("%v: %t", test.err, got)
+		}
+	}
 }

@@ -24,9 +24,20 @@ func IsDependencyViolation(err error) bool {
 	return hasCode(err, codeDependencyViolation, codeGroupInUse)
 }
 
-// IsTransient says whether a call that failed may succeed a little later. The SDK has repeated
-// it by then.
-func IsTransient(err error) bool { return err != nil && classOf(err) == transient }
+// IsTransient says whether a call that failed may succeed a little later, or one of several
+// that failed together. The SDK has repeated it by then.
+func IsTransient(err error) bool {
+	if _, isPassing := errors.AsType[*passingError](err); isPassing {
+		return true
+	}
+	_, isCall := errors.AsType[*CallError](err)
+	return isCall && classOf(err) == transient
+}
+
+// passingError is the first of several errors of which another one is transient.
+type passingError struct{ error }
+
+func (e *passingError) Unwrap() error { return e.error }
 
 // isStaleView reports whether a refusal only tells that somebody moved since the last
 // observation, that a call whose answer was lost took effect, or that it is not known
@@ -76,12 +87,8 @@ type DriftError struct {
 	Rest      plan.Plan
 }
 
-// driftBytes is how much of the plan the error shows: an answer has no room for more, and the
-// log has the plan.
-const driftBytes = 3000
-
 func (e *DriftError) Error() string {
-	lines := strings.FieldsFunc(plan.Cut(e.Rest.String(), driftBytes), func(r rune) bool { return r == '\n' })
+	lines := strings.FieldsFunc(e.Rest.String(), func(r rune) bool { return r == '\n' })
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}

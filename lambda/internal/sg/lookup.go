@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -14,7 +15,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// LookUp asks for what rules name and only EC2 knows: one call each kind, all at once.
+// LookUp asks for what rules name and only EC2 knows: one call each kind, all at once. With an
+// error comes what the others found.
 func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, error) {
 	found := chain.Found{VPCs: map[string][]netip.Prefix{}}
 	var byID, byName []chain.PrefixList
@@ -38,7 +40,20 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 	}
 	lists(listIDFilter, wanted.ListIDs, &byID)
 	lists(listNameFilter, wanted.ListNames, &byName)
+	var isPassing atomic.Bool
+	for i, do := range tasks {
+		tasks[i] = func() error {
+			err := do()
+			if IsTransient(err) {
+				isPassing.Store(true)
+			}
+			return err
+		}
+	}
 	err := parallel(tasks)
+	if err != nil && isPassing.Load() {
+		err = &passingError{err}
+	}
 	found.Lists = append(byID, byName...)
 	return found, err
 }

@@ -26,16 +26,17 @@ type Observed struct {
 // what the query asks for.
 func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	var groups, named []types.SecurityGroup
-	err := parallel([]func() error{
-		func() (err error) {
-			groups, err = e.describe(ctx, e.Owner.filters()...)
-			return e.describing(err)
-		},
-		func() (err error) {
+	tasks := []func() error{func() (err error) {
+		groups, err = e.describe(ctx, e.Owner.filters()...)
+		return e.describing(err)
+	}}
+	if len(query.Adoptable) > 0 {
+		tasks = append(tasks, func() (err error) {
 			named, err = e.candidates(ctx, query)
 			return err
-		},
-	})
+		})
+	}
+	err := parallel(tasks)
 	if err != nil {
 		return Observed{}, err
 	}

@@ -135,7 +135,10 @@ func (r removal) take(ctx context.Context, observed Observed, targets []chain.Id
 	var gone []chain.Identity
 	for lag := (lagging{}); ; {
 		todo := plan.Removal(observed.State, targets, departure)
-		if todo.Empty() {
+		switch {
+		case todo.Empty() && len(targets) > 0 && !departure.EachAlone: // one is held that was not before
+			return gone, errStaleView
+		case todo.Empty():
 			return gone, nil
 		}
 		r.Log.Info("delete", slog.Int("groups", todo.Count(plan.DeleteGroup)), slog.Int("releases", todo.Count(plan.ReleaseGroup)), slog.Any("plan", Logged(todo.String, plan.LogBytes)))
