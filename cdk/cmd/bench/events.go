@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +24,10 @@ const (
 	share = 7
 	// turns is how often each size has its turn: the least CPU time of these is the figure, and
 	// the median of the ratios within each of them is the ratio.
-	turns = 9
-	// mostOften is how often the smallest events are delivered in a turn.
-	mostOften = 4
+	turns = 5
+	// judged is the place of the first size that has turns: of smaller events what is the same for
+	// all is most.
+	judged = 2
 	// warmUps is how often an event is delivered before it counts.
 	warmUps = 2
 	// littleCPU is so little that what is the same for every event is most of it: where twice the
@@ -103,13 +103,21 @@ func measure(ctx context.Context, program string, of kind, form shape) (result r
 		if messages[i], err = form.event(size, head, tail); err != nil {
 			return row{}, err
 		}
+		before, err := cpu(cmd.Process.Pid)
+		if err != nil {
+			return row{}, err
+		}
 		if err := result.repeat(ctx, aws, of, messages[i], warmUps); err != nil {
 			return row{}, fmt.Errorf("%d bytes: %w", size, err)
 		}
+		after, err := cpu(cmd.Process.Pid)
+		if err != nil {
+			return row{}, err
+		}
+		result.works[i].cpu = (after - before) / warmUps
 		if result.works[i].memory, err = memory(cmd.Process.Pid); err != nil {
 			return row{}, err
 		}
-		result.works[i].cpu = math.MaxInt64
 	}
 	for range turns {
 		if err := result.turn(ctx, aws, cmd.Process.Pid, of, messages); err != nil {
@@ -126,7 +134,10 @@ func measure(ctx context.Context, program string, of kind, form shape) (result r
 func (r *row) turn(ctx context.Context, aws *service, pid int, of kind, messages []string) error {
 	half := time.Duration(0)
 	for i, size := range sizes() {
-		often := min(sizes()[len(sizes())-1]/size, mostOften)
+		if i < judged {
+			continue
+		}
+		often := sizes()[len(sizes())-1] / size
 		before, err := cpu(pid)
 		if err != nil {
 			return err
@@ -193,7 +204,7 @@ func (r *row) ratio(i int) (cpu, memory float64) {
 // problems returns what is over a bound.
 func (r *row) problems() []error {
 	var problems []error
-	for _, i := range []int{3, 4} { // of the smaller ones what is the same for all is most
+	for i := judged + 1; i < len(r.works); i++ {
 		cpu, memory := r.ratio(i)
 		if r.works[i].cpu >= littleCPU && cpu > growth {
 			problems = append(problems, fmt.Errorf("%s, %s: %d KB take %.2f times the CPU of half of them, at most %.1f is allowed", r.kind, r.shape, sizes()[i]>>10, cpu, growth))

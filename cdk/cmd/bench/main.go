@@ -78,7 +78,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	for round := range rounds {
 		for turn := range programs {
 			i := (round + turn) % len(programs) // neither always goes first
-			one, err := startCopy(ctx, binary(folder, i), stray.address())
+			one, err := start(ctx, binary(folder, i), stray.address())
 			if err != nil {
 				return fmt.Errorf("starting %s: %w", programs[i], err)
 			}
@@ -116,21 +116,6 @@ func listen(ctx context.Context) (*canary, error) {
 }
 
 func (c *canary) address() string { return c.listener.Addr().String() }
-
-// startCopy starts a new copy of a program: how much of a file the kernel maps at once hangs on
-// how its page cache happens to hold it, and that is the same for all starts of one file.
-func startCopy(ctx context.Context, program, stray string) (one sample, err error) {
-	content, err := os.ReadFile(program)
-	if err != nil {
-		return sample{}, err
-	}
-	fresh := program + ".copy"
-	if err := os.WriteFile(fresh, content, 0o700); err != nil { //nolint:gosec // it is a program
-		return sample{}, err
-	}
-	defer func() { err = errors.Join(err, os.Remove(fresh)) }()
-	return start(ctx, fresh, stray)
-}
 
 // start runs a program as Lambda does until it asks for its first event. Every other address that it
 // may know leads to stray.
