@@ -70,8 +70,8 @@ func lenient(raw json.RawMessage) Event {
 	}
 }
 
-// fieldsOf takes an object apart, and says what is wrong with its keys: one stands twice, or differs from a known one in
-// nothing but the case of its letters. Decoding would take either for the known one, and lose
+// fieldsOf takes an object apart, and says what is wrong with its keys: one stands twice, or
+// differs from a known one in nothing but the case of its letters. Decoding would take either for the known one, and lose
 // one of two values without a word (encoding/json, "preferring exact matches but also
 // accepting case-insensitive matches"). Other keys that are not known are none of its business.
 func fieldsOf(raw json.RawMessage, known ...string) (fields map[string]json.RawMessage, problem string) {
@@ -112,13 +112,9 @@ func eventKeys() []string {
 const propertiesKey = "ResourceProperties"
 
 // twice says which key of an event's properties stands there twice. Decoded are the properties
-// where they were decoded.
-func twice(fields map[string]json.RawMessage, decoded map[string]any) string {
-	var value any
-	if decoded != nil {
-		value = decoded
-	}
-	if path := chain.Duplicate(fields[propertiesKey], value); path != "" {
+// where they were decoded, and nil where they were not.
+func twice(fields map[string]json.RawMessage, decoded any) string {
+	if path := chain.Duplicate(fields[propertiesKey], decoded); path != "" {
 		return propertiesKey + path + " is there twice"
 	}
 	return ""

@@ -212,11 +212,7 @@ func (a *application) deleteGroup(ctx context.Context, step plan.Step) error {
 	if err == nil {
 		return nil
 	}
-	err = &CallError{Doing: "deleting security group (" + id + ")", Err: err}
-	if isLapsed(err) || IsGroupNotFound(err) {
-		return fmt.Errorf("%w: %w", errStaleView, err)
-	}
-	return err
+	return a.unlessStale(&CallError{Doing: "deleting security group (" + id + ")", Err: err})
 }
 
 // unlessStale turns the errors of a write that only say that EC2 is not as the plan
