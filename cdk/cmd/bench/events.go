@@ -99,28 +99,20 @@ func measure(ctx context.Context, program string, of kind, form shape) (result r
 	result = row{kind: of.name, shape: form.name, works: make([]work, len(sizes())), ratios: make([][]float64, len(sizes()))}
 	head := strings.Replace(of.head, "#", aws.url()+"/answer", 1)
 	messages := make([]string, len(sizes()))
+	subject := subject{aws, cmd.Process.Pid, of}
 	for i, size := range sizes() {
 		if messages[i], err = form.event(size, head, tail); err != nil {
 			return row{}, err
 		}
-		before, err := cpu(cmd.Process.Pid)
-		if err != nil {
+		if result.works[i].cpu, err = result.cost(ctx, subject, messages[i], warmUps); err != nil {
 			return row{}, err
 		}
-		if err := result.repeat(ctx, aws, of, messages[i], warmUps); err != nil {
-			return row{}, fmt.Errorf("%d bytes: %w", size, err)
-		}
-		after, err := cpu(cmd.Process.Pid)
-		if err != nil {
-			return row{}, err
-		}
-		result.works[i].cpu = (after - before) / warmUps
 		if result.works[i].memory, err = memory(cmd.Process.Pid); err != nil {
 			return row{}, err
 		}
 	}
 	for range turns {
-		if err := result.turn(ctx, aws, cmd.Process.Pid, of, messages); err != nil {
+		if err := result.turn(ctx, subject, messages); err != nil {
 			return row{}, err
 		}
 	}
@@ -129,27 +121,22 @@ func measure(ctx context.Context, program string, of kind, form shape) (result r
 	return result, err
 }
 
-// turn delivers the events of all sizes, the smaller ones as often as they are smaller, so that
-// garbage is collected in all of them.
-func (r *row) turn(ctx context.Context, aws *service, pid int, of kind, messages []string) error {
+// subject is a process that takes events of one kind, and the service that gives them.
+type subject struct {
+	aws *service
+	pid int
+	of  kind
+}
+
+// turn delivers the events of all sizes that are judged, the smaller ones as often as they are
+// smaller, so that garbage is collected in all of them.
+func (r *row) turn(ctx context.Context, to subject, messages []string) error {
 	half := time.Duration(0)
-	for i, size := range sizes() {
-		if i < judged {
-			continue
-		}
-		often := sizes()[len(sizes())-1] / size
-		before, err := cpu(pid)
+	for i := judged; i < len(messages); i++ {
+		took, err := r.cost(ctx, to, messages[i], len(messages[len(messages)-1])/len(messages[i]))
 		if err != nil {
 			return err
 		}
-		if err := r.repeat(ctx, aws, of, messages[i], often); err != nil {
-			return fmt.Errorf("%d bytes: %w", size, err)
-		}
-		after, err := cpu(pid)
-		if err != nil {
-			return err
-		}
-		took := (after - before) / time.Duration(often)
 		r.works[i].cpu = min(r.works[i].cpu, took)
 		if half > 0 {
 			r.ratios[i] = append(r.ratios[i], float64(took)/float64(half))
@@ -159,21 +146,26 @@ func (r *row) turn(ctx context.Context, aws *service, pid int, of kind, messages
 	return nil
 }
 
-// repeat delivers an event several times.
-func (r *row) repeat(ctx context.Context, aws *service, of kind, event string, often int) error {
+// cost delivers an event several times, and returns the CPU time of one of them.
+func (r *row) cost(ctx context.Context, to subject, event string, often int) (time.Duration, error) {
+	before, err := cpu(to.pid)
+	if err != nil {
+		return 0, err
+	}
 	for range often {
 		began := time.Now()
-		heard, err := aws.deliver(ctx, of, event)
+		heard, err := to.aws.deliver(ctx, to.of, event)
 		if err != nil {
-			return err
+			return 0, fmt.Errorf("%d bytes: %w", len(event), err)
 		}
-		if !strings.Contains(heard, of.answer) {
-			return fmt.Errorf("the answer is without %s: %.300s", of.answer, heard)
+		if !strings.Contains(heard, to.of.answer) {
+			return 0, fmt.Errorf("%d bytes: the answer is without %s: %.300s", len(event), to.of.answer, heard)
 		}
 		r.answers++
 		r.late = max(r.late, time.Since(began))
 	}
-	return nil
+	after, err := cpu(to.pid)
+	return (after - before) / time.Duration(often), err
 }
 
 // cpu is the CPU time of all threads of a process, to the nanosecond (Linux, Documentation/scheduler/sched-stats.rst).

@@ -47,6 +47,10 @@ func plants(root string) ([]plant, error) {
 
 // apply plants a bug in the module in dir, or only asks whether that can be done.
 func (p plant) apply(ctx context.Context, dir string, args ...string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
 	cmd := exec.CommandContext(ctx, "git", append(append([]string{"apply"}, args...), p.patch)...)
 	cmd.Dir = dir
 	// Paths are relative to dir, whichever repository that is in.
@@ -159,13 +163,9 @@ func (t *tally) add(out io.Writer, bug plant, by string, err error) {
 
 // stale lists the plants that do not apply any more.
 func stale(ctx context.Context, root string, all []plant) error {
-	dir, err := filepath.Abs(root)
-	if err != nil {
-		return err
-	}
 	var problems []error
 	for _, one := range all {
-		problems = append(problems, one.apply(ctx, dir, "--check"))
+		problems = append(problems, one.apply(ctx, root, "--check"))
 	}
 	return errors.Join(problems...)
 }
@@ -180,11 +180,7 @@ func try(ctx context.Context, bug plant, dir string) (string, error) {
 		return "", err
 	}
 	if bug.patch != "" {
-		absolute, err := filepath.Abs(dir)
-		if err != nil {
-			return "", err
-		}
-		if err := bug.apply(ctx, absolute); err != nil {
+		if err := bug.apply(ctx, dir); err != nil {
 			return "", err
 		}
 		packages, err := bug.packages()
