@@ -29,6 +29,27 @@ func (s State) Standing(found Found, current State) (standing State, missing []G
 	return standing, missing
 }
 
+// InPlaceOf returns the rules of the state that current groups have and that let pass some of the traffic of missing rules, by group. What
+// the peer of a missing rule is nobody could say, so that the peer of any such rule may be a part of it.
+func (s State) InPlaceOf(missing []Group, current State) State {
+	var kept State
+	for _, group := range s.Groups {
+		there, _ := current.Find(group.Identity)
+		isKept := func(rule Rule) bool {
+			return slices.ContainsFunc(there.Rules, func(other Rule) bool { return other.Key() == rule.Key() }) &&
+				slices.ContainsFunc(missing, func(one Group) bool {
+					lacks := one.Rules[0]
+					return one.Identity == group.Identity && lacks.Direction == rule.Direction && covers(rule, lacks.Protocol, lacks.Ports)
+				})
+		}
+		rules := slices.DeleteFunc(slices.Clone(group.Rules), func(rule Rule) bool { return !isKept(rule) })
+		if len(rules) > 0 {
+			kept.Groups = append(kept.Groups, Group{Identity: group.Identity, Rules: rules})
+		}
+	}
+	return kept
+}
+
 // standsAs reports whether a rule of EC2 is what a rule with an unknown peer has become.
 func (r Rule) standsAs(other Rule) bool {
 	if r.Direction != other.Direction || r.Protocol != other.Protocol || r.Ports != other.Ports {

@@ -52,6 +52,40 @@ func TestStanding(t *testing.T) {
 	}
 }
 
+// TestInPlaceOf: of what a group has of a chain stays what lets pass some of the traffic of a missing rule.
+func TestInPlaceOf(t *testing.T) {
+	t.Parallel()
+	one, other := chain.Identity{VPCID: "vpc-1", Tier: "A"}, chain.Identity{VPCID: "vpc-1", Tier: "B"}
+	rule := func(direction chain.Direction, protocol chain.Protocol, from, to int32) chain.Rule {
+		return chain.Rule{Direction: direction, Protocol: protocol, Ports: chain.PortRange{From: from, To: to}, Peer: chain.CIDRPeer(chain.InternetV4)}
+	}
+	missing := []chain.Group{{Identity: one, Rules: []chain.Rule{rule(chain.Ingress, chain.TCP, 443, 443)}}}
+	for name, test := range map[string]struct {
+		of    chain.Identity
+		has   chain.Rule
+		there bool // whether EC2 shows it
+		stays bool
+	}{
+		"the same port":         {one, rule(chain.Ingress, chain.TCP, 443, 443), true, true},
+		"a range around it":     {one, rule(chain.Ingress, chain.TCP, 400, 500), true, true},
+		"all traffic":           {one, rule(chain.Ingress, chain.All, -1, -1), true, true},
+		"another port":          {one, rule(chain.Ingress, chain.TCP, 444, 444), true, false},
+		"another protocol":      {one, rule(chain.Ingress, chain.UDP, 443, 443), true, false},
+		"the other direction":   {one, rule(chain.Egress, chain.TCP, 443, 443), true, false},
+		"another group":         {other, rule(chain.Ingress, chain.TCP, 443, 443), true, false},
+		"one that is not there": {one, rule(chain.Ingress, chain.TCP, 443, 443), false, false},
+	} {
+		was := chain.State{Groups: []chain.Group{{Identity: test.of, Rules: []chain.Rule{test.has}}}}
+		current := chain.State{Groups: []chain.Group{{Identity: test.of}}}
+		if test.there {
+			current = was
+		}
+		if kept := was.InPlaceOf(missing, current); (len(kept.Groups) == 1) != test.stays {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+	}
+}
+
 // TestOwning: a group of the chain that is named by its ID is one of its members.
 func TestOwning(t *testing.T) {
 	t.Parallel()

@@ -93,14 +93,32 @@ func (l *lookedUp) stand(observed sg.Observed) (sg.Target, []string) {
 	if target.Change.Rollback {
 		standing, missing := asked.New.Standing(l.found, observed.State)
 		target.Change.New = target.Change.New.With(standing).Owning(observed.GroupIDs)
-		if l.failed != nil {
-			warnings = append(warnings, fmt.Sprintf("looking up peers failed on the way back; rules that are there were left as they are: %v", l.failed))
-		}
-		for _, one := range missing {
-			warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer is not there any more. Correct the peer in the next update", one.Tier, one.Rules[0]))
-		}
+		target.Change.New, warnings = l.without(missing, target.Change.New, observed)
 	}
 	standing, _ := asked.Old.Standing(l.found, observed.State)
 	target.Change.Old = target.Change.Old.With(standing)
 	return target, warnings
+}
+
+// without returns the chain that is taken back to without the rules that are missing, and says so. Where a look-up failed, nobody knows
+// whom such a rule let in: what the failed update let in on the same ports is all that serves them now, and stays until the next update.
+func (l *lookedUp) without(missing []chain.Group, back chain.State, observed sg.Observed) (chain.State, []string) {
+	if l.failed == nil {
+		var warnings []string
+		for _, one := range missing {
+			warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer is not there any more. Correct the peer in the next update", one.Tier, one.Rules[0]))
+		}
+		return back, warnings
+	}
+	warnings := []string{fmt.Sprintf("looking up peers failed on the way back; rules that are there were left as they are: %v", l.failed)}
+	for _, one := range missing {
+		warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer could not be looked up. Update the stack once the look-up works, with another Revision", one.Tier, one.Rules[0]))
+	}
+	kept := l.target.Change.Old.InPlaceOf(missing, observed.State)
+	for _, group := range kept.Groups {
+		for _, rule := range group.Rules {
+			warnings = append(warnings, fmt.Sprintf("tier %s keeps the rule %s of the update that failed, so that nobody is cut off who may use both; that next update takes it away", group.Tier, rule))
+		}
+	}
+	return back.With(kept), warnings
 }

@@ -120,6 +120,45 @@ func TestF2WayBackLeavesOutWhatIsGone(t *testing.T) {
 	})
 }
 
+// TestF2WayBackCutsNobodyOffWhomItCannotLookUp: an update opens a door to everybody in the place of a prefix list, and the right to look the
+// list up is gone on the way back. The door stays open, because the list's entries may use both; the next update puts it right.
+func TestF2WayBackCutsNobodyOffWhomItCannotLookUp(t *testing.T) {
+	t.Parallel()
+	life(t, func(t *testing.T, r *rig) {
+		const listed = "com.amazonaws.us-east-1.s3"
+		both, outside := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.9")
+		r.world.AddPrefixList("pl-0123456789abcdef0", listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
+		old := props(tier("Web", "Ports", []any{443, 444}, "Sources", listed), tier("App", "Ports", 6060))
+		id := r.succeeds(r.create(old)).PhysicalResourceID
+		now := props(tier("Web", "Ports", []any{443, 8443}, "Sources", "internet"), tier("App", "Ports", 6060))
+		r.succeeds(r.update(id, now, old))
+		r.ec2.Deny("DescribeManagedPrefixLists")
+		back := r.succeeds(r.rollback(id, old, now))
+		group := attribute(back, "Web")
+		for port, want := range map[int32]bool{443: true, 444: false, 8443: false} { // 8443 is in the place of nothing
+			if is := r.world.AllowsFrom(both, group, "tcp", port); is != want {
+				t.Errorf("after the rollback port %d is open: %t, want %t", port, is, want)
+			}
+		}
+		warnings := fmt.Sprint(back.Data["Warnings"])
+		for _, want := range []string{
+			"tier Web lacks the rule ingress tcp 443 from " + listed, "tier Web lacks the rule ingress tcp 444 from " + listed,
+			"tier Web keeps the rule ingress tcp 443 from 0.0.0.0/0", "its peer could not be looked up",
+		} {
+			if !strings.Contains(warnings, want) {
+				t.Errorf("warnings %q, want %q", warnings, want)
+			}
+		}
+		r.ec2.Allow()
+		again := props(tier("Web", "Ports", []any{443, 444}, "Sources", listed), tier("App", "Ports", 6060))
+		again["Revision"] = "2"
+		r.succeeds(r.update(id, again, old))
+		if !r.world.AllowsFrom(both, group, "tcp", 444) || r.world.AllowsFrom(outside, group, "tcp", 443) {
+			t.Errorf("after the next update:\n%s", r.world)
+		}
+	})
+}
+
 // TestF2WayBackRevokesFirstWhereEC2HasNoRoom: the arithmetic refuses nothing on the way back,
 // and EC2's own refusal is no end.
 func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {

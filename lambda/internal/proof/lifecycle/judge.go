@@ -8,7 +8,8 @@ import (
 // judge goes through the flows of the members there are, and says of each that looks
 // wrong whether all chains in play allow it, whether they may be taken to allow it, and
 // whether the world does. Somebody who stayed in a group that an earlier operation
-// left behind is owed nothing, and may do what any chain since then allowed.
+// left behind is owed nothing, and may do what any chain since then allowed. So may all after a
+// way back that could not look up who had been let in: what the failed update let in serves them.
 func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 	members := w.cf.Members()
 	w.mu.Lock()
@@ -22,7 +23,7 @@ func (w *Watch) judge(verdict func(flow string, must, may, is bool)) {
 		return
 	}
 	w.peersFlows(members, func(at int, one flow, is bool) {
-		may := one.maybe(inPlay)
+		may := one.maybe(inPlay) || (leftOut && is && one.maybe(everyone))
 		if standing[at].stale || standing[at].loose || is == may || (!is && (leftOut || standing[at].held || !one.owed(inPlay, true))) || exempt[one.String()] {
 			return
 		}
@@ -45,7 +46,7 @@ func (w *Watch) judgeWays(standing []standing, leftOut bool, verdict func(flow s
 		source, target := at(standing, one.sourceAt), at(standing, one.targetAt)
 		stale, loose := source.stale || target.stale, source.loose || target.loose
 		must := !stale && !leftOut && !source.held && !target.held && w.court.kinds[i].owed
-		may := loose || (!stale && w.court.kinds[i].may) || (stale && is && w.court.ever(i))
+		may := loose || (!stale && w.court.kinds[i].may) || ((stale || leftOut) && is && w.court.ever(i))
 		if (must && !is) || (is && !may) {
 			verdict(one.String(), must, may, is)
 		}

@@ -51,7 +51,7 @@ type Watch struct {
 	peers   []string // groups of other accounts that are there
 	gone    []string // and those that their owners removed
 	ways    bool     // a stranger opened a way out by IPv6
-	leftOut bool     // a way back left rules out, or had no room for old and new ones together
+	leftOut bool     // a way back left rules out, had no room for old and new ones together, or kept new ones in the place of old ones
 	anew    bool     // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
@@ -127,14 +127,14 @@ func (w *Watch) Settle(chain Chain, back bool) {
 	w.past = append(w.past, w.inPlay...)
 	w.held = map[string]bool{}
 	w.inPlay, w.before = []Chain{chain}, w.answered()
-	if !slices.ContainsFunc(w.cf.Members(), func(m Member) bool { return !w.before[m.Group] }) {
+	w.leftOut = w.leftOut && back
+	if !w.leftOut && !slices.ContainsFunc(w.cf.Members(), func(m Member) bool { return !w.before[m.Group] }) {
 		w.past = nil
 	}
 	if !w.hands && !chain.Keep {
 		w.exempt = map[string]bool{}
 	}
 	w.settles(chain, back)
-	w.leftOut = w.leftOut && back
 	w.mu.Unlock()
 	w.count(AnyToAny)
 	w.judge(func(flow string, _, _, is bool) {

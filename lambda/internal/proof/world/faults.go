@@ -84,6 +84,13 @@ func (c *Client) Deny(operations ...string) {
 	}
 }
 
+// Allow gives the client back what Deny took.
+func (c *Client) Allow() {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	c.denied = nil
+}
+
 // missing is the right that a call needs and its caller lacks, or "".
 func missing(denied map[string]bool, one request) string {
 	if denied[one.operation] {
