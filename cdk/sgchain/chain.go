@@ -1,6 +1,7 @@
 package sgchain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -36,6 +37,9 @@ type SecurityGroupChainProps struct {
 	// Guardrails is what becomes of a chain that is open to the world where nobody means it.
 	// Default: [GuardrailMode_ENFORCE].
 	Guardrails GuardrailMode
+	// Connections is what becomes of rules that other constructs ask for on the chain's groups and the
+	// chain does not have. Default: [Connections_REFUSE].
+	Connections Connections
 	// UnmanagedRules is what becomes of rules on the chain's groups that the chain never
 	// made. Default: [UnmanagedRules_REVOKE].
 	UnmanagedRules UnmanagedRules
@@ -47,9 +51,13 @@ type SecurityGroupChainProps struct {
 	// DriftGuard has the chain looked at by a schedule: CloudFormation's own detection of drift
 	// does not see custom resources. Default: none.
 	DriftGuard *DriftGuardProps
-	// Tags are those of every group of the chain. Tags that the CDK adds to a scope do not reach
-	// a custom resource, and so not the groups. A tag may have an empty value; nil is one.
+	// Tags are those of every group of the chain. A tag may have an empty value; nil is one. They go
+	// over what awscdk.Tags_Of adds at the CDK's own priority, 100: theirs is 150. A tier's Tags go over
+	// all others.
 	Tags map[string]*string
+	// StackTags gives the groups the tags of the stack as well, as far as the app knows them: those of
+	// StackProps. They are the weakest. Default: true.
+	StackTags *bool
 	// Revision is ignored; changing it has the chain verified and repaired by the
 	// next deploy.
 	Revision string
@@ -71,14 +79,18 @@ const (
 // on one of them is made after the chain and removed before it.
 type SecurityGroupChain interface {
 	constructs.Construct
+	// ITaggableV2 lets awscdk.Tags_Of reach the groups, as the resource type
+	// Custom::SecurityGroupChain.
+	awscdk.ITaggableV2
 	// SecurityGroup is a tier's group, for the constructs of the CDK; the same object on
 	// each call. It panics on a tier that the chain does not have.
 	//
-	// The chain alone says which doors the group has. A rule that a construct of the CDK
-	// would add to it (a listener's Open, AllowDefaultPortFrom, a service behind a load
-	// balancer), or that is added by Connections().AllowFrom and AddIngressRule, vanishes
-	// without a word: add the door to the chain instead. The other end of such a call
-	// gets its rule where it is a group of the CDK's own.
+	// The chain is the only writer of the group. A rule that a construct of the CDK asks
+	// for on it (a listener's Open, AllowDefaultPortFrom, a service behind a load
+	// balancer, Connections().AllowFrom, AddIngressRule) is held against the chain at
+	// synth: one that the chain allows is fine, any other one fails the synth, or is added
+	// to the chain where its Connections is [Connections_FOLD]. The other end of such a
+	// call gets its rule where it is a group of the CDK's own.
 	SecurityGroup(tier string) awsec2.ISecurityGroup
 	// SecurityGroupId is the ID of a tier's group. It panics on a tier that the chain
 	// does not have.
@@ -106,55 +118,66 @@ type SecurityGroupChain interface {
 	PlanPayload() *string
 	// Mermaid is the chain as a Mermaid flowchart, for a page of documentation: no token,
 	// known at synth. What is known only at deploy time is named as the template names it
-	// at that moment.
+	// at that moment; what other constructs ask for later is not in it.
 	Mermaid() string
 }
 
 type securityGroupChain struct {
 	constructs.Construct
+	props    SecurityGroupChainProps
 	provider IProvider
 	resource awscdk.CustomResource
-	template map[string]any // its properties
-	spec     chain.Spec
+	template map[string]any // its properties; what other constructs have a say in is read last
+	authored chain.Spec     // what the props say
 	plan     *planFile
+	tags     awscdk.TagManager
+	ids      map[string]string                // of the groups, by tier: tokens
 	groups   map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
+	asks     []ask                            // what other constructs have asked for
+	settled  settled
 }
 
 // NewSecurityGroupChain makes a chain. It panics on what the function would refuse:
 // with an error that wraps [chain.Problems] or [chain.GuardrailError], all at once, each
-// with its path.
+// with its path. What other constructs ask for afterwards is checked by the synth, which
+// fails with all of it.
 func NewSecurityGroupChain(scope constructs.Construct, id *string, props *SecurityGroupChainProps) SecurityGroupChain {
 	if props == nil {
 		props = &SecurityGroupChainProps{}
 	}
-	c := &securityGroupChain{groups: map[string]awsec2.ISecurityGroup{}}
+	c := &securityGroupChain{props: *props, groups: map[string]awsec2.ISecurityGroup{}}
+	c.props.Tiers = cloned(props.Tiers) // they are read once more when everything is constructed
 	constructs.NewConstruct_Override(c, scope, id)
+	refuse := func(err error) {
+		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
+	}
 	properties := props.properties()
 	facts := newKnown(props.Tiers)
-	if props.Vpc != nil && props.VpcId != nil {
-		facts.problem("VpcId", "stands beside Vpc; set one of them")
-	}
-	props.DriftGuard.check(facts)
+	props.check(facts)
 	spec, err := facts.check(properties)
 	if err == nil {
 		err = withoutEffect(facts, spec, props.Tiers)
 	}
 	if err != nil {
-		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
+		refuse(err)
 	}
-	c.spec = spec
+	c.authored = spec
+	c.settled = settled{spec: spec, facts: facts}
 	stack := awscdk.Stack_Of(c)
 	c.provider = c.server(stack, props)
-	own, isOurs := c.provider.(*provider)
-	if err := annotate(c, spec, facts, isOurs && own.enforces); err != nil {
-		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
+	if err := guard(spec, c.isForced()); err != nil {
+		refuse(err)
 	}
-
 	if problem := props.ignored(c.provider); problem != "" {
-		panic(fmt.Errorf("creating %s (%s): %s", chain.ResourceType, *c.Node().Path(), problem))
+		refuse(errors.New(problem))
 	}
 
+	c.tags = newTags(props.Tags)
 	c.template, _ = plain(properties).(map[string]any)
+	c.template["Tags"] = c.later("Tags")
+	if props.Connections == Connections_FOLD {
+		c.template["Tiers"] = c.later("Tiers")
+	}
 	// The ID Default leaves the construct's own ID as the logical ID, which the names
 	// of generated groups carry.
 	c.resource = awscdk.NewCustomResource(c, jsii.String("Default"), &awscdk.CustomResourceProps{
@@ -163,17 +186,41 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number(chain.ServiceTimeout)),
 		Properties:     &c.template,
 	})
+	c.ids = map[string]string{}
+	for _, tier := range c.TierNames() {
+		c.ids[tier] = *c.attribute(tier + "SecurityGroupId")
+	}
 	// All of the provider: the Delete event comes while role, log and the limits on
 	// retries are still there.
 	c.resource.Node().AddDependency(c.provider)
 	// Constructs are validated when names are settled, and right before the templates
 	// are written.
-	c.plan = &planFile{stack: stack, chain: c, facts: facts, vpc: properties["VpcId"]}
-	c.Node().AddValidation(c.plan)
+	c.plan = &planFile{stack: stack, chain: c, vpc: properties["VpcId"]}
+	c.Node().AddValidation(&validation{c})
 	if props.DriftGuard != nil {
 		newDriftGuard(c, c.provider, props.DriftGuard)
 	}
+	if props.Connections != Connections_FOLD { // of the others it is said when it is known what the chain is
+		c.annotate()
+	}
 	return c
+}
+
+// check finds what only the construct can refuse.
+func (p *SecurityGroupChainProps) check(facts *known) {
+	if p.Vpc != nil && p.VpcId != nil {
+		facts.problem("VpcId", "stands beside Vpc; set one of them")
+	}
+	if mode := p.Connections; mode != "" && mode != Connections_REFUSE && mode != Connections_FOLD {
+		facts.problem("Connections", strconv.Quote(string(mode))+" is not known; write sgchain.Connections_REFUSE or sgchain.Connections_FOLD")
+	}
+	p.DriftGuard.check(facts)
+}
+
+// isForced reports whether the provider enforces guardrails, as far as the app knows.
+func (c *securityGroupChain) isForced() bool {
+	own, isOurs := c.provider.(*provider)
+	return isOurs && own.enforces
 }
 
 // server is the provider of the chain, which can do what the chain asks for.
@@ -235,9 +282,12 @@ func (p *SecurityGroupChainProps) properties() map[string]any {
 func (c *securityGroupChain) SecurityGroup(tier string) awsec2.ISecurityGroup {
 	if c.groups[tier] == nil {
 		id := c.SecurityGroupId(tier)
-		all := c.spec.Tiers[slices.Index(c.TierNames(), tier)].Egress.All
+		all := c.authored.Tiers[slices.Index(c.TierNames(), tier)].Egress.All
+		// Where all outbound traffic is allowed the CDK drops every outbound rule, those of IPv6 as well. A chain without IPv6 has to
+		// hear of these: its "all" is that of IPv4.
+		everything := jsii.Bool(all && c.authored.IPv6)
 		c.groups[tier] = awsec2.SecurityGroup_FromSecurityGroupId(c, jsii.String(tier+"SecurityGroup"), id, &awsec2.SecurityGroupImportOptions{
-			Mutable: jsii.Bool(false), AllowAllOutbound: jsii.Bool(all), AllowAllIpv6Outbound: jsii.Bool(all && c.spec.IPv6),
+			Mutable: jsii.Bool(true), AllowAllOutbound: everything, AllowAllIpv6Outbound: everything,
 		})
 	}
 	return c.groups[tier]
@@ -248,12 +298,12 @@ func (c *securityGroupChain) SecurityGroupId(tier string) *string { //nolint:rev
 		panic(fmt.Errorf("reading the security group of a tier (%s): the chain %s has no tier %q; it has %s",
 			tier, *c.Node().Path(), tier, strings.Join(names, ", ")))
 	}
-	return c.attribute(tier + "SecurityGroupId")
+	return jsii.String(c.ids[tier])
 }
 
 func (c *securityGroupChain) TierNames() []string {
-	names := make([]string, 0, len(c.spec.Tiers))
-	for _, tier := range c.spec.Tiers {
+	names := make([]string, 0, len(c.authored.Tiers))
+	for _, tier := range c.authored.Tiers {
 		names = append(names, tier.Name)
 	}
 	return names
@@ -290,14 +340,14 @@ func (c *securityGroupChain) attribute(name string) *string {
 
 // annotate says what the chain is, and what of it is allowed and may not be meant. The
 // IDs are stable, and each names one door: acknowledging it lets no other one in.
-func annotate(c constructs.Construct, spec chain.Spec, facts *known, forced bool) error {
-	notes := awscdk.Annotations_Of(c)
+func (c *securityGroupChain) annotate() {
+	spec, notes := c.settled.spec, awscdk.Annotations_Of(c)
 	words := func(text string) *string {
-		return jsii.String(facts.named(text, func(string) string { return "(known at deploy time)" }))
+		return jsii.String(c.settled.facts.named(text, func(string) string { return "(known at deploy time)" }))
 	}
 	notes.AddInfoV2(jsii.String("sgchain:summary"), words(chain.Summary(spec)))
-	if err := guard(c, spec, forced, words); err != nil {
-		return err
+	for id, finding := range findings(spec) {
+		notes.AddWarningV2(jsii.String(id), words(finding))
 	}
 	for _, tier := range spec.Tiers {
 		for _, rule := range tier.Ingress {
@@ -309,7 +359,6 @@ func annotate(c constructs.Construct, spec chain.Spec, facts *known, forced bool
 				jsii.String("tier "+tier.Name+" is open to the internet: "+traffic+" from "+rule.Peer.String()))
 		}
 	}
-	return nil
 }
 
 func dashed(text string) string { return strings.ReplaceAll(text, " ", "-") }

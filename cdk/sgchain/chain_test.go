@@ -414,6 +414,7 @@ func TestSharedProvider(t *testing.T) {
 	props.Provider = server
 	NewSecurityGroupChain(neighbor, jsii.String("Chain"), props)
 	stranger := awscdk.NewStack(app, jsii.String("Stranger"), nil)
+	props.VpcId = jsii.String("vpc-0def") // another one, because the default chain names its groups
 	props.Provider = Provider_FromServiceToken(stranger, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
 	NewSecurityGroupChain(stranger, jsii.String("Chain"), props)
 

@@ -67,9 +67,8 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 		schedule = awsevents.Schedule_Rate(awscdk.Duration_Hours(jsii.Number(1)))
 	}
 	input := c.payload(string(mode))
-	if length := c.knownLength(input); length > maxInput {
-		panic(fmt.Errorf("creating %s (%s): DriftGuard: the chain's properties have %d characters as JSON, and the input of an EventBridge target takes %d; write fewer tiers or descriptions, or split the chain",
-			chain.ResourceType, *c.Node().Path(), length, maxInput))
+	if err := c.fitsSchedule(); err != nil {
+		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
 	rule := awsevents.NewCfnRule(c, jsii.String("DriftGuard"), &awsevents.CfnRuleProps{
 		Description:        jsii.String("Compares a chain of security groups with its template (" + string(mode) + ")"),
@@ -114,6 +113,18 @@ func newAlarm(c *securityGroupChain, topic awssns.ITopic, metric, description st
 		props.AlarmActions = &[]any{topic.TopicArn()}
 	}
 	awscloudwatch.NewCfnAlarm(c, jsii.String(metric+"Alarm"), props)
+}
+
+// fitsSchedule refuses a chain whose properties do not fit into the input of a schedule's target.
+func (c *securityGroupChain) fitsSchedule() error {
+	mode := c.props.DriftGuard.Mode
+	if mode == "" {
+		mode = DriftMode_CHECK
+	}
+	if length := c.knownLength(c.payload(string(mode))); length > maxInput {
+		return fmt.Errorf("DriftGuard: the chain's properties have %d characters as JSON, and the input of an EventBridge target takes %d; write fewer tiers or descriptions, or split the chain", length, maxInput)
+	}
+	return nil
 }
 
 // knownLength is how many characters of a text are known at synth.

@@ -207,6 +207,7 @@ func TestSingletonCanDoWhatItsChainsAsk(t *testing.T) {
 	NewSecurityGroupChain(stack, jsii.String("First"), anyVpc())
 	for _, id := range []string{"Chain", "Third"} {
 		props := anyVpc()
+		props.VpcId = jsii.String("vpc-" + strings.ToLower(id))
 		props.AdoptExisting, props.DriftGuard = true, &DriftGuardProps{Mode: DriftMode_REPAIR}
 		NewSecurityGroupChain(stack, jsii.String(id), props)
 	}
@@ -261,6 +262,7 @@ func TestDriftGuardOfAnotherStacksProvider(t *testing.T) {
 	props.DriftGuard = &DriftGuardProps{}
 	NewSecurityGroupChain(neighbor, jsii.String("Chain"), props)
 	stranger := awscdk.NewStack(app, jsii.String("Stranger"), nil)
+	props.Vpc, props.VpcId = nil, jsii.String("vpc-0def") // another one, because the tiers name their groups
 	props.Provider = Provider_FromServiceToken(stranger, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
 	NewSecurityGroupChain(stranger, jsii.String("Chain"), props)
 	if resources := synth(stack); len(resources["AWS::Lambda::Permission"])+len(resources["AWS::Events::Rule"]) > 0 {

@@ -2,10 +2,7 @@ package sgchain
 
 import (
 	"fmt"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
+	"iter"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/plan"
@@ -24,10 +21,9 @@ const (
 )
 
 // guard refuses what the function would refuse: by a guardrail, or because a group has not
-// room for its rules. What prefix lists weigh is not known here, and counts as one. What is
-// only warned of becomes an annotation of a stable ID for each guardrail, tier and door. Forced
+// room for its rules. What prefix lists weigh is not known here, and counts as one. Forced
 // says that the provider enforces guardrails.
-func guard(c constructs.Construct, spec chain.Spec, forced bool, words func(string) *string) error {
+func guard(spec chain.Spec, forced bool) error {
 	_, refused := chain.Guard(spec, forced)
 	switch {
 	case refused != nil && forced:
@@ -40,12 +36,20 @@ func guard(c constructs.Construct, spec chain.Spec, forced bool, words func(stri
 	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere, func() error { return nil }); err != nil {
 		return fmt.Errorf("%w; use fewer or wider rules, or have the account's quota raised and set RuleQuota to it", err)
 	}
-	for _, finding := range chain.Guardrails(spec) {
-		id := fmt.Sprintf("sgchain:%s:%s", finding.Rule, finding.Tier)
-		if finding.Doors != "" {
-			id += ":" + dashed(finding.Doors)
-		}
-		awscdk.Annotations_Of(c).AddWarningV2(jsii.String(id), words(finding.String()))
-	}
 	return nil
+}
+
+// findings yields what guardrails warn of, each with the ID of an annotation that is stable for each guardrail, tier and door.
+func findings(spec chain.Spec) iter.Seq2[string, string] {
+	return func(yield func(id, text string) bool) {
+		for _, finding := range chain.Guardrails(spec) {
+			id := fmt.Sprintf("sgchain:%s:%s", finding.Rule, finding.Tier)
+			if finding.Doors != "" {
+				id += ":" + dashed(finding.Doors)
+			}
+			if !yield(id, finding.String()) {
+				return
+			}
+		}
+	}
 }

@@ -78,6 +78,10 @@ func (k *known) in(path, key string, value any) any {
 		case isPeer || key == "Tags":
 			return k.standIn(value)
 		}
+		if key == "Ports" {
+			k.problem(path, "is a port that is known only when the stack is deployed (a token), and the chain is deployed before what listens on it; write the number, and give it to both")
+			return nil
+		}
 		k.problem(path, "is known only when the stack is deployed (a token); write the value itself")
 		return nil
 	case []any:

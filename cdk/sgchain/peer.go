@@ -28,6 +28,22 @@ const (
 	listNamePeer
 )
 
+// PeerOf is a peer of the CDK: awsec2.Peer_Ipv4 and the like, a security group, a prefix list. What is
+// known only when the stack is deployed is fine.
+func PeerOf(peer awsec2.IPeer) Peer {
+	if peer == nil {
+		return Peer{}
+	}
+	config := peer.ToIngressRuleConfig()
+	if config == nil {
+		return Peer{}
+	}
+	return ends{
+		cidr: value(config.CidrIp) + value(config.CidrIpv6), group: value(config.SourceSecurityGroupId),
+		account: value(config.SourceSecurityGroupOwnerId), list: value(config.SourcePrefixListId),
+	}.peer()
+}
+
 // Internet is every address: 0.0.0.0/0, and ::/0 as well in a chain with IPv6.
 func Internet() Peer { return Peer{anyPeer, "internet"} }
 

@@ -16,23 +16,20 @@ import (
 )
 
 // planFile writes what a chain will be beside the template that holds it: cdk diff
-// sees the properties of a custom resource, not what they make. It is a validation
-// of the construct, because validations run in every synth, when all names are
-// settled, in a folder that is there since the app or stage was constructed.
+// sees the properties of a custom resource, not what they make.
 type planFile struct {
 	stack awscdk.Stack
 	chain *securityGroupChain
-	facts *known
 	vpc   any // as the template has it
 }
 
-// Validate writes the file. It returns why it could not, which fails the synth.
-func (f *planFile) Validate() *[]*string {
+// write writes the file, into a folder that is there since the app or stage was constructed.
+func (f *planFile) write() error {
 	path := filepath.Join(*awscdk.Stage_Of(f.chain).Outdir(), planFileName(*f.chain.Node().Path(), *f.chain.Node().Addr()))
 	if err := os.WriteFile(path, []byte(f.text()), 0o644); err != nil {
-		return jsii.Strings(fmt.Sprintf("writing the plan of the chain (%s): %v", path, err))
+		return fmt.Errorf("writing the plan of the chain (%s): %w", path, err)
 	}
-	return jsii.Strings()
+	return nil
 }
 
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)
@@ -59,21 +56,21 @@ releases it, if the chain adopted it). "make plan" asks the function what that i
 // text is the chain in one line, its picture, and what a plan from nothing leads to:
 // every group with every rule, each on a line of its own.
 func (f *planFile) text() string {
-	desired := chain.Desired(f.chain.spec)
+	desired := chain.Desired(f.chain.settled.spec)
 	goal := plan.Goal(plan.Change{New: desired}, chain.State{}, chain.Epoch{})
 	vpc, _ := f.vpc.(string)
 	if isToken(vpc) {
 		vpc = f.word(vpc)
 	}
 	return "Chain " + *f.chain.Node().Path() + " in VPC " + vpc + "\n" +
-		f.facts.named(chain.Summary(f.chain.spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.spec)}.String()+"\n"+goal.String(), f.word) + whatChanges
+		f.chain.settled.facts.named(chain.Summary(f.chain.settled.spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.settled.spec)}.String()+"\n"+goal.String(), f.word) + whatChanges
 }
 
 // mermaid is the chain as a flowchart. The words for tokens come into its labels after
 // the rest, and have to be fit for them.
 func (f *planFile) mermaid() string {
-	desired := chain.Desired(f.chain.spec)
-	return f.facts.named(plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.spec)}.Mermaid(), func(token string) string {
+	desired := chain.Desired(f.chain.settled.spec)
+	return f.chain.settled.facts.named(plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.settled.spec)}.Mermaid(), func(token string) string {
 		return plan.MermaidText(f.word(token))
 	})
 }

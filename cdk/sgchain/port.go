@@ -3,11 +3,37 @@ package sgchain
 import (
 	"math"
 	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 )
 
 // Port is a protocol and its ports: one entry of a list Ports. Numbers are checked
 // where the chain is constructed.
 type Port struct{ text string }
+
+// PortOf is a port of the CDK, such as awsec2.Port_Tcp(jsii.Number(443)). One that is known only when
+// the stack is deployed is refused: the chain is deployed before what listens on it.
+func PortOf(port awsec2.Port) Port {
+	if port == nil {
+		return Port{}
+	}
+	rule, _ := port.ToRuleJson().(map[string]any)
+	protocol, _ := rule["ipProtocol"].(string)
+	var ends [2]*int
+	for i, key := range []string{"fromPort", "toPort"} {
+		end, isNumber := rule[key].(float64)
+		if !isNumber {
+			continue
+		}
+		whole := math.MinInt
+		if !*awscdk.Token_IsUnresolved(end) {
+			whole = int(end)
+		}
+		ends[i] = &whole
+	}
+	return portOf(protocol, ends[0], ends[1])
+}
 
 // Ports is TCP ports, each a Port of its own.
 func Ports(ports ...int) []Port {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/jsii-runtime-go"
@@ -44,6 +46,25 @@ type Tier struct {
 	// Tags are those of the group; they win over the chain's, an empty value too. Nil is an empty
 	// value.
 	Tags map[string]*string
+}
+
+// cloned is tiers that do not change when the author goes on using theirs.
+func cloned(tiers []Tier) []Tier {
+	tiers = slices.Clone(tiers)
+	for i := range tiers {
+		tier := &tiers[i]
+		tier.Ports, tier.Sources, tier.Tags = slices.Clone(tier.Ports), slices.Clone(tier.Sources), maps.Clone(tier.Tags)
+		tier.Ingress, tier.EgressTo = slices.Clone(tier.Ingress), slices.Clone(tier.EgressTo)
+		for j := range tier.Ingress {
+			door := &tier.Ingress[j]
+			door.Ports, door.Sources = slices.Clone(door.Ports), slices.Clone(door.Sources)
+		}
+		for j := range tier.EgressTo {
+			way := &tier.EgressTo[j]
+			way.Ports, way.Destinations = slices.Clone(way.Ports), slices.Clone(way.Destinations)
+		}
+	}
+	return tiers
 }
 
 // EgressPolicy is where a tier may go without a list of its own.

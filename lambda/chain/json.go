@@ -14,7 +14,7 @@ func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	text, isText := value.(string)
 	switch {
 	case isAbsent(value):
-		return defaultTiers(), true
+		return DefaultTiers(), true
 	case isText:
 		tiers, err := tiersFromJSON(text)
 		if err == nil && !r.built {

@@ -121,8 +121,8 @@ func (r *reader) ipv6(path string, value any) bool {
 	return v6
 }
 
-// defaultTiers is the chain that is meant when Tiers is absent.
-func defaultTiers() []any {
+// DefaultTiers returns the property Tiers of the chain that is meant when it is absent.
+func DefaultTiers() []any {
 	return []any{
 		map[string]any{
 			"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer",

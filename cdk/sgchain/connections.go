@@ -1,0 +1,182 @@
+package sgchain
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
+)
+
+// Connections is what becomes of a rule that another construct asks for on a tier's group and the chain does not have: by a listener's
+// Open, a service behind a load balancer, Connections().AllowFrom, AddIngressRule and so on.
+type Connections string
+
+// The ways with such rules.
+const (
+	// Connections_REFUSE fails the synth, and says what to add to which tier.
+	Connections_REFUSE Connections = "refuse" //nolint:revive,staticcheck // the CDK's form of an enum
+	// Connections_FOLD adds them to the chain, which stays the only writer of its groups. Guardrails and the plan file see the sum.
+	Connections_FOLD Connections = "fold" //nolint:revive,staticcheck // the same
+)
+
+// collect takes the rules that other constructs have put below the chain's groups out of the tree, and keeps what they asked for. A
+// resource for such a rule in the template would be a second writer of the group, and its rule a stranger's to the function.
+func (c *securityGroupChain) collect() {
+	for _, tier := range c.TierNames() {
+		group := c.groups[tier]
+		if group == nil {
+			continue
+		}
+		for _, child := range *group.Node().Children() {
+			if rule, direction := directionOf(child); rule != nil {
+				c.asks = append(c.asks, c.newAsk(tier, rule, direction))
+				group.Node().TryRemoveChild(child.Node().Id())
+			}
+		}
+	}
+}
+
+// collectStrays does the same for rules that stand elsewhere: below the group at the other end where that is in another stack, or made by
+// hand. The chain can not take them: it would depend on a stack that depends on it, or on what it does not see before validation.
+func (c *securityGroupChain) collectStrays(everything []constructs.IConstruct) {
+	for _, construct := range everything {
+		rule, direction := directionOf(construct)
+		if rule == nil {
+			continue
+		}
+		tier := c.tierOf(value(rule.GroupId()), rule)
+		if tier == "" {
+			continue
+		}
+		stray := c.newAsk(tier, rule, direction)
+		stray.stray = "it is made in " + *rule.Node().Scope().Node().Path() + ", not on the group that SecurityGroup gives, so that it can not be folded in"
+		if other := awscdk.Stack_Of(rule); other != awscdk.Stack_Of(c) {
+			stray.stray = "it is of the stack " + *other.Node().Path() + ", which uses the chain, so that the chain can not use it; make the group at the other end in the stack of the chain"
+		}
+		c.asks = append(c.asks, stray)
+		rule.Node().Scope().Node().TryRemoveChild(rule.Node().Id())
+	}
+}
+
+// settled is the chain with all that was asked of it until now.
+type settled struct {
+	asks     int // how many of them are in it
+	tags     map[string]*string
+	spec     chain.Spec
+	facts    *known
+	template map[string]any // the properties
+	tiers    []Tier         // with what is to be folded in, whether it is or not
+	missing  []ask          // what the author's tiers do not allow
+	err      error          // why the function would refuse it
+}
+
+// settle takes into account what was asked of the chain until now. The CDK resolves a template several times; what has not changed in
+// between is not worked out again.
+func (c *securityGroupChain) settle() {
+	c.collect()
+	tags := c.allTags()
+	if c.settled.template != nil && len(c.asks) == c.settled.asks && maps.EqualFunc(tags, c.settled.tags, func(a, b *string) bool { return value(a) == value(b) }) {
+		return
+	}
+	props := c.props
+	props.Tags = tags
+	tiers := props.Tiers
+	if tiers == nil {
+		for _, tier := range chain.DefaultTiers() {
+			tiers = append(tiers, tierOf(tier))
+		}
+	}
+	folding := newFolding(tiers, newKnown(tiers), c.authored, c.vpcRange())
+	folding.hold(c.asks)
+	// What was asked for may be there already, and then the template stays as it is.
+	if props.Connections == Connections_FOLD && len(folding.missing) > 0 {
+		props.Tiers = folding.tiers
+	}
+	facts, properties := newKnown(props.Tiers), props.properties()
+	spec, err := facts.check(properties)
+	if err == nil {
+		err = withoutEffect(facts, spec, props.Tiers)
+	}
+	if err == nil {
+		err = guard(spec, c.isForced())
+	} else {
+		spec = c.authored
+	}
+	template, _ := plain(properties).(map[string]any)
+	c.settled = settled{len(c.asks), tags, spec, facts, template, folding.tiers, folding.missing, err}
+}
+
+// validation is what the synth asks of a chain when everything is constructed.
+type validation struct{ chain *securityGroupChain }
+
+// Validate holds the chain against what the rest of the app wants of it, and writes the plan file. What it returns fails the synth.
+func (v *validation) Validate() *[]*string {
+	c := v.chain
+	everything := lastScan.of(c)
+	c.collectStrays(everything)
+	c.settle()
+	problems := slices.Concat(advice{c, everything, &[]connectable{}}.problems(), c.sharedNames(everything), c.circles(everything))
+	if c.settled.err != nil {
+		problems = append(problems, c.settled.err.Error())
+	}
+	if c.props.DriftGuard != nil {
+		if err := c.fitsSchedule(); err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	if c.props.Connections == Connections_FOLD && len(problems) == 0 {
+		c.annotate()
+	}
+	c.warnOfInternalConsumer(everything)
+	if err := c.plan.write(); err != nil {
+		problems = append(problems, err.Error())
+	}
+	return jsii.Strings(problems...)
+}
+
+// scan is all constructs of an app. Listing them is the one call whose cost grows with the whole app, and each of its chains needs them.
+type scan struct {
+	sync.Mutex
+	everything []constructs.IConstruct
+	used       []*securityGroupChain // by whom, in this synth
+}
+
+var lastScan scan //nolint:gochecknoglobals // what the chains of one app share
+
+// of is the constructs of the app of a chain. A chain that asks once more is in another synth.
+func (s *scan) of(c *securityGroupChain) []constructs.IConstruct {
+	s.Lock()
+	defer s.Unlock()
+	root := c.Node().Root()
+	if len(s.everything) == 0 || s.everything[0] != root || slices.Contains(s.used, c) {
+		s.everything, s.used = *root.Node().FindAll(constructs.ConstructOrder_PREORDER), nil
+	}
+	s.used = append(s.used, c)
+	return s.everything
+}
+
+// vpcRange is the range of the chain's VPC where the CDK knows it. An imported VPC may have none.
+func (c *securityGroupChain) vpcRange() string {
+	if c.props.Vpc == nil {
+		return ""
+	}
+	return value(tried(c.props.Vpc.VpcCidrBlock))
+}
+
+// lazily is a property that is read when everything is constructed.
+type lazily struct{ read func() any }
+
+// Produce is called by the CDK for each template that it writes, and before that to find references.
+func (l *lazily) Produce(awscdk.IResolveContext) any { return l.read() }
+
+func (c *securityGroupChain) later(property string) any {
+	return awscdk.Lazy_UncachedAny(&lazily{func() any {
+		c.settle()
+		return c.settled.template[property]
+	}}, &awscdk.LazyAnyValueOptions{DisplayHint: jsii.String(property)})
+}
