@@ -1,16 +1,19 @@
-// Command nag holds the published templates against cdk-nag's AwsSolutions rules. It
-// fails on every finding that the template itself does not suppress with a reason, on
-// rules that could not be evaluated, and on suppressions that suppress nothing.
+// Command nag holds the CDK construct against all packs of cdk-nag, and the published
+// templates against its AwsSolutions rules. It fails on every finding that the resource
+// itself does not suppress with a reason, on rules that could not be evaluated, and on
+// suppressions that suppress nothing.
 //
 //	go -C .ci/nag run . ../../template/*.json
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -27,18 +30,25 @@ func main() {
 	}
 	defer jsii.Close()
 	failed, all := false, 0
-	for _, file := range os.Args[1:] {
-		findings, held, err := check(file)
+	report := func(what string, findings []string, held int, err error) {
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "checking %s: %v\n", file, err)
+			fmt.Fprintf(os.Stderr, "checking %s: %v\n", what, err)
 			os.Exit(1)
 		}
-		fmt.Printf("cdk-nag: %s: %d rules hold, %d findings\n", filepath.Base(file), held, len(findings))
+		fmt.Printf("cdk-nag: %s: %d rules hold, %d findings\n", what, held, len(findings))
 		all += held
 		for _, finding := range findings {
 			fmt.Fprintln(os.Stderr, "  "+finding)
 			failed = true
 		}
+	}
+	for _, file := range os.Args[1:] {
+		findings, held, err := checkTemplate(file)
+		report(filepath.Base(file), findings, held, err)
+	}
+	for _, one := range constructs() {
+		findings, held, err := one.check()
+		report(one.name, findings, held, err)
 	}
 	if all == 0 {
 		fmt.Fprintln(os.Stderr, "nag: no rule was checked at all")
@@ -57,50 +67,80 @@ type line struct {
 	Compliance string `json:"compliance"`
 }
 
-// check returns what is wrong with a template, and how many rules hold, those with
+// checkTemplate returns what is wrong with a template, and how many rules hold, those with
 // suppressed findings included.
-func check(file string) (findings []string, held int, err error) {
+func checkTemplate(file string) (findings []string, held int, err error) {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return nil, 0, err
+	}
+	return check(packs()[:1], func(stack awscdk.Stack) {
+		cloudformationinclude.NewCfnInclude(stack, jsii.String("File"), &cloudformationinclude.CfnIncludeProps{TemplateFile: &absolute})
+	})
+}
+
+// pack is a pack of rules of cdk-nag.
+type pack struct {
+	name string
+	of   func(*cdknag.NagPackProps) awscdk.IAspect
+}
+
+// packs is those that the construct is held against; the first one is that of the templates.
+func packs() []pack {
+	return []pack{
+		{"AwsSolutions", func(p *cdknag.NagPackProps) awscdk.IAspect { return cdknag.NewAwsSolutionsChecks(p) }},
+		{"HIPAA.Security", func(p *cdknag.NagPackProps) awscdk.IAspect { return cdknag.NewHIPAASecurityChecks(p) }},
+		{"NIST.800.53.R5", func(p *cdknag.NagPackProps) awscdk.IAspect { return cdknag.NewNIST80053R5Checks(p) }},
+		{"PCI.DSS.321", func(p *cdknag.NagPackProps) awscdk.IAspect { return cdknag.NewPCIDSS321Checks(p) }},
+	}
+}
+
+// check holds what fill puts into a stack against packs of rules.
+func check(packs []pack, fill func(stack awscdk.Stack)) (findings []string, held int, err error) {
 	folder, err := os.MkdirTemp("", "sgchain-nag-")
 	if err != nil {
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	absolute, err := filepath.Abs(file)
-	if err != nil {
-		return nil, 0, err
-	}
-	unused, err := suppressions(absolute)
-	if err != nil {
-		return nil, 0, err
-	}
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: jsii.String(folder)})
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: jsii.String(folder), Context: &map[string]any{
+		"aws:cdk:enable-path-metadata": true, // reports name resources by their paths
+	}})
 	stack := awscdk.NewStack(app, jsii.String("Template"), nil)
-	cloudformationinclude.NewCfnInclude(stack, jsii.String("File"), &cloudformationinclude.CfnIncludeProps{TemplateFile: &absolute})
-	awscdk.Aspects_Of(stack).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{
-		ReportFormats: &[]cdknag.NagReportFormat{cdknag.NagReportFormat_JSON},
-	}), nil)
-	findings = messages(app.Synth(nil).GetStackArtifact(stack.ArtifactId()).Messages())
-
-	reports, err := filepath.Glob(filepath.Join(folder, "AwsSolutions-*-NagReport.json"))
-	if err != nil || len(reports) != 1 {
-		return nil, 0, fmt.Errorf("cdk-nag wrote %d reports, want 1: %v", len(reports), err)
+	fill(stack)
+	for _, pack := range packs {
+		awscdk.Aspects_Of(stack).Add(pack.of(&cdknag.NagPackProps{ReportFormats: &[]cdknag.NagReportFormat{cdknag.NagReportFormat_JSON}}), nil)
 	}
-	var report struct{ Lines []line }
-	if err := read(reports[0], &report); err != nil {
+	artifact := app.Synth(nil).GetStackArtifact(stack.ArtifactId())
+	findings = messages(artifact.Messages(), packs)
+	unused, err := suppressions(*artifact.TemplateFullPath(), packs)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids, err := logicalIDs(*artifact.TemplateFullPath())
+	if err != nil {
 		return nil, 0, err
 	}
 	broken := 0
-	for _, one := range report.Lines {
-		logicalID := one.ResourceID[strings.LastIndex(one.ResourceID, "/")+1:]
-		switch one.Compliance {
-		case "N/A":
-		case "Compliant":
-			held++
-		case "Suppressed":
-			held++
-			delete(unused, logicalID+": "+one.RuleID)
-		default: // Non-Compliant, and UNKNOWN where a rule could not be evaluated
-			broken++
+	for _, pack := range packs {
+		reports, err := filepath.Glob(filepath.Join(folder, pack.name+"-*-NagReport.json"))
+		if err != nil || len(reports) != 1 {
+			return nil, 0, fmt.Errorf("cdk-nag wrote %d reports of %s, want 1: %v", len(reports), pack.name, err)
+		}
+		var report struct{ Lines []line }
+		if err := read(reports[0], &report); err != nil {
+			return nil, 0, err
+		}
+		for _, one := range report.Lines {
+			switch one.Compliance {
+			case "N/A":
+			case "Compliant":
+				held++
+			case "Suppressed":
+				held++
+				delete(unused, cmp.Or(ids[one.ResourceID], one.ResourceID[strings.LastIndex(one.ResourceID, "/")+1:])+": "+one.RuleID)
+			default: // Non-Compliant, and UNKNOWN where a rule could not be evaluated
+				broken++
+			}
 		}
 	}
 	if broken != len(findings) {
@@ -114,20 +154,43 @@ func check(file string) (findings []string, held int, err error) {
 
 // messages are cdk-nag's, which name what exactly was found: a suppression can be for
 // that alone (applies_to).
-func messages(all *[]*cxapi.SynthesisMessage) []string {
+func messages(all *[]*cxapi.SynthesisMessage, packs []pack) []string {
 	var found []string
 	for _, message := range *all {
 		text := fmt.Sprint(message.Entry.Data)
-		if rule, _, isFinding := strings.Cut(text, ": "); isFinding && (strings.HasPrefix(rule, "AwsSolutions-") || strings.HasPrefix(rule, "CdkNag")) {
+		if rule, _, isFinding := strings.Cut(text, ": "); isFinding && (isOf(rule, packs) || strings.HasPrefix(rule, "CdkNag")) {
 			found = append(found, (*message.Id)[strings.LastIndex(*message.Id, "/")+1:]+": "+strings.TrimSpace(text))
 		}
 	}
 	return found
 }
 
-// suppressions lists those of a template as "logical ID: rule". One without a reason
-// is an error.
-func suppressions(file string) (map[string]bool, error) {
+// isOf reports whether a rule is one of some packs.
+func isOf(rule string, packs []pack) bool {
+	return slices.ContainsFunc(packs, func(pack pack) bool { return strings.HasPrefix(rule, pack.name+"-") })
+}
+
+// logicalIDs is the resources of a template by their paths, as reports name them. What was
+// included from a file has none; its path ends with the logical ID.
+func logicalIDs(file string) (map[string]string, error) {
+	var template struct {
+		Resources map[string]struct{ Metadata map[string]any }
+	}
+	if err := read(file, &template); err != nil {
+		return nil, err
+	}
+	ids := map[string]string{}
+	for id, resource := range template.Resources {
+		if path, isPath := resource.Metadata["aws:cdk:path"].(string); isPath {
+			ids[path] = id
+		}
+	}
+	return ids, nil
+}
+
+// suppressions lists those of a template as "logical ID: rule", as far as they are for some
+// packs. One without a reason is an error.
+func suppressions(file string, packs []pack) (map[string]bool, error) {
 	var template struct {
 		Resources map[string]struct {
 			Metadata struct {
@@ -146,7 +209,9 @@ func suppressions(file string) (map[string]bool, error) {
 			if strings.TrimSpace(rule.Reason) == "" {
 				return nil, fmt.Errorf("%s suppresses %s without a reason", id, rule.ID)
 			}
-			found[id+": "+rule.ID] = true
+			if isOf(rule.ID, packs) {
+				found[id+": "+rule.ID] = true
+			}
 		}
 	}
 	return found, nil

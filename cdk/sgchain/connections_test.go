@@ -103,6 +103,12 @@ func TestRemedies(t *testing.T) {
 			Tier{Egress: EgressNone}, func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Esp(), nil, nil) },
 			"the tier has EgressNone, so that it may go nowhere; set its Egress to sgchain.EgressChain",
 		},
+		"a description that EC2 refuses": {
+			Tier{}, func(g awsec2.ISecurityGroup) {
+				g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), jsii.String("the shop's"), nil)
+			},
+			`and the chain can not have it: its Description "the shop's" has characters that EC2 refuses`,
+		},
 		"a prefix list": {
 			Tier{}, func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_PrefixList(jsii.String("pl-0123456789abcdef0")), awsec2.Port_IcmpTypeAndCode(jsii.Number(3), jsii.Number(4)), nil, nil)
@@ -110,7 +116,9 @@ func TestRemedies(t *testing.T) {
 			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.IcmpTypeAndCode(3, 4)}, Sources: []sgchain.Peer{sgchain.PrefixList(jsii.String("pl-0123456789abcdef0"))}}}`,
 		},
 		"IPv6's ICMP": {
-			Tier{}, func(g awsec2.ISecurityGroup) { g.AddIngressRule(awsec2.Peer_AnyIpv6(), awsec2.Port_AllIcmpV6(), nil, nil) },
+			Tier{}, func(g awsec2.ISecurityGroup) {
+				g.AddIngressRule(awsec2.Peer_AnyIpv6(), awsec2.Port_AllIcmpV6(), nil, nil)
+			},
 			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.IcmpV6()}, Sources: []sgchain.Peer{sgchain.InternetV6()}}}`,
 		},
 	} {

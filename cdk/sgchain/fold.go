@@ -2,8 +2,10 @@ package sgchain
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sgchain/lambda/chain"
 )
@@ -46,7 +48,7 @@ func (f *folding) one(ask ask) {
 	if ask.problem == "" {
 		var err error
 		if ask.rule, err = f.ruleOf(ask); err != nil {
-			ask.problem = err.Error()
+			ask.problem = whyNot(err)
 		}
 	}
 	if ask.problem == "" && f.allows(ask) {
@@ -71,6 +73,19 @@ func (f *folding) one(ask ask) {
 		way.Direction, way.Peer = chain.Egress, chain.TierPeer(ask.tier)
 		f.allow(ask.rule.Peer.Tier, way)
 	}
+}
+
+// whyNot is why the function would refuse an ask. The paths are those of ruleOf's own properties.
+func whyNot(err error) string {
+	problems, isProblems := errors.AsType[chain.Problems](err)
+	if !isProblems {
+		return err.Error()
+	}
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, "its "+problem.Path[strings.LastIndex(problem.Path, ".")+1:]+" "+problem.Problem)
+	}
+	return strings.Join(texts, "; ")
 }
 
 func (f *folding) allow(tier string, rule chain.Rule) {

@@ -109,7 +109,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	p.role = newRole(p)
-	explainWildcards(p.role, p.shared)
+	explain(p.role, append(roleSuppressions(), wildcardSuppressions(p.shared)...))
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:   jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
@@ -127,6 +127,8 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 			chain.EnvProvider: awscdk.Aws_STACK_ID(),
 		},
 	})
+	explain(p.logGroup, logGroupSuppressions())
+	explain(p.function, functionSuppressions())
 	if p.enforces {
 		p.function.AddEnvironment(jsii.String(chain.EnvGuardrails), jsii.String(chain.GuardrailsEnforce), nil)
 	}
@@ -145,7 +147,7 @@ func (p *provider) allowAdoption() {
 	if !p.adopts {
 		p.adopts = true
 		p.allow(true)
-		explainWildcards(p.role, true)
+		explain(p.role, append(roleSuppressions(), wildcardSuppressions(true)...))
 	}
 }
 
@@ -183,36 +185,6 @@ func runnable(p *provider, props *ProviderProps) (awslambda.Architecture, awslam
 	default: // somewhere else, where it can not be looked into
 		return architecture, code, nil
 	}
-}
-
-// explainWildcards says in the role's metadata, where cdk-nag looks for it, why some
-// resources of its policy end in an asterisk (rule AwsSolutions-IAM5). Each is named, so
-// that one that joins them is found.
-func explainWildcards(role awsiam.Role, everyStack bool) {
-	type wildcard struct{ resource, reason string }
-	tagged := "The ID is not known beforehand: a condition admits only what carries this provider's own tag."
-	wildcards := []wildcard{
-		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*", tagged + " Adoption, where it is on, takes only groups without one."},
-		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group-rule/*", tagged},
-		{"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:vpc/*", "The VPC's share in creating a group, for any VPC that a chain names: the group itself must carry this provider's tag."},
-		{"*", "EC2 knows no resource for the actions that read."},
-	}
-	if everyStack {
-		wildcards = append(wildcards, wildcard{
-			"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*", "The status of the stacks that a shared provider serves, or whose groups may be adopted, to read only.",
-		})
-	}
-	var rules []any
-	for _, one := range wildcards {
-		rules = append(rules, map[string]any{
-			"id": "AwsSolutions-IAM5", "reason": one.reason, "applies_to": []any{"Resource::" + one.resource},
-		})
-	}
-	resource, isResource := role.Node().DefaultChild().(awscdk.CfnResource)
-	if !isResource {
-		panic(fmt.Errorf("explaining the rights of a role (%s): it has no resource", *role.Node().Path()))
-	}
-	resource.AddMetadata(jsii.String("cdk_nag"), map[string]any{"rules_to_suppress": rules})
 }
 
 func (p *provider) Function() awslambda.Function { return p.function }

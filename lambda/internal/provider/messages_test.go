@@ -182,6 +182,7 @@ func situations() []situation {
 		}},
 		{"the name is taken", taken()},
 		{"the name is taken by another chain", taken("sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1", "sgchain:logical-id", "Chain", "sgchain:tier", "Alb")},
+		{"the name is taken by the chain, whose logical ID changed", taken("sgchain:stack-id", stackID, "sgchain:logical-id", "OldChain", "sgchain:tier", "Alb")},
 		{"a Description changes and the GroupName stays", func(r *rig) string {
 			old := props(tier("Web", "GroupName", "web", "Description", "one"))
 			return reason(r.update(r.succeeds(r.create(old)).PhysicalResourceID, props(tier("Web", "GroupName", "web", "Description", "two")), old))

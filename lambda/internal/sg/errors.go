@@ -113,7 +113,13 @@ func (e *LaggingError) Remedy() string {
 }
 
 // NameTakenError is a group that cannot be created because of its name.
-type NameTakenError struct{ Name, VPCID, Holder string }
+type NameTakenError struct {
+	Name, VPCID, Holder string
+	// Before is the logical ID of the chain that has the name, where that is of the same stack:
+	// a resource whose logical ID changes is another one to CloudFormation, which makes the new
+	// one before it deletes the old one.
+	Before string
+}
 
 func (e *NameTakenError) Error() string {
 	text := "creating security group (" + e.Name + "): the name is taken in VPC " + e.VPCID
@@ -125,6 +131,9 @@ func (e *NameTakenError) Error() string {
 
 // Remedy is one sentence of what to do.
 func (e *NameTakenError) Remedy() string {
+	if e.Before != "" {
+		return "If the chain was moved or renamed in the template, give it its logical ID " + e.Before + " back (OverrideLogicalId in CDK); otherwise choose another GroupName, or leave GroupName out to have one generated."
+	}
 	return "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."
 }
 

@@ -21,14 +21,14 @@ func (e *Edge) inTheWay(holder types.SecurityGroup, wanted chain.Identity, epoch
 			GroupID: aws.ToString(holder.GroupId), Tier: wanted.Tier, Tags: e.Owner.TagTexts(wanted, epoch), MayBeAdopted: wanted.GroupName != "", Wrote: e.Writes() > 0,
 		}
 	}
-	err := nameTaken(holder)
+	err := e.nameTaken(holder)
 	if taken, ok := errors.AsType[*NameTakenError](err); ok && wanted.GroupName != "" {
 		taken.Name = wanted.GroupName // the holder's may be in another letter case
 	}
 	return err
 }
 
-func nameTaken(holder types.SecurityGroup) error {
+func (e *Edge) nameTaken(holder types.SecurityGroup) error {
 	id, tags := aws.ToString(holder.GroupId), tagMap(holder.Tags)
 	whose := id
 	switch stack := tags["aws:cloudformation:stack-id"]; {
@@ -37,7 +37,11 @@ func nameTaken(holder types.SecurityGroup) error {
 	case stack != "":
 		whose += " of stack " + stack
 	}
-	return &NameTakenError{Name: aws.ToString(holder.GroupName), VPCID: aws.ToString(holder.VpcId), Holder: whose}
+	taken := &NameTakenError{Name: aws.ToString(holder.GroupName), VPCID: aws.ToString(holder.VpcId), Holder: whose}
+	if own := e.Owner.Resource; tags[chain.TagStackID] == own.StackID && tags[chain.TagLogicalID] != own.LogicalID {
+		taken.Before = tags[chain.TagLogicalID]
+	}
+	return taken
 }
 
 // mayBeOurs reports whether there is a sign that the chain made or adopted a group which lacks

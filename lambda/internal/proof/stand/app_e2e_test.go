@@ -72,3 +72,37 @@ func TestImportingApp(t *testing.T) {
 		t.Errorf("after cdk destroy: stack %v, error %v", left, err)
 	}
 }
+
+// TestFoldingApp deploys an app with a load balancer, a service and a database in which no port is written twice: what these ask for on
+// the chain's groups is what the function has built.
+func TestFoldingApp(t *testing.T) {
+	t.Parallel()
+	ctx, emulator := start(t)
+	cdk := stand.CDK{
+		Root: repository(t), App: filepath.Join(repository(t), "cdk", "sgchain", "testdata", "app", "folding"), Stack: "Shop",
+		Dir: folder(t), Environment: emulator.Environment(), Context: []string{"sgchain:arch=" + runtime.GOARCH},
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%v\nlog: %s", err, cdk.LogFile())
+		}
+	}
+	must(cdk.Bootstrap(ctx))
+	must(cdk.Deploy(ctx))
+	text, _ := readBack(ctx, t, emulator, "")
+	same(t, "after cdk deploy", text, `
+		sgchain-Shop-Alb-* "Security group of tier Alb"
+		sgchain-Shop-Alb-* ingress tcp 8080 from 0.0.0.0/0 "Allow from anyone on port 8080"
+		sgchain-Shop-Alb-* egress all traffic to 0.0.0.0/0
+		sgchain-Shop-App-* "Security group of tier App"
+		sgchain-Shop-App-* ingress tcp 80 from sgchain-Shop-Alb-* "Load balancer to target"
+		sgchain-Shop-App-* egress tcp 5432 to sgchain-Shop-Db-* "orders of the shop"
+		sgchain-Shop-Db-* "Security group of tier Db"
+		sgchain-Shop-Db-* ingress tcp 5432 from sgchain-Shop-App-* "orders of the shop"
+	`)
+	searchLog(ctx, t, emulator)
+	must(cdk.Destroy(ctx))
+	text, _ = readBack(ctx, t, emulator, "")
+	same(t, "after cdk destroy", text, "")
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/cdk/sgchain"
+)
+
+// construct is a use of the construct in an app of its own.
+type construct struct {
+	name string
+	fill func(stack awscdk.Stack)
+}
+
+func (c construct) check() (findings []string, held int, err error) { return check(packs(), c.fill) }
+
+// constructs is the chain alone, and with everything that can stand beside it.
+func constructs() []construct {
+	vpc := jsii.String("vpc-0123456789abcdef0")
+	return []construct{
+		{"a chain of a CDK app", func(stack awscdk.Stack) {
+			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc})
+		}},
+		{"a chain with a drift guard, adoption and a shared provider", func(stack awscdk.Stack) {
+			provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{Shared: true, AllowAdoption: true, AllowRepair: true})
+			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
+				VpcId: vpc, Provider: provider, AdoptExisting: true, DriftGuard: &sgchain.DriftGuardProps{
+					Mode: sgchain.DriftMode_REPAIR, Topic: awssns.Topic_FromTopicArn(stack, jsii.String("Topic"), jsii.String("arn:aws:sns:eu-central-1:123456789012:alarms")),
+				},
+			})
+		}},
+	}
+}
