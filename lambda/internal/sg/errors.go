@@ -132,7 +132,7 @@ func (e *NameTakenError) Error() string {
 // Remedy is one sentence of what to do.
 func (e *NameTakenError) Remedy() string {
 	if e.Before != "" {
-		return "If the chain was moved or renamed in the template, give it its logical ID " + e.Before + " back (OverrideLogicalId in CDK); otherwise choose another GroupName, or leave GroupName out to have one generated."
+		return "Choose another GroupName, or leave GroupName out to have one generated; if this chain was only moved or renamed in the template, give it its logical ID " + e.Before + " back (OverrideLogicalId in CDK)."
 	}
 	return "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."
 }
