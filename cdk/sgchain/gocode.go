@@ -80,11 +80,11 @@ func (c advice) goPeer(peer Peer) string {
 	case peer.text == c.vpcRange():
 		return "sgchain.Vpc()"
 	case isToken(peer.text) && peer.kind == groupPeer:
-		return "sgchain.Group(" + c.named(peer.text) + ")"
+		return "sgchain.Group(/* " + c.named(peer.text) + " */)"
 	case isToken(peer.text) && peer.kind == listPeer:
-		return "sgchain.PrefixList(" + c.named(peer.text) + ")"
+		return "sgchain.PrefixList(/* " + c.named(peer.text) + " */)"
 	case isToken(peer.text):
-		return "sgchain.Cidr(" + c.named(peer.text) + ")"
+		return "sgchain.Cidr(/* " + c.named(peer.text) + " */)"
 	case peer.kind == groupPeer:
 		return fmt.Sprintf("sgchain.GroupId(jsii.String(%q))", peer.text)
 	case peer.kind == listPeer:

@@ -9,9 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
+
+	"sgchain/lambda/chain"
 )
 
 func TestProvider(t *testing.T) {
@@ -209,5 +214,39 @@ func checkWrites(t *testing.T, policy object) {
 		if strings.Contains(text(t, statement["Resource"]), "arn:aws") {
 			t.Errorf("statement %s: names a partition", statement["Sid"])
 		}
+	}
+}
+
+// TestScopesOfTheCDK: a permissions boundary, removal policies, a stage and a nested stack reach what the chain is made of, and fold.
+func TestScopesOfTheCDK(t *testing.T) {
+	app := newApp(t, nil)
+	stage := awscdk.NewStage(app, jsii.String("Prod"), &awscdk.StageProps{Env: germany()})
+	stack := awscdk.NewStack(stage, jsii.String("Shop"), nil)
+	nested := awscdk.NewNestedStack(stack, jsii.String("Network"), &awscdk.NestedStackProps{})
+	props := anyVpc(Tier{Name: "Web"}, Tier{Name: "App"})
+	props.Connections = Connections_FOLD
+	c := NewSecurityGroupChain(nested, jsii.String("Chain"), props)
+	// Asked for by the parent, which hands its own group down.
+	other := awsec2.NewSecurityGroup(stack, jsii.String("Other"), &awsec2.SecurityGroupProps{Vpc: awsec2.NewVpc(stack, jsii.String("Vpc"), nil)})
+	c.SecurityGroup("Web").Connections().AllowFrom(other, tcp(443), nil)
+	awscdk.Tags_Of(stage).Add(jsii.String("Stage"), jsii.String("prod"), nil)
+	awsiam.PermissionsBoundary_Of(app).Apply(awsiam.ManagedPolicy_FromManagedPolicyName(nested, jsii.String("Boundary"), jsii.String("Limits")))
+	awsiam.PermissionsBoundary_Of(stage).Apply(awsiam.ManagedPolicy_FromManagedPolicyName(stack, jsii.String("StageBoundary"), jsii.String("Limits")))
+	awscdk.RemovalPolicies_Of(nested).Retain(&awscdk.RemovalPolicyProps{ApplyToResourceTypes: jsii.Strings("AWS::Logs::LogGroup")})
+
+	resources := synth(nested)
+	_, role := only(t, resources, "AWS::IAM::Role")
+	if boundary := text(t, dig[any](role, "Properties", "PermissionsBoundary")); !strings.Contains(boundary, "policy/Limits") {
+		t.Errorf("the role's boundary is %s", boundary)
+	}
+	_, log := only(t, resources, "AWS::Logs::LogGroup")
+	equal(t, "the log's policy", log["DeletionPolicy"], "Retain")
+	_, resource := only(t, resources, chain.ResourceType)
+	equal(t, "the tags", dig[any](resource, "Properties", "Tags"), object{"Stage": "prod"})
+	if tiers := text(t, dig[any](resource, "Properties", "Tiers")); !strings.Contains(tiers, `"Ref": "referencetoProdShopOther`) {
+		t.Errorf("the tiers are %s, want the parent's group as a parameter", tiers)
+	}
+	if plan := read(t, *stage.Outdir(), "Prod.Shop.Network.Chain.plan.txt"); !strings.Contains(plan, "tcp 443 from ${") {
+		t.Errorf("the plan file:\n%s", plan)
 	}
 }
