@@ -21,8 +21,9 @@
 // the CDK's constructs answer bad input with. What must be known then is a plain Go
 // value; what may be a token is a value of the CDK.
 //
-// The groups are the chain's: rules that other constructs would add to them vanish,
-// see [SecurityGroupChain]. Each synth writes what the chain will be into the cloud
+// The chain is the only writer of its groups. What other constructs ask for on them is
+// held against the chain at synth, see [Connections]. Each synth writes what the chain
+// will be into the cloud
 // assembly, beside the template: Shop.Chain.plan.txt for the chain Chain of the stack
 // Shop. Hold two of these against each other to see what a change opens and closes.
 //

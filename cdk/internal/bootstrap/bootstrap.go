@@ -119,14 +119,15 @@ func Zip(ctx context.Context, dir, architecture, output string) (size int64, err
 }
 
 // Build compiles the Lambda as it is shipped and returns the zip. Nothing is written
-// into dir, which may be the read-only module cache.
+// into dir, which may be the read-only module cache. The user's cache keeps the last one.
 func Build(ctx context.Context, dir, architecture string) (packed []byte, err error) {
 	work, err := os.MkdirTemp("", "sgchain-bootstrap-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	binary := filepath.Join(work, Name)
+	binary, last := filepath.Join(work, Name), keptFor(architecture)
+	last.seed(binary)
 	if err := Binary(ctx, dir, architecture, binary, true); err != nil {
 		return nil, err
 	}
@@ -134,7 +135,14 @@ func Build(ctx context.Context, dir, architecture string) (packed []byte, err er
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", Name, err)
 	}
-	return Pack(content)
+	if packed := last.zip(content); packed != nil {
+		return packed, nil
+	}
+	packed, err = Pack(content)
+	if err == nil {
+		last.keep(content, packed)
+	}
+	return packed, err
 }
 
 // tags leave out what the function never uses: the RPC mode of older runtimes,
