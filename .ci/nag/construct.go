@@ -1,11 +1,11 @@
 package main
 
 import (
+	"sgchain/cdk/sgchain"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
-
-	"sgchain/cdk/sgchain"
 )
 
 // construct is a use of the construct in an app of its own.

@@ -33,7 +33,7 @@ type ask struct {
 // l1 is a rule as CloudFormation has it: AWS::EC2::SecurityGroupIngress or AWS::EC2::SecurityGroupEgress.
 type l1 interface {
 	constructs.IConstruct
-	GroupId() *string //nolint:revive,staticcheck // the CDK's name of it
+	GroupId() *string
 	IpProtocol() *string
 	FromPort() *float64
 	ToPort() *float64

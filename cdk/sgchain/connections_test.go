@@ -16,7 +16,7 @@ import (
 )
 
 // shop is a load balancer, a service and a database whose ports only they themselves say.
-func shop(stack awscdk.Stack, mode Connections, tiers ...Tier) SecurityGroupChain {
+func shop(stack awscdk.Stack, mode Connections, tiers ...Tier) {
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{MaxAzs: jsii.Number(2)})
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc, Connections: mode, Tiers: tiers})
 	s := scene{stack: stack, vpc: vpc, group: c.SecurityGroup}
@@ -24,7 +24,6 @@ func shop(stack awscdk.Stack, mode Connections, tiers ...Tier) SecurityGroupChai
 	s.balancer().AddListener(jsii.String("Http"), &elb.BaseApplicationListenerProps{Port: jsii.Number(80)}).
 		AddTargets(jsii.String("Web"), &elb.AddApplicationTargetsProps{Port: jsii.Number(8080), Targets: &[]elb.IApplicationLoadBalancerTarget{service}})
 	s.database().Connections().AllowDefaultPortFrom(service, jsii.String("orders"))
-	return c
 }
 
 // planOf is the plan file of a stack's chain, without its last words.
@@ -84,39 +83,46 @@ func TestRemedies(t *testing.T) {
 	}{
 		"one more port": {Tier{Ports: Ports(80)}, func(g awsec2.ISecurityGroup) { g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(443), nil, nil) }, "Add sgchain.Tcp(443) to Ports of tier Web"},
 		"another source": {
-			Tier{Ports: []Port{Https()}}, func(g awsec2.ISecurityGroup) {
+			Tier{Ports: []Port{Https()}},
+			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_Ipv4(jsii.String("10.0.0.0/8")), awsec2.Port_UdpRange(jsii.Number(1), jsii.Number(9)), nil, nil)
 			},
 			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.Https()}, Sources: []sgchain.Peer{sgchain.Internet()}}, {Ports: []sgchain.Port{sgchain.UdpRange(1, 9)}, Sources: []sgchain.Peer{sgchain.Cidr("10.0.0.0/8")}}}, in place of its Ports and Sources`,
 		},
 		"the long form": {
-			Tier{Ingress: []Ingress{{Ports: Ports(80), Sources: []Peer{Vpc()}}}}, func(g awsec2.ISecurityGroup) {
+			Tier{Ingress: []Ingress{{Ports: Ports(80), Sources: []Peer{Vpc()}}}},
+			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_SecurityGroupId(jsii.String("sg-0123456789abcdef0"), jsii.String("210987654321")), awsec2.Port_AllTraffic(), nil, nil)
 			},
 			`Add {Ports: []sgchain.Port{sgchain.AllTraffic()}, Sources: []sgchain.Peer{sgchain.GroupId(jsii.String("210987654321/sg-0123456789abcdef0"))}} to Ingress of tier Web`,
 		},
 		"a way out": {
-			Tier{Egress: EgressChain}, func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_AllTcp(), nil, nil) },
+			Tier{Egress: EgressChain},
+			func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_AllTcp(), nil, nil) },
 			`Add {Ports: []sgchain.Port{sgchain.AllTcp()}, Destinations: []sgchain.Peer{sgchain.InternetV4()}} to EgressTo of tier Web`,
 		},
 		"a way out of nowhere": {
-			Tier{Egress: EgressNone}, func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Esp(), nil, nil) },
+			Tier{Egress: EgressNone},
+			func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Esp(), nil, nil) },
 			"the tier has EgressNone, so that it may go nowhere; set its Egress to sgchain.EgressChain",
 		},
 		"a description that EC2 refuses": {
-			Tier{}, func(g awsec2.ISecurityGroup) {
+			Tier{},
+			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), jsii.String("the shop's"), nil)
 			},
 			`and the chain can not have it: its Description "the shop's" has characters that EC2 refuses`,
 		},
 		"a prefix list": {
-			Tier{}, func(g awsec2.ISecurityGroup) {
+			Tier{},
+			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_PrefixList(jsii.String("pl-0123456789abcdef0")), awsec2.Port_IcmpTypeAndCode(jsii.Number(3), jsii.Number(4)), nil, nil)
 			},
 			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.IcmpTypeAndCode(3, 4)}, Sources: []sgchain.Peer{sgchain.PrefixList(jsii.String("pl-0123456789abcdef0"))}}}`,
 		},
 		"IPv6's ICMP": {
-			Tier{}, func(g awsec2.ISecurityGroup) {
+			Tier{},
+			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_AnyIpv6(), awsec2.Port_AllIcmpV6(), nil, nil)
 			},
 			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.IcmpV6()}, Sources: []sgchain.Peer{sgchain.InternetV6()}}}`,
