@@ -223,16 +223,30 @@ func (b *builder) add(step Step) { *b = append(*b, step) }
 
 func (b *builder) rules(phase Phase, action Action, group chain.Identity, rules []chain.Rule) {
 	for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-		var some []chain.Rule
-		for _, rule := range rules {
-			if rule.Direction == direction {
-				some = append(some, rule)
-			}
-		}
+		some := those(rules, func(rule chain.Rule) bool { return rule.Direction == direction })
 		if len(some) > 0 {
 			b.add(Step{Phase: phase, Action: action, Group: group, Direction: direction, Rules: some})
 		}
 	}
+}
+
+// those returns those of some rules for which a question holds, nil for none. Rules are large: growing a list of hundreds of them costs
+// more than to count them first.
+func those(rules []chain.Rule, holds func(chain.Rule) bool) []chain.Rule {
+	places := make([]int, 0, len(rules))
+	for i := range rules {
+		if holds(rules[i]) {
+			places = append(places, i)
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	some := make([]chain.Rule, len(places))
+	for i, place := range places {
+		some[i] = rules[place]
+	}
+	return some
 }
 
 // missing lists the rules of wanted that have lacks, whatever the descriptions.
@@ -241,13 +255,7 @@ func missing(have, wanted []chain.Rule) []chain.Rule {
 	for _, rule := range have {
 		keys[rule.Key()] = true
 	}
-	var rules []chain.Rule
-	for _, rule := range wanted {
-		if !keys[rule.Key()] {
-			rules = append(rules, rule)
-		}
-	}
-	return rules
+	return those(wanted, func(rule chain.Rule) bool { return !keys[rule.Key()] })
 }
 
 // described lists the rules of wanted that are there with another description, with the

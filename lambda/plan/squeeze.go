@@ -306,6 +306,9 @@ func (s *squeeze) waiting() []set {
 }
 
 func (s *squeeze) stage(action Action, rules []chain.Rule) {
+	if s.stages == nil {
+		s.stages = make([]Step, 0, len(s.classes)) // a good guess: where each class goes by itself it is half of them
+	}
 	s.stages = append(s.stages, Step{
 		Phase: MakeRoom, Stage: len(s.stages) + 1, Action: action, Group: s.step.Group, Direction: s.step.Direction, Rules: rules,
 	})
