@@ -36,7 +36,7 @@ func (s State) InPlaceOf(missing []Group, current State) State {
 	for _, group := range s.Groups {
 		there, _ := current.Find(group.Identity)
 		isKept := func(rule Rule) bool {
-			return slices.ContainsFunc(there.Rules, func(other Rule) bool { return other.Key() == rule.Key() }) &&
+			return slices.ContainsFunc(there.Rules, rule.isThere) &&
 				slices.ContainsFunc(missing, func(one Group) bool {
 					lacks := one.Rules[0]
 					return one.Identity == group.Identity && lacks.Direction == rule.Direction && covers(rule, lacks.Protocol, lacks.Ports)
@@ -48,6 +48,14 @@ func (s State) InPlaceOf(missing []Group, current State) State {
 		}
 	}
 	return kept
+}
+
+// isThere reports whether a rule of EC2 is the rule, or that for one member of the tier that it names.
+func (r Rule) isThere(other Rule) bool {
+	if r.Peer.Kind == PeerTier && other.Peer.Kind == PeerMember && other.Peer.Member.Tier == r.Peer.Tier {
+		other.Peer = r.Peer
+	}
+	return other.Key() == r.Key()
 }
 
 // standsAs reports whether a rule of EC2 is what a rule with an unknown peer has become.

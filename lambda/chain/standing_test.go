@@ -60,6 +60,8 @@ func TestInPlaceOf(t *testing.T) {
 		return chain.Rule{Direction: direction, Protocol: protocol, Ports: chain.PortRange{From: from, To: to}, Peer: chain.CIDRPeer(chain.InternetV4)}
 	}
 	missing := []chain.Group{{Identity: one, Rules: []chain.Rule{rule(chain.Ingress, chain.TCP, 443, 443)}}}
+	fromTier := rule(chain.Ingress, chain.TCP, 443, 443)
+	fromTier.Peer = chain.TierPeer(other.Tier)
 	for name, test := range map[string]struct {
 		of    chain.Identity
 		has   chain.Rule
@@ -74,11 +76,16 @@ func TestInPlaceOf(t *testing.T) {
 		"the other direction":   {one, rule(chain.Egress, chain.TCP, 443, 443), true, false},
 		"another group":         {other, rule(chain.Ingress, chain.TCP, 443, 443), true, false},
 		"one that is not there": {one, rule(chain.Ingress, chain.TCP, 443, 443), false, false},
+		"a tier's":              {one, fromTier, true, true},
 	} {
 		was := chain.State{Groups: []chain.Group{{Identity: test.of, Rules: []chain.Rule{test.has}}}}
 		current := chain.State{Groups: []chain.Group{{Identity: test.of}}}
 		if test.there {
-			current = was
+			there := test.has
+			if there.Peer.Kind == chain.PeerTier { // EC2 shows its groups
+				there.Peer = chain.MemberPeer(other)
+			}
+			current.Groups[0].Rules = []chain.Rule{there}
 		}
 		if kept := was.InPlaceOf(missing, current); (len(kept.Groups) == 1) != test.stays {
 			t.Errorf("%s: kept %v", name, kept)

@@ -39,6 +39,12 @@ func (q Quota) scale() scale {
 	return scale{rules: q.Rules, lists: lists}
 }
 
+// HasRoom reports whether a group has room for some rules of a direction.
+func (q Quota) HasRoom(rules []chain.Rule, direction chain.Direction) bool {
+	weights := q.scale()
+	return weights.lacksRoom(counts{}, weights.sum(rules, direction)) == ""
+}
+
 // weigh counts a rule. One that names a group counts for both families, one that names a
 // prefix list as often as the list is heavy.
 func (s scale) weigh(rule chain.Rule) counts {

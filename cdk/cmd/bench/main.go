@@ -2,7 +2,7 @@
 // started side by side on this machine: the time until it asks the Runtime API for its first event,
 // and the memory that it has by then. Nothing else may be on the wire before. Then it holds what
 // hostile events of up to 256 KB take of CPU time and memory against their bounds, and what the
-// planner takes at the quota. It needs Linux, whose processes say what they have used.
+// planner takes at the quota, and a synth of a CDK app with a chain against one without. It needs Linux, whose processes say what they have used.
 package main
 
 import (
@@ -85,7 +85,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 			samples[i] = append(samples[i], one)
 		}
 	}
-	return errors.Join(report(out, samples[0], samples[1], stray.count.Load()), events(ctx, out, binary(folder, 1)), planner(ctx, out, dir))
+	return errors.Join(report(out, samples[0], samples[1], stray.count.Load()), events(ctx, out, binary(folder, 1)), planner(ctx, out, dir), synth(ctx, out, folder, dir))
 }
 
 func binary(folder string, i int) string { return filepath.Join(folder, strconv.Itoa(i)) }

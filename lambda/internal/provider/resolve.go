@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"sgchain/lambda/chain"
@@ -114,11 +115,33 @@ func (l *lookedUp) without(missing []chain.Group, back chain.State, observed sg.
 	for _, one := range missing {
 		warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer could not be looked up. Update the stack once the look-up works, with another Revision", one.Tier, one.Rules[0]))
 	}
-	kept := l.target.Change.Old.InPlaceOf(missing, observed.State)
+	kept := l.keep(l.target.Change.Old.InPlaceOf(missing, observed.State), back, observed.State)
 	for _, group := range kept.Groups {
 		for _, rule := range group.Rules {
 			warnings = append(warnings, fmt.Sprintf("tier %s keeps the rule %s of the update that failed, so that nobody is cut off who may use both; that next update takes it away", group.Tier, rule))
 		}
 	}
 	return back.With(kept), warnings
+}
+
+// keep returns those rules in the place of others for which the groups have room beside what they get back: EC2 would refuse the rest, and
+// with it the way back.
+func (l *lookedUp) keep(kept, back, current chain.State) chain.State {
+	var fitting chain.State
+	for _, group := range kept.Groups {
+		both, _ := back.With(chain.State{Groups: []chain.Group{group}}).Find(group.Identity)
+		var all []chain.Rule
+		for _, rule := range both.Rules {
+			times := 1
+			if rule.Peer.Kind == chain.PeerTier { // EC2 has a rule for each of its groups
+				times = len(slices.DeleteFunc(current.Identities(), func(other chain.Identity) bool { return other.Tier != rule.Peer.Tier }))
+			}
+			all = append(all, slices.Repeat([]chain.Rule{rule}, times)...)
+		}
+		group.Rules = slices.DeleteFunc(group.Rules, func(rule chain.Rule) bool { return !l.target.Quota.HasRoom(all, rule.Direction) })
+		if len(group.Rules) > 0 {
+			fitting.Groups = append(fitting.Groups, group)
+		}
+	}
+	return fitting
 }

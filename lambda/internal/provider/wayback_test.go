@@ -159,6 +159,45 @@ func TestF2WayBackCutsNobodyOffWhomItCannotLookUp(t *testing.T) {
 	})
 }
 
+// TestF2WayBackKeepsWhatThereIsRoomFor: where the rules of before fill the group, nothing is kept in the place of the one that cannot be
+// looked up, and the rollback comes to its end. A door to a tier is kept as well as one to a range.
+func TestF2WayBackKeepsWhatThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	const listed = "com.amazonaws.us-east-1.s3"
+	ranges := func(third, count int) []any {
+		var list []any
+		for i := range count {
+			list = append(list, fmt.Sprintf("10.%d.%d.0/24", third, i))
+		}
+		return list
+	}
+	for name, test := range map[string]struct {
+		old, now any
+		keeps    bool
+	}{
+		"there is room":   {append(ranges(1, 9), listed), ranges(2, 10), true},
+		"there is none":   {append(ranges(1, 59), listed), ranges(2, 40), false},
+		"a tier's door":   {[]any{listed}, "Alb", true},
+		"a way to itself": {[]any{listed}, "self", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			life(t, func(t *testing.T, r *rig) {
+				r.world.AddPrefixList("pl-0123456789abcdef0", listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
+				old := props(tier("Alb", "Ports", 443), tier("Web", "Ports", 443, "Sources", test.old))
+				id := r.succeeds(r.create(old)).PhysicalResourceID
+				now := props(tier("Alb", "Ports", 443), tier("Web", "Ports", 443, "Sources", test.now))
+				r.succeeds(r.update(id, now, old))
+				r.ec2.Deny("DescribeManagedPrefixLists")
+				back := r.succeeds(r.rollback(id, old, now))
+				if keeps := strings.Contains(fmt.Sprint(back.Data["Warnings"]), "tier Web keeps the rule ingress tcp 443 from "); keeps != test.keeps {
+					t.Errorf("the rollback keeps rules of the failed update: %t, want %t:\n%s", keeps, test.keeps, r.world)
+				}
+			})
+		})
+	}
+}
+
 // TestF2WayBackRevokesFirstWhereEC2HasNoRoom: the arithmetic refuses nothing on the way back,
 // and EC2's own refusal is no end.
 func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {
