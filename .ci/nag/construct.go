@@ -4,6 +4,7 @@ import (
 	"sgchain/cdk/sgchain"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -22,6 +23,11 @@ func constructs() []construct {
 	return []construct{
 		{"a chain of a CDK app", func(stack awscdk.Stack) {
 			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc})
+		}},
+		{"a chain that others ask for rules", func(stack awscdk.Stack) {
+			chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc, Connections: sgchain.Connections_FOLD})
+			chain.SecurityGroup("Alb").AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_HTTPS(), nil, nil)
+			chain.SecurityGroup("Fargate").Connections().AllowFrom(chain.SecurityGroup("Alb"), awsec2.Port_Tcp(jsii.Number(6061)), nil)
 		}},
 		{"a chain with a drift guard, adoption and a shared provider", func(stack awscdk.Stack) {
 			provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{Shared: true, AllowAdoption: true, AllowRepair: true})

@@ -2,6 +2,7 @@ package sgchain
 
 import (
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ type ask struct {
 	direction   chain.Direction
 	port        Port
 	peer        Peer
+	family      netip.Prefix // of a peer that is a range of addresses: all of its family; else invalid
 	description string
 	// construct is the path of the rule's construct; it ends with the peer and the port as the CDK prints them.
 	construct string
@@ -81,6 +83,12 @@ func (c *securityGroupChain) newAsk(tier string, rule l1, direction chain.Direct
 		return a
 	}
 	a.peer = c.ownTier(ends.peer(), rule)
+	switch {
+	case rule.CidrIp() != nil:
+		a.family = chain.InternetV4
+	case rule.CidrIpv6() != nil:
+		a.family = chain.InternetV6
+	}
 	return a
 }
 
@@ -223,10 +231,17 @@ func portOfResource(resource constructs.IConstruct) int {
 			return 0
 		}
 	}
-	if own, isInstance := resource.(interface {
+	own, isInstance := resource.(interface {
 		Engine() *string
 		DbInstanceClass() *string
-	}); isInstance {
+		DbSnapshotIdentifier() *string
+		DbClusterSnapshotIdentifier() *string
+		SourceDbInstanceIdentifier() *string
+		SourceDbClusterIdentifier() *string
+		SourceDbiResourceId() *string
+	})
+	if isInstance && own.DbSnapshotIdentifier() == nil && own.DbClusterSnapshotIdentifier() == nil && own.SourceDbInstanceIdentifier() == nil &&
+		own.SourceDbClusterIdentifier() == nil && own.SourceDbiResourceId() == nil { // of a copy it is the port of the original
 		engine := value(own.Engine())
 		for prefix, port := range map[string]int{"postgres": 5432, "mysql": 3306, "mariadb": 3306, "oracle-": 1521, "sqlserver-": 1433, "db2-": 50000} {
 			if strings.HasPrefix(engine, prefix) {

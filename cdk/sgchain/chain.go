@@ -117,6 +117,7 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	// Constructs are validated when names are settled, and right before the templates
 	// are written.
 	c.Node().AddValidation(&validation{c})
+	awscdk.Aspects_Of(c).Add(&early{c}, &awscdk.AspectOptions{Priority: awscdk.AspectPriority_MUTATING()})
 	if props.DriftGuard != nil {
 		newDriftGuard(c, c.provider, props.DriftGuard)
 	}

@@ -34,8 +34,7 @@ func (c *securityGroupChain) collect() {
 		}
 		for _, child := range *group.Node().Children() {
 			if rule, direction := directionOf(child); rule != nil {
-				c.asks = append(c.asks, c.newAsk(tier, rule, direction))
-				group.Node().TryRemoveChild(child.Node().Id())
+				c.take(c.newAsk(tier, rule, direction), rule)
 			}
 		}
 	}
@@ -58,8 +57,27 @@ func (c *securityGroupChain) collectStrays(everything []constructs.IConstruct) {
 		if other := awscdk.Stack_Of(rule); other != awscdk.Stack_Of(c) {
 			stray.stray = "it is of the stack " + *other.Node().Path() + ", which uses the chain, so that the chain can not use it; make the group at the other end in the stack of the chain"
 		}
-		c.asks = append(c.asks, stray)
-		rule.Node().Scope().Node().TryRemoveChild(rule.Node().Id())
+		c.take(stray, rule)
+	}
+}
+
+// take keeps what was asked for, and takes the rule out of the tree. Who waits for the rule waits for the chain in its place: a function
+// with an EFS file system waits for the rules between them (Function of aws-lambda), and CloudFormation refuses to wait for what is not
+// there.
+func (c *securityGroupChain) take(ask ask, rule l1) {
+	c.asks = append(c.asks, ask)
+	constructs.Dependable_Implement(rule, constructs.Dependable_Of(c.resource))
+	rule.Node().Scope().Node().TryRemoveChild(rule.Node().Id())
+}
+
+// early takes the rules that are there when aspects begin: before those of others see them (cdk-nag reports a rule of a listener that
+// never reaches the template), and before the CDK makes what depends on the chain's groups depend on each resource below them.
+type early struct{ chain *securityGroupChain }
+
+// Visit is called for the chain, and then for what is below it.
+func (e *early) Visit(node constructs.IConstruct) {
+	if node == constructs.IConstruct(e.chain) {
+		e.chain.collect()
 	}
 }
 
@@ -139,7 +157,8 @@ func (v *validation) Validate() *[]*string {
 	return jsii.Strings(problems...)
 }
 
-// scan is all constructs of an app. Listing them is the one call whose cost grows with the whole app, and each of its chains needs them.
+// scan is all constructs of a stage, or of an app and its stages. Listing them is the one call whose cost grows with all there is, and each
+// of its chains needs them. A stage is synthesized by itself, before what is around it.
 type scan struct {
 	sync.Mutex
 	everything []constructs.IConstruct
@@ -148,11 +167,11 @@ type scan struct {
 
 var lastScan scan //nolint:gochecknoglobals // what the chains of one app share
 
-// of is the constructs of the app of a chain. A chain that asks once more is in another synth.
+// of is the constructs of the stage of a chain. A chain that asks once more is in another synth.
 func (s *scan) of(c *securityGroupChain) []constructs.IConstruct {
 	s.Lock()
 	defer s.Unlock()
-	root := c.Node().Root()
+	var root constructs.IConstruct = awscdk.Stage_Of(c)
 	if len(s.everything) == 0 || s.everything[0] != root || slices.Contains(s.used, c) {
 		s.everything, s.used = *root.Node().FindAll(constructs.ConstructOrder_PREORDER), nil
 	}

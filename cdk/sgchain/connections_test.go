@@ -106,6 +106,16 @@ func TestRemedies(t *testing.T) {
 			func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Esp(), nil, nil) },
 			"the tier has EgressNone, so that it may go nowhere; set its Egress to sgchain.EgressChain",
 		},
+		"what JSON has": {
+			mustTier(`{"Name": "Web", "Ports": ["tcp/443", "LDAP", "HTTPS", "udp/53", "0-65535"], "Sources": ["pl-0123456789abcdef0", "com.amazonaws.{region}.s3", "Self", "sg-0123456789abcdef0"]}`),
+			func(g awsec2.ISecurityGroup) { g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil) },
+			`{Ports: []sgchain.Port{sgchain.Tcp(443), sgchain.Tcp(389), sgchain.Https(), sgchain.Udp(53), sgchain.AllTcp()}, Sources: []sgchain.Peer{` +
+				`sgchain.PrefixList(jsii.String("pl-0123456789abcdef0")), sgchain.PrefixListNamed("com.amazonaws.{region}.s3"), sgchain.Self(), sgchain.GroupId(jsii.String("sg-0123456789abcdef0"))}}`,
+		},
+		"nowhere in capitals": {
+			mustTier(`{"Name": "Web", "Egress": "None"}`), func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil) },
+			"the tier has EgressNone",
+		},
 		"a description that EC2 refuses": {
 			Tier{},
 			func(g awsec2.ISecurityGroup) {
@@ -134,6 +144,100 @@ func TestRemedies(t *testing.T) {
 		c.ask(chained.SecurityGroup("Web"))
 		if err := panics(t, func() { synth(stack) }); !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got\n%v\nwant an error that says\n%s", name, err, c.want)
+		}
+	}
+}
+
+func mustTier(text string) Tier {
+	tiers, err := TiersFromJSON("[" + text + "]")
+	if err != nil {
+		panic(err)
+	}
+	return tiers[0]
+}
+
+// TestDefaultChainIsRefusedWithAWay: the chain without Tiers has none to add to.
+func TestDefaultChainIsRefusedWithAWay(t *testing.T) {
+	stack := newStack(t)
+	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc())
+	c.SecurityGroup("Fargate").AddEgressRule(awsec2.Peer_AnyIpv6(), tcp(443), nil, nil)
+	c.SecurityGroup("Alb").AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(8080), nil, nil)
+	err := panics(t, func() { synth(stack) })
+	for _, want := range []string{
+		"Write the Tiers of the chain, which are the default ones by now, with {Ports: []sgchain.Port{sgchain.Tcp(443)}, Destinations: []sgchain.Peer{sgchain.InternetV6()}} in EgressTo of tier Fargate",
+		"Write the Tiers of the chain, which are the default ones by now, with []sgchain.Ingress{",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error: got %v, want one that says %s", err, want)
+		}
+	}
+}
+
+// TestAspectsAsk: what an aspect of the app adds late is heard, on the chain's own group and beside it, and other aspects see no rule that
+// never reaches the template. What waits for the chain waits for its resource.
+func TestAspectsAsk(t *testing.T) {
+	stack := newStack(t)
+	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{Name: "Web", Ports: Ports(443)}))
+	group := c.SecurityGroup("Web")
+	group.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(443), nil, nil) // is there
+	topic := awscdk.NewCfnResource(stack, jsii.String("Later"), &awscdk.CfnResourceProps{Type: jsii.String("AWS::SNS::Topic")})
+	topic.Node().AddDependency(c, group)
+	late := &lateAspect{on: topic, do: func() {
+		group.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil)
+		awsec2.SecurityGroup_FromSecurityGroupId(stack, jsii.String("Again"), c.SecurityGroupId("Web"), nil).AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(81), nil, nil)
+	}}
+	awscdk.Aspects_Of(stack).Add(late, nil)
+	err := panics(t, func() { synth(stack) })
+	for _, want := range []string{"inbound tcp 80 from 0.0.0.0/0", "inbound tcp 81 from 0.0.0.0/0", "it is made in Stack/Again"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error: got %v, want one that says %s", err, want)
+		}
+	}
+	if late.seen > 0 {
+		t.Errorf("an aspect has seen %d rules before it asked", late.seen)
+	}
+}
+
+// lateAspect asks when it comes to a construct, and counts the rules that it has seen until then.
+type lateAspect struct {
+	on   constructs.IConstruct
+	do   func()
+	seen int
+}
+
+func (a *lateAspect) Visit(node constructs.IConstruct) {
+	if rule, _ := directionOf(node); rule != nil && a.do != nil {
+		a.seen++
+	}
+	if node == a.on && a.do != nil {
+		a.do()
+		a.do = nil
+	}
+}
+
+// TestFamiliesOfTokens: a range that is a token is of one family, and what covers the other one does not cover it.
+func TestFamiliesOfTokens(t *testing.T) {
+	for name, c := range map[string]struct {
+		ipv6 bool
+		peer func(token *string) awsec2.IPeer
+		want bool // whether the synth takes it
+	}{
+		"IPv4 in a chain of IPv4": {false, awsec2.Peer_Ipv4, true},
+		"IPv6 in a chain of IPv4": {false, awsec2.Peer_Ipv6, false},
+		"IPv6 in a chain of both": {true, awsec2.Peer_Ipv6, true},
+	} {
+		stack := newStack(t)
+		props := anyVpc(Tier{Name: "Web", Ports: Ports(443)})
+		props.IPv6 = c.ipv6
+		group := NewSecurityGroupChain(stack, jsii.String("Chain"), props).SecurityGroup("Web")
+		group.AddIngressRule(c.peer(awscdk.Fn_ImportValue(jsii.String("Range"))), tcp(443), nil, nil)
+		refused := func() (refused bool) {
+			defer func() { refused = recover() != nil }()
+			synth(stack)
+			return false
+		}()
+		if refused == c.want {
+			t.Errorf("%s: refused is %t", name, refused)
 		}
 	}
 }
@@ -239,6 +343,11 @@ func TestPortsOfDatabases(t *testing.T) {
 				Engine: awsrds.DatabaseInstanceEngine_MARIADB(), Vpc: s.vpc, SecurityGroups: &[]awsec2.ISecurityGroup{s.group("Db")},
 			})
 		}, "tcp 3306"},
+		"an instance of a snapshot": {func(s scene) awsec2.IConnectable {
+			return awsrds.NewDatabaseInstanceFromSnapshot(s.stack, jsii.String("Database"), &awsrds.DatabaseInstanceFromSnapshotProps{
+				Engine: awsrds.DatabaseInstanceEngine_POSTGRES(), SnapshotIdentifier: jsii.String("old"), Vpc: s.vpc, SecurityGroups: &[]awsec2.ISecurityGroup{s.group("Db")},
+			})
+		}, "set the Port of Stack/Database"},
 		"a cluster with a port": {func(s scene) awsec2.IConnectable { return s.cluster(jsii.Number(5433)) }, "tcp 5433"},
 		"a resource without one": {func(s scene) awsec2.IConnectable {
 			cluster := awsrds.NewCfnDBCluster(s.stack, jsii.String("Cluster"), &awsrds.CfnDBClusterProps{Engine: jsii.String("aurora-postgresql"), VpcSecurityGroupIds: &[]any{s.group("Db").SecurityGroupId()}})

@@ -42,7 +42,7 @@ func (f *folding) hold(asks []ask) {
 }
 
 func (f *folding) one(ask ask) {
-	if ask.peer.text == rangeLookedUpLater || ask.peer.text == groupLookedUpLater {
+	if isLookedUpLater(ask.peer.text) {
 		return // the synth after the look-up says what is meant
 	}
 	if ask.problem == "" {
@@ -55,7 +55,7 @@ func (f *folding) one(ask ask) {
 		return
 	}
 	place := slices.IndexFunc(f.tiers, func(tier Tier) bool { return tier.Name == ask.tier })
-	if ask.direction == chain.Egress && f.tiers[place].Egress == EgressNone {
+	if ask.direction == chain.Egress && strings.EqualFold(string(f.tiers[place].Egress), string(EgressNone)) {
 		ask.problem = "the tier has EgressNone, so that it may go nowhere; set its Egress to sgchain.EgressChain, and list the way out in EgressTo"
 	}
 	f.missing = append(f.missing, ask)
@@ -164,8 +164,13 @@ func (f *folding) allows(ask ask) bool {
 		}
 		return carries(rules, ask.rule)
 	}
-	if ask.rule.Peer.Kind == chain.PeerCIDR {
+	switch {
+	case ask.rule.Peer.Kind == chain.PeerCIDR:
 		return through(chain.Peer{})
+	case ask.family == chain.InternetV6: // a range that is a token, which stands for a group here
+		return through(chain.CIDRPeer(chain.InternetV6))
+	case ask.family == chain.InternetV4:
+		return through(chain.CIDRPeer(chain.InternetV4))
 	}
 	return through(chain.CIDRPeer(chain.InternetV4)) && (!f.spec.IPv6 || through(chain.CIDRPeer(chain.InternetV6)))
 }

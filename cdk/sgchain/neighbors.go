@@ -10,13 +10,15 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// What Vpc_FromLookup and SecurityGroup_FromLookup give in the first synth, before the CDK's command line has looked (Vpc.fromLookup and
-// SecurityGroup.fromLookupById in aws-cdk-lib): a synth that fails on these would never get to the real ones.
-const (
-	lookedUpLater      = "vpc-12345"
-	rangeLookedUpLater = "1.2.3.4/5"
-	groupLookedUpLater = "sg-12345678"
-)
+// lookedUpLater is the VPC that Vpc_FromLookup gives in the first synth, before the CDK's command line has looked.
+const lookedUpLater = "vpc-12345"
+
+// isLookedUpLater reports whether a peer is what look-ups give in the first synth: the range of a VPC, a security group, that of a load
+// balancer or of a listener, a prefix list (DUMMY_VPC_PROPS, SecurityGroup.fromLookupById, BaseLoadBalancer, BaseListener and
+// PrefixList.fromLookup in aws-cdk-lib). A synth that fails on these would never get to the real ones.
+func isLookedUpLater(peer string) bool {
+	return slices.Contains([]string{"1.2.3.4/5", "sg-12345678", "sg-1234", "sg-123456789012", "pl-xxxxxxxx"}, peer)
+}
 
 // sharedNames finds group names that another chain of the app has in the same VPC: EC2 refuses the second one, whatever its case.
 func (c *securityGroupChain) sharedNames(everything []constructs.IConstruct) []string {

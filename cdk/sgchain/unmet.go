@@ -136,8 +136,11 @@ func (c advice) remedy(ask ask) string {
 	}
 	if ask.direction == chain.Egress {
 		way := folded.EgressTo[slices.IndexFunc(folded.EgressTo, func(way Egress) bool { return way.Ports[0] == ask.port && way.Destinations[0] == ask.peer })]
+		if c.props.Tiers == nil {
+			return fmt.Sprintf("Write the Tiers of the chain, which are the default ones by now, with {%s} in EgressTo of tier %s and its Egress set to sgchain.EgressAll", c.goDoor(way.Ports, "Destinations", way.Destinations), ask.tier)
+		}
 		text := fmt.Sprintf("Add {%s} to EgressTo of tier %s", c.goDoor(way.Ports, "Destinations", way.Destinations), ask.tier)
-		if folded.Egress == EgressAll && (c.props.Tiers == nil || c.props.Tiers[place].Egress == "") {
+		if folded.Egress == EgressAll && c.props.Tiers[place].Egress == "" {
 			text += ", with its Egress set to sgchain.EgressAll"
 		}
 		return text

@@ -87,7 +87,12 @@ func (k kept) keep(binary, packed []byte) {
 	}
 }
 
+// zipName is of the binary, and of how this release packs.
 func zipName(binary []byte) string {
-	sum := sha256.Sum256(binary)
+	sample, err := Pack([]byte(Name))
+	if err != nil {
+		return "" // a name that no file has
+	}
+	sum := sha256.Sum256(append(sample, binary...))
 	return hex.EncodeToString(sum[:8]) + ".zip"
 }
