@@ -66,8 +66,9 @@ type securityGroupChain struct {
 	props    SecurityGroupChainProps
 	provider IProvider
 	resource awscdk.CustomResource
-	template map[string]any // its properties; what other constructs have a say in is read last
-	authored chain.Spec     // what the props say
+	template map[string]any    // its properties; what other constructs have a say in is read last
+	authored chain.Spec        // what the props say
+	standIns map[string]string // for the tokens in it, and in what is asked for
 	plan     *planFile
 	tags     awscdk.TagManager
 	ids      map[string]string                // of the groups, by tier: tokens
@@ -100,7 +101,7 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	if err != nil {
 		refuse(err)
 	}
-	c.authored = spec
+	c.authored, c.standIns = spec, facts.standIns
 	c.settled = settled{spec: spec, facts: facts}
 	stack := awscdk.Stack_Of(c)
 	c.provider = c.server(stack, props)

@@ -109,13 +109,13 @@ func (c *securityGroupChain) settle() {
 			tiers = append(tiers, tierOf(tier))
 		}
 	}
-	folding := newFolding(tiers, newKnown(tiers), c.authored, c.vpcRange())
+	folding := newFolding(tiers, c.knownOf(tiers), c.authored, c.vpcRange())
 	folding.hold(c.asks)
 	// What was asked for may be there already, and then the template stays as it is.
 	if props.Connections == Connections_FOLD && len(folding.missing) > 0 {
 		props.Tiers = folding.tiers
 	}
-	facts, properties := newKnown(props.Tiers), props.properties()
+	facts, properties := c.knownOf(props.Tiers), props.properties()
 	spec, err := facts.check(properties)
 	if err == nil {
 		err = withoutEffect(facts, spec, props.Tiers)
@@ -127,6 +127,13 @@ func (c *securityGroupChain) settle() {
 	}
 	template, _ := plain(properties).(map[string]any)
 	c.settled = settled{len(c.asks), tags, spec, facts, template, folding.tiers, folding.missing, err}
+}
+
+// knownOf is what is known of tiers, with the same stand-ins for the same tokens each time: rules are told apart by them.
+func (c *securityGroupChain) knownOf(tiers []Tier) *known {
+	facts := newKnown(tiers)
+	facts.standIns = c.standIns
+	return facts
 }
 
 // validation is what the synth asks of a chain when everything is constructed.

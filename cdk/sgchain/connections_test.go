@@ -539,3 +539,38 @@ func TestTags(t *testing.T) {
 		t.Errorf("the plan file:\n%s", plan)
 	}
 }
+
+// TestOtherTokensAreOtherPeers: a group that is known only when the stack is deployed is itself and no other one.
+func TestOtherTokensAreOtherPeers(t *testing.T) {
+	for name, ask := range map[string]func(known, other awsec2.ISecurityGroup, c SecurityGroupChain){
+		"the same": func(known, _ awsec2.ISecurityGroup, c SecurityGroupChain) {
+			c.SecurityGroup("Web").Connections().AllowFrom(known, tcp(443), nil)
+		},
+		"another one": func(_, other awsec2.ISecurityGroup, c SecurityGroupChain) {
+			c.SecurityGroup("Web").Connections().AllowFrom(other, tcp(443), nil)
+		},
+		"another one, where the first one has a stand-in": func(_, other awsec2.ISecurityGroup, c SecurityGroupChain) {
+			c.SecurityGroup("App").Connections().AllowFrom(other, tcp(443), nil)
+		},
+	} {
+		stack := newStack(t)
+		vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
+		group := func(id string) awsec2.ISecurityGroup {
+			return awsec2.NewSecurityGroup(stack, jsii.String(id), &awsec2.SecurityGroupProps{Vpc: vpc})
+		}
+		first, known, other := group("First"), group("Known"), group("Other")
+		c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc, Tiers: []Tier{
+			{Name: "Web", Ingress: []Ingress{{Ports: Ports(80), Sources: []Peer{Group(first)}}, {Ports: Ports(443), Sources: []Peer{Group(known)}}}},
+			{Name: "App", Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{Group(first)}}}},
+		}})
+		ask(known, other, c)
+		refused := func() (refused bool) {
+			defer func() { refused = recover() != nil }()
+			synth(stack)
+			return false
+		}()
+		if refused != strings.HasPrefix(name, "another one") {
+			t.Errorf("%s: refused is %t", name, refused)
+		}
+	}
+}
