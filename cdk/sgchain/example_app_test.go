@@ -178,3 +178,15 @@ func ExampleSecurityGroupChain_tags() {
 	fmt.Println("the groups have both tags")
 	// Output: the groups have both tags
 }
+
+// A zip that was built elsewhere, where the app's own machine has no go command or no sources. "go run -mod=readonly
+// sgchain/cdk/cmd/bundle -arch arm64 -o lambda.zip" writes it; the provider checks that it is there and for its architecture.
+func ExampleCodeFromZip() {
+	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
+	defer func() { fmt.Println("without the zip the synth ends:", recover() != nil) }()
+	sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
+		VpcId:    jsii.String("vpc-0123456789abcdef0"),
+		Provider: sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{Code: sgchain.CodeFromZip("lambda.zip")}),
+	})
+	// Output: without the zip the synth ends: true
+}
