@@ -130,6 +130,8 @@ const settledAfter = 61 * time.Second
 // the event is still young enough then.
 func (c *CloudFormation) mayStart(r *request) bool {
 	for {
+		// What else happens at this very moment, such as that the operation is cancelled, comes before the run's first look or after it.
+		<-time.After(time.Millisecond)
 		c.mu.Lock()
 		changed, resting := c.stack.resource.changed, !strings.HasSuffix(c.stack.resource.status, "_IN_PROGRESS")
 		c.mu.Unlock()
