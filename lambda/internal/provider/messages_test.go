@@ -406,6 +406,22 @@ func situations() []situation {
 			r.attach("eni-1", "late", r.world.Groups()[1])
 			return warning(r.update(second.PhysicalResourceID, three, two))
 		}},
+		{"warnings: a peer is gone on the way back", func(r *rig) string {
+			r.world.AddPrefixList("pl-0123456789abcdef0", "com.amazonaws.us-east-1.s3", 1, false)
+			old, now := props(tier("Web", "Ports", 443, "Sources", "com.amazonaws.us-east-1.s3")), props(tier("Web", "Ports", 443, "Sources", "10.0.0.0/8"))
+			id := r.succeeds(r.create(old)).PhysicalResourceID
+			r.succeeds(r.update(id, now, old))
+			r.world.AddPrefixList("pl-0123456789abcdef0", "renamed", 1, false)
+			return warning(r.rollback(id, old, now))
+		}},
+		{"warnings: a peer cannot be looked up on the way back", func(r *rig) string {
+			r.world.AddPrefixList("pl-0123456789abcdef0", "com.amazonaws.us-east-1.s3", 1, false)
+			old, now := props(tier("Web", "Ports", 443, "Sources", "com.amazonaws.us-east-1.s3")), props(tier("Web", "Ports", 443, "Sources", "10.0.0.0/8"))
+			id := r.succeeds(r.create(old)).PhysicalResourceID
+			r.succeeds(r.update(id, now, old))
+			r.ec2.Deny("DescribeManagedPrefixLists")
+			return strings.ReplaceAll(warning(r.rollback(id, old, now)), "\n", "`, `") // one a line
+		}},
 	}
 }
 
