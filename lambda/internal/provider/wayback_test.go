@@ -159,6 +159,25 @@ func TestF2WayBackCutsNobodyOffWhomItCannotLookUp(t *testing.T) {
 	})
 }
 
+// TestF2WayBackRepeatsALookUp: a look-up that fails for a moment leaves nothing out and keeps nothing in the place of what it found.
+func TestF2WayBackRepeatsALookUp(t *testing.T) {
+	t.Parallel()
+	life(t, func(t *testing.T, r *rig) {
+		const listed = "com.amazonaws.us-east-1.s3"
+		r.world.AddPrefixList("pl-0123456789abcdef0", listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
+		old, now := props(tier("Web", "Ports", 443, "Sources", listed)), props(tier("Web", "Ports", 443, "Sources", "internet"))
+		id := r.succeeds(r.create(old)).PhysicalResourceID
+		before := r.world.String()
+		r.succeeds(r.update(id, now, old))
+		r.ec2.FailOperation("DescribeManagedPrefixLists", world.Fault{Err: world.NewError("InternalError", "An internal error has occurred")})
+		time.AfterFunc(12*time.Second, func() { r.ec2.FailOperation("DescribeManagedPrefixLists", world.Fault{}) }) // after the wait for older runs
+		back := r.succeeds(r.rollback(id, old, now))
+		if after := r.world.String(); rulesOf(after) != rulesOf(before) || back.Data["Warnings"] != "" {
+			t.Errorf("warnings %v, after the rollback:\n%s\nbefore the update:\n%s", back.Data["Warnings"], after, before)
+		}
+	})
+}
+
 // TestF2WayBackKeepsWhatThereIsRoomFor: where the rules of before fill the group, nothing is kept in the place of the one that cannot be
 // looked up, and the rollback comes to its end. A door to a tier is kept as well as one to a range.
 func TestF2WayBackKeepsWhatThereIsRoomFor(t *testing.T) {
