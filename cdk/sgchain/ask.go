@@ -1,6 +1,7 @@
 package sgchain
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"strconv"
@@ -63,11 +64,7 @@ func (c *securityGroupChain) newAsk(tier string, rule l1, direction chain.Direct
 	}
 	from, problem := c.literal(rule.FromPort())
 	to, problemTo := c.literal(rule.ToPort())
-	if problem+problemTo != "" {
-		a.problem = problem
-		if problem == "" {
-			a.problem = problemTo
-		}
+	if a.problem = cmp.Or(problem, problemTo); a.problem != "" {
 		return a
 	}
 	a.port = portOf(value(rule.IpProtocol()), from, to)
@@ -78,11 +75,12 @@ func (c *securityGroupChain) newAsk(tier string, rule l1, direction chain.Direct
 	case awsec2.CfnSecurityGroupEgress:
 		ends.group, ends.list = value(rule.DestinationSecurityGroupId()), value(rule.DestinationPrefixListId())
 	}
-	if ends.peer().text == "" {
+	peer := ends.peer()
+	if peer.text == "" {
 		a.problem = "it names its peer by SourceSecurityGroupName, which no VPC has; write SourceSecurityGroupId"
 		return a
 	}
-	a.peer = c.ownTier(ends.peer(), rule)
+	a.peer = c.ownTier(peer, rule)
 	switch {
 	case rule.CidrIp() != nil:
 		a.family = chain.InternetV4
@@ -266,30 +264,30 @@ func portOf(protocol string, from, to *int) Port {
 	case "-1":
 		return AllTraffic()
 	case "tcp", "6":
-		return rangeOf(TcpRange, Tcp, low, high)
+		if low == high && low != math.MinInt {
+			return Tcp(low)
+		}
+		return TcpRange(low, high)
 	case "udp", "17":
-		return rangeOf(UdpRange, Udp, low, high)
+		if low == high && low != math.MinInt {
+			return Udp(low)
+		}
+		return UdpRange(low, high)
 	case "icmp", "1":
-		return icmpOf(Icmp, IcmpType, IcmpTypeAndCode, low, high)
+		return icmpOf(Icmp(), low, high)
 	case "icmpv6", "58":
-		return icmpOf(IcmpV6, IcmpV6Type, IcmpV6TypeAndCode, low, high)
+		return icmpOf(IcmpV6(), low, high)
 	}
 	return Port{"proto/" + protocol}
 }
 
-func rangeOf(several func(from, to int) Port, one func(int) Port, from, to int) Port {
-	if from == to && from != math.MinInt {
-		return one(from)
-	}
-	return several(from, to)
-}
-
-func icmpOf(whole func() Port, ofType func(int) Port, exact func(kind, code int) Port, kind, code int) Port {
+// icmpOf is one type of ICMP or ICMPv6, or one type and code.
+func icmpOf(whole Port, kind, code int) Port {
 	switch {
 	case kind == -1:
-		return whole()
+		return whole
 	case code == -1:
-		return ofType(kind)
+		return Port{whole.text + "/" + strconv.Itoa(kind)}
 	}
-	return exact(kind, code)
+	return Port{whole.text + "/" + strconv.Itoa(kind) + "/" + strconv.Itoa(code)}
 }

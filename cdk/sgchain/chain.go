@@ -63,18 +63,19 @@ type SecurityGroupChain interface {
 
 type securityGroupChain struct {
 	constructs.Construct
-	props    SecurityGroupChainProps
-	provider IProvider
-	resource awscdk.CustomResource
-	template map[string]any    // its properties; what other constructs have a say in is read last
-	authored chain.Spec        // what the props say
-	standIns map[string]string // for the tokens in it, and in what is asked for
-	plan     *planFile
-	tags     awscdk.TagManager
-	ids      map[string]string                // of the groups, by tier: tokens
-	groups   map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
-	asks     []ask                            // what other constructs have asked for
-	settled  settled
+	props     SecurityGroupChainProps
+	provider  IProvider
+	resource  awscdk.CustomResource
+	template  map[string]any    // its properties; what other constructs have a say in is read last
+	authored  chain.Spec        // what the props say
+	standIns  map[string]string // for the tokens in it, and in what is asked for
+	plan      *planFile
+	tags      awscdk.TagManager
+	ids       map[string]string                // of the groups, by tier: tokens
+	groups    map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
+	asks      []ask                            // what other constructs have asked for
+	scheduled *string                          // the input of the drift guard; nil without one
+	settled   settled
 }
 
 // NewSecurityGroupChain makes a chain. It panics on what the function would refuse:

@@ -145,14 +145,12 @@ func (v *validation) Validate() *[]*string {
 	everything := lastScan.of(c)
 	c.collectStrays(everything)
 	c.settle()
-	problems := slices.Concat(advice{c, everything, &[]connectable{}}.problems(), c.sharedNames(everything), c.circles(everything))
+	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.circles(everything))
 	if c.settled.err != nil {
 		problems = append(problems, c.settled.err.Error())
 	}
-	if c.props.DriftGuard != nil {
-		if err := c.fitsSchedule(); err != nil {
-			problems = append(problems, err.Error())
-		}
+	if err := c.fitsSchedule(); err != nil {
+		problems = append(problems, err.Error())
 	}
 	if c.props.Connections == Connections_FOLD && len(problems) == 0 {
 		c.annotate()
@@ -174,12 +172,12 @@ type scan struct {
 
 var lastScan scan //nolint:gochecknoglobals // what the chains of one app share
 
-// of is the constructs of the stage of a chain. A chain that asks once more is in another synth.
+// of is the constructs of the stage of a chain. A chain that asks once more, or was not there, is in another synth.
 func (s *scan) of(c *securityGroupChain) []constructs.IConstruct {
 	s.Lock()
 	defer s.Unlock()
 	var root constructs.IConstruct = awscdk.Stage_Of(c)
-	if len(s.everything) == 0 || s.everything[0] != root || slices.Contains(s.used, c) {
+	if len(s.everything) == 0 || s.everything[0] != root || slices.Contains(s.used, c) || !slices.Contains(s.everything, constructs.IConstruct(c)) {
 		s.everything, s.used = *root.Node().FindAll(constructs.ConstructOrder_PREORDER), nil
 	}
 	s.used = append(s.used, c)

@@ -215,6 +215,13 @@ func (a *lateAspect) Visit(node constructs.IConstruct) {
 	}
 }
 
+// isRefused reports whether the synth of a stack fails.
+func isRefused(stack awscdk.Stack) (refused bool) {
+	defer func() { refused = recover() != nil }()
+	synth(stack)
+	return false
+}
+
 // TestFamiliesOfTokens: a range that is a token is of one family, and what covers the other one does not cover it.
 func TestFamiliesOfTokens(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -231,12 +238,7 @@ func TestFamiliesOfTokens(t *testing.T) {
 		props.IPv6 = c.ipv6
 		group := NewSecurityGroupChain(stack, jsii.String("Chain"), props).SecurityGroup("Web")
 		group.AddIngressRule(c.peer(awscdk.Fn_ImportValue(jsii.String("Range"))), tcp(443), nil, nil)
-		refused := func() (refused bool) {
-			defer func() { refused = recover() != nil }()
-			synth(stack)
-			return false
-		}()
-		if refused == c.want {
+		if refused := isRefused(stack); refused == c.want {
 			t.Errorf("%s: refused is %t", name, refused)
 		}
 	}
@@ -564,12 +566,7 @@ func TestOtherTokensAreOtherPeers(t *testing.T) {
 			{Name: "App", Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{Group(first)}}}},
 		}})
 		ask(known, other, c)
-		refused := func() (refused bool) {
-			defer func() { refused = recover() != nil }()
-			synth(stack)
-			return false
-		}()
-		if refused != strings.HasPrefix(name, "another one") {
+		if refused := isRefused(stack); refused != strings.HasPrefix(name, "another one") {
 			t.Errorf("%s: refused is %t", name, refused)
 		}
 	}

@@ -66,7 +66,7 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 	if schedule == nil {
 		schedule = awsevents.Schedule_Rate(awscdk.Duration_Hours(jsii.Number(1)))
 	}
-	input := c.payload(string(mode))
+	c.scheduled = c.payload(string(mode))
 	if err := c.fitsSchedule(); err != nil {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
 	}
@@ -75,7 +75,7 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 		ScheduleExpression: schedule.ExpressionString(),
 		State:              jsii.String("ENABLED"),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("Provider"), Arn: server.ServiceToken(), Input: input,
+			Id: jsii.String("Provider"), Arn: server.ServiceToken(), Input: c.scheduled,
 			// The input is the template's at this time: late, after an update, it would be
 			// another one's. A minute is the least that EventBridge takes.
 			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(1)},
@@ -115,13 +115,12 @@ func newAlarm(c *securityGroupChain, topic awssns.ITopic, metric, description st
 	awscloudwatch.NewCfnAlarm(c, jsii.String(metric+"Alarm"), props)
 }
 
-// fitsSchedule refuses a chain whose properties do not fit into the input of a schedule's target.
+// fitsSchedule refuses a chain whose properties do not fit into the input of its schedule's target, where it has one.
 func (c *securityGroupChain) fitsSchedule() error {
-	mode := c.props.DriftGuard.Mode
-	if mode == "" {
-		mode = DriftMode_CHECK
+	if c.scheduled == nil {
+		return nil
 	}
-	if length := c.knownLength(c.payload(string(mode))); length > maxInput {
+	if length := c.knownLength(c.scheduled); length > maxInput {
 		return fmt.Errorf("DriftGuard: the chain's properties have %d characters as JSON, and the input of an EventBridge target takes %d; write fewer tiers or descriptions, or split the chain", length, maxInput)
 	}
 	return nil

@@ -62,7 +62,7 @@ func (f *folding) one(ask ask) {
 	if ask.problem+ask.stray != "" {
 		return
 	}
-	add(&f.tiers[place], f.before(place), ask)
+	add(&f.tiers[place], usualSource(f.tiers, place), ask)
 	f.allow(ask.tier, ask.rule)
 	if ask.direction != chain.Ingress || ask.rule.Peer.Kind != chain.PeerTier {
 		return
@@ -92,12 +92,12 @@ func (f *folding) allow(tier string, rule chain.Rule) {
 	f.byTier[tier] = append(slices.Clip(f.byTier[tier]), rule)
 }
 
-// before is who enters a tier that names no Sources.
-func (f *folding) before(place int) Peer {
+// usualSource is who enters a tier that names no Sources.
+func usualSource(tiers []Tier, place int) Peer {
 	if place == 0 {
 		return Internet()
 	}
-	return TierNamed(f.tiers[place-1].Name)
+	return TierNamed(tiers[place-1].Name)
 }
 
 // add writes a rule into a tier. The short form becomes the long one, which says the same.

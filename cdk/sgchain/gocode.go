@@ -11,7 +11,7 @@ import (
 
 // The words of a template as the Go code of an author.
 
-func (c advice) goIngress(doors []Ingress) string {
+func (c *advice) goIngress(doors []Ingress) string {
 	list := make([]string, 0, len(doors))
 	for _, door := range doors {
 		list = append(list, "{"+c.goDoor(door.Ports, "Sources", door.Sources)+"}")
@@ -19,7 +19,7 @@ func (c advice) goIngress(doors []Ingress) string {
 	return "[]sgchain.Ingress{" + strings.Join(list, ", ") + "}"
 }
 
-func (c advice) goDoor(ports []Port, key string, peers []Peer) string {
+func (c *advice) goDoor(ports []Port, key string, peers []Peer) string {
 	list := make([]string, 0, len(peers))
 	for _, peer := range peers {
 		list = append(list, c.goPeer(peer))
@@ -83,7 +83,7 @@ var portNames = map[string]string{ //nolint:gochecknoglobals // a constant in al
 	"oracle": "Oracle", "mongodb": "Mongodb", "redis": "Redis", "memcached": "Memcached", "kafka": "Kafka", "amqp": "Amqp",
 }
 
-func (c advice) goPeer(peer Peer) string {
+func (c *advice) goPeer(peer Peer) string {
 	words := map[string]string{"internet": "Internet()", "internet-v4": "InternetV4()", "internet-v6": "InternetV6()", "vpc": "Vpc()", "self": "Self()"}
 	lower := strings.ToLower(peer.text)
 	isToken := isToken(peer.text)

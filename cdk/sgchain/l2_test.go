@@ -299,7 +299,7 @@ func wanted(c *securityGroupChain, ask ask) string {
 	}
 	peer := ask.peer.text
 	if isToken(peer) {
-		peer = advice{c, lastScan.everything, &[]connectable{}}.named(peer)
+		peer = (&advice{securityGroupChain: c, everything: lastScan.everything}).named(peer)
 	}
 	return ask.port.text + " " + way + " " + ask.tier + " " + preposition + " " + peer
 }

@@ -2,6 +2,7 @@ package sgchain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -22,9 +23,18 @@ const (
 	pci   = "PCI.DSS.321-"
 )
 
+// inPacks is a rule that several packs have.
+func inPacks(rule, reason string, packs ...string) []suppression {
+	var list []suppression
+	for _, pack := range packs {
+		list = append(list, suppression{id: pack + rule, reason: reason})
+	}
+	return list
+}
+
 func logGroupSuppressions() []suppression {
 	const reason = "CloudWatch Logs encrypts it with a key of its own. It holds IDs, rules and tags of security groups, and no secret; give it a key by its L1, KmsKeyId, where a key of yours is asked for."
-	return []suppression{{id: hipaa + "CloudWatchLogGroupEncrypted", reason: reason}, {id: nist + "CloudWatchLogGroupEncrypted", reason: reason}, {id: pci + "CloudWatchLogGroupEncrypted", reason: reason}}
+	return inPacks("CloudWatchLogGroupEncrypted", reason, hipaa, nist, pci)
 }
 
 func functionSuppressions() []suppression {
@@ -33,20 +43,14 @@ func functionSuppressions() []suppression {
 		deadLetters = "CloudFormation waits for the answer and reports an event that is lost. One that is kept in a queue and replayed later would act on a stack that has moved on."
 		inside      = "It calls the public endpoints of EC2 and CloudFormation and listens to nobody. Inside a VPC it would need a NAT gateway or endpoints, whose security groups it may be changing."
 	)
-	return []suppression{
-		{id: hipaa + "LambdaConcurrency", reason: concurrency},
-		{id: nist + "LambdaConcurrency", reason: concurrency},
-		{id: hipaa + "LambdaDLQ", reason: deadLetters},
-		{id: nist + "LambdaDLQ", reason: deadLetters},
-		{id: hipaa + "LambdaInsideVPC", reason: inside},
-		{id: nist + "LambdaInsideVPC", reason: inside},
-		{id: pci + "LambdaInsideVPC", reason: inside},
-	}
+	return slices.Concat(
+		inPacks("LambdaConcurrency", concurrency, hipaa, nist), inPacks("LambdaDLQ", deadLetters, hipaa, nist), inPacks("LambdaInsideVPC", inside, hipaa, nist, pci),
+	)
 }
 
-func roleSuppressions() []suppression {
+func roleSuppressions(everyStack bool) []suppression {
 	const reason = "The policy is this role's alone: it comes, changes and goes with it, and its conditions name this provider."
-	return []suppression{{id: hipaa + "IAMNoInlinePolicy", reason: reason}, {id: nist + "IAMNoInlinePolicy", reason: reason}, {id: pci + "IAMNoInlinePolicy", reason: reason}}
+	return append(inPacks("IAMNoInlinePolicy", reason, hipaa, nist, pci), wildcardSuppressions(everyStack)...)
 }
 
 // wildcardSuppressions says why some resources of the role's policy end in an asterisk. Each is named, so that one that joins them is

@@ -20,18 +20,25 @@ func isLookedUpLater(peer string) bool {
 	return slices.Contains([]string{"1.2.3.4/5", "sg-12345678", "sg-1234", "sg-123456789012", "pl-xxxxxxxx"}, peer)
 }
 
+// earlier is the chains that stand before one: what is wrong between two, the later one says.
+func (c *securityGroupChain) earlier(everything []constructs.IConstruct) []*securityGroupChain {
+	var chains []*securityGroupChain
+	for _, construct := range everything[:slices.Index(everything, constructs.IConstruct(c))] {
+		if other, isChain := construct.(*securityGroupChain); isChain {
+			chains = append(chains, other)
+		}
+	}
+	return chains
+}
+
 // sharedNames finds group names that another chain of the app has in the same VPC: EC2 refuses the second one, whatever its case.
 func (c *securityGroupChain) sharedNames(everything []constructs.IConstruct) []string {
 	var problems []string
 	if c.plan.vpc == lookedUpLater {
 		return nil
 	}
-	for _, construct := range everything {
-		other, isChain := construct.(*securityGroupChain)
-		if other == c {
-			break // of two chains the later one says it
-		}
-		if !isChain || other.plan.vpc != c.plan.vpc {
+	for _, other := range c.earlier(everything) {
+		if other.plan.vpc != c.plan.vpc {
 			continue
 		}
 		for i, tier := range c.authored.Tiers {
@@ -49,14 +56,7 @@ func (c *securityGroupChain) sharedNames(everything []constructs.IConstruct) []s
 // circles finds chains that name a group of this one while this one names a group of theirs: CloudFormation deploys neither.
 func (c *securityGroupChain) circles(everything []constructs.IConstruct) []string {
 	var problems []string
-	for _, construct := range everything {
-		other, isChain := construct.(*securityGroupChain)
-		if other == c {
-			break // of two chains the later one says it
-		}
-		if !isChain {
-			continue
-		}
+	for _, other := range c.earlier(everything) {
 		other.settle()
 		if c.names(other) && other.names(c) {
 			problems = append(problems, fmt.Sprintf("the chains %s and %s name groups of each other, so that they would each need the other one first; put their tiers into one chain, or give the tier that calls EgressAll, so that only the other end needs a rule",

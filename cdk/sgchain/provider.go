@@ -109,7 +109,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	p.role = newRole(p)
-	explain(p.role, append(roleSuppressions(), wildcardSuppressions(p.shared)...))
+	explain(p.role, roleSuppressions(p.shared))
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:   jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
@@ -147,7 +147,7 @@ func (p *provider) allowAdoption() {
 	if !p.adopts {
 		p.adopts = true
 		p.allow(true)
-		explain(p.role, append(roleSuppressions(), wildcardSuppressions(true)...))
+		explain(p.role, roleSuppressions(true))
 	}
 }
 

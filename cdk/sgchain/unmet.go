@@ -15,11 +15,11 @@ import (
 type advice struct {
 	*securityGroupChain
 	everything []constructs.IConstruct // of the app
-	known      *[]connectable          // of these, as far as they were looked for
+	inGroups   []connectable           // of these, once they were looked for
 }
 
 // problems is a sentence or two for each, with what to do.
-func (c advice) problems() []string {
+func (c *advice) problems() []string {
 	var problems []string
 	for _, ask := range c.settled.missing {
 		if c.props.Connections == Connections_FOLD && ask.problem+ask.stray == "" {
@@ -31,7 +31,7 @@ func (c advice) problems() []string {
 }
 
 // explain says what was asked for, by whom, and what to do.
-func (c advice) explain(ask ask) string {
+func (c *advice) explain(ask ask) string {
 	who := strings.Join(c.askers(ask), ", ")
 	if who == "" {
 		who = "a construct"
@@ -60,7 +60,7 @@ func (c advice) explain(ask ask) string {
 
 // askers is the constructs that have the tier's group and may have asked: those whose default port it is, or else all of them. The CDK
 // does not say which one it was.
-func (c advice) askers(ask ask) []string {
+func (c *advice) askers(ask ask) []string {
 	id := c.ids[ask.tier]
 	var all, exact []string
 	for _, one := range c.connectables() {
@@ -85,9 +85,9 @@ type connectable struct {
 	port   string   // its default port as the CDK prints it, empty where it has none
 }
 
-func (c advice) connectables() []connectable {
-	if len(*c.known) > 0 {
-		return *c.known
+func (c *advice) connectables() []connectable {
+	if c.inGroups != nil {
+		return c.inGroups
 	}
 	for _, construct := range c.everything {
 		has, isConnectable := construct.(awsec2.IConnectable)
@@ -105,13 +105,13 @@ func (c advice) connectables() []connectable {
 		if port := connections.DefaultPort(); port != nil {
 			one.port = *port.ToString()
 		}
-		*c.known = append(*c.known, one)
+		c.inGroups = append(c.inGroups, one)
 	}
-	return *c.known
+	return c.inGroups
 }
 
 // named is what is known only at deploy time: the security group of the app that has it, or else as the template names it.
-func (c advice) named(token string) string {
+func (c *advice) named(token string) string {
 	for _, construct := range c.everything {
 		if group, isGroup := construct.(awsec2.ISecurityGroup); isGroup && value(group.SecurityGroupId()) == token {
 			return *construct.Node().Path()
@@ -128,11 +128,11 @@ func tried[T any](read func() T) (found T) {
 }
 
 // remedy is what to write into the chain, as Go.
-func (c advice) remedy(ask ask) string {
+func (c *advice) remedy(ask ask) string {
 	place := slices.Index(c.TierNames(), ask.tier)
 	folded := c.settled.tiers[place]
 	if ask.stray != "" { // it is not among the folded ones
-		add(&folded, c.previous(place), ask)
+		add(&folded, usualSource(c.settled.tiers, place), ask)
 	}
 	if ask.direction == chain.Egress {
 		way := folded.EgressTo[slices.IndexFunc(folded.EgressTo, func(way Egress) bool { return way.Ports[0] == ask.port && way.Destinations[0] == ask.peer })]
@@ -149,7 +149,7 @@ func (c advice) remedy(ask ask) string {
 		return "Write the Tiers of the chain, which are the default ones by now, with " + c.goIngress(folded.Ingress) + " in tier " + ask.tier
 	}
 	tier := c.props.Tiers[place]
-	switch usual := c.previous(place); {
+	switch usual := usualSource(c.settled.tiers, place); {
 	case tier.Ingress != nil:
 		return fmt.Sprintf("Add {%s} to Ingress of tier %s", c.goDoor([]Port{ask.port}, "Sources", []Peer{ask.peer}), ask.tier)
 	case tier.Ports == nil && len(folded.Ingress) == 1 && isUsual(ask.peer, usual, c.authored.IPv6):
@@ -161,14 +161,6 @@ func (c advice) remedy(ask ask) string {
 	default:
 		return fmt.Sprintf("Set Ingress of tier %s to %s, in place of its Ports and Sources", ask.tier, c.goIngress(folded.Ingress))
 	}
-}
-
-// previous is who enters a tier that names no Sources.
-func (c *securityGroupChain) previous(place int) Peer {
-	if place == 0 {
-		return Internet()
-	}
-	return TierNamed(c.authored.Tiers[place-1].Name)
 }
 
 // isUsual reports whether a peer is who enters a tier that names no Sources.

@@ -68,7 +68,7 @@ func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Ident
 }
 
 func inDirection(rules []chain.Rule, direction chain.Direction) []chain.Rule {
-	return slices.DeleteFunc(slices.Clone(rules), func(rule chain.Rule) bool { return rule.Direction != direction })
+	return those(rules, func(rule chain.Rule) bool { return rule.Direction == direction })
 }
 
 // place is the rules of one direction of a group.

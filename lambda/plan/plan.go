@@ -223,8 +223,7 @@ func (b *builder) add(step Step) { *b = append(*b, step) }
 
 func (b *builder) rules(phase Phase, action Action, group chain.Identity, rules []chain.Rule) {
 	for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-		some := those(rules, func(rule chain.Rule) bool { return rule.Direction == direction })
-		if len(some) > 0 {
+		if some := inDirection(rules, direction); len(some) > 0 {
 			b.add(Step{Phase: phase, Action: action, Group: group, Direction: direction, Rules: some})
 		}
 	}

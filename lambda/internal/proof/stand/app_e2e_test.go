@@ -13,17 +13,15 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// TestImportingApp deploys the app of another module: the load balancer and the
-// service carry the chain's groups, as their own services report them, and the chain
-// goes after them.
-func TestImportingApp(t *testing.T) {
-	t.Parallel()
-	ctx, emulator := start(t)
-	cdk := stand.CDK{
-		Root: repository(t), App: filepath.Join(repository(t), "cdk", "sgchain", "testdata", "app"), Stack: "Shop",
+// deployApp deploys the app in a folder of the module that imports this one.
+func deployApp(t *testing.T, folderOfApp string) (ctx context.Context, emulator *stand.MiniStack, cdk stand.CDK, must func(error)) {
+	t.Helper()
+	ctx, emulator = start(t)
+	cdk = stand.CDK{
+		Root: repository(t), App: filepath.Join(repository(t), "cdk", "sgchain", "testdata", "app", folderOfApp), Stack: "Shop",
 		Dir: folder(t), Environment: emulator.Environment(), Context: []string{"sgchain:arch=" + runtime.GOARCH},
 	}
-	must := func(err error) {
+	must = func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatalf("%v\nlog: %s", err, cdk.LogFile())
@@ -31,6 +29,15 @@ func TestImportingApp(t *testing.T) {
 	}
 	must(cdk.Bootstrap(ctx))
 	must(cdk.Deploy(ctx))
+	return ctx, emulator, cdk, must
+}
+
+// TestImportingApp deploys the app of another module: the load balancer and the
+// service carry the chain's groups, as their own services report them, and the chain
+// goes after them.
+func TestImportingApp(t *testing.T) {
+	t.Parallel()
+	ctx, emulator, cdk, must := deployApp(t, "")
 	text, groups := readBack(ctx, t, emulator, "")
 	same(t, "after cdk deploy", text, `
 		sgchain-Shop-Alb-* "Security group of tier Alb"
@@ -77,19 +84,7 @@ func TestImportingApp(t *testing.T) {
 // the chain's groups is what the function has built.
 func TestFoldingApp(t *testing.T) {
 	t.Parallel()
-	ctx, emulator := start(t)
-	cdk := stand.CDK{
-		Root: repository(t), App: filepath.Join(repository(t), "cdk", "sgchain", "testdata", "app", "folding"), Stack: "Shop",
-		Dir: folder(t), Environment: emulator.Environment(), Context: []string{"sgchain:arch=" + runtime.GOARCH},
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatalf("%v\nlog: %s", err, cdk.LogFile())
-		}
-	}
-	must(cdk.Bootstrap(ctx))
-	must(cdk.Deploy(ctx))
+	ctx, emulator, cdk, must := deployApp(t, "folding")
 	text, _ := readBack(ctx, t, emulator, "")
 	same(t, "after cdk deploy", text, `
 		sgchain-Shop-Alb-* "Security group of tier Alb"
