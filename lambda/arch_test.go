@@ -28,10 +28,17 @@ func homes() map[string][]string {
 		"github.com/aws/aws-lambda-go/lambda":                 {"lambda", "cdk/cmd/bench/hello"},
 		"github.com/aws/aws-lambda-go/lambdacontext":          {"lambda"},
 		"github.com/aws/aws-lambda-go/cfn":                    {"lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/proof/lifecycle"},
-		"github.com/aws/aws-sdk-go-v2/service/ec2":            {"lambda/internal/sg", "lambda/internal/clients", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
-		"github.com/aws/aws-sdk-go-v2/service/cloudformation": {"lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
-		"github.com/aws/aws-sdk-go-v2/aws":                    {"lambda/internal/sg", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
-		"github.com/aws/smithy-go":                            {"lambda/internal/proof/stand"},
+		"github.com/aws/aws-sdk-go-v2/service/ec2":            {"lambda/internal/sg", "lambda/internal/clients", "lambda/inventory", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand", "cdk/cmd/sgchain"},
+		"github.com/aws/aws-sdk-go-v2/service/cloudformation": {"cdk/internal/ask", "cdk/cmd/sgchain", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
+		"github.com/aws/aws-sdk-go-v2/config":                 {"cdk/internal/account"},
+		"github.com/aws/aws-sdk-go-v2/service/lambda":         {"cdk/internal/ask", "cdk/cmd/sgchain"},
+		"github.com/aws/aws-sdk-go-v2/service/s3":             {"cdk/internal/publish", "cdk/cmd/sgchain"},
+		"github.com/aws/aws-sdk-go-v2/aws":                    {"cdk/cmd/sgchain", "cdk/internal", "lambda/inventory", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
+		"github.com/aws/smithy-go":                            {"lambda/internal/proof/stand", "cdk/internal"},
+		"github.com/mattn/go-isatty":                          {"cdk/internal/terminal"},
+		"github.com/owenrumney/go-sarif":                      {"cdk/internal/lint"},
+		"github.com/spf13/cobra":                              {"cdk/cmd/sgchain"},
+		"go.yaml.in/yaml":                                     {"cdk/internal/template", "cdk/internal/importer"},
 		"github.com/aws/aws-cdk-go/awscdk":                    {"cdk"},
 		"github.com/aws/constructs-go/constructs":             {"cdk"},
 		"github.com/aws/jsii-runtime-go":                      {"cdk"},
@@ -44,6 +51,8 @@ func walls() map[string][]string {
 	return map[string][]string{
 		"lambda":                            {"lambda/chain", "lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
 		"lambda/plan":                       {"lambda/chain"},
+		"lambda/describe":                   {"lambda/chain"},
+		"lambda/inventory":                  {"lambda/chain", "lambda/internal/sg"},
 		"lambda/internal/sg":                {"lambda/chain", "lambda/plan", "lambda/internal/task"},
 		"lambda/internal/fence":             {"lambda/chain", "lambda/internal/task"},
 		"lambda/internal/protocol":          {"lambda/chain", "lambda/internal/task"},
@@ -53,13 +62,13 @@ func walls() map[string][]string {
 		"lambda/internal/proof/stand":       {"lambda/chain", "lambda/plan", "cdk/internal"},
 		"lambda/internal/proof/stand/smoke": {"lambda/internal/proof/stand"},
 		"lambda/internal/proof/stand/demo":  {"lambda/chain", "lambda/plan", "lambda/internal/proof/stand", "cdk/internal"},
-		"cdk":                               {"lambda/chain", "lambda/plan", "cdk"},
+		"cdk":                               {"lambda/chain", "lambda/plan", "lambda/describe", "lambda/inventory", "cdk"},
 	}
 }
 
 // pure packages take values and give values: no clock, no environment, no
 // network, no chance, no log.
-func pure() []string { return []string{"lambda/chain", "lambda/plan"} }
+func pure() []string { return []string{"lambda/chain", "lambda/plan", "lambda/describe"} }
 
 func impure() []string {
 	return []string{"context", "time", "os", "log", "log/slog", "net/http", "math/rand", "math/rand/v2", "text/template", "html/template"}

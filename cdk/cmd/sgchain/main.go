@@ -1,0 +1,95 @@
+// Command sgchain is for people who own chains of security groups: it lints templates, plans changes, imports what is there, draws
+// chains, and builds and publishes the provider.
+//
+//	go run ./cdk/cmd/sgchain help
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+
+	"sgchain/cdk/internal/account"
+)
+
+// The exit codes, as git and terraform have them.
+const (
+	exitFound = 1 // there are findings, or the command failed on what it was asked about
+	exitUsage = 2 // it could not be asked: a flag, a file, an account
+)
+
+// exitError ends the command with a code. The error in it may be nil: everything was said already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// surroundings are what a command reads and writes beside its arguments.
+type surroundings struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, surroundings{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])) //nolint:gocritic // nothing is left to stop
+}
+
+// run runs a command line and returns its exit code.
+func run(ctx context.Context, around surroundings, arguments []string) int {
+	root := newRoot(around)
+	root.SetArgs(arguments)
+	root.SetIn(around.in)
+	root.SetOut(around.out)
+	root.SetErr(around.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	code := exitUsage
+	if exit, isExit := errors.AsType[*exitError](err); isExit {
+		code = exit.code
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(around.err, "sgchain: %s\n", text)
+	}
+	return code
+}
+
+// newRoot returns the whole command. Each of its subcommands has a file of its own.
+func newRoot(around surroundings) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sgchain",
+		Short: "Lint, plan, import and draw chains of EC2 security groups",
+		Long: `Lint, plan, import and draw chains of EC2 security groups that the CloudFormation
+custom resource Custom::SecurityGroupChain owns.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	_ = around
+	return root
+}
+
+// addAccountFlags adds the flags by which an account is named.
+func addAccountFlags(cmd *cobra.Command, options *account.Options) {
+	cmd.Flags().StringVar(&options.Region, "region", "", "the AWS `Region`; by default that of the environment or the profile")
+	cmd.Flags().StringVar(&options.Profile, "profile", "", "a `profile` of ~/.aws; by default AWS_PROFILE, or default")
+}
