@@ -1,0 +1,89 @@
+package template
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Reference is a place where a template uses a resource by its logical ID, in Ref, Fn::GetAtt or Fn::Sub.
+type Reference struct {
+	Function  string // "Ref", "Fn::GetAtt" or "Fn::Sub"
+	LogicalID string
+	Attribute string // empty for the resource's Ref
+	Path      string // of the value, as in "Outputs.Alb.Value"
+	At        Position
+}
+
+// References returns every use of a logical ID below Resources and Outputs, in the order of the file. Those whose name is itself computed are left out.
+func (t *Template) References() []Reference {
+	var all []Reference
+	for _, section := range []string{"Resources", "Outputs"} {
+		all = references(all, section, t.root.get(section))
+	}
+	return all
+}
+
+func references(all []Reference, path string, from *node) []Reference {
+	if from == nil {
+		return all
+	}
+	function, argument := functionOf(from)
+	switch function {
+	case "Ref":
+		if name, isText := argument.text(); isText {
+			all = append(all, Reference{Function: function, LogicalID: name, Path: path, At: from.at})
+		}
+	case "Fn::GetAtt":
+		if resource, attribute, ok := getAtt(argument); ok {
+			all = append(all, Reference{Function: function, LogicalID: resource, Attribute: attribute, Path: path, At: from.at})
+		}
+	case "Fn::Sub":
+		if text, own, ok := subArguments(argument); ok {
+			pieces(text, func(string) {}, func(name string) {
+				if own.get(name) == nil {
+					resource, attribute, _ := strings.Cut(name, ".")
+					all = append(all, Reference{Function: function, LogicalID: resource, Attribute: attribute, Path: path, At: from.at})
+				}
+			})
+		}
+	}
+	for i, item := range from.items {
+		all = references(all, path+"["+strconv.Itoa(i)+"]", item)
+	}
+	for _, one := range from.pairs {
+		all = references(all, path+"."+one.key, one.node)
+	}
+	return all
+}
+
+// Nulls returns the places of null values in a resource, which CloudFormation refuses.
+func (r Resource) Nulls() []Position {
+	var places []Position
+	visit := map[*node]bool{}
+	walk(r.node, func(from *node) {
+		if from.kind == scalar && from.value == nil && !visit[from] {
+			visit[from] = true
+			places = append(places, from.at)
+		}
+	})
+	return places
+}
+
+// Field returns a field of a resource beside its properties as text, such as DeletionPolicy, and its place.
+func (r Resource) Field(name string) (text string, at Position, ok bool) {
+	field := r.node.get(name)
+	if text, ok = field.text(); ok {
+		at = field.at
+	}
+	return text, at, ok
+}
+
+// Metadata evaluates an entry of a resource's Metadata, and returns where it is; nil where there is none.
+func (t *Template) Metadata(resource Resource, name string) (value any, at Position) {
+	entry := resource.node.get("Metadata").get(name)
+	if entry == nil {
+		return nil, Position{}
+	}
+	var unknowns []Unknown
+	return plainOf("", newEvaluator(t, Values{}).value(entry), &unknowns), entry.at
+}

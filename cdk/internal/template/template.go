@@ -1,0 +1,176 @@
+// Package template reads CloudFormation templates, JSON and YAML, and evaluates what is known of a resource's properties before
+// they are deployed. Every value keeps its place in the file.
+package template
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ResourceType is the custom resource that templates have chains by.
+const ResourceType = "Custom::SecurityGroupChain"
+
+// ErrNotTemplate is a file that can be read and is no CloudFormation template, such as a manifest of Kubernetes.
+var ErrNotTemplate = errors.New("is no CloudFormation template: it has no Resources with a Type")
+
+// Error is what is wrong with a file, and where.
+type Error struct {
+	File    string
+	At      Position
+	Problem string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s:%s: %s", e.File, e.At, e.Problem) }
+
+// Template is a template that was read.
+type Template struct {
+	// Name is the file's, as it was given.
+	Name string
+	// Duplicates are the keys that stand twice in a map of the template, in the order of the file.
+	Duplicates []Duplicate
+
+	root *node
+}
+
+// Resource is a resource of a template.
+type Resource struct {
+	LogicalID string
+	Type      string
+	Condition string   // the name of its condition, or empty
+	At        Position // of the logical ID
+	node      *node
+}
+
+// Chain is a resource of the type [ResourceType].
+type Chain = Resource
+
+// Read reads a template. The name is for errors, and its ending says what a text that is neither JSON nor YAML was meant to be.
+// The error is an [*Error], or wraps [ErrNotTemplate].
+func Read(name string, text []byte) (*Template, error) {
+	root, twice, err := read(name, text)
+	if err != nil {
+		if placed, isPlaced := errors.AsType[*Error](err); isPlaced {
+			placed.File = name
+			return nil, placed
+		}
+		return nil, fmt.Errorf("%s %w", name, err)
+	}
+	slices.SortStableFunc(twice, func(a, b Duplicate) int {
+		return cmp.Or(cmp.Compare(a.Then.Line, b.Then.Line), cmp.Compare(a.Then.Column, b.Then.Column))
+	})
+	return &Template{Name: name, Duplicates: twice, root: root}, nil
+}
+
+func read(name string, text []byte) (root *node, twice []Duplicate, err error) {
+	start := Position{1, 1}
+	if len(text) > maxBytes {
+		return nil, nil, &Error{At: start, Problem: fmt.Sprintf("has %d bytes, and CloudFormation takes templates of at most 1 MB. Split it", len(text))}
+	}
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return nil, nil, &Error{At: start, Problem: "is UTF-16. Save it as UTF-8"}
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 {
+		return nil, nil, ErrNotTemplate
+	} else if trimmed[0] == '{' || trimmed[0] == '[' {
+		root, twice, err = readJSON(text)
+		if err == nil || !isYAML(name) {
+			return checked([]*node{root}, twice, err)
+		}
+	}
+	documents, twice, err := readYAML(text) // YAML may begin with a brace too
+	return checked(documents, twice, err)
+}
+
+func isYAML(name string) bool {
+	ending := strings.ToLower(filepath.Ext(name))
+	return ending == ".yaml" || ending == ".yml"
+}
+
+// checked is the one document that is a template.
+func checked(documents []*node, twice []Duplicate, err error) (root *node, duplicates []Duplicate, failed error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, document := range documents {
+		switch {
+		case !isTemplate(document):
+		case len(documents) > 1:
+			at := documents[min(1, len(documents)-1)].at
+			return nil, nil, &Error{At: at, Problem: fmt.Sprintf("has %d YAML documents, of which number %d is a template. Write each template into a file of its own", len(documents), i+1)}
+		default:
+			return document, twice, nil
+		}
+	}
+	return nil, nil, ErrNotTemplate
+}
+
+// isTemplate reports whether a document says that it is a template, or has resources as one.
+func isTemplate(document *node) bool {
+	if document == nil || document.kind != object {
+		return false
+	}
+	if document.get("AWSTemplateFormatVersion") != nil {
+		return true
+	}
+	resources := document.get("Resources")
+	if resources == nil || resources.kind != object {
+		return false
+	}
+	for _, one := range resources.pairs {
+		if kind, isText := one.node.get("Type").text(); (isText && strings.Contains(kind, "::")) || strings.HasPrefix(one.key, "Fn::ForEach::") {
+			return true
+		}
+	}
+	return false
+}
+
+// MayBeTemplate reports whether a text that cannot be read was meant to be a template.
+func MayBeTemplate(text []byte) bool {
+	return bytes.Contains(text, []byte("AWSTemplateFormatVersion")) || bytes.Contains(text, []byte(ResourceType))
+}
+
+// Resources returns the resources in the order of the file.
+func (t *Template) Resources() []Resource {
+	var all []Resource
+	resources := t.root.get("Resources")
+	if resources == nil {
+		return nil
+	}
+	for _, one := range resources.pairs {
+		kind, isText := one.node.get("Type").text()
+		if !isText {
+			continue
+		}
+		condition, _ := one.node.get("Condition").text()
+		all = append(all, Resource{LogicalID: one.key, Type: kind, Condition: condition, At: one.at, node: one.node})
+	}
+	return all
+}
+
+// Chains returns the resources of the type [ResourceType] in the order of the file.
+func (t *Template) Chains() []Chain {
+	var chains []Chain
+	for _, resource := range t.Resources() {
+		if resource.Type == ResourceType {
+			chains = append(chains, resource)
+		}
+	}
+	return chains
+}
+
+// Parameters returns the names of the parameters in the order of the file.
+func (t *Template) Parameters() []string {
+	var names []string
+	if parameters := t.root.get("Parameters"); parameters != nil {
+		for _, one := range parameters.pairs {
+			names = append(names, one.key)
+		}
+	}
+	return names
+}
