@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"sgchain/cdk/sgchain"
+	contract "sgchain/lambda/chain"
 )
 
 const defaultStackName = "SecurityGroupChain"
@@ -37,8 +38,8 @@ func newStack(scope constructs.Construct, s settings, code awslambda.Code) awscd
 	output("SecurityGroupIds", chain.SecurityGroupIds(), "All security groups, in the order of the chain")
 	output("Summary", chain.Summary(), "The chain in one line")
 	// These two are what make plan reads.
-	output("PlanPayload", chain.PlanPayload(), "What to invoke the function with to see what an update would change now (make plan)")
-	output("ProviderFunction", provider.Function().FunctionName(), "The function that serves the chain")
+	output(contract.OutputPayload, chain.PlanPayload(), "What to invoke the function with to see what an update would change now (make plan)")
+	output(contract.OutputFunction, provider.Function().FunctionName(), "The function that serves the chain")
 	return stack
 }
 

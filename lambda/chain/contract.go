@@ -35,6 +35,33 @@ const (
 	RepairAllow       = "allow" // the action repair is served
 )
 
+// The actions for which the function can be invoked by others than CloudFormation, a person or a schedule.
+const (
+	// ActionPlan says what an Update to the properties would do.
+	ActionPlan = "plan"
+	// ActionCheck says in what the chain deviates from the properties.
+	ActionCheck = "check"
+	// ActionRepair does away with that.
+	ActionRepair = "repair"
+)
+
+// The results of actions.
+const (
+	ResultPlan      = "plan"       // what an update would do
+	ResultRefused   = "refused"    // the update would be refused
+	ResultInSync    = "in sync"    // nothing deviates
+	ResultDrift     = "drift"      // something does
+	ResultRepaired  = "repaired"   // something did
+	ResultStoodBack = "stood back" // an operation of the stack is in progress
+	ResultUnchecked = "unchecked"  // the stack is in a state in which nothing can be said
+)
+
+// The outputs by which a stack says whom to ask about its chain, and what. The published templates and the app have them.
+const (
+	OutputPayload  = "PlanPayload"      // the question, as JSON
+	OutputFunction = "ProviderFunction" // the function's name
+)
+
 // The metrics. Those of a chain have both dimensions; those of requests have their own.
 const (
 	MetricNamespace = "SecurityGroupChain"

@@ -113,8 +113,8 @@ func chainOutputs(function any) object {
 		"SecurityGroupIds":       output("All security groups, in the order of the chain, joined by commas", getAtt(chainID, "SecurityGroupIds")),
 		"Summary":                output("The chain in one line", getAtt(chainID, "Summary")),
 		"Warnings":               output("What is allowed and probably not meant; empty if nothing", getAtt(chainID, "Warnings")),
-		"PlanPayload":            output("What to invoke the function with to see what an update would change now (make plan)", payload("plan")),
-		"ProviderFunction":       output("The function that serves the chain", function),
+		chain.OutputPayload:      output("What to invoke the function with to see what an update would change now (make plan)", payload(chain.ActionPlan)),
+		chain.OutputFunction:     output("The function that serves the chain", function),
 	}
 }
 

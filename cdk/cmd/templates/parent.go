@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sgchain/cdk/internal/release"
+	"sgchain/lambda/chain"
 )
 
 // page is what the sample container does: it serves one page on the port that the
@@ -26,8 +27,8 @@ func parent() template {
 			"AlbSecurityGroupId":     output("The security group of the load balancer", childOutput("AlbSecurityGroupId")),
 			"FargateSecurityGroupId": output("The security group of the containers", childOutput("FargateSecurityGroupId")),
 			"Summary":                output("The chain in one line", childOutput("Summary")),
-			"PlanPayload":            output("What to invoke the function with to see what an update would change now (make plan)", childOutput("PlanPayload")),
-			"ProviderFunction":       output("The function that serves the chain", childOutput("ProviderFunction")),
+			chain.OutputPayload:      output("What to invoke the function with to see what an update would change now (make plan)", childOutput(chain.OutputPayload)),
+			chain.OutputFunction:     output("The function that serves the chain", childOutput(chain.OutputFunction)),
 		},
 	}
 }

@@ -6,16 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// The actions for which the function can be invoked by others than CloudFormation.
-const (
-	// ActionPlan says what an Update to the properties would do.
-	ActionPlan = "plan"
-	// ActionCheck says in what the chain deviates from the properties.
-	ActionCheck = "check"
-	// ActionRepair does away with that.
-	ActionRepair = "repair"
+	"sgchain/lambda/chain"
 )
 
 // Action is an invocation by a person or by a schedule: what is to be done, for which
@@ -58,7 +50,7 @@ func DecodeAction(raw json.RawMessage) (Action, error) {
 	if err := decoder.Decode(&action); err != nil {
 		return Action{}, &EventError{Problem: "decoding action: " + strings.TrimPrefix(err.Error(), "json: "), Todo: actionForm}
 	}
-	actions := []string{ActionPlan, ActionCheck, ActionRepair}
+	actions := []string{chain.ActionPlan, chain.ActionCheck, chain.ActionRepair}
 	switch {
 	case !slices.Contains(actions, action.Action):
 		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: %.40q is none; there are %s", action.Action, strings.Join(actions, ", ")), Todo: actionForm}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
 	"sgchain/lambda/internal/proof/world"
 	"sgchain/lambda/internal/provider"
@@ -115,7 +116,7 @@ func TestDrift(t *testing.T) {
 				r.handler.Repairs = true
 				now := props()
 				answer := r.succeeds(r.create(now))
-				r.reports("check", now, provider.ResultInSync, "The chain is as its properties say.")
+				r.reports("check", now, chain.ResultInSync, "The chain is as its properties say.")
 				if drift, _ := r.metric("Drift"); drift != "0" {
 					t.Errorf("the metric Drift is %q at rest", drift)
 				}
@@ -126,18 +127,18 @@ func TestDrift(t *testing.T) {
 					t.Fatal("the hand did nothing")
 				}
 				r.forget()
-				report := r.reports("check", now, provider.ResultDrift, hand.say...)
+				report := r.reports("check", now, chain.ResultDrift, hand.say...)
 				if r.writesNothing(); r.world.String() != broken {
 					t.Error("a check changed something")
 				}
 				if drift, _ := r.metric("Drift"); drift != fmt.Sprint(report.Differences) || report.Differences == 0 {
 					t.Errorf("the metric Drift is %q, want %d", drift, report.Differences)
 				}
-				r.reports("repair", now, provider.ResultRepaired, hand.say...)
+				r.reports("repair", now, chain.ResultRepaired, hand.say...)
 				if r.world.String() != whole {
 					t.Errorf("after the repair:\n%s\nwant\n%s", r.world, whole)
 				}
-				r.reports("check", now, provider.ResultInSync)
+				r.reports("check", now, chain.ResultInSync)
 			})
 		})
 	}
@@ -157,7 +158,7 @@ func TestDriftOfOwnership(t *testing.T) {
 				answer := r.succeeds(r.create(now))
 				alb := fmt.Sprint(answer.Data["AlbSecurityGroupId"])
 				r.world.SetTag(alb, key, "")
-				r.reports("check", now, provider.ResultDrift, "security group "+alb+" has the name of tier Alb and lacks the tags", "Key=sgchain:provider,Value="+ownProvider, "Key=sgchain:tier,Value=Alb")
+				r.reports("check", now, chain.ResultDrift, "security group "+alb+" has the name of tier Alb and lacks the tags", "Key=sgchain:provider,Value="+ownProvider, "Key=sgchain:tier,Value=Alb")
 				before := r.world.String()
 				if _, err := r.invoke("repair", now); err == nil || !strings.Contains(err.Error(), "repairing chain: security group "+alb+" has the name of tier Alb and lacks the tags") || strings.Contains(err.Error(), "delete the other group") {
 					t.Errorf("a repair says %v", err)
@@ -180,18 +181,18 @@ func TestRepairStandsBack(t *testing.T) {
 	for _, test := range []struct {
 		stack, resource, id, result, want string
 	}{
-		{"UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "", provider.ResultStoodBack, "an operation of the stack is in progress (the stack is UPDATE_IN_PROGRESS"},
-		{"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "", provider.ResultStoodBack, "in progress"},
-		{"UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", "", provider.ResultStoodBack, "in progress"},
-		{"UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "", provider.ResultStoodBack, "in progress"},
-		{"DELETE_IN_PROGRESS", "CREATE_COMPLETE", "", provider.ResultStoodBack, "in progress"},
-		{"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "", provider.ResultUnchecked, "the last operation of the stack failed"},
-		{"UPDATE_COMPLETE", "UPDATE_FAILED", "", provider.ResultUnchecked, "the last operation of the stack failed"},
-		{"CREATE_COMPLETE", "CREATE_COMPLETE", "sgchain-0", provider.ResultUnchecked, "the properties give the chain the physical ID sgchain-"},
-		{"CREATE_COMPLETE", "", "", provider.ResultUnchecked, "the chain is not there"},
-		{"", "", "", provider.ResultUnchecked, "the chain is not there"},
-		{"DELETE_COMPLETE", "DELETE_COMPLETE", "", provider.ResultUnchecked, "the chain is not there"},
-		{"DELETE_FAILED", "DELETE_FAILED", "", provider.ResultUnchecked, "the chain is not there"},
+		{"UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "", chain.ResultStoodBack, "an operation of the stack is in progress (the stack is UPDATE_IN_PROGRESS"},
+		{"UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "", chain.ResultStoodBack, "in progress"},
+		{"UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", "", chain.ResultStoodBack, "in progress"},
+		{"UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "", chain.ResultStoodBack, "in progress"},
+		{"DELETE_IN_PROGRESS", "CREATE_COMPLETE", "", chain.ResultStoodBack, "in progress"},
+		{"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "", chain.ResultUnchecked, "the last operation of the stack failed"},
+		{"UPDATE_COMPLETE", "UPDATE_FAILED", "", chain.ResultUnchecked, "the last operation of the stack failed"},
+		{"CREATE_COMPLETE", "CREATE_COMPLETE", "sgchain-0", chain.ResultUnchecked, "the properties give the chain the physical ID sgchain-"},
+		{"CREATE_COMPLETE", "", "", chain.ResultUnchecked, "the chain is not there"},
+		{"", "", "", chain.ResultUnchecked, "the chain is not there"},
+		{"DELETE_COMPLETE", "DELETE_COMPLETE", "", chain.ResultUnchecked, "the chain is not there"},
+		{"DELETE_FAILED", "DELETE_FAILED", "", chain.ResultUnchecked, "the chain is not there"},
 	} {
 		t.Run(test.stack+" "+test.resource, func(t *testing.T) {
 			t.Parallel()
@@ -211,7 +212,7 @@ func TestRepairStandsBack(t *testing.T) {
 					r.reports(action, now, test.result, "Nothing was done: ", test.want)
 					r.writesNothing()
 					failures, _ := r.metric("Failures")
-					want := map[string]string{provider.ResultUnchecked: "1", provider.ResultStoodBack: ""}[test.result]
+					want := map[string]string{chain.ResultUnchecked: "1", chain.ResultStoodBack: ""}[test.result]
 					if _, said := r.metric("Drift"); said || failures != want {
 						t.Errorf("the metrics say drift: %v, failures: %s", said, failures)
 					}
@@ -276,17 +277,17 @@ func TestPlan(t *testing.T) {
 		r := newRig(t)
 		now := props()
 		r.stack.set("", "", "")
-		report := r.reports("plan", now, provider.ResultPlan, `create group Alb(ALB-SG) "Security group for Application Load Balancer" Name="ALB-SG"`, "authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb(ALB-SG)")
+		report := r.reports("plan", now, chain.ResultPlan, `create group Alb(ALB-SG) "Security group for Application Load Balancer" Name="ALB-SG"`, "authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb(ALB-SG)")
 		if len(report.Changes) == 0 || report.Changes[0].Tier != "Alb" || report.Changes[0].Action != "create group" {
 			t.Errorf("the data lacks the changes: %+v", report.Changes)
 		}
 		r.succeeds(r.create(now))
 		r.forget()
-		r.reports("plan", now, provider.ResultPlan, "An update to these properties would change nothing.")
+		r.reports("plan", now, chain.ResultPlan, "An update to these properties would change nothing.")
 		next := props(properties{"Name": "Alb", "Ports": []any{"443"}}, properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}})
-		r.reports("plan", next, provider.ResultPlan, "create group Alb~", "authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb~")
+		r.reports("plan", next, chain.ResultPlan, "create group Alb~", "authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb~")
 		renamed := props(properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"443"}})
-		r.reports("plan", renamed, provider.ResultRefused, "would be refused: replacing security group (ALB-SG): its Description changed")
+		r.reports("plan", renamed, chain.ResultRefused, "would be refused: replacing security group (ALB-SG): its Description changed")
 		r.writesNothing()
 	})
 }
@@ -298,9 +299,9 @@ func TestPlanOfAnAdoption(t *testing.T) {
 		r := newRig(t)
 		alb, _ := r.tutorial()
 		before := r.world.String()
-		r.reports("plan", adopting(), provider.ResultPlan, "adopt group Alb(ALB-SG) 1:sgchain-", "adopt group Fargate(Fargate-SG)")
+		r.reports("plan", adopting(), chain.ResultPlan, "adopt group Alb(ALB-SG) 1:sgchain-", "adopt group Fargate(Fargate-SG)")
 		r.world.SetTag(alb, "elbv2.k8s.aws/cluster", "shop")
-		r.reports("plan", adopting(), provider.ResultRefused, "the AWS Load Balancer Controller manages it")
+		r.reports("plan", adopting(), chain.ResultRefused, "the AWS Load Balancer Controller manages it")
 		r.world.SetTag(alb, "elbv2.k8s.aws/cluster", "")
 		if r.writesNothingOf("handler"); r.world.String() != before {
 			t.Error("a plan changed something")
@@ -377,7 +378,7 @@ func TestRepairOfYesterday(t *testing.T) {
 		}
 		answer, err := r.handler.Invoke(t.Context(), functionARN, raw)
 		report, _ := answer.(*provider.Report)
-		if err != nil || report.Result != provider.ResultStoodBack || !strings.Contains(report.Text, "less than 8m0s ago") {
+		if err != nil || report.Result != chain.ResultStoodBack || !strings.Contains(report.Text, "less than 8m0s ago") {
 			t.Errorf("got %+v, %v", report, err)
 		}
 		r.writesNothing()
@@ -401,7 +402,7 @@ func TestRepairStopsWhenAnOperationBegins(t *testing.T) {
 				r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", r.stack.physicalID)
 			}
 		}
-		r.reports("repair", now, provider.ResultStoodBack, "The repair was broken off after ", "an operation of the stack is in progress")
+		r.reports("repair", now, chain.ResultStoodBack, "The repair was broken off after ", "an operation of the stack is in progress")
 		if !r.world.AllowsFrom(outside, alb, "tcp", 443) || !r.world.AllowsFrom(office, alb, "tcp", 9999) {
 			t.Errorf("the repair did more than it may, or less:\n%s", r.world)
 		}

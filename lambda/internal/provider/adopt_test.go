@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/proof/world"
-	"sgchain/lambda/internal/provider"
 )
 
 var (
@@ -510,7 +510,7 @@ func TestTagsGivenBack(t *testing.T) {
 		for _, key := range []string{"provider", "stack-id", "logical-id", "tier", "chain", "adopted"} {
 			r.world.SetTag(alb, "sgchain:"+key, "")
 		}
-		report := r.reports("check", now, provider.ResultDrift)
+		report := r.reports("check", now, chain.ResultDrift)
 		given := 0
 		for word := range strings.FieldsSeq(strings.Join(report.Warnings, " ")) {
 			if pair, isTag := strings.CutPrefix(word, "Key="); isTag {
@@ -522,7 +522,7 @@ func TestTagsGivenBack(t *testing.T) {
 		if given != 6 {
 			t.Fatalf("%d tags are to be given back: %v", given, report.Warnings)
 		}
-		r.reports("check", now, provider.ResultInSync)
+		r.reports("check", now, chain.ResultInSync)
 		r.succeeds(r.destroy(answer.PhysicalResourceID, now))
 		if !slices.Contains(r.world.Groups(), alb) {
 			t.Error("the group was deleted")

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/proof/world"
-	"sgchain/lambda/internal/provider"
 )
 
 // In a VPC with IPv6 EC2 gives a group a second rule that lets all out: it is accepted, and
@@ -25,7 +25,7 @@ func TestF7DefaultEgressInAVPCWithIPv6(t *testing.T) {
 		if answer.Data["RuleCount"] != "7" {
 			t.Errorf("RuleCount is %v with EC2's two rules for ::/0, want 7", answer.Data["RuleCount"])
 		}
-		r.reports("check", now, provider.ResultInSync)
+		r.reports("check", now, chain.ResultInSync)
 		r.forget()
 		r.succeeds(r.update(answer.PhysicalResourceID, now, now))
 		r.writesNothing()
@@ -52,7 +52,7 @@ func TestF7DefaultEgressByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.reports("check", now, provider.ResultDrift, "revoke Alb(ALB-SG)\n  egress all traffic to ::/0")
+		r.reports("check", now, chain.ResultDrift, "revoke Alb(ALB-SG)\n  egress all traffic to ::/0")
 		answer = r.succeeds(r.update(answer.PhysicalResourceID, now, now))
 		if r.world.String() != whole || answer.Data["RuleCount"] != "5" {
 			t.Errorf("RuleCount is %v, the world is\n%s\nwant\n%s", answer.Data["RuleCount"], r.world, whole)

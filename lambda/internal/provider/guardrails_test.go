@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"sgchain/lambda/internal/provider"
+	"sgchain/lambda/chain"
 )
 
 // leaky is the default chain with the container port open to the world.
@@ -139,9 +139,9 @@ func TestGuardrailsOfActions(t *testing.T) {
 		x := r.succeeds(r.create(having(leaky(), "Guardrails", "warn"))).PhysicalResourceID
 		r.stack.set("CREATE_COMPLETE", "CREATE_COMPLETE", x)
 		r.forget()
-		r.reports("plan", leaky(), provider.ResultRefused, "would be refused: guarding chain: Tiers[1]: public-tier")
-		r.reports("check", leaky(), provider.ResultInSync, "public-tier: tier Fargate")
-		r.reports("check", having(leaky(), "Guardrails", "warn"), provider.ResultInSync, "public-tier: tier Fargate")
+		r.reports("plan", leaky(), chain.ResultRefused, "would be refused: guarding chain: Tiers[1]: public-tier")
+		r.reports("check", leaky(), chain.ResultInSync, "public-tier: tier Fargate")
+		r.reports("check", having(leaky(), "Guardrails", "warn"), chain.ResultInSync, "public-tier: tier Fargate")
 		if _, err := r.invoke("repair", leaky()); err == nil || !strings.Contains(err.Error(), "guarding chain: Tiers[1]") {
 			t.Errorf("a repair to what guardrails refuse says %v", err)
 		}

@@ -62,7 +62,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 			log.Warn("warning", slog.String("text", warning))
 		}
 	}
-	if action.Action != protocol.ActionPlan {
+	if action.Action != chain.ActionPlan {
 		measureDrift(log, action, *report, err)
 	}
 	if err != nil {
@@ -89,15 +89,15 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 	if err := protocol.CheckOrigin(a.event, functionARN); err != nil {
 		return err
 	}
-	if a.action.Action == protocol.ActionRepair && !a.Repairs {
+	if a.action.Action == chain.ActionRepair && !a.Repairs {
 		return repairOffError{}
 	}
 	spec, err := chain.Parse(a.event.ResourceProperties, math.MaxInt) // nobody is given the attributes
 	if err != nil {
 		return &inputError{err}
 	}
-	isPlan := a.action.Action == protocol.ActionPlan
-	findings, refused := a.guard(spec, a.action.Action == protocol.ActionCheck)
+	isPlan := a.action.Action == chain.ActionPlan
+	findings, refused := a.guard(spec, a.action.Action == chain.ActionCheck)
 	if refused != nil && !isPlan {
 		return refused
 	}
@@ -124,7 +124,7 @@ func (a *acting) check(ctx context.Context) error {
 	found, err := a.deviation(ctx, a.resolve, sg.Observed{})
 	if err == nil && !found.todo.Empty() {
 		wait := confirmAfter
-		if a.action.Action == protocol.ActionRepair {
+		if a.action.Action == chain.ActionRepair {
 			wait = fence.Settle
 		}
 		if err = task.Sleep(ctx, wait); err == nil {
@@ -143,10 +143,10 @@ func (a *acting) check(ctx context.Context) error {
 	a.report.Warnings = append(a.report.Warnings, strays...)
 	switch {
 	case found.todo.Empty():
-		a.report.Result, a.report.Text = ResultInSync, "The chain is as its properties say.\n"
+		a.report.Result, a.report.Text = chain.ResultInSync, "The chain is as its properties say.\n"
 		return nil
-	case a.action.Action == protocol.ActionCheck:
-		a.report.Result, a.report.Text = ResultDrift, "The chain deviates from its properties. To bring it back:\n"+found.todo.String()
+	case a.action.Action == chain.ActionCheck:
+		a.report.Result, a.report.Text = chain.ResultDrift, "The chain deviates from its properties. To bring it back:\n"+found.todo.String()
 		return nil
 	case len(strays) > 0:
 		return &strayError{strays}
@@ -204,7 +204,7 @@ func (a *acting) repair(ctx context.Context, found deviation) error {
 		}
 	}
 	a.report.Warnings = append(a.report.Warnings, result.Warnings...)
-	a.report.Result, a.report.Text = ResultRepaired, "The chain deviated from its properties. It was brought back:\n"+found.todo.String()
+	a.report.Result, a.report.Text = chain.ResultRepaired, "The chain deviated from its properties. It was brought back:\n"+found.todo.String()
 	return nil
 }
 

@@ -51,12 +51,12 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	}
 	p.compare()
 	if len(p.refusals) > 0 {
-		p.report.Result, p.report.Text = ResultRefused, p.refusedText()
+		p.report.Result, p.report.Text = chain.ResultRefused, p.refusedText()
 		return nil
 	}
 	p.report.Warnings = slices.Concat(p.report.Warnings, made, strangeTags(p.looked.target, p.observed))
 	p.describe(p.observed, todo)
-	p.report.Result, p.report.Text = ResultPlan, p.text(todo)
+	p.report.Result, p.report.Text = chain.ResultPlan, p.text(todo)
 	return nil
 }
 

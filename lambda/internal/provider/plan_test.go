@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/provider"
 )
 
@@ -64,7 +65,7 @@ func TestF16PlanTellsBothParts(t *testing.T) {
 				r := newRig(t)
 				id := r.succeeds(r.create(threeTiers)).PhysicalResourceID
 				r.forget()
-				report := r.reports("plan", test.next, provider.ResultPlan, "An update to these properties would do:\n",
+				report := r.reports("plan", test.next, chain.ResultPlan, "An update to these properties would do:\n",
 					"Its cleanup, once every consumer has moved, would do:\n", "The groups:\n", "The physical ID changes from "+id+" to "+"sgchain-")
 				r.writesNothing()
 				if got := fates(report); !slices.Equal(got, test.fates) {
@@ -96,7 +97,7 @@ func TestF16PlanTellsBothParts(t *testing.T) {
 						t.Errorf("the cleanup left %s", change.GroupID)
 					}
 				}
-				r.reports("plan", test.next, provider.ResultPlan, "would change nothing")
+				r.reports("plan", test.next, chain.ResultPlan, "would change nothing")
 			})
 		})
 	}
@@ -111,7 +112,7 @@ func TestF16PlanTellsAllRefusals(t *testing.T) {
 		refused := func(now properties, want ...string) *provider.Report {
 			t.Helper()
 			before := r.world.String()
-			report := r.reports("plan", now, provider.ResultRefused, want...)
+			report := r.reports("plan", now, chain.ResultRefused, want...)
 			if len(report.Refused) == 0 {
 				t.Fatalf("the data has no refusals: %s", report.Text)
 			}
@@ -153,7 +154,7 @@ func TestF16PlanNamesTheTagsToGiveBack(t *testing.T) {
 			now := props()
 			alb := attribute(r.succeeds(r.create(now)), "Alb")
 			r.world.SetTag(alb, key, "")
-			report := r.reports("plan", now, provider.ResultRefused, alb+" has its name and lacks tags that make it the chain's", "Key="+key+",Value=", "give it the tags back")
+			report := r.reports("plan", now, chain.ResultRefused, alb+" has its name and lacks tags that make it the chain's", "Key="+key+",Value=", "give it the tags back")
 			if strings.Contains(report.Text, "delete the other group") {
 				t.Errorf("%s: %s", key, report.Text)
 			}
@@ -168,19 +169,19 @@ func TestF16PlanTellsOfReleaseAndLeftovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.tutorial()
-		report := r.reports("plan", adopting(), provider.ResultPlan, "adopt Alb(ALB-SG)")
+		report := r.reports("plan", adopting(), chain.ResultPlan, "adopt Alb(ALB-SG)")
 		if got := fmt.Sprint(fates(report)); got != "[adopt Alb adopt Fargate]" || len(report.Cleanup) > 0 {
 			t.Errorf("the groups are %s, the cleanup %+v", got, report.Cleanup)
 		}
 		id := r.succeeds(r.create(adopting())).PhysicalResourceID
 		next := props(tier("Web", "Ports", 443))
-		report = r.reports("plan", next, provider.ResultPlan, ": release group in the cleanup")
+		report = r.reports("plan", next, chain.ResultPlan, ": release group in the cleanup")
 		if got := fmt.Sprint(cleanup(report)); !strings.HasSuffix(got, "release group Alb release group Fargate]") {
 			t.Errorf("the cleanup is %s", got)
 		}
 		second := r.succeeds(r.update(id, next, adopting())).PhysicalResourceID
 		// The cleanup is skipped: the groups of before are in no chain now.
-		report = r.reports("plan", next, provider.ResultPlan)
+		report = r.reports("plan", next, chain.ResultPlan)
 		if got := fates(report); second != report.PhysicalID || !slices.Contains(got, "left over Alb release group") || len(report.Cleanup) > 0 {
 			t.Errorf("the groups are %q, the cleanup %+v", got, report.Cleanup)
 		}
@@ -192,13 +193,13 @@ func TestF16PlanLooksUpOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.reports("plan", threeTiers, provider.ResultPlan)
+		r.reports("plan", threeTiers, chain.ResultPlan)
 		if reads, vpcs := r.operations("DescribeSecurityGroups"), r.operations("DescribeVpcs"); reads != 2 || vpcs != 1 {
 			t.Errorf("a plan of a new chain made %d and %d calls", reads, vpcs)
 		}
 		r.succeeds(r.create(threeTiers))
 		r.forget()
-		r.reports("plan", threeTiers, provider.ResultPlan)
+		r.reports("plan", threeTiers, chain.ResultPlan)
 		if reads, vpcs := r.operations("DescribeSecurityGroups"), r.operations("DescribeVpcs"); reads != 1 || vpcs != 0 {
 			t.Errorf("a plan of nothing made %d and %d calls", reads, vpcs)
 		}
@@ -239,7 +240,7 @@ func TestF9PlanOfTheLargestChain(t *testing.T) {
 			}
 			tiers = append(tiers, tier(fmt.Sprintf("T%d", i), "Ports", ports, "Sources", sources))
 		}
-		report := r.reports("plan", with(properties{"RuleQuota": 1000}, tiers...), provider.ResultPlan, "more lines")
+		report := r.reports("plan", with(properties{"RuleQuota": 1000}, tiers...), chain.ResultPlan, "more lines")
 		encoded, err := json.Marshal(report)
 		if err != nil || len(encoded) > 5_000_000 {
 			t.Errorf("the answer has %d bytes, %v", len(encoded), err)

@@ -13,17 +13,6 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// The results of actions.
-const (
-	ResultPlan      = "plan"       // what an update would do
-	ResultRefused   = "refused"    // the update would be refused
-	ResultInSync    = "in sync"    // nothing deviates
-	ResultDrift     = "drift"      // something does
-	ResultRepaired  = "repaired"   // something did
-	ResultStoodBack = "stood back" // an operation of the stack is in progress
-	ResultUnchecked = "unchecked"  // the stack is in a state in which nothing can be said
-)
-
 // Report is the answer to an action, for people and as data.
 type Report struct {
 	Action string `json:"action"`
@@ -107,9 +96,9 @@ func brief(warnings []string) []string {
 
 // standBack says why nothing was done.
 func (r *Report) standBack(busy *fence.NotAtRestError) {
-	r.Result = ResultUnchecked
+	r.Result = chain.ResultUnchecked
 	if busy.InProgress {
-		r.Result = ResultStoodBack
+		r.Result = chain.ResultStoodBack
 	}
 	r.Differences, r.Changes, r.Picture, r.Mermaid = 0, nil, "", ""
 	r.Text = "Nothing was done: " + busy.Error() + ". " + busy.Remedy() + "\n"
@@ -180,12 +169,12 @@ func drawn(spec chain.Spec, target sg.Target, observed sg.Observed) plan.Drawing
 // measureDrift puts out what a check found: how many differences, and whether it could be
 // made. One that stood back says nothing.
 func measureDrift(log *slog.Logger, action protocol.Action, report Report, failed error) {
-	if failed == nil && report.Result == ResultStoodBack {
+	if failed == nil && report.Result == chain.ResultStoodBack {
 		return
 	}
 	metrics := []metric{{chain.MetricFailures, "Count"}}
-	values := []any{slog.Int(chain.MetricFailures, one(failed != nil || report.Result == ResultUnchecked))}
-	if failed == nil && report.Result != ResultUnchecked {
+	values := []any{slog.Int(chain.MetricFailures, one(failed != nil || report.Result == chain.ResultUnchecked))}
+	if failed == nil && report.Result != chain.ResultUnchecked {
 		metrics = append(metrics, metric{chain.MetricDrift, "Count"})
 		values = append(values, slog.Int(chain.MetricDrift, report.Differences))
 	}

@@ -13,6 +13,7 @@ import (
 
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/provider"
 )
 
@@ -105,7 +106,7 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 		t.Errorf("%d groups bear the mark of adoption: %s", got, owned())
 	}
 	report := l.invoke(ctx, t, adopted.output(ctx, t, "ProviderFunction"), adopted.output(ctx, t, "PlanPayload"))
-	if report.Result != provider.ResultPlan || !strings.Contains(report.Text, "re-tag Alb(ALB-SG) (settled)") {
+	if report.Result != chain.ResultPlan || !strings.Contains(report.Text, "re-tag Alb(ALB-SG) (settled)") {
 		t.Errorf("a plan says %+v", report)
 	}
 
@@ -130,7 +131,7 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 	if report := l.invoke(ctx, t, function, payload); report.Text != "An update to these properties would change nothing.\n" {
 		t.Errorf("a plan says %+v", report)
 	}
-	if report := l.invoke(ctx, t, function, check); report.Result != provider.ResultInSync || !strings.Contains(report.Picture, "[Fargate] Fargate-SG "+groups[1].ID) {
+	if report := l.invoke(ctx, t, function, check); report.Result != chain.ResultInSync || !strings.Contains(report.Picture, "[Fargate] Fargate-SG "+groups[1].ID) {
 		t.Errorf("a check says %+v", report)
 	}
 
@@ -139,7 +140,7 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 	drifted, _ := readBack(ctx, t, l.emulator, guarded.vpc)
 	report := l.invoke(ctx, t, function, check)
 	for _, want := range []string{"authorize Alb(ALB-SG)\n  ingress tcp 443 from 0.0.0.0/0", "revoke Fargate(Fargate-SG)\n  ingress tcp 22 from 0.0.0.0/0"} {
-		if report.Result != provider.ResultDrift || report.Differences != 2 || !strings.Contains(report.Text, want) {
+		if report.Result != chain.ResultDrift || report.Differences != 2 || !strings.Contains(report.Text, want) {
 			t.Errorf("a check says %+v, want %q", report, want)
 		}
 	}
@@ -150,7 +151,7 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 	if !strings.Contains(event, `"action":"repair"`) {
 		t.Fatalf("the schedule's event is %s", event)
 	}
-	if report := l.invoke(ctx, t, function, event); report.Result != provider.ResultRepaired {
+	if report := l.invoke(ctx, t, function, event); report.Result != chain.ResultRepaired {
 		t.Errorf("the schedule's event says %+v", report)
 	}
 	guarded.has(ctx, t, "after the schedule's event", tutorial)
@@ -162,11 +163,11 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 	p.must(ctx, t, "ec2", "delete-security-group", "--group-id", groups[1].ID)
 	report = l.invoke(ctx, t, function, check)
 	for _, want := range []string{"create group Fargate(Fargate-SG)", "authorize Alb(ALB-SG)\n  ingress tcp 80 from 0.0.0.0/0", `re-tag Alb(ALB-SG) Name="ALB-SG"`, "revoke Alb(ALB-SG)\n  ingress tcp 81 from 0.0.0.0/0"} {
-		if report.Result != provider.ResultDrift || !strings.Contains(report.Text, want) {
+		if report.Result != chain.ResultDrift || !strings.Contains(report.Text, want) {
 			t.Errorf("a check says %+v, want %q", report, want)
 		}
 	}
-	if report := l.invoke(ctx, t, function, event); report.Result != provider.ResultRepaired || !strings.Contains(strings.Join(report.Warnings, "\n"), "(tier Fargate) was made anew") {
+	if report := l.invoke(ctx, t, function, event); report.Result != chain.ResultRepaired || !strings.Contains(strings.Join(report.Warnings, "\n"), "(tier Fargate) was made anew") {
 		t.Errorf("the schedule's event says %+v", report)
 	}
 	guarded.has(ctx, t, "after the schedule's second event", tutorial)
