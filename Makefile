@@ -14,7 +14,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 
 # The same toolchain and the same flags everywhere: reproducible bytes, and each package, above all
 # the AWS SDK, which takes a minute, is compiled once for the Lambda, the demo, vet and the tests alike.
-bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/internal/bootstrap/bootstrap.go)
+bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/bootstrap/bootstrap.go)
 TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) -gcflags=$(call bootstrap_const,gcflags)
@@ -28,7 +28,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down bootstrap deploy plan destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
+.PHONY: help demo demo-update demo-down bootstrap deploy plan sgchain destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted vet together unit coverage sizes templates-checked end-to-end
 
 # The options, each with the targets that read it. To others it would mean nothing, and that is an error where it stands on the
@@ -78,8 +78,12 @@ deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your accou
 	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' "$$CHAIN_STACK"; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
 	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
 
-plan: prerequisites $(TOOLS)/checks.stamp ## Ask the function what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: what differs from its template)
-	@go run ./cdk/cmd/ask -stack "$$CHAIN_STACK" -action '$(ACTION)' -tiers "$$CHAIN_TIERS" -vpc "$$CHAIN_VPC" -guardrails "$$CHAIN_GUARDRAILS" -aws $(TOOLS)/venv/bin/aws
+plan: prerequisites ## Ask the function what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: what differs from its template)
+	@case '$(ACTION)' in plan|check) ;; *) echo "ACTION is '$(ACTION)': write plan or check" >&2; exit 2;; esac
+	@go run ./cdk/cmd/sgchain '$(ACTION)' "$$CHAIN_STACK" $(if $(value TIERS),--tiers "$$CHAIN_TIERS") $(if $(value VPC),--vpc "$$CHAIN_VPC") $(if $(value GUARDRAILS),--guardrails "$$CHAIN_GUARDRAILS")
+
+sgchain: prerequisites ## Build build/sgchain: lint, plan, import and draw chains from a shell
+	go build -o build/sgchain ./cdk/cmd/sgchain
 
 destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
 	@$(CDK) destroy "$$CHAIN_STACK" -c "stackName=$$CHAIN_STACK" -c vpcId=new $(if $(YES),--force)
@@ -117,14 +121,14 @@ bench: prerequisites ## Hold start-up and memory against a hello-world Lambda, h
 	@go run ./cdk/cmd/bench
 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
-	go run ./cdk/cmd/bundle -arch $(ARCH) -o build/lambda.zip
+	go run ./cdk/cmd/sgchain bundle --arch $(ARCH) --output build/lambda.zip
 
 template: prerequisites ## Write the published templates anew (template/)
 	go run ./cdk/cmd/templates
 
-publish: prerequisites $(TOOLS)/checks.stamp ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
+publish: prerequisites ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
 	@go run ./cdk/cmd/templates
-	@go run ./cdk/cmd/publish -bucket '$(BUCKET)' -regions '$(REGIONS)' -aws $(TOOLS)/venv/bin/aws
+	@go run ./cdk/cmd/sgchain publish --bucket '$(BUCKET)' --regions '$(REGIONS)'
 
 size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
 

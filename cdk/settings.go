@@ -7,7 +7,7 @@ import (
 	"io"
 	"regexp"
 
-	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/bootstrap"
 	"sgchain/cdk/sgchain"
 )
 

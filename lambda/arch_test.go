@@ -38,6 +38,7 @@ func homes() map[string][]string {
 		"github.com/mattn/go-isatty":                          {"cdk/internal/terminal"},
 		"github.com/owenrumney/go-sarif":                      {"cdk/internal/lint"},
 		"github.com/spf13/cobra":                              {"cdk/cmd/sgchain"},
+		"github.com/spf13/pflag":                              {"cdk/cmd/sgchain"},
 		"go.yaml.in/yaml":                                     {"cdk/internal/template", "cdk/internal/importer"},
 		"github.com/aws/aws-cdk-go/awscdk":                    {"cdk"},
 		"github.com/aws/constructs-go/constructs":             {"cdk"},
@@ -59,9 +60,9 @@ func walls() map[string][]string {
 		"lambda/internal/provider":          {"lambda/chain", "lambda/plan", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/protocol", "lambda/internal/task"},
 		"lambda/internal/clients":           {"lambda/internal/sg"},
 		"lambda/internal/proof/lifecycle":   {"lambda/internal/proof/world"},
-		"lambda/internal/proof/stand":       {"lambda/chain", "lambda/plan", "cdk/internal"},
+		"lambda/internal/proof/stand":       {"lambda/chain", "lambda/plan"},
 		"lambda/internal/proof/stand/smoke": {"lambda/internal/proof/stand"},
-		"lambda/internal/proof/stand/demo":  {"lambda/chain", "lambda/plan", "lambda/internal/proof/stand", "cdk/internal"},
+		"lambda/internal/proof/stand/demo":  {"lambda/chain", "lambda/plan", "lambda/internal/proof/stand", "cdk/bootstrap"},
 		"cdk":                               {"lambda/chain", "lambda/plan", "lambda/describe", "lambda/inventory", "cdk"},
 	}
 }

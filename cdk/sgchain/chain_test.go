@@ -16,7 +16,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/bootstrap"
 	"sgchain/lambda/chain"
 )
 

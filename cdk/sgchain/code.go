@@ -17,11 +17,11 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/bootstrap"
 )
 
 // CodeFromZip is the function's code as a ready zip, for [ProviderProps]: what
-// "go run sgchain/cdk/cmd/bundle" writes. The provider checks that it is there and is built
+// "sgchain bundle" writes. The provider checks that it is there and is built
 // for its architecture.
 func CodeFromZip(path string) awslambda.Code {
 	absolute, err := filepath.Abs(path) // the CDK's own process may see it from another folder
@@ -98,8 +98,9 @@ func builtCode(scope constructs.Construct, architecture string) (awslambda.Code,
 	return awslambda.Code_FromAsset(jsii.String(path), nil), nil
 }
 
+// bundleCommand runs in the module's own folder: an app's go.sum need not have what the command is made of.
 func bundleCommand(architecture string) string {
-	return "go run -mod=readonly sgchain/cdk/cmd/bundle -arch " + architecture + " -o lambda.zip"
+	return `go -C "$(go list -mod=readonly -m -f {{.Dir}} sgchain)" run ./cdk/cmd/sgchain bundle --arch ` + architecture + ` --output "$PWD/lambda.zip"`
 }
 
 func unknownArchitecture(architecture string) error {

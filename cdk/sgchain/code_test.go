@@ -61,8 +61,8 @@ func TestCheckZip(t *testing.T) {
 	tests := map[string]struct{ path, architecture, want string }{
 		"arm64":                {arm, "arm64", ""},
 		"x86_64":               {intel, "x86_64", ""},
-		"missing":              {filepath.Join(dir, "none.zip"), "x86_64", "is missing (" + dir + "/none.zip); build it (go run -mod=readonly sgchain/cdk/cmd/bundle -arch amd64 -o lambda.zip), or leave Code out and have it built"},
-		"other machine":        {intel, "arm64", "is built for EM_X86_64, and the function runs on arm64; build it (go run -mod=readonly sgchain/cdk/cmd/bundle -arch arm64 -o lambda.zip)"},
+		"missing":              {filepath.Join(dir, "none.zip"), "x86_64", "is missing (" + dir + "/none.zip); build it (" + bundleCommand("amd64") + "), or leave Code out and have it built"},
+		"other machine":        {intel, "arm64", "is built for EM_X86_64, and the function runs on arm64; build it (" + bundleCommand("arm64") + ")"},
 		"no bootstrap":         {other, "arm64", "holds no file bootstrap"},
 		"no zip":               {text, "arm64", "not a valid zip"},
 		"no binary":            {script, "arm64", "no Linux binary"},
@@ -137,7 +137,7 @@ func TestCodeThatCanNotBeBuilt(t *testing.T) {
 	lambdas = &builds{build: func(string) ([]byte, error) { return nil, errors.New("running go list: no module") }}
 	t.Cleanup(func() { lambdas = former })
 	err := panics(t, func() { NewSecurityGroupChain(newStack(t), jsii.String("Chain"), anyVpc()) })
-	for _, want := range []string{"creating provider (Stack/" + singletonID + "): running go list: no module\n", "go run -mod=readonly sgchain/cdk/cmd/bundle -arch arm64 -o lambda.zip", "CodeFromZip"} {
+	for _, want := range []string{"creating provider (Stack/" + singletonID + "): running go list: no module\n", bundleCommand("arm64"), "CodeFromZip"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error: got %q, want one that says %q", err, want)
 		}

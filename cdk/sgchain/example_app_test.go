@@ -179,8 +179,8 @@ func ExampleSecurityGroupChain_tags() {
 	// Output: the groups have both tags
 }
 
-// A zip that was built elsewhere, where the app's own machine has no go command or no sources. "go run -mod=readonly
-// sgchain/cdk/cmd/bundle -arch arm64 -o lambda.zip" writes it; the provider checks that it is there and for its architecture.
+// A zip that was built elsewhere, where the app's own machine has no go command or no sources. "sgchain bundle" writes it
+// (docs/cdk.md); the provider checks that it is there and for its architecture.
 func ExampleCodeFromZip() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	defer func() { fmt.Println("without the zip the synth ends:", recover() != nil) }()

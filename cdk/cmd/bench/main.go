@@ -24,7 +24,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/bootstrap"
 )
 
 const (

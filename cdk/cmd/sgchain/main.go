@@ -11,8 +11,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sgchain/cdk/internal/account"
 )
@@ -21,6 +24,8 @@ import (
 const (
 	exitFound = 1 // there are findings, or the command failed on what it was asked about
 	exitUsage = 2 // it could not be asked: a flag, a file, an account
+	// exitChanges is what plan and check with --detailed-exitcode have in place of exitUsage.
+	exitChanges = 2
 )
 
 // exitError ends the command with a code. The error in it may be nil: everything was said already.
@@ -82,10 +87,35 @@ custom resource Custom::SecurityGroupChain owns.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Before any subcommand runs.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkChoices(cmd) },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	_ = around
+	root.AddCommand(newPlan(around), newCheck(around), newBundle(around), newPublish(around))
 	return root
+}
+
+// addChoice adds a flag that takes one of some words, the first of them by default, and that a shell completes. What it is set to is
+// checked by [checkChoices].
+func addChoice(cmd *cobra.Command, value *string, name, usage string, words ...string) {
+	cmd.Flags().StringVar(value, name, words[0], usage+": "+strings.Join(words, ", "))
+	flag := cmd.Flags().Lookup(name)
+	flag.Annotations = map[string][]string{choices: words}
+	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
+}
+
+const choices = "sgchain_choices"
+
+// checkChoices returns an error for a flag of [addChoice] that is set to another word.
+func checkChoices(cmd *cobra.Command) (err error) {
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if words := flag.Annotations[choices]; words != nil && !slices.Contains(words, flag.Value.String()) && err == nil {
+			err = fmt.Errorf("--%s is %q: use %s", flag.Name, flag.Value, strings.Join(words, ", "))
+		}
+	})
+	return err
 }
 
 // addAccountFlags adds the flags by which an account is named.

@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/bootstrap"
 	"sgchain/cdk/sgchain"
 )
 

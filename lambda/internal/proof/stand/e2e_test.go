@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -21,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"sgchain/cdk/bootstrap"
 	"sgchain/lambda/internal/proof/stand"
 )
 
@@ -63,10 +63,7 @@ var buildLambda = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(root, "build", "e2e", "lambda.zip")
-	cmd := exec.Command("go", "run", "./cdk/cmd/bundle", "-arch", runtime.GOARCH, "-o", path)
-	cmd.Dir = root
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Run(); err != nil {
+	if _, err := bootstrap.Zip(context.Background(), root, runtime.GOARCH, path); err != nil {
 		return "", fmt.Errorf("building the Lambda: %w", err)
 	}
 	return path, nil

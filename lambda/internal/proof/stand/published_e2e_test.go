@@ -32,7 +32,7 @@ const (
 	parentFile   = "parent.json"
 )
 
-// publisher runs the command behind make publish, and the AWS CLI, against one MiniStack.
+// publisher runs sgchain publish, and the AWS CLI, against one MiniStack.
 type publisher struct {
 	emulator *stand.MiniStack
 	root     string
@@ -43,7 +43,7 @@ func (p publisher) aws(ctx context.Context, arguments ...string) (stdout, stderr
 }
 
 func (p publisher) publish(ctx context.Context, regions string) (stdout, stderr string, err error) {
-	return p.run(ctx, []string{"go", "run", "./cdk/cmd/publish", "-bucket", "published", "-regions", regions, "-aws", p.cli()})
+	return p.run(ctx, []string{"go", "run", "./cdk/cmd/sgchain", "publish", "--bucket", "published", "--regions", regions})
 }
 
 func (p publisher) cli() string { return filepath.Join(p.root, "build", "tools", "venv", "bin", "aws") }
@@ -108,9 +108,9 @@ func refusedBefore(ctx context.Context, t *testing.T, p publisher) {
 			t.Errorf("%v was uploaded all the same", keys)
 		}
 	}
-	refused("looking at bucket (published-eu-central-1): there is none; create it in eu-central-1 first")
+	refused("checking bucket (published-eu-central-1): it does not exist. Create it in eu-central-1 first")
 	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-eu-central-1")
-	refused(`looking at bucket (published-eu-central-1): it is in Region "us-east-1" and must be in eu-central-1`)
+	refused(`checking bucket (published-eu-central-1): it is in Region "us-east-1" and must be in eu-central-1`)
 	p.must(ctx, t, "s3api", "delete-bucket", "--bucket", "published-eu-central-1")
 	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-eu-central-1", "--region", "eu-central-1",
 		"--create-bucket-configuration", "LocationConstraint=eu-central-1")
@@ -361,13 +361,15 @@ func (l launchPad) sharedProvider(ctx context.Context, t *testing.T) {
 
 	imported := l.stack("imported", "", l.vpc(ctx, t))
 	vpc := imported.vpc
-	imported.create(ctx, t, object{
+	template := object{
 		"Resources": object{"Chain": object{"Type": "Custom::SecurityGroupChain", "Properties": object{
 			"ServiceToken": object{"Fn::ImportValue": "SecurityGroupChainProvider"}, "ServiceTimeout": 1020, "VpcId": vpc,
 		}}},
 		"Outputs": object{"VpcId": object{"Value": object{"Fn::GetAtt": []any{"Chain", "VpcId"}}}},
-	}, cfntypes.StackStatusCreateComplete)
+	}
+	imported.create(ctx, t, template, cfntypes.StackStatusCreateComplete)
 	imported.has(ctx, t, "as created", albText+fargateText)
+	l.asks(ctx, t, imported, template)
 
 	same := l.stack("same-names", l.listed(t, chainFile), served[0].vpc)
 	same.launch(ctx, t, map[string]string{"ServiceToken": token, "VpcId": same.vpc}, cfntypes.StackStatusRollbackComplete)

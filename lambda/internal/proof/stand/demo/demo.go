@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sgchain/cdk/bootstrap"
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/proof/stand"
 	"sgchain/lambda/plan"
@@ -185,7 +186,8 @@ func (d *demo) destroy(ctx context.Context, emulator *stand.MiniStack) error {
 // build compiles the Lambda for this machine, which plays Lambda in the demo, and the CDK app.
 func (d *demo) build(ctx context.Context) error {
 	err := d.screen.Step("building the Lambda for this machine ("+runtime.GOARCH+")", func() error {
-		return d.goCommand(ctx, "run", "./cdk/cmd/bundle", "-arch", runtime.GOARCH, "-o", d.zip())
+		_, err := bootstrap.Zip(ctx, d.root, runtime.GOARCH, d.zip())
+		return err
 	})
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"sgchain/cdk/internal/bootstrap"
+	"sgchain/cdk/bootstrap"
 )
 
 // TestKept: what the last build left makes the next one no different, whatever became of it meanwhile.

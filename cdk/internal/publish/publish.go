@@ -1,4 +1,6 @@
-package main
+// Package publish uploads the function's zips and the templates, so that a stack can be launched from the console, as a nested stack or
+// as a StackSet. What was published under a version is never overwritten.
+package publish
 
 import (
 	"bytes"
@@ -13,9 +15,44 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sgchain/cdk/internal/bootstrap"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"sgchain/cdk/bootstrap"
 	"sgchain/cdk/internal/release"
 )
+
+// Target is where to publish. For each Region it is the bucket Bucket-REGION, which must exist.
+type Target struct {
+	Bucket  string // 2 to 46 lower-case letters, digits and hyphens
+	Regions string // separated by blanks or commas; empty for the account's own
+}
+
+// Publish builds what is published and uploads what is missing, and then prints where it is. The credentials need s3:ListBucket on each
+// bucket, and s3:GetObject and s3:PutObject on its keys sgchain/*. Progress gets a line for what takes long. If one of the buckets has
+// a problem, nothing is uploaded to any.
+func Publish(ctx context.Context, account aws.Config, target Target, out io.Writer, progress func(doing string) (done func())) (err error) {
+	places, err := readPlaces(target, account.Region)
+	if err != nil {
+		return err
+	}
+	dir, err := bootstrap.ModuleDir(ctx)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "sgchain-publish-")
+	if err != nil {
+		return fmt.Errorf("making a folder to build in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	done := progress("building the function for both architectures")
+	files, err := prepare(ctx, dir, work, target.Bucket)
+	done()
+	if err != nil {
+		return err
+	}
+	defer progress(fmt.Sprintf("comparing and uploading %d files in %d Regions", len(files), len(places)))()
+	return publish(ctx, bucketStore{account}, places, files, out)
+}
 
 // file is one that is published: its name after the version, and where it lies.
 type file struct {

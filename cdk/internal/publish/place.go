@@ -1,4 +1,4 @@
-package main
+package publish
 
 import (
 	"errors"
@@ -25,30 +25,26 @@ var (
 // place is a bucket in a Region.
 type place struct{ bucket, region string }
 
-// readPlaces checks what the user asked for. Where there are no Regions among it, the
-// AWS CLI's own is taken.
-func readPlaces(bucket, regions string, ofCLI func() string) ([]place, error) {
+// readPlaces checks the target. Where it names no Region, own is taken: that of the account's configuration.
+func readPlaces(target Target, own string) ([]place, error) {
 	var problems []error
+	bucket := target.Bucket
 	switch {
 	case bucket == "":
-		problems = append(problems, errors.New("BUCKET is missing: write make publish BUCKET=example for the buckets example-REGION"))
+		problems = append(problems, errors.New("the bucket is missing: add --bucket example (make publish BUCKET=example) for the buckets example-REGION"))
 	case !bucketName.MatchString(bucket):
-		problems = append(problems, fmt.Errorf("BUCKET %q cannot begin a bucket's name here: use 2 to 46 lower-case letters, digits and hyphens", bucket))
+		problems = append(problems, fmt.Errorf("bucket %q cannot begin a bucket's name here: use 2 to 46 lower-case letters, digits and hyphens", bucket))
 	}
-	names := strings.FieldsFunc(regions, func(r rune) bool { return r == ' ' || r == ',' })
+	names := split(target.Regions)
 	if len(names) == 0 {
-		if own := ofCLI(); own != "" {
-			names = []string{own}
-		} else {
-			problems = append(problems, errors.New(`REGIONS is missing, and the AWS CLI has no Region either: write REGIONS="eu-central-1 us-east-1"`))
-		}
+		names = []string{own}
 	}
 	var places []place
 	for _, name := range names {
 		one := place{bucket: release.Bucket(bucket, name), region: name}
 		switch {
 		case !regionName.MatchString(name):
-			problems = append(problems, fmt.Errorf("REGIONS: %q is not a Region; write one such as eu-central-1, eusc-de-east-1, cn-north-1 or us-gov-west-1", name))
+			problems = append(problems, fmt.Errorf("%q is not a Region: write one such as eu-central-1, eusc-de-east-1, cn-north-1 or us-gov-west-1", name))
 		case !slices.Contains(places, one):
 			places = append(places, one)
 		}
@@ -57,6 +53,16 @@ func readPlaces(bucket, regions string, ofCLI func() string) ([]place, error) {
 		return nil, fmt.Errorf("publishing: nothing was uploaded:\n%w", errors.Join(problems...))
 	}
 	return places, nil
+}
+
+func split(regions string) []string {
+	return strings.FieldsFunc(regions, func(r rune) bool { return r == ' ' || r == ',' })
+}
+
+// FirstRegion returns the first of [Target].Regions, or an empty text.
+func FirstRegion(regions string) string {
+	names := append(split(regions), "")
+	return names[0]
 }
 
 // url is the address of a file, in the form that the parent template uses too.

@@ -1,4 +1,4 @@
-package main
+package publish
 
 import (
 	"bytes"
@@ -142,18 +142,18 @@ func TestZipsComeFirst(t *testing.T) {
 func TestReadPlaces(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		bucket, regions, ofCLI string
-		want                   []place
-		problems               []string
+		bucket, regions, own string
+		want                 []place
+		problems             []string
 	}{
-		{"example", "eu-central-1,  cn-north-1 eu-central-1", "", []place{here, there}, nil},
+		{"example", "eu-central-1,  cn-north-1 eu-central-1", "us-east-1", []place{here, there}, nil},
 		{"example", "", "eu-central-1", []place{here}, nil},
 		{"example", "us-gov-west-1", "", []place{{"example-us-gov-west-1", "us-gov-west-1"}}, nil},
-		{"", "", "", nil, []string{"BUCKET is missing", "REGIONS is missing"}},
-		{"Example", "eu-central", "", nil, []string{`BUCKET "Example"`, `REGIONS: "eu-central" is not a Region`}},
-		{"a.b", "mars-east-1", "", nil, []string{`BUCKET "a.b"`, `REGIONS: "mars-east-1"`}},
+		{"", "", "eu-central-1", nil, []string{"the bucket is missing"}},
+		{"Example", "eu-central", "", nil, []string{`bucket "Example"`, `"eu-central" is not a Region`}},
+		{"a.b", "mars-east-1", "", nil, []string{`bucket "a.b"`, `"mars-east-1" is not a Region`}},
 	} {
-		got, err := readPlaces(c.bucket, c.regions, func() string { return c.ofCLI })
+		got, err := readPlaces(Target{c.bucket, c.regions}, c.own)
 		if !slices.Equal(got, c.want) || (err != nil) != (c.problems != nil) {
 			t.Errorf("%s, %s: got %v and %v, want %v", c.bucket, c.regions, got, err, c.want)
 		}

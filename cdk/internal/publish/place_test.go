@@ -1,4 +1,4 @@
-package main
+package publish
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func TestF4Partitions(t *testing.T) {
 		"eusc-de-east-1": "eusc-de-east-1.console.amazonaws-eusc.eu",
 		"us-iso-east-1":  "", "us-iso-west-1": "", "us-isob-east-1": "", "eu-isoe-west-1": "", "us-isof-south-1": "",
 	} {
-		places, err := readPlaces("example", region, nil)
+		places, err := readPlaces(Target{"example", region}, "")
 		if err != nil || len(places) != 1 {
 			t.Errorf("%s: got %v and %v", region, places, err)
 			continue

@@ -175,7 +175,7 @@ func TestWriteKeepsTheOldFile(t *testing.T) {
 // TestModuleDir finds the sources from an app of another module, whichever way it has
 // of naming them.
 func TestModuleDir(t *testing.T) {
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,181 @@
+// Package ask has the function that serves a chain say what an update would change now, or what differs from the template. It changes
+// nothing.
+package ask
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sgchain/lambda/chain"
+)
+
+// Patience is how long an HTTP client has to wait for the function's answer: as long as it may run, and a minute.
+const Patience = (chain.FunctionTimeout + 60) * time.Second
+
+// Invoker is Lambda, as far as it is needed.
+type Invoker interface {
+	Invoke(ctx context.Context, input *lambda.InvokeInput, options ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+// Question is what is asked, and about which chain.
+type Question struct {
+	Stack  string // name or ID
+	Action string // [chain.ActionPlan] or [chain.ActionCheck]
+	// Chain is the logical ID of the chain. It may be empty where the stack has one chain.
+	Chain string
+	// File is a template that a plan is about in place of the deployed one; nil for that of the stack.
+	File *File
+	// Changes are properties that a plan has in place of the stack's.
+	Changes Changes
+}
+
+// Changes are properties in place of others; empty where there are none.
+type Changes struct {
+	Tiers      string // a list in JSON
+	VPC        string
+	Guardrails string
+}
+
+// check refuses a question that nobody can answer.
+func (q Question) check() error {
+	switch {
+	case q.Stack == "":
+		return errors.New("the stack is missing: name the stack that has the chain, as in sgchain plan Shop (make plan STACK=Shop)")
+	case !slices.Contains([]string{chain.ActionPlan, chain.ActionCheck}, q.Action):
+		return fmt.Errorf("unknown action %q: use plan, for what an update would change now, or check, for what differs from the template", q.Action)
+	case q.Action == chain.ActionCheck && (q.Changes != (Changes{}) || q.File != nil):
+		return errors.New("a check compares the chain with its own template: leave out other tiers, VPC, guardrails and templates (TIERS, VPC, GUARDRAILS)")
+	case q.File != nil && q.Changes != (Changes{}):
+		return fmt.Errorf("tiers, VPC and guardrails are those of %s: leave out --tiers, --vpc and --guardrails", q.File.Name)
+	}
+	return nil
+}
+
+// apply returns properties with the changes.
+func (c Changes) apply(properties json.RawMessage) (json.RawMessage, error) {
+	if c == (Changes{}) {
+		return properties, nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(properties, &all); err != nil {
+		return nil, fmt.Errorf("reading the properties of the chain: %w", err)
+	}
+	if c.Tiers != "" {
+		var list []json.RawMessage
+		if err := json.Unmarshal([]byte(c.Tiers), &list); err != nil {
+			return nil, fmt.Errorf("reading the tiers: %w. Write a list in JSON on one line, such as '[{\"Name\": \"Alb\", \"Ports\": [80, 443]}]'", err)
+		}
+		all["Tiers"] = json.RawMessage(c.Tiers)
+	}
+	for key, value := range map[string]string{"VpcId": c.VPC, "Guardrails": c.Guardrails} {
+		if value != "" {
+			encoded, err := json.Marshal(value)
+			if err != nil {
+				return nil, err
+			}
+			all[key] = encoded
+		}
+	}
+	return json.Marshal(all)
+}
+
+// Ask asks the function. The error says which call failed and what to do.
+func Ask(ctx context.Context, deployed Deployed, functions Invoker, question Question) (Report, error) {
+	if err := question.check(); err != nil {
+		return Report{}, err
+	}
+	target, err := deployed.find(ctx, question)
+	if err != nil {
+		return Report{}, err
+	}
+	if target.properties, err = question.Changes.apply(target.properties); err != nil {
+		return Report{}, err
+	}
+	payload, err := json.Marshal(map[string]any{
+		"action": question.Action, "StackId": target.stackID, "LogicalResourceId": target.logicalID, "ResourceProperties": target.properties,
+	})
+	if err != nil {
+		return Report{}, fmt.Errorf("writing the question: %w", err)
+	}
+	answer, err := invoke(ctx, functions, target.function, payload)
+	if err != nil {
+		return Report{}, fmt.Errorf("invoking the function of stack %s (%s): %w", question.Stack, target.function, err)
+	}
+	return readReport(question, answer)
+}
+
+// invoke returns the function's answer.
+func invoke(ctx context.Context, functions Invoker, function string, payload []byte) ([]byte, error) {
+	answer, err := functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, InvocationType: types.InvocationTypeRequestResponse, Payload: payload})
+	if err != nil {
+		return nil, err
+	}
+	if answer.FunctionError == nil {
+		return answer.Payload, nil
+	}
+	var failed struct{ ErrorMessage string }
+	if err := json.Unmarshal(answer.Payload, &failed); err != nil || failed.ErrorMessage == "" {
+		return nil, fmt.Errorf("it failed (%s): %.200s", aws.ToString(answer.FunctionError), answer.Payload)
+	}
+	return nil, errors.New(failed.ErrorMessage)
+}
+
+// Report is what the function answers; docs/operations.md has its fields.
+type Report struct {
+	Result      string
+	Text        string
+	Differences int
+	Cleanup     []json.RawMessage
+	Warnings    []string
+	Mermaid     string
+
+	raw []byte
+}
+
+func readReport(question Question, answer []byte) (Report, error) {
+	var said struct {
+		Text *string
+		Report
+	}
+	if err := json.Unmarshal(answer, &said); err != nil || said.Text == nil {
+		return Report{}, fmt.Errorf("reading the answer for stack %s: %.200q has no text. Is the function of an older release?", question.Stack, answer)
+	}
+	said.Report.Text, said.raw = *said.Text, answer
+	return said.Report, nil
+}
+
+// Changes reports whether an update would change something, or the chain deviates.
+func (r Report) Changes() bool { return r.Differences > 0 || len(r.Cleanup) > 0 }
+
+// Decided reports whether the question has an answer that is not a refusal: an update would be made, or the check could be made.
+func (r Report) Decided() bool {
+	return slices.Contains([]string{chain.ResultPlan, chain.ResultInSync, chain.ResultDrift}, r.Result)
+}
+
+// String returns the report for people.
+func (r Report) String() string {
+	text := strings.TrimRight(r.Text, "\n") + "\n"
+	for _, warning := range r.Warnings {
+		text += "warning: " + warning + "\n"
+	}
+	return text
+}
+
+// JSON returns the answer itself, indented.
+func (r Report) JSON() string {
+	var text bytes.Buffer
+	if err := json.Indent(&text, r.raw, "", "  "); err != nil {
+		panic(fmt.Errorf("indenting what was decoded before: %w", err))
+	}
+	return text.String() + "\n"
+}
