@@ -17,15 +17,15 @@ import (
 func (d Drawing) Mermaid() string {
 	chart := flowchart{nodes: map[string]string{}}
 	chart.text.WriteString("flowchart TD\n")
-	groups := d.groups()
+	groups := d.Groups()
 	for _, group := range groups {
-		chart.node(group.name, "[", group.title+word(group.mark, "created", "removed"), "]")
-		chart.style(&chart.groups, group.mark, chart.nodes[group.name])
+		chart.node(group.Name, "[", group.Title+word(group.Mark, "created", "removed"), "]")
+		chart.style(&chart.groups, group.Mark, chart.nodes[group.Name])
 	}
 	chart.outside(groups)
 	for _, group := range groups {
 		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-			for _, one := range group.doors(direction) {
+			for _, one := range group.Doors(direction) {
 				chart.link(group, one)
 			}
 		}
@@ -44,11 +44,11 @@ type flowchart struct {
 }
 
 // outside adds a node for every peer that is no group of the drawing, by name.
-func (f *flowchart) outside(groups []drawnGroup) {
-	shapes := map[string]drawnRule{}
+func (f *flowchart) outside(groups []DrawnGroup) {
+	shapes := map[string]DrawnRule{}
 	var keys []string
 	for _, group := range groups {
-		for _, rule := range group.rules {
+		for _, rule := range group.Rules {
 			key := rule.node(group)
 			if _, known := shapes[key]; !known && f.nodes[key] == "" {
 				shapes[key] = rule
@@ -67,20 +67,20 @@ func (f *flowchart) outside(groups []drawnGroup) {
 			begin, end = "[(", ")]"
 		case chain.PeerCIDR, chain.PeerVPC:
 		}
-		f.node(key, begin, rule.peer, end)
+		f.node(key, begin, rule.PeerName, end)
 	}
 }
 
 // node is the name of the node of a rule's peer. Ranges have one for each direction:
 // the world that comes in is above the chain, the one that it goes out to below.
-func (r drawnRule) node(group drawnGroup) string {
+func (r DrawnRule) node(group DrawnGroup) string {
 	switch {
-	case r.peer == "itself":
-		return group.name
+	case r.PeerName == "itself":
+		return group.Name
 	case r.Direction == chain.Egress && (r.Peer.Kind == chain.PeerCIDR || r.Peer.Kind == chain.PeerVPC):
-		return "to " + r.peer
+		return "to " + r.PeerName
 	default:
-		return r.peer
+		return r.PeerName
 	}
 }
 
@@ -89,17 +89,17 @@ func (f *flowchart) node(name, begin, label, end string) {
 	fmt.Fprintf(&f.text, "  %s%s\"%s\"%s\n", f.nodes[name], begin, MermaidText(label), end)
 }
 
-func (f *flowchart) link(group drawnGroup, one door) {
-	label := one.traffic() + word(one.mark, "added", "removed")
-	if one.unmanaged {
+func (f *flowchart) link(group DrawnGroup, one Door) {
+	label := one.Traffic() + word(one.Mark, "added", "removed")
+	if one.Unmanaged {
 		label += " (unmanaged)"
 	}
-	from, arrow, to := f.nodes[one.node(group)], "-->", f.nodes[group.name]
+	from, arrow, to := f.nodes[one.node(group)], "-->", f.nodes[group.Name]
 	if one.Direction == chain.Egress {
 		from, arrow, to = to, "-.->", from
 	}
 	fmt.Fprintf(&f.text, "  %s %s|\"%s\"| %s\n", from, arrow, MermaidText(label), to)
-	f.style(&f.doors, one.mark, strconv.Itoa(f.links))
+	f.style(&f.doors, one.Mark, strconv.Itoa(f.links))
 	f.links++
 }
 
@@ -107,9 +107,9 @@ func (f *flowchart) link(group drawnGroup, one door) {
 // with a plus and a space is a list to Mermaid, which it refuses.
 func word(mark, plus, minus string) string {
 	switch mark {
-	case added:
+	case Added:
 		return " (" + plus + ")"
-	case removed:
+	case Removed:
 		return " (" + minus + ")"
 	default:
 		return ""
@@ -118,9 +118,9 @@ func word(mark, plus, minus string) string {
 
 func (f *flowchart) style(lists *[2][]string, mark, what string) {
 	switch mark {
-	case added:
+	case Added:
 		lists[0] = append(lists[0], what)
-	case removed:
+	case Removed:
 		lists[1] = append(lists[1], what)
 	}
 }

@@ -42,45 +42,47 @@ type Drawing struct {
 	Notes map[chain.Identity][]string
 }
 
-// The marks of what a change adds and removes.
+// The marks of what a change adds and removes; what stays has none.
 const (
-	added   = "+"
-	removed = "-"
+	Added   = "+"
+	Removed = "-"
 )
 
-// drawnGroup is a group of either state.
-type drawnGroup struct {
+// DrawnGroup is a group of either state, as [Drawing.Groups] returns it.
+type DrawnGroup struct {
 	chain.Identity
 
-	name  string // the tier's, or one that tells its groups apart
-	title string
-	mark  string
-	rules []drawnRule
+	Name  string // the tier's, or one that tells its groups apart
+	Title string
+	Mark  string
+	Rules []DrawnRule
 }
 
-// drawnRule is a rule of a group in either state.
-type drawnRule struct {
+// DrawnRule is a rule of a group in either state. A peer tier is resolved to its groups.
+type DrawnRule struct {
 	chain.Rule
 
-	peer      string // its name
-	mark      string
-	unmanaged bool
+	// PeerName is a group's Name where the peer is a group of the drawing, "itself" for
+	// the group that has the rule, and otherwise a word for the peer.
+	PeerName  string
+	Mark      string
+	Unmanaged bool
 }
 
-// door is rules of one direction with the same peer, mark and standing.
-type door struct {
-	drawnRule // the first of them
+// Door is rules of one direction with the same peer, mark and standing.
+type Door struct {
+	DrawnRule // the first of them
 
-	rules []chain.Rule
+	Rules []chain.Rule
 }
 
-func (d door) write(arrow, words string) string {
+func (d Door) write(arrow, words string) string {
 	text := arrow
-	if d.mark != "" {
-		text += d.mark + " "
+	if d.Mark != "" {
+		text += d.Mark + " "
 	}
 	text += words
-	if d.unmanaged {
+	if d.Unmanaged {
 		text += " (unmanaged)"
 	}
 	return text + "\n"
@@ -90,15 +92,15 @@ func (d door) write(arrow, words string) string {
 func (d Drawing) String() string {
 	var text strings.Builder
 	above := "internet"
-	for i, group := range d.groups() {
-		doors := group.doors(chain.Ingress)
-		isAbove := slices.ContainsFunc(doors, func(one door) bool { return one.peer == above })
+	for i, group := range d.Groups() {
+		doors := group.Doors(chain.Ingress)
+		isAbove := slices.ContainsFunc(doors, func(one Door) bool { return one.PeerName == above })
 		if i == 0 && isAbove {
 			text.WriteString(above + "\n")
 		}
 		for _, one := range doors {
-			if one.peer == above {
-				text.WriteString(one.write("   |  ", one.traffic()))
+			if one.PeerName == above {
+				text.WriteString(one.write("   |  ", one.Traffic()))
 			}
 		}
 		switch {
@@ -107,78 +109,78 @@ func (d Drawing) String() string {
 		case i > 0:
 			text.WriteString("\n")
 		}
-		text.WriteString(door{drawnRule: drawnRule{mark: group.mark}}.write("", group.title))
+		text.WriteString(Door{DrawnRule: DrawnRule{Mark: group.Mark}}.write("", group.Title))
 		for _, one := range doors {
-			if one.peer != above {
-				text.WriteString(one.write("   <-- ", one.peer+": "+one.traffic()))
+			if one.PeerName != above {
+				text.WriteString(one.write("   <-- ", one.PeerName+": "+one.Traffic()))
 			}
 		}
 		group.writeDestinations(&text)
-		above = group.name
+		above = group.Name
 	}
 	return text.String()
 }
 
 // writeDestinations says where a group may go, on one line what has the same mark.
-func (g drawnGroup) writeDestinations(text *strings.Builder) {
-	var kinds []drawnRule
-	words := map[drawnRule][]string{}
-	stays := g.mark == removed
-	for _, rule := range g.rules {
+func (g DrawnGroup) writeDestinations(text *strings.Builder) {
+	var kinds []DrawnRule
+	words := map[DrawnRule][]string{}
+	stays := g.Mark == Removed
+	for _, rule := range g.Rules {
 		if rule.Direction != chain.Egress {
 			continue
 		}
-		kind := drawnRule{mark: rule.mark, unmanaged: rule.unmanaged}
+		kind := DrawnRule{Mark: rule.Mark, Unmanaged: rule.Unmanaged}
 		if words[kind] == nil {
 			kinds = append(kinds, kind)
 		}
-		word := rule.peer + ": " + chain.Traffic(rule.Protocol, rule.Ports)
+		word := rule.PeerName + ": " + chain.Traffic(rule.Protocol, rule.Ports)
 		if rule.Key() == chain.AllTrafficV4() {
 			word = "anywhere"
 		}
 		words[kind] = append(words[kind], word)
-		stays = stays || rule.mark != removed
+		stays = stays || rule.Mark != Removed
 	}
 	if len(kinds) == 0 || !stays {
 		text.WriteString("   --> nowhere\n")
 	}
 	for _, kind := range kinds {
-		text.WriteString(door{drawnRule: kind}.write("   --> ", strings.Join(words[kind], ", ")))
+		text.WriteString(Door{DrawnRule: kind}.write("   --> ", strings.Join(words[kind], ", ")))
 	}
 }
 
-// doors returns what may pass in one direction: the doors of a peer stand together, peers and
+// Doors returns what may pass in one direction: the doors of a peer stand together, peers and
 // doors where their first rule does.
-func (g drawnGroup) doors(direction chain.Direction) []door {
-	peers, places := map[string]int{}, map[drawnRule]int{}
-	var byPeer [][]door
-	for _, rule := range g.rules {
+func (g DrawnGroup) Doors(direction chain.Direction) []Door {
+	peers, places := map[string]int{}, map[DrawnRule]int{}
+	var byPeer [][]Door
+	for _, rule := range g.Rules {
 		if rule.Direction != direction {
 			continue
 		}
-		peer, known := peers[rule.peer]
+		peer, known := peers[rule.PeerName]
 		if !known {
 			peer = len(byPeer)
-			peers[rule.peer] = peer
+			peers[rule.PeerName] = peer
 			byPeer = append(byPeer, nil)
 		}
-		kind := drawnRule{peer: rule.peer, mark: rule.mark, unmanaged: rule.unmanaged}
+		kind := DrawnRule{PeerName: rule.PeerName, Mark: rule.Mark, Unmanaged: rule.Unmanaged}
 		place, known := places[kind]
 		if !known {
 			place = len(byPeer[peer])
 			places[kind] = place
-			byPeer[peer] = append(byPeer[peer], door{drawnRule: rule})
+			byPeer[peer] = append(byPeer[peer], Door{DrawnRule: rule})
 		}
-		byPeer[peer][place].rules = append(byPeer[peer][place].rules, rule.Rule)
+		byPeer[peer][place].Rules = append(byPeer[peer][place].Rules, rule.Rule)
 	}
 	return slices.Concat(byPeer...)
 }
 
-// traffic is what a door lets through.
-func (d door) traffic() string { return chain.TrafficList(d.rules) }
+// Traffic is what a door lets through.
+func (d Door) Traffic() string { return chain.TrafficList(d.Rules) }
 
-// groups lists the groups of both states, those that are gone after the others.
-func (d Drawing) groups() []drawnGroup {
+// Groups lists the groups of both states, those that are gone after the others.
+func (d Drawing) Groups() []DrawnGroup {
 	identities := d.After.Identities()
 	for _, identity := range d.Before.Identities() {
 		if !d.After.Has(identity) {
@@ -186,16 +188,16 @@ func (d Drawing) groups() []drawnGroup {
 		}
 	}
 	names := namesOf(identities)
-	groups := make([]drawnGroup, 0, len(identities))
+	groups := make([]DrawnGroup, 0, len(identities))
 	for _, identity := range identities {
-		group := drawnGroup{Identity: identity, name: names[identity], rules: d.rules(identity, names)}
+		group := DrawnGroup{Identity: identity, Name: names[identity], Rules: d.rules(identity, names)}
 		switch {
 		case !d.After.Has(identity) || slices.Contains(d.Retired, identity):
-			group.mark = removed
+			group.Mark = Removed
 		case !d.Before.Has(identity):
-			group.mark = added
+			group.Mark = Added
 		}
-		group.title = d.title(group)
+		group.Title = d.title(group)
 		groups = append(groups, group)
 	}
 	return groups
@@ -222,9 +224,9 @@ func namesOf(identities []chain.Identity) map[chain.Identity]string {
 	return names
 }
 
-func (d Drawing) title(group drawnGroup) string {
-	words := []string{"[" + group.name + "]"}
-	if group.GroupName != "" && !strings.Contains(group.name, "("+group.GroupName+")") {
+func (d Drawing) title(group DrawnGroup) string {
+	words := []string{"[" + group.Name + "]"}
+	if group.GroupName != "" && !strings.Contains(group.Name, "("+group.GroupName+")") {
 		words = append(words, group.GroupName)
 	}
 	if id := d.IDs[group.Identity]; id != "" {
@@ -238,44 +240,43 @@ func (d Drawing) title(group drawnGroup) string {
 
 // rules lists the rules of a group in both states, those that are gone after the others.
 // A rule for all of IPv6 is left out where its twin for IPv4 says the same.
-func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string) []drawnRule {
+func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string) []DrawnRule {
 	before, after := concrete(d.Before, identity), concrete(d.After, identity)
 	was, _ := d.Before.Find(identity)
 	is, _ := d.After.Find(identity)
 	unmanaged, isBefore, isAfter := setOf(slices.Concat(was.Unmanaged, is.Unmanaged)), setOf(before), setOf(after)
-	var rules []drawnRule
-	drawn := map[drawnRule]bool{}
+	var rules []DrawnRule
+	drawn := map[DrawnRule]bool{}
 	for _, rule := range slices.Concat(after, before) {
-		one := drawnRule{Rule: rule, peer: peerName(rule.Peer, identity, names), unmanaged: unmanaged[rule.Key()]}
+		one := DrawnRule{Rule: rule, PeerName: peerName(rule.Peer, identity, names), Unmanaged: unmanaged[rule.Key()]}
 		switch {
 		case !isAfter[rule.Key()]:
-			one.mark = removed
+			one.Mark = Removed
 		case !isBefore[rule.Key()]:
-			one.mark = added
+			one.Mark = Added
 		}
 		same := one
 		if same.Rule = rule.Key(); rule.Peer.Kind == chain.PeerGroup {
-			same.peer = "" // with its account or without
+			same.PeerName = "" // with its account or without
 		}
 		if !drawn[same] {
 			drawn[same] = true
 			rules = append(rules, one)
 		}
 	}
-	return slices.DeleteFunc(rules, func(one drawnRule) bool {
-		one.Peer = twin(one.Peer)
-		one.peer = peerName(one.Peer, identity, names)
+	return slices.DeleteFunc(rules, func(one DrawnRule) bool {
+		one.Rule, one.Peer = one.Key(), twin(one.Peer)
+		one.PeerName = peerName(one.Peer, identity, names)
 		return one.Peer != chain.Peer{} && drawn[one]
 	})
 }
 
-// concrete is the rules of a group without descriptions, with groups for peer tiers.
+// concrete is the rules of a group with groups for peer tiers.
 func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	expand := expander{present: state.Identities()}
 	group, _ := state.Find(identity)
 	var rules []chain.Rule
 	for _, rule := range group.Rules {
-		rule.Description = ""
 		if rule.Peer.Kind == chain.PeerTier && state.HasTier(rule.Peer.Tier) {
 			rules = append(rules, expand.rules([]chain.Rule{rule})...)
 		} else {
