@@ -85,6 +85,25 @@ func TestDrawings(t *testing.T) {
 	}
 }
 
+// TestGroupsKeepDescriptions: what pictures leave out is there for tables. Of two rules that
+// differ in nothing but their descriptions, that of after counts.
+func TestGroupsKeepDescriptions(t *testing.T) {
+	t.Parallel()
+	drawing := change()
+	first := drawing.Groups()[0]
+	if got := first.Rules[0].Description; first.Name != "Alb" || got != "port 80" {
+		t.Errorf("the first rule of %s is described as %q", first.Name, got)
+	}
+	drawing.After.Groups[0].Rules[0].Description = "the front door"
+	again := drawing.Groups()[0]
+	if got := again.Rules[0]; got.Description != "the front door" || got.Mark != "" || len(again.Rules) != len(first.Rules) {
+		t.Errorf("the first of %d rules is %+v", len(again.Rules), got)
+	}
+	if text := drawing.String(); text != change().String() {
+		t.Errorf("a description changed the picture:\n%s", text)
+	}
+}
+
 // TestAGroupThatGetsAnotherDescriptionIsTwo: names tell apart what identities do.
 func TestAGroupThatGetsAnotherDescriptionIsTwo(t *testing.T) {
 	t.Parallel()

@@ -273,12 +273,11 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 
 // concrete is the rules of a group with groups for peer tiers.
 func concrete(state chain.State, identity chain.Identity) []chain.Rule {
-	expand := expander{present: state.Identities()}
 	group, _ := state.Find(identity)
 	var rules []chain.Rule
 	for _, rule := range group.Rules {
 		if rule.Peer.Kind == chain.PeerTier && state.HasTier(rule.Peer.Tier) {
-			rules = append(rules, expand.rules([]chain.Rule{rule})...)
+			rules = append(rules, expander{present: state.Identities()}.rules([]chain.Rule{rule})...)
 		} else {
 			rules = append(rules, rule)
 		}
