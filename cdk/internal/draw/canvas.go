@@ -1,0 +1,145 @@
+package draw
+
+import (
+	"fmt"
+	"strings"
+
+	"sgchain/lambda/plan"
+)
+
+// canvas is the elements of an SVG.
+type canvas struct{ text strings.Builder }
+
+func (c *canvas) write(x, y int, class, anchor, text string) {
+	if text == "" {
+		return
+	}
+	attributes := ""
+	if class != "" {
+		attributes = fmt.Sprintf(` class="%s"`, class)
+	}
+	if anchor != "" {
+		attributes += fmt.Sprintf(` text-anchor="%s"`, anchor)
+	}
+	fmt.Fprintf(&c.text, `<text x="%d" y="%d"%s>%s</text>`+"\n", x, y, attributes, escape(text))
+}
+
+func (c *canvas) words(x, y int, class, text string)  { c.write(x, y, class, "", text) }
+func (c *canvas) middle(x, y int, class, text string) { c.write(x, y, class, "middle", text) }
+func (c *canvas) end(x, y int, class, text string)    { c.write(x, y, class, "end", text) }
+
+func (c *canvas) box(x, y, w, h, radius int, class string) {
+	fmt.Fprintf(&c.text, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="%d"/>`+"\n", strings.TrimSpace("box "+class), x, y, w, h, radius)
+}
+
+func (c *canvas) path(class, way string) {
+	fmt.Fprintf(&c.text, `<path class="%s" d="%s"/>`+"\n", strings.TrimSpace("wire "+class), way)
+}
+
+func (c *canvas) dot(x, y int, class string) {
+	fmt.Fprintf(&c.text, `<circle class="%s" cx="%d" cy="%d" r="3"/>`+"\n", strings.TrimSpace("head "+class), x, y)
+}
+
+// head draws the head of an arrow, its tip at a place.
+func (c *canvas) head(x, y int, to, class string) {
+	way := fmt.Sprintf("M%d %dl-%d -5v10z", x, y, headSize)
+	if to == "down" {
+		way = fmt.Sprintf("M%d %dl-5 -%dh10z", x, y, headSize)
+	}
+	fmt.Fprintf(&c.text, `<path class="%s" d="%s"/>`+"\n", strings.TrimSpace("head "+class), way)
+}
+
+// chip draws a peer in its shape, its middle at the height of its row.
+func (c *canvas) chip(x int, one row) {
+	w, top := chipWidth(one), one.y-chipHeight/2
+	class := ""
+	switch one.shape {
+	case shapeWorld:
+		c.box(x, top, w, chipHeight, 4, "world")
+		fmt.Fprintf(&c.text, `<rect class="wire world" x="%d" y="%d" width="%d" height="%d" rx="2"/>`+"\n", x+3, top+3, w-6, chipHeight-6)
+		class = "strong world"
+	case shapeAnywhere:
+		c.box(x, top, w, chipHeight, 4, "")
+		fmt.Fprintf(&c.text, `<rect class="wire" x="%d" y="%d" width="%d" height="%d" rx="2"/>`+"\n", x+3, top+3, w-6, chipHeight-6)
+	case shapeForeign:
+		fmt.Fprintf(&c.text, `<path class="box" d="M%d %dh%dl9 %dl-9 %dh-%dl-9 -%dz"/>`+"\n", x+9, top, w-18, chipHeight/2, chipHeight/2, w-18, chipHeight/2)
+	case shapeList:
+		c.box(x+3, top-3, w-3, chipHeight, 2, "")
+		c.box(x, top, w-3, chipHeight, 2, "")
+	case shapeGroup:
+		c.box(x, top, w, chipHeight, 3, "")
+	case shapeRange, shapeNone:
+		c.box(x, top, w, chipHeight, chipHeight/2, "")
+	}
+	c.middle(x+w/2, one.y+4, class, one.peer)
+}
+
+const legendHeight = 40
+
+// legend is what the legend explains: only what the drawing has.
+func (s *scene) legend() []row {
+	has := map[shape]bool{}
+	for _, one := range s.cards {
+		for _, rows := range [][]row{one.in, one.out} {
+			for _, r := range rows {
+				has[r.shape] = true
+			}
+		}
+	}
+	var shapes []row
+	for _, one := range []row{
+		{shape: shapeRange, peer: "range"}, {shape: shapeGroup, peer: "group drawn here"}, {shape: shapeForeign, peer: "other group"}, {shape: shapeList, peer: "prefix list"},
+	} {
+		if has[one.shape] {
+			shapes = append(shapes, one)
+		}
+	}
+	return shapes
+}
+
+// The texts of the legend's arrows, and how much line stands before them.
+const (
+	legendIn   = "inbound rule"
+	legendOut  = "outbound rule"
+	legendLine = 34
+)
+
+func (s *scene) legendWidth() int {
+	total := 2 * (legendLine + 8 + 18)
+	total += width(legendIn, fontSize, false) + width(legendOut, fontSize, false)
+	if s.change {
+		for _, mark := range []string{plan.Added, plan.Removed} {
+			total += width(sign(mark)+markWord(mark), fontSize, true) + 18
+		}
+	}
+	for _, one := range s.legend() {
+		total += chipWidth(one) + 12
+	}
+	return total
+}
+
+func (s *scene) drawLegend(c *canvas) {
+	x, y := margin, s.columns.legendY+legendHeight/2
+	if len(s.cards) == 0 {
+		c.words(x, y+4, "muted", nothing)
+		return
+	}
+	for _, one := range []struct{ class, text string }{{"", legendIn}, {"out", legendOut}} {
+		c.path(one.class, fmt.Sprintf("M%d %dH%d", x, y, x+legendLine-headSize))
+		c.head(x+legendLine, y, "right", "")
+		c.words(x+legendLine+8, y+4, "muted", one.text)
+		x += legendLine + 8 + width(one.text, fontSize, false) + 18
+	}
+	if s.change {
+		for _, mark := range []string{plan.Added, plan.Removed} {
+			text := sign(mark) + markWord(mark)
+			c.words(x, y+4, "strong "+markClass(mark), text)
+			x += width(text, fontSize, true) + 18
+		}
+	}
+	for _, one := range s.legend() {
+		one.y = y
+		c.chip(x, one)
+		x += chipWidth(one) + 12
+	}
+}
