@@ -80,6 +80,22 @@ const (
 	logicalTag    = ofStackPrefix + "logical-id"
 )
 
+// ManagedBy returns the tag by which somebody else than CloudFormation and chains manages a group, and who that is; both are empty where
+// no tag says so.
+func ManagedBy(tags map[string]string) (key, whose string) {
+	for _, key := range sortedKeys(tags) {
+		if strings.HasPrefix(key, ofStackPrefix) || strings.HasPrefix(key, chain.OwnershipPrefix) {
+			continue
+		}
+		for _, manager := range managers {
+			if strings.HasPrefix(key, manager.key) {
+				return key, manager.whose
+			}
+		}
+	}
+	return "", ""
+}
+
 // mayAdopt is the fence around adoption.
 func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGroup, wanted chain.Identity) error {
 	refused := func(todo, format string, args ...any) error {
@@ -97,15 +113,8 @@ func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGr
 		return refused("Take it out of that chain first, or choose another GroupName for the tier.",
 			"it belongs to a chain of another provider (%s)", provider)
 	}
-	for _, key := range sortedKeys(tags) {
-		if strings.HasPrefix(key, ofStackPrefix) || strings.HasPrefix(key, chain.OwnershipPrefix) {
-			continue
-		}
-		for _, manager := range managers {
-			if strings.HasPrefix(key, manager.key) {
-				return refused("Let that go on managing it, and choose another GroupName for the tier.", "its tag %s says that %s manages it", key, manager.whose)
-			}
-		}
+	if key, whose := ManagedBy(tags); key != "" {
+		return refused("Let that go on managing it, and choose another GroupName for the tier.", "its tag %s says that %s manages it", key, whose)
 	}
 	for _, owner := range []struct {
 		chain.Resource

@@ -13,10 +13,10 @@ import (
 // protocolAll is how EC2 writes all protocols.
 const protocolAll = "-1"
 
-// rulesOf spreads what EC2 groups: DescribeSecurityGroups lists one permission
+// RulesOf spreads what EC2 groups: DescribeSecurityGroups lists one permission
 // for a protocol and port range with all its peers, a rule has one peer. Members
 // maps the IDs of owned groups to their identities.
-func rulesOf(group types.SecurityGroup, members map[string]chain.Identity) []chain.Rule {
+func RulesOf(group types.SecurityGroup, members map[string]chain.Identity) []chain.Rule {
 	owner := aws.ToString(group.OwnerId)
 	rules := make([]chain.Rule, 0, peersIn(group.IpPermissions)+peersIn(group.IpPermissionsEgress))
 	for i := range group.IpPermissions {

@@ -120,7 +120,7 @@ func TestRulesRoundTrip(t *testing.T) {
 		} else {
 			group.IpPermissionsEgress = permissions
 		}
-		got := rulesOf(group, map[string]chain.Identity{"sg-1": web})
+		got := RulesOf(group, map[string]chain.Identity{"sg-1": web})
 		if len(got) != 1 || got[0] != rule {
 			rt.Fatalf("got %+v, want %+v", got, rule)
 		}
@@ -142,7 +142,7 @@ func TestReadsOddSpellings(t *testing.T) {
 		"all traffic with ports": {types.IpPermission{IpProtocol: aws.String("-1"), FromPort: aws.Int32(0), ToPort: aws.Int32(65535), IpRanges: ranges}, "ingress all traffic from 10.0.0.0/8"},
 		"a range of no kind":     {types.IpPermission{IpProtocol: aws.String("-1"), IpRanges: []types.IpRange{{CidrIp: aws.String("any")}}}, "ingress all traffic from any"},
 	} {
-		got := rulesOf(types.SecurityGroup{IpPermissions: []types.IpPermission{test.permission}}, nil)
+		got := RulesOf(types.SecurityGroup{IpPermissions: []types.IpPermission{test.permission}}, nil)
 		if len(got) != 1 || got[0].String() != test.want {
 			t.Errorf("%s: got %v, want %s", name, got, test.want)
 		}

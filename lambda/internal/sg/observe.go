@@ -68,7 +68,7 @@ func (e *Edge) describing(err error) error {
 
 // group is a group as EC2 shows it.
 func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity) chain.Group {
-	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: rulesOf(group, members), Tags: othersTags(group)}
+	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: RulesOf(group, members), Tags: othersTags(group)}
 	if e.Owner.owns(group) {
 		seen.Epoch, seen.Adoption = chain.ParseEpoch(valueOf(group.Tags, chain.TagChain)), chain.Adoption(valueOf(group.Tags, chain.TagAdopted))
 	}

@@ -184,7 +184,7 @@ func (e *Edge) blocked(ctx context.Context, ids, blockers []string, cause error)
 		}
 		for _, group := range groups {
 			id := aws.ToString(group.GroupId)
-			for _, rule := range rulesOf(group, nil) {
+			for _, rule := range RulesOf(group, nil) {
 				text := fmt.Sprintf("security group %s (%s), rule %s", id, aws.ToString(group.GroupName), rule)
 				if rule.Peer.Kind == chain.PeerGroup && slices.Contains(ids, rule.Peer.ID) && !slices.Contains(ids, id) && !slices.Contains(failed.Blockers, text) {
 					failed.Blockers = append(failed.Blockers, text)
