@@ -1,0 +1,115 @@
+package describe
+
+import (
+	"fmt"
+	"strconv"
+
+	"sgchain/lambda/chain"
+)
+
+// oracle asks the parser what can be written. It remembers the answers: the rules of a VPC repeat themselves.
+type oracle struct {
+	rules        map[[2]string]chain.Rule // by port and peer
+	descriptions map[string]bool
+}
+
+func newOracle() *oracle {
+	return &oracle{rules: map[[2]string]chain.Rule{}, descriptions: map[string]bool{}}
+}
+
+// someGroup stands for any security group, someRange for any range of addresses.
+const (
+	someGroup = "sg-0"
+	someRange = "192.0.2.0/24"
+)
+
+// parse reads a tier.
+func parse(tier map[string]any) (chain.Tier, bool) {
+	tier["Name"] = "A"
+	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-0", "Tiers": []any{tier}}, chain.DefaultAnswerBytes)
+	if err != nil {
+		return chain.Tier{}, false
+	}
+	return spec.Tiers[0], true
+}
+
+// rule is the inbound rule that a port and a peer give; the zero Rule where they give none or several.
+func (o *oracle) rule(port, peer string) chain.Rule {
+	key := [2]string{port, peer}
+	known, isKnown := o.rules[key]
+	if isKnown {
+		return known
+	}
+	if tier, isParsed := parse(map[string]any{"Ports": []any{port}, "Sources": []any{peer}}); isParsed && len(tier.Ingress) == 1 {
+		known = tier.Ingress[0]
+	}
+	o.rules[key] = known
+	return known
+}
+
+// keeps reports whether a description can be written for a rule.
+func (o *oracle) keeps(rule chain.Rule) bool {
+	peer := someRange
+	if rule.Peer.Kind != chain.PeerCIDR {
+		peer = someGroup
+	}
+	key := peer + " " + rule.Description
+	known, isKnown := o.descriptions[key]
+	if isKnown {
+		return known
+	}
+	tier, isParsed := parse(map[string]any{"Ingress": []any{map[string]any{"Ports": "all", "Sources": peer, "Description": rule.Description}}})
+	known = isParsed && tier.Ingress[0].Description == rule.Description
+	o.descriptions[key] = known
+	return known
+}
+
+// isListName reports whether a text is the name of a prefix list that AWS manages.
+func (o *oracle) isListName(text string) bool {
+	return o.rule("all", text).Peer == chain.Peer{Kind: chain.PeerListName, ID: text}
+}
+
+// keepsNames reports whether the name of a group and its description can be written.
+func keepsNames(group Group) (name, description bool) {
+	tier, isParsed := parse(map[string]any{"GroupName": group.Name})
+	name = isParsed && tier.GroupName == group.Name
+	tier, isParsed = parse(map[string]any{"Description": group.Description})
+	return name, isParsed && tier.Description == group.Description
+}
+
+// portOf writes a protocol and its ports.
+func portOf(rule chain.Rule) string {
+	ports := rule.Ports.String()
+	switch rule.Protocol {
+	case chain.TCP:
+		return ports
+	case chain.UDP:
+		return "udp/" + ports
+	case chain.All:
+		return "all"
+	case chain.ICMP, chain.ICMPv6:
+		switch {
+		case rule.Ports == chain.AllPorts:
+			return string(rule.Protocol)
+		case rule.Ports.To == -1:
+			return fmt.Sprintf("%s/%d", rule.Protocol, rule.Ports.From)
+		default:
+			return fmt.Sprintf("%s/%d/%d", rule.Protocol, rule.Ports.From, rule.Ports.To)
+		}
+	default:
+		return "proto/" + string(rule.Protocol)
+	}
+}
+
+// plain is a list as Properties has it: numbers where they are, text elsewhere.
+func plain(texts []string) []any {
+	list := make([]any, 0, len(texts))
+	for _, text := range texts {
+		if number, err := strconv.Atoi(text); err == nil {
+			list = append(list, number)
+			continue
+		}
+		list = append(list, text)
+	}
+	return list
+}
