@@ -1,0 +1,57 @@
+package inventory
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"sgchain/lambda/internal/sg"
+)
+
+// CallError is a call of EC2 that failed.
+type CallError struct {
+	Operation string // such as DescribeSecurityGroups
+	Doing     string
+	Err       error
+}
+
+func (e *CallError) Error() string {
+	cause := e.Err
+	if call, isCall := errors.AsType[*sg.CallError](cause); isCall {
+		cause = call.Err
+	}
+	text := e.Doing + ": " + strings.TrimSuffix(sg.Cause(cause), ".")
+	if remedy := e.Remedy(); remedy != "" {
+		text += ". " + remedy
+	}
+	return text
+}
+
+func (e *CallError) Unwrap() error { return e.Err }
+
+// Remedy is one sentence of what to do, empty where the cause says it.
+func (e *CallError) Remedy() string {
+	var coded interface{ ErrorCode() string }
+	code := ""
+	if errors.As(e.Err, &coded) {
+		code = coded.ErrorCode()
+	}
+	for _, one := range []struct {
+		codes  []string
+		remedy string
+	}{
+		{[]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, "Let your user or role do ec2:" + e.Operation + "."},
+		{[]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}, "Your credentials have expired: sign in again (aws sso login, or new keys)."},
+		{[]string{"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"}, "AWS does not accept your credentials: check the profile, the keys and this machine's clock."},
+		{[]string{"OptInRequired"}, "Enable the Region for this account."},
+		{[]string{"RequestLimitExceeded", "Throttling", "ThrottlingException"}, "Try again when fewer calls are made in this account and Region."},
+	} {
+		if slices.Contains(one.codes, code) {
+			return one.remedy
+		}
+	}
+	if code == "" && strings.Contains(e.Err.Error(), "credentials") {
+		return "Sign in (aws sso login), name a profile with --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+	}
+	return ""
+}

@@ -1,0 +1,261 @@
+// Package inventory reads the security groups that an account has, with what is needed to understand their rules: the ranges of their
+// VPCs, the names of prefix lists, and whose the groups are that rules name. It only reads.
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/sg"
+)
+
+// API is the calls that reading takes.
+type API interface {
+	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
+	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error)
+	DescribeManagedPrefixLists(context.Context, *ec2.DescribeManagedPrefixListsInput, ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error)
+}
+
+// Selection is which groups are read: those that meet all that is set.
+type Selection struct {
+	IDs   []string
+	VPCID string
+	// Tag is a tag's key, or its key and value as "key=value".
+	Tag string
+	// Region is where they are.
+	Region string
+	// Account is the account that reads; it has to be known only where groups of several are shown.
+	Account string
+}
+
+// Group is a security group as EC2 shows it.
+type Group struct {
+	ID, VPCID, OwnerID, Name, Description string
+	// Tags are all of its tags, AWS's own included.
+	Tags map[string]string
+	// Rules name other groups by their IDs.
+	Rules []chain.Rule
+	// Manager is who else makes and changes the group, as a tag says; empty where none does. CloudFormation and chains have tags of their own.
+	Manager string
+}
+
+// Inventory is what was read.
+type Inventory struct {
+	Groups []Group // by ID
+	// Found is what the rules name: ranges of VPCs, prefix lists, the owners of groups.
+	Found chain.Found
+}
+
+// Rules is how many rules all groups have.
+func (i Inventory) Rules() int {
+	sum := 0
+	for _, group := range i.Groups {
+		sum += len(group.Rules)
+	}
+	return sum
+}
+
+// State returns the groups as a state whose tiers bear the names that the console shows, and the groups' IDs: what a picture is drawn from.
+// Rules name each other's groups as members. A group that another one has the name of is told from it by its ID.
+func (i Inventory) State() (chain.State, map[chain.Identity]string) {
+	named := map[string]int{}
+	for _, group := range i.Groups {
+		named[group.display()]++
+	}
+	ids := make(map[chain.Identity]string, len(i.Groups))
+	var state chain.State
+	for _, group := range i.Groups {
+		name := group.display()
+		if named[name] > 1 {
+			name += " " + group.ID
+		}
+		identity := chain.Identity{VPCID: group.VPCID, Tier: name, GroupName: group.Name, Description: group.Description}
+		ids[identity] = group.ID
+		state.Groups = append(state.Groups, chain.Group{Identity: identity, Rules: group.Rules, Tags: group.Tags})
+	}
+	return state.Owning(ids), ids
+}
+
+// display is what the console shows as the group's name.
+func (g Group) display() string { return cmp.Or(g.Tags[chain.NameTag], g.Name, g.ID) }
+
+// SelectionError is a selection that nothing meets, or that means several things.
+type SelectionError struct{ Problem string }
+
+func (e *SelectionError) Error() string { return "reading security groups: " + e.Problem }
+
+// reader makes the calls. The rest of [sg.API] is nil: nothing here can write.
+type reader struct {
+	sg.API
+
+	reads API
+}
+
+func (r reader) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, options ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+	return r.reads.DescribeSecurityGroups(ctx, in, options...)
+}
+
+func (r reader) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, options ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error) {
+	return r.reads.DescribeVpcs(ctx, in, options...)
+}
+
+func (r reader) DescribeManagedPrefixLists(ctx context.Context, in *ec2.DescribeManagedPrefixListsInput, options ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
+	return r.reads.DescribeManagedPrefixLists(ctx, in, options...)
+}
+
+// Read reads the groups of a selection: one call for 1,000 of them (for 200, where they are named by their IDs), one for their VPCs, and one
+// each for 200 prefix lists and 200 other groups that their rules name. An error of AWS is a [*CallError].
+func Read(ctx context.Context, api API, selection Selection) (Inventory, error) {
+	edge := &sg.Edge{API: reader{reads: api}}
+	shown, err := edge.Groups(ctx, selection.filters()...)
+	if err != nil {
+		return Inventory{}, &CallError{Operation: "DescribeSecurityGroups", Doing: "describing security groups", Err: err}
+	}
+	inventory := Inventory{Found: chain.Found{Region: selection.Region, Owners: map[string]string{}}}
+	for _, group := range shown {
+		if one := groupOf(group); selection.meets(one) {
+			inventory.Groups = append(inventory.Groups, one)
+			inventory.Found.Owners[one.ID] = one.OwnerID
+		}
+	}
+	chain.Sort(inventory.Groups, func(a, b Group) int { return strings.Compare(a.ID, b.ID) })
+	if err := selection.check(inventory.Groups); err != nil {
+		return Inventory{}, err
+	}
+	if inventory.Found.Account, err = selection.account(inventory.Found.Owners); err != nil {
+		return Inventory{}, err
+	}
+	return inventory, inventory.lookUp(ctx, edge)
+}
+
+// filters asks EC2 for the selection.
+func (s Selection) filters() []types.Filter {
+	var filters []types.Filter
+	add := func(name string, values ...string) {
+		filters = append(filters, types.Filter{Name: aws.String(name), Values: values})
+	}
+	if len(s.IDs) > 0 {
+		add("group-id", s.IDs...)
+	}
+	if s.VPCID != "" {
+		add("vpc-id", s.VPCID)
+	}
+	switch key, value, hasValue := strings.Cut(s.Tag, "="); {
+	case hasValue:
+		add("tag:"+key, value)
+	case key != "":
+		add("tag-key", key)
+	}
+	return filters
+}
+
+// meets holds a group against the selection: EC2 takes values for patterns, and emulators leave out filters that they do not know.
+func (s Selection) meets(group Group) bool {
+	key, value, hasValue := strings.Cut(s.Tag, "=")
+	tag, hasTag := group.Tags[key]
+	return (len(s.IDs) == 0 || slices.Contains(s.IDs, group.ID)) && (s.VPCID == "" || s.VPCID == group.VPCID) &&
+		(s.Tag == "" || (hasTag && (!hasValue || tag == value)))
+}
+
+// check refuses a selection of which something is missing.
+func (s Selection) check(groups []Group) error {
+	var missing []string
+	for _, id := range s.IDs {
+		if !slices.ContainsFunc(groups, func(group Group) bool { return group.ID == id }) {
+			missing = append(missing, id)
+		}
+	}
+	var where []string
+	for _, one := range [][2]string{{"VPC", s.VPCID}, {"tag", s.Tag}} {
+		if one[1] != "" {
+			where = append(where, one[0]+" "+one[1])
+		}
+	}
+	place := "this account and Region"
+	if s.Region != "" {
+		place += " (" + s.Region + ")"
+	}
+	switch {
+	case len(missing) > 0:
+		return &SelectionError{fmt.Sprintf("%s: there is no such security group in %s. Correct the ID, or the Region and the profile", strings.Join(missing, ", "), place)}
+	case len(groups) == 0:
+		return &SelectionError{fmt.Sprintf("there are none with %s in %s. Correct it, or the Region and the profile", strings.Join(where, " and "), place)}
+	default:
+		return nil
+	}
+}
+
+// account is the account that reads.
+func (s Selection) account(owners map[string]string) (string, error) {
+	accounts := slices.Compact(slices.Sorted(maps.Values(owners)))
+	if s.Account != "" {
+		return s.Account, nil
+	}
+	if len(accounts) > 1 {
+		return "", &SelectionError{fmt.Sprintf("they belong to the accounts %s. Say which of these is yours with --account", strings.Join(accounts, ", "))}
+	}
+	return accounts[0], nil
+}
+
+// lookUp asks for what the rules name.
+func (i *Inventory) lookUp(ctx context.Context, edge *sg.Edge) error {
+	vpcs, lists, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, group := range i.Groups {
+		vpcs[group.VPCID] = true
+		for _, rule := range group.Rules {
+			_, isKnown := i.Found.Owners[rule.Peer.ID]
+			switch {
+			case rule.Peer.Kind == chain.PeerPrefixList:
+				lists[rule.Peer.ID] = true
+			case rule.Peer.Kind == chain.PeerGroup && rule.Peer.Account == "" && !isKnown:
+				groups[rule.Peer.ID] = true
+			}
+		}
+	}
+	vpcFound, err := edge.LookUp(ctx, chain.LookUps{VPCIDs: slices.Sorted(maps.Keys(vpcs))})
+	if err != nil {
+		return &CallError{Operation: "DescribeVpcs", Doing: "describing VPCs", Err: err}
+	}
+	listsFound, err := edge.LookUp(ctx, chain.LookUps{ListIDs: slices.Sorted(maps.Keys(lists))})
+	if err != nil {
+		return &CallError{Operation: "DescribeManagedPrefixLists", Doing: "describing managed prefix lists", Err: err}
+	}
+	i.Found.VPCs, i.Found.Lists, i.Found.Missing = vpcFound.VPCs, listsFound.Lists, groups
+	if len(groups) == 0 {
+		return nil
+	}
+	shown, err := edge.Groups(ctx, types.Filter{Name: aws.String("group-id"), Values: slices.Sorted(maps.Keys(groups))})
+	if err != nil {
+		return &CallError{Operation: "DescribeSecurityGroups", Doing: "describing security groups that rules name", Err: err}
+	}
+	for _, group := range shown {
+		id := aws.ToString(group.GroupId)
+		i.Found.Owners[id] = aws.ToString(group.OwnerId)
+		delete(groups, id)
+	}
+	return nil
+}
+
+// groupOf reads a group.
+func groupOf(group types.SecurityGroup) Group {
+	one := Group{
+		ID: aws.ToString(group.GroupId), VPCID: aws.ToString(group.VpcId), OwnerID: aws.ToString(group.OwnerId), Name: aws.ToString(group.GroupName),
+		Description: aws.ToString(group.Description), Tags: map[string]string{}, Rules: sg.RulesOf(group, nil),
+	}
+	for _, tag := range group.Tags {
+		one.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	if key, whose := sg.ManagedBy(one.Tags); key != "" {
+		one.Manager = fmt.Sprintf("%s (tag %s)", whose, key)
+	}
+	return one
+}
