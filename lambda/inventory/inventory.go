@@ -134,7 +134,7 @@ func Read(ctx context.Context, api API, selection Selection) (Inventory, error) 
 	if inventory.Found.Account, err = selection.account(inventory.Found.Owners); err != nil {
 		return Inventory{}, err
 	}
-	return inventory, inventory.lookUp(ctx, edge)
+	return inventory, inventory.complete(ctx, edge)
 }
 
 // filters asks EC2 for the selection.
@@ -206,8 +206,26 @@ func (s Selection) account(owners map[string]string) (string, error) {
 	return accounts[0], nil
 }
 
-// lookUp asks for what the rules name.
-func (i *Inventory) lookUp(ctx context.Context, edge *sg.Edge) error {
+// LookUp asks for what properties name: ranges of VPCs, and prefix lists by their IDs and names. Other groups are not looked up.
+func LookUp(ctx context.Context, api API, wanted chain.LookUps) (chain.Found, error) {
+	return lookUp(ctx, &sg.Edge{API: reader{reads: api}}, wanted)
+}
+
+func lookUp(ctx context.Context, edge *sg.Edge, wanted chain.LookUps) (chain.Found, error) {
+	vpcs, err := edge.LookUp(ctx, chain.LookUps{VPCIDs: wanted.VPCIDs})
+	if err != nil {
+		return chain.Found{}, &CallError{Operation: "DescribeVpcs", Doing: "describing VPCs", Err: err}
+	}
+	found, err := edge.LookUp(ctx, chain.LookUps{ListIDs: wanted.ListIDs, ListNames: wanted.ListNames})
+	if err != nil {
+		return chain.Found{}, &CallError{Operation: "DescribeManagedPrefixLists", Doing: "describing managed prefix lists", Err: err}
+	}
+	found.VPCs = vpcs.VPCs
+	return found, nil
+}
+
+// complete asks for what the rules name.
+func (i *Inventory) complete(ctx context.Context, edge *sg.Edge) error {
 	vpcs, lists, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, group := range i.Groups {
 		vpcs[group.VPCID] = true
@@ -221,15 +239,11 @@ func (i *Inventory) lookUp(ctx context.Context, edge *sg.Edge) error {
 			}
 		}
 	}
-	vpcFound, err := edge.LookUp(ctx, chain.LookUps{VPCIDs: slices.Sorted(maps.Keys(vpcs))})
+	found, err := lookUp(ctx, edge, chain.LookUps{VPCIDs: slices.Sorted(maps.Keys(vpcs)), ListIDs: slices.Sorted(maps.Keys(lists))})
 	if err != nil {
-		return &CallError{Operation: "DescribeVpcs", Doing: "describing VPCs", Err: err}
+		return err
 	}
-	listsFound, err := edge.LookUp(ctx, chain.LookUps{ListIDs: slices.Sorted(maps.Keys(lists))})
-	if err != nil {
-		return &CallError{Operation: "DescribeManagedPrefixLists", Doing: "describing managed prefix lists", Err: err}
-	}
-	i.Found.VPCs, i.Found.Lists, i.Found.Missing = vpcFound.VPCs, listsFound.Lists, groups
+	i.Found.VPCs, i.Found.Lists, i.Found.Missing = found.VPCs, found.Lists, groups
 	if len(groups) == 0 {
 		return nil
 	}

@@ -94,22 +94,22 @@ func Ask(ctx context.Context, deployed Deployed, functions Invoker, question Que
 	if err := question.check(); err != nil {
 		return Report{}, err
 	}
-	target, err := deployed.find(ctx, question)
+	target, err := deployed.Find(ctx, question)
 	if err != nil {
 		return Report{}, err
 	}
-	if target.properties, err = question.Changes.apply(target.properties); err != nil {
+	if target.Properties, err = question.Changes.apply(target.Properties); err != nil {
 		return Report{}, err
 	}
 	payload, err := json.Marshal(map[string]any{
-		"action": question.Action, "StackId": target.stackID, "LogicalResourceId": target.logicalID, "ResourceProperties": target.properties,
+		"action": question.Action, "StackId": target.StackID, "LogicalResourceId": target.LogicalID, "ResourceProperties": target.Properties,
 	})
 	if err != nil {
 		return Report{}, fmt.Errorf("writing the question: %w", err)
 	}
-	answer, err := invoke(ctx, functions, target.function, payload)
+	answer, err := invoke(ctx, functions, target.Function, payload)
 	if err != nil {
-		return Report{}, fmt.Errorf("invoking the function of stack %s (%s): %w", question.Stack, target.function, err)
+		return Report{}, fmt.Errorf("invoking the function of stack %s (%s): %w", question.Stack, target.Function, err)
 	}
 	return readReport(question, answer)
 }

@@ -40,18 +40,19 @@ type File struct {
 	Parameters map[string]string // given for the plan; the others are the stack's
 }
 
-// target is a chain of a stack, and who serves it.
-type target struct {
-	stackID, logicalID, function string
-	properties                   json.RawMessage
+// Target is a chain of a stack, and who serves it.
+type Target struct {
+	StackID, LogicalID string
+	Function           string // its name or ARN
+	Properties         json.RawMessage
 }
 
-// find finds the chain. What the stack puts out comes first: it is what the function was given. A stack without these outputs, and a
-// file, are evaluated here.
-func (d Deployed) find(ctx context.Context, question Question) (target, error) {
+// Find finds the chain that a question is about. What the stack puts out comes first: it is what the function was given. A stack without
+// these outputs, and a file, are evaluated here.
+func (d Deployed) Find(ctx context.Context, question Question) (Target, error) {
 	stack, err := d.stack(ctx, question.Stack)
 	if err != nil {
-		return target{}, err
+		return Target{}, err
 	}
 	outputs := map[string]string{}
 	for _, output := range stack.Outputs {
@@ -87,10 +88,10 @@ func brief(err error) error {
 }
 
 // fromOutputs returns the chain that a stack puts out, if it is the one that is meant.
-func fromOutputs(question Question, outputs map[string]string) (found target, isThere bool, err error) {
+func fromOutputs(question Question, outputs map[string]string) (found Target, isThere bool, err error) {
 	text, function := outputs[chain.OutputPayload], outputs[chain.OutputFunction]
 	if text == "" || function == "" {
-		return target{}, false, nil
+		return Target{}, false, nil
 	}
 	var payload struct {
 		StackID            string `json:"StackId"`
@@ -98,12 +99,12 @@ func fromOutputs(question Question, outputs map[string]string) (found target, is
 		ResourceProperties json.RawMessage
 	}
 	if err := json.Unmarshal([]byte(text), &payload); err != nil {
-		return target{}, false, fmt.Errorf("reading output %s of stack %s: %w", chain.OutputPayload, question.Stack, err)
+		return Target{}, false, fmt.Errorf("reading output %s of stack %s: %w", chain.OutputPayload, question.Stack, err)
 	}
 	if question.Chain != "" && question.Chain != payload.LogicalResourceID {
-		return target{}, false, nil
+		return Target{}, false, nil
 	}
-	return target{payload.StackID, payload.LogicalResourceID, function, payload.ResourceProperties}, true, nil
+	return Target{payload.StackID, payload.LogicalResourceID, function, payload.ResourceProperties}, true, nil
 }
 
 // evaluation finds out what a template comes to in a stack.
@@ -116,27 +117,27 @@ type evaluation struct {
 
 // find evaluates the file, or else the template of the stack. Function is the one that the stack puts out; without one the chain's
 // ServiceToken tells it.
-func (e evaluation) find(ctx context.Context, function string) (target, error) {
+func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	name, text, err := e.text(ctx)
 	if err != nil {
-		return target{}, err
+		return Target{}, err
 	}
 	parsed, err := template.Read(name, text)
 	if err != nil {
-		return target{}, err
+		return Target{}, err
 	}
-	one, err := e.choose(parsed, name)
+	one, err := parsed.Chain(e.question.Chain)
 	if err != nil {
-		return target{}, err
+		return Target{}, err
 	}
 	values, err := e.values(ctx, parsed, bytes.Contains(text, []byte("ImportValue")))
 	if err != nil {
-		return target{}, err
+		return Target{}, err
 	}
 	properties, unknown := parsed.Properties(one, values)
 	if function == "" {
 		if function, _ = properties["ServiceToken"].(string); function == "" {
-			return target{}, fmt.Errorf("finding the function of chain %s: neither has stack %s an output %s, nor is the ServiceToken known before the deploy. Add the output, or export the provider's token",
+			return Target{}, fmt.Errorf("finding the function of chain %s: neither has stack %s an output %s, nor is the ServiceToken known before the deploy. Add the output, or export the provider's token",
 				one.LogicalID, e.question.Stack, chain.OutputFunction)
 		}
 	}
@@ -148,13 +149,13 @@ func (e evaluation) find(ctx context.Context, function string) (target, error) {
 		}
 	}
 	if len(problems) > 0 {
-		return target{}, errors.Join(problems...)
+		return Target{}, errors.Join(problems...)
 	}
 	encoded, err := json.Marshal(properties)
 	if err != nil {
-		return target{}, fmt.Errorf("writing the properties of chain %s: %w", one.LogicalID, err)
+		return Target{}, fmt.Errorf("writing the properties of chain %s: %w", one.LogicalID, err)
 	}
-	return target{aws.ToString(e.stack.StackId), one.LogicalID, function, encoded}, nil
+	return Target{aws.ToString(e.stack.StackId), one.LogicalID, function, encoded}, nil
 }
 
 // text returns the template. That of a stack is taken after its transforms.
@@ -168,27 +169,6 @@ func (e evaluation) text(ctx context.Context) (name string, text []byte, err err
 		return "", nil, fmt.Errorf("reading %s: %w", name, brief(err))
 	}
 	return name, []byte(aws.ToString(said.TemplateBody)), nil
-}
-
-// choose returns the chain that is meant.
-func (e evaluation) choose(parsed *template.Template, name string) (template.Chain, error) {
-	chains := parsed.Chains()
-	var ids []string
-	for _, one := range chains {
-		if one.LogicalID == e.question.Chain {
-			return one, nil
-		}
-		ids = append(ids, one.LogicalID)
-	}
-	switch {
-	case len(chains) == 0:
-		return template.Chain{}, fmt.Errorf("%s has no resource of type %s", name, chain.ResourceType)
-	case e.question.Chain != "":
-		return template.Chain{}, fmt.Errorf("%s has no chain %s. Its chains are %s", name, e.question.Chain, strings.Join(ids, ", "))
-	case len(chains) > 1:
-		return template.Chain{}, fmt.Errorf("%s has %d chains. Add --chain with one of %s", name, len(chains), strings.Join(ids, ", "))
-	}
-	return chains[0], nil
 }
 
 // values returns what is known of a stack that is deployed: its parameters, and the IDs of its resources and of exports.
