@@ -37,7 +37,22 @@ func functionOf(from *node) (function string, argument *node) {
 }
 
 func (e *evaluator) unknown(from *node) *result {
-	return &result{at: from.at, plain: Unknown{Text: textOfNode(from), At: from.at}}
+	return &result{at: from.at, plain: Unknown{Text: textOfNode(from), At: from.at, List: e.template.isList(from)}}
+}
+
+// isList reports whether a function gives a list, whatever its arguments are.
+func (t *Template) isList(from *node) bool {
+	switch function, argument := functionOf(from); function {
+	case "Fn::Split", "Fn::GetAZs", "Fn::Cidr":
+		return true
+	case "Ref":
+		name, _ := argument.text()
+		kind, _ := t.root.get("Parameters").get(name).get("Type").text()
+		kind = strings.TrimPrefix(kind, "AWS::SSM::Parameter::Value<")
+		return strings.HasPrefix(kind, "List<") || strings.HasPrefix(kind, "CommaDelimitedList")
+	default:
+		return false
+	}
 }
 
 func (e *evaluator) value(from *node) *result {
@@ -153,12 +168,12 @@ func (e *evaluator) parameter(from *node, name string, parameter *node) *result 
 	kind, _ := parameter.get("Type").text()
 	if stored, isStored := strings.CutPrefix(kind, "AWS::SSM::Parameter::Value<"); isStored {
 		if text, isKnown := e.values.Resolved[name]; isKnown {
-			return parameterValue(text, stored, from.at)
+			return parameterValue(text, stored, from.at, from.at)
 		}
 		return nil
 	}
 	if text, isKnown := e.values.Parameters[name]; isKnown {
-		return parameterValue(text, kind, from.at)
+		return parameterValue(text, kind, from.at, from.at)
 	}
 	if e.assumed != nil {
 		if choice, isChosen := e.assumed.choices[name]; isChosen && !choice.other {
@@ -166,25 +181,25 @@ func (e *evaluator) parameter(from *node, name string, parameter *node) *result 
 			if choice.isDefault {
 				at = parameter.get("Default").at
 			}
-			return parameterValue(choice.text, kind, at)
+			return parameterValue(choice.text, kind, from.at, at)
 		} else if isChosen || e.assumed.blurred[name] {
 			return nil
 		}
 	}
 	fallback := parameter.get("Default")
 	if text, isText := fallback.text(); isText && !e.values.NoDefaults && !strings.Contains(text, "{{resolve:") {
-		return parameterValue(text, kind, fallback.at)
+		return parameterValue(text, kind, from.at, fallback.at)
 	}
 	return nil
 }
 
 // parameterValue is the text of a parameter as its type has it. CloudFormation cuts the blanks around the entries of a list, and an empty text is a list
-// of one empty text (user guide, "Parameters section").
-func parameterValue(text, kind string, at Position) *result {
+// of one empty text (user guide, "Parameters section"). Used is where the parameter is used, and at where its text stands.
+func parameterValue(text, kind string, used, at Position) *result {
 	if !strings.HasPrefix(kind, "List<") && !strings.HasPrefix(kind, "CommaDelimitedList") {
 		return &result{at: at, plain: text}
 	}
-	evaluated := &result{at: at, isList: true}
+	evaluated := &result{at: used, isList: true}
 	for entry := range strings.SplitSeq(text, ",") {
 		evaluated.items = append(evaluated.items, &result{at: at, plain: strings.TrimSpace(entry)})
 	}

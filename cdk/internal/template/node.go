@@ -104,7 +104,7 @@ func (n *node) measure() error {
 	return nil
 }
 
-// Duplicate is a key that stands twice in one map. The later value counts, as in most readers.
+// Duplicate is a key that stands twice in one map. The later value counts, as in CloudFormation.
 type Duplicate struct {
 	Key         string
 	First, Then Position

@@ -56,17 +56,30 @@ func references(all []Reference, path string, from *node) []Reference {
 	return all
 }
 
-// Nulls returns the places of null values in a resource, which CloudFormation refuses.
-func (r Resource) Nulls() []Position {
-	var places []Position
-	visit := map[*node]bool{}
-	walk(r.node, func(from *node) {
-		if from.kind == scalar && from.value == nil && !visit[from] {
-			visit[from] = true
-			places = append(places, from.at)
+// Null is a value that is missing.
+type Null struct {
+	Path string // as in "Properties.Tiers[0].Ports"
+	At   Position
+}
+
+// Nulls returns the null values of a resource, which CloudFormation refuses.
+func (r Resource) Nulls() []Null { return nulls(nil, "", r.node) }
+
+func nulls(all []Null, path string, from *node) []Null {
+	if from.kind == scalar && from.value == nil {
+		return append(all, Null{Path: path, At: from.at})
+	}
+	for i, item := range from.items {
+		all = nulls(all, path+"["+strconv.Itoa(i)+"]", item)
+	}
+	for _, one := range from.pairs {
+		inner := one.key
+		if path != "" {
+			inner = path + "." + one.key
 		}
-	})
-	return places
+		all = nulls(all, inner, one.node)
+	}
+	return all
 }
 
 // Field returns a field of a resource beside its properties as text, such as DeletionPolicy, and its place.

@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sgchain/lambda/chain"
 )
 
 // ResourceType is the custom resource that templates have chains by.
-const ResourceType = "Custom::SecurityGroupChain"
+const ResourceType = chain.ResourceType
 
 // ErrNotTemplate is a file that can be read and is no CloudFormation template, such as a manifest of Kubernetes.
 var ErrNotTemplate = errors.New("is no CloudFormation template: it has no Resources with a Type")

@@ -209,7 +209,7 @@ func TestValues(t *testing.T) {
 			if len(unknown) != 1 || unknown[0] != one || one.At.Line == 0 {
 				t.Errorf("%s: got unknowns %v", c.value, unknown)
 			}
-			one.At = template.Position{}
+			one.At, one.List = template.Position{}, false
 			value = one
 		}
 		if !reflect.DeepEqual(value, c.want) || isThere != (c.want != nil) {
@@ -231,7 +231,7 @@ Resources:
 		t.Errorf("got %v, want %v", got, want)
 	}
 	got, unknown := properties(t, text, template.Values{NoDefaults: true})
-	if len(unknown) != 4 || len(got) != 4 {
+	if len(unknown) != 4 || len(got) != 4 || !unknown[0].List || unknown[2].List {
 		t.Errorf("without defaults: got %v", got)
 	}
 }

@@ -27,6 +27,7 @@ type Values struct {
 type Unknown struct {
 	Text string // as in "!Ref Vpc"
 	Path string // as in "Tiers[1].Sources[0]"; empty if the properties as a whole are unknown
+	List bool   // it is a list, whatever is in it
 	At   Position
 }
 
