@@ -1,0 +1,127 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+
+	"sgchain/cdk/internal/template"
+	"sgchain/lambda/chain"
+)
+
+// guardrails reports what the guardrails say of a chain, as far as it is certain. The stand-ins of the spec have IPv4 only: what IPv6 adds is left out where
+// IpFamilies is unknown.
+func (l *linter) guardrails(state *chainState, v variant) {
+	if v.spec == nil {
+		return
+	}
+	_, isUnknown := v.Properties["Guardrails"].(template.Unknown)
+	for _, finding := range chain.Guardrails(*v.spec) {
+		if !v.isCertain(finding) {
+			continue
+		}
+		severity := Warning
+		if finding.Severity == chain.Refused && !v.spec.WarnOnly && !isUnknown {
+			severity = Error
+		}
+		path := v.guardedPath(finding)
+		remedy := finding.Remedy
+		if remedy == "" {
+			remedy = strings.TrimSuffix(remedyOf(finding), ".")
+		}
+		l.add(state.Chain, v.At(path), Finding{
+			Rule: finding.Rule, Severity: severity, Path: path,
+			Message: finding.Path + ": tier " + v.standIns.named(finding.Tier+" "+finding.Problem), Remedy: sentence(remedy),
+		})
+	}
+}
+
+// remedyOf is what to do about a finding that is only warned of.
+func remedyOf(finding chain.Finding) string {
+	if finding.Rule == chain.RulePublicTier {
+		return "leave AllowPublic out if the world is not meant"
+	}
+	for _, rule := range Rules() {
+		if rule.ID == finding.Rule {
+			return rule.Remedy
+		}
+	}
+	return ""
+}
+
+// isCertain reports whether a finding holds whatever the unknown values are.
+func (v *variant) isCertain(finding chain.Finding) bool {
+	if len(v.unsure) == 0 {
+		return true
+	}
+	tier := finding.Path
+	doors := slices.ContainsFunc(v.unsure, func(path string) bool { return isOfDoors(path, tier) })
+	switch {
+	case v.isWhollyUnsure(tier), v.isWhollyUnsure("Tiers"):
+		return false
+	case finding.Rule == chain.RulePublicTier:
+		return v.hasTierBefore(tier) && !v.isUnsure(tier+".AllowPublic")
+	case finding.Rule == chain.RuleAddressForTier:
+		return v.hasTierBefore(tier)
+	case finding.Rule == chain.RuleHTTPWithoutHTTPS:
+		return !doors
+	case finding.Rule == chain.RuleNoEgress:
+		return !v.isUnsure("IpFamilies") && !v.isUnsure(tier+".Egress") && v.isCertainEgress(finding)
+	default:
+		return true // more doors never take these away
+	}
+}
+
+// isCertainEgress reports whether a tier whose own Egress is known cannot use a door, or has none for certain.
+func (v *variant) isCertainEgress(finding chain.Finding) bool {
+	if finding.Doors != "" {
+		return v.standIns.named(finding.Doors) == finding.Doors
+	}
+	return !slices.ContainsFunc(v.unsure, func(path string) bool {
+		tier, _, _ := strings.Cut(path, ".")
+		return tierOrName.MatchString(path) || isWithin(path, tier+".Sources") || isWithin(path, tier+".Ingress")
+	})
+}
+
+// isOfDoors reports whether a path is among those that say who may enter a tier.
+func isOfDoors(path, tier string) bool {
+	return isWithin(path, tier+".Ports") || isWithin(path, tier+".Sources") || isWithin(path, tier+".Ingress")
+}
+
+// isUnsure reports whether a value has something unknown in it.
+func (v *variant) isUnsure(path string) bool {
+	return slices.ContainsFunc(v.unsure, func(unknown string) bool { return isWithin(unknown, path) })
+}
+
+func (v *variant) isWhollyUnsure(path string) bool { return slices.Contains(v.unsure, path) }
+
+// hasTierBefore reports whether a tier is not the first for certain: one before it is there. An entry that is unknown may be left out.
+func (v *variant) hasTierBefore(tier string) bool {
+	for i := 0; indexed("Tiers", i) != tier; i++ {
+		if !v.isWhollyUnsure(indexed("Tiers", i)) {
+			return true
+		}
+		if i > len(v.unsure) {
+			return false
+		}
+	}
+	return false
+}
+
+// guardedPath is the property that a finding of a guardrail is about, as near as the template has it.
+func (v *variant) guardedPath(finding chain.Finding) string {
+	keys := map[string][]string{
+		chain.RulePublicTier:       {"AllowPublic", "Sources", "Ingress", "Ports"},
+		chain.RulePublicAllPorts:   {"Ports", "Ingress"},
+		chain.RulePublicAdminPort:  {"Ports", "Ingress"},
+		chain.RuleHTTPWithoutHTTPS: {"Ports", "Ingress"},
+		chain.RuleNoEgress:         {"Egress"},
+		chain.RuleAddressForTier:   {"Sources", "Ingress"},
+	}
+	tier, _ := lookup(v.Properties, finding.Path).(map[string]any)
+	for _, key := range keys[finding.Rule] {
+		if tier[key] != nil {
+			return finding.Path + "." + key
+		}
+	}
+	return finding.Path
+}

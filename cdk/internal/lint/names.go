@@ -1,0 +1,94 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+
+	"sgchain/cdk/internal/template"
+)
+
+// groupName is an explicit name of a security group. What is unknown is known by its text: one text is one value.
+type groupName struct{ vpc, name, path string }
+
+func same(a, b groupName) bool { return a.vpc == b.vpc && strings.EqualFold(a.name, b.name) }
+
+// textOrUnknown is a value as text, or the text of what is unknown.
+func textOrUnknown(value any) string {
+	if unknown, isUnknown := value.(template.Unknown); isUnknown {
+		return unknown.Text
+	}
+	text, _ := textOf(value)
+	return strings.TrimSpace(text)
+}
+
+// groupNames are the explicit names of the groups of a chain.
+func groupNames(evaluation template.Evaluation) []groupName {
+	vpc := textOrUnknown(evaluation.Properties["VpcId"])
+	if evaluation.Properties == nil || vpc == "" {
+		return nil
+	}
+	var names []groupName
+	if tiers, isWritten := evaluation.Properties["Tiers"].([]any); isWritten {
+		for i, tier := range tiers {
+			fields, _ := tier.(map[string]any)
+			if name := textOrUnknown(fields["GroupName"]); name != "" {
+				names = append(names, groupName{vpc, name, indexed("Tiers", i) + ".GroupName"})
+			}
+		}
+		return names
+	}
+	if _, isUnknown := evaluation.Properties["Tiers"].(template.Unknown); isUnknown {
+		return nil
+	}
+	parsed := newVariant(evaluation) // the default chain, or the tiers of a text
+	if parsed.spec == nil {
+		return nil
+	}
+	for _, tier := range parsed.spec.Tiers {
+		if tier.GroupName != "" {
+			names = append(names, groupName{vpc, tier.GroupName, "Tiers"})
+		}
+	}
+	return names
+}
+
+// names reports groups that have one explicit name in one VPC: of two chains, or of a chain and AWS::EC2::SecurityGroup.
+func (l *linter) names() {
+	for i, second := range l.chains {
+		for _, first := range l.chains[:i] {
+			l.nameTwice(second, first.Chain, groupNames)
+		}
+		for _, resource := range l.template.Resources() {
+			if resource.Type == "AWS::EC2::SecurityGroup" {
+				l.nameTwice(second, resource, func(evaluation template.Evaluation) []groupName {
+					one := groupName{vpc: textOrUnknown(evaluation.Properties["VpcId"]), name: textOrUnknown(evaluation.Properties["GroupName"])}
+					if one.vpc == "" || one.name == "" {
+						return nil
+					}
+					return []groupName{one}
+				})
+			}
+		}
+	}
+}
+
+// nameTwice compares the names of a chain with those of another resource, wherever both are there.
+func (l *linter) nameTwice(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName) {
+	for _, both := range l.template.Variants(l.values, maxVariants, other, state.Chain) {
+		taken := namesOf(both[0])
+		for _, one := range groupNames(both[1]) {
+			if !slices.ContainsFunc(taken, func(name groupName) bool { return same(name, one) }) {
+				continue
+			}
+			whose := "chain " + other.LogicalID + " of this template"
+			if other.Type != template.ResourceType {
+				whose = other.LogicalID + " (" + other.Type + ") of this template"
+			}
+			l.add(state.Chain, both[1].At(one.path), Finding{
+				Rule: RuleGroupNameTwice, Path: one.path, near: other.LogicalID,
+				Message: one.path + ": the name " + one.name + " is that of a security group of " + whose + " too; names are unique in a VPC, whatever their case",
+				Remedy:  "Give one of them another GroupName, or leave GroupName out, so that a name is generated.",
+			})
+		}
+	}
+}
