@@ -26,6 +26,7 @@
 // will be into the cloud
 // assembly, beside the template: Shop.Chain.plan.txt for the chain Chain of the stack
 // Shop. Hold two of these against each other to see what a change opens and closes.
+// Shop.Chain.plan.html is the same as a page, with a drawing.
 //
 // The function comes from a [Provider]: one for each stack, made by the first chain
 // or by [NewProvider], and compiled during synth, unless [ProviderProps] says

@@ -6,35 +6,41 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"sgchain/cdk/internal/draw"
 	"sgchain/lambda/chain"
 	"sgchain/lambda/plan"
 )
 
-// planFile writes what a chain will be beside the template that holds it: cdk diff
-// sees the properties of a custom resource, not what they make.
+// planFile writes what a chain will be beside the template that holds it, as text and as a
+// page: cdk diff sees the properties of a custom resource, not what they make.
 type planFile struct {
 	stack awscdk.Stack
 	chain *securityGroupChain
 	vpc   any // as the template has it
 }
 
-// write writes the file, into a folder that is there since the app or stage was constructed.
+// write writes both files, into a folder that is there since the app or stage was constructed.
 func (f *planFile) write() error {
-	path := filepath.Join(*awscdk.Stage_Of(f.chain).Outdir(), planFileName(*f.chain.Node().Path(), *f.chain.Node().Addr()))
-	if err := os.WriteFile(path, []byte(f.text()), 0o644); err != nil {
-		return fmt.Errorf("writing the plan of the chain (%s): %w", path, err)
+	folder, name := *awscdk.Stage_Of(f.chain).Outdir(), planFileName(*f.chain.Node().Path(), *f.chain.Node().Addr())
+	for end, text := range map[string]func() string{".txt": f.text, ".html": f.html} {
+		path := filepath.Join(folder, name+end)
+		if err := os.WriteFile(path, []byte(text()), 0o644); err != nil {
+			return fmt.Errorf("writing the plan of the chain (%s): %w", path, err)
+		}
 	}
 	return nil
 }
 
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)
 
-// planFileName is the construct's path with dots: "Shop/Chain" is Shop.Chain.plan.txt.
+// planFileName is the construct's path with dots: "Shop/Chain" is Shop.Chain.plan, to which the
+// ends of the files come.
 // Paths with other characters get a part of the construct's unique address as well,
 // so that no two chains share a file.
 func planFileName(path, address string) string {
@@ -42,7 +48,7 @@ func planFileName(path, address string) string {
 	if !plainPath.MatchString(path) {
 		name = regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(name, "_") + "-" + address[:8]
 	}
-	return name + ".plan.txt"
+	return name + ".plan"
 }
 
 // whatChanges says how to read the difference of two plan files. What a group of the stack
@@ -56,14 +62,48 @@ releases it, if the chain adopted it). "make plan" asks the function what that i
 // text is the chain in one line, its picture, and what a plan from nothing leads to:
 // every group with every rule, each on a line of its own.
 func (f *planFile) text() string {
-	desired := chain.Desired(f.chain.settled.spec)
+	spec := f.chain.settled.spec
+	desired := chain.Desired(spec)
 	goal := plan.Goal(plan.Change{New: desired}, chain.State{}, chain.Epoch{})
+	return "Chain " + *f.chain.Node().Path() + " in VPC " + f.vpcWord() + "\n" +
+		f.named(chain.Summary(spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(spec)}.String()+"\n"+goal.String()) + whatChanges
+}
+
+// html is the chain as one page. The words for tokens come before the drawing, which makes
+// room for them and escapes them.
+func (f *planFile) html() string {
+	spec := f.chain.settled.spec
+	desired := chain.Desired(spec)
+	for i, group := range desired.Groups {
+		rules := slices.Clone(group.Rules)
+		for j := range rules {
+			rules[j].Description = f.named(rules[j].Description)
+			if rules[j].Peer.Kind == chain.PeerGroup {
+				rules[j].Peer.ID = f.named(rules[j].Peer.ID)
+			}
+		}
+		desired.Groups[i].Rules = rules
+	}
+	warnings, _ := chain.Guard(spec, false) // what is refused fails the synth
+	for i := range warnings {
+		warnings[i] = f.named(warnings[i])
+	}
+	return draw.HTML(draw.Page{
+		Title: "Chain " + *f.chain.Node().Path(), Subject: "VPC " + f.vpcWord(), Line: f.named(chain.Summary(spec)), Warnings: warnings,
+		Drawing: plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(spec)},
+	})
+}
+
+// named puts the words for tokens into a text.
+func (f *planFile) named(text string) string { return f.chain.settled.facts.named(text, f.word) }
+
+// vpcWord is the VPC, as the template refers to it.
+func (f *planFile) vpcWord() string {
 	vpc, _ := f.vpc.(string)
 	if isToken(vpc) {
-		vpc = f.word(vpc)
+		return f.word(vpc)
 	}
-	return "Chain " + *f.chain.Node().Path() + " in VPC " + vpc + "\n" +
-		f.chain.settled.facts.named(chain.Summary(f.chain.settled.spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.settled.spec)}.String()+"\n"+goal.String(), f.word) + whatChanges
+	return vpc
 }
 
 // mermaid is the chain as a flowchart. The words for tokens come into its labels after

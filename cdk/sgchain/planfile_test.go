@@ -87,6 +87,25 @@ func TestPlanFile(t *testing.T) {
 		if got := read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.txt"); got != want {
 			t.Errorf("got\n%swant\n%s", got, want)
 		}
+		holdPage(t, read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.html"))
+	}
+}
+
+// holdPage: the page says what the text does, with the words for tokens as text and not as HTML,
+// in the drawing and in the tables.
+func holdPage(t *testing.T, page string) {
+	t.Helper()
+	for word, want := range map[string]int{
+		"<h1><bdi>Chain Stack/Chain</bdi></h1>": 1, "<bdi>VPC ${VpcId}</bdi>": 1,
+		"<bdi>${Other.GroupId} to App: tcp 6060</bdi>": 1, ">${List}</text>": 1, "<bdi>${List}</bdi>": 1, ">sg-0late</text>": 1,
+		`>{&#34;Fn::ImportValue&#34;:&#34;Bastion&#34;}</text>`: 1, `<bdi>{&#34;Fn::ImportValue&#34;:&#34;Bastion&#34;}</bdi>`: 1,
+	} {
+		if got := strings.Count(page, word); got != want {
+			t.Errorf("%q is there %d times, want %d, in\n%s", word, got, want, page)
+		}
+	}
+	if strings.Contains(page, "Token[") || strings.Contains(page, "sg-token") {
+		t.Errorf("a token has no words in\n%s", page)
 	}
 }
 
@@ -160,6 +179,9 @@ func TestPlanFiles(t *testing.T) {
 		if !strings.Contains(text, "["+tier+"]") {
 			t.Errorf("%s: is not about %s:\n%s", path, tier, text)
 		}
+		if page := read(t, folder, strings.TrimSuffix(path, ".txt")+".html"); !strings.Contains(page, "<bdi>"+tier+"</bdi>") {
+			t.Errorf("%s: the page beside it is not about %s", path, tier)
+		}
 		dir := filepath.Dir(filepath.Join(folder, path))
 		if templates, err := filepath.Glob(filepath.Join(dir, "*.template.json")); err != nil || len(templates) == 0 {
 			t.Errorf("%s: there is no template beside it", path)
@@ -170,7 +192,7 @@ func TestPlanFiles(t *testing.T) {
 func TestPlanFileNames(t *testing.T) {
 	const address = "c80123456789"
 	for path, want := range map[string]string{
-		"Shop/Chain": "Shop.Chain.plan.txt", "Shop/a.b/c": "Shop.a.b.c-c8012345.plan.txt", "Shop/a b:c": "Shop.a_b_c-c8012345.plan.txt",
+		"Shop/Chain": "Shop.Chain.plan", "Shop/a.b/c": "Shop.a.b.c-c8012345.plan", "Shop/a b:c": "Shop.a_b_c-c8012345.plan",
 	} {
 		if got := planFileName(path, address); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
@@ -180,17 +202,21 @@ func TestPlanFileNames(t *testing.T) {
 
 // TestPlanFileThatCanNotBeWritten: a synth without its plan does not look like one with it.
 func TestPlanFileThatCanNotBeWritten(t *testing.T) {
-	stack := newStack(t)
-	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc())
-	folder := *awscdk.Stage_Of(c).Outdir()
-	if err := os.Mkdir(filepath.Join(folder, "Stack.Chain.plan.txt"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"Stack.Chain.plan.txt", "Stack.Chain.plan.html"} {
+		t.Run(name, func(t *testing.T) {
+			stack := newStack(t)
+			c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc())
+			folder := *awscdk.Stage_Of(c).Outdir()
+			if err := os.Mkdir(filepath.Join(folder, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				t.Helper()
+				if said := fmt.Sprint(recover()); !strings.Contains(said, "[Stack/Chain] writing the plan of the chain") || !strings.Contains(said, name) {
+					t.Errorf("synth: got %v, want an error about the plan", said)
+				}
+			}()
+			synth(stack)
+		})
 	}
-	defer func() {
-		t.Helper()
-		if said := fmt.Sprint(recover()); !strings.Contains(said, "[Stack/Chain] writing the plan of the chain") {
-			t.Errorf("synth: got %v, want an error about the plan", said)
-		}
-	}()
-	synth(stack)
 }

@@ -28,8 +28,20 @@ func (c *canvas) words(x, y int, class, text string)  { c.write(x, y, class, "",
 func (c *canvas) middle(x, y int, class, text string) { c.write(x, y, class, "middle", text) }
 func (c *canvas) end(x, y int, class, text string)    { c.write(x, y, class, "end", text) }
 
-func (c *canvas) box(x, y, w, h, radius int, class string) {
-	fmt.Fprintf(&c.text, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="%d"/>`+"\n", strings.TrimSpace("box "+class), x, y, w, h, radius)
+// frame is a rectangle with rounded corners.
+type frame struct{ x, y, w, h, radius int }
+
+// inside is the frame at a distance within another one.
+func (f frame) inside(distance int) frame {
+	return frame{f.x + distance, f.y + distance, f.w - 2*distance, f.h - 2*distance, f.radius / 2}
+}
+
+// box draws a filled frame, and outline only its border.
+func (c *canvas) box(of frame, class string)     { c.rect(of, "box "+class) }
+func (c *canvas) outline(of frame, class string) { c.rect(of, "wire "+class) }
+
+func (c *canvas) rect(of frame, class string) {
+	fmt.Fprintf(&c.text, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="%d"/>`+"\n", strings.TrimSpace(class), of.x, of.y, of.w, of.h, of.radius)
 }
 
 func (c *canvas) path(class, way string) {
@@ -55,21 +67,21 @@ func (c *canvas) chip(x int, one row) {
 	class := ""
 	switch one.shape {
 	case shapeWorld:
-		c.box(x, top, w, chipHeight, 4, "world")
-		fmt.Fprintf(&c.text, `<rect class="wire world" x="%d" y="%d" width="%d" height="%d" rx="2"/>`+"\n", x+3, top+3, w-6, chipHeight-6)
+		c.box(frame{x, top, w, chipHeight, 4}, "world")
+		c.outline(frame{x, top, w, chipHeight, 4}.inside(3), "world")
 		class = "strong world"
 	case shapeAnywhere:
-		c.box(x, top, w, chipHeight, 4, "")
-		fmt.Fprintf(&c.text, `<rect class="wire" x="%d" y="%d" width="%d" height="%d" rx="2"/>`+"\n", x+3, top+3, w-6, chipHeight-6)
+		c.box(frame{x, top, w, chipHeight, 4}, "")
+		c.outline(frame{x, top, w, chipHeight, 4}.inside(3), "")
 	case shapeForeign:
 		fmt.Fprintf(&c.text, `<path class="box" d="M%d %dh%dl9 %dl-9 %dh-%dl-9 -%dz"/>`+"\n", x+9, top, w-18, chipHeight/2, chipHeight/2, w-18, chipHeight/2)
 	case shapeList:
-		c.box(x+3, top-3, w-3, chipHeight, 2, "")
-		c.box(x, top, w-3, chipHeight, 2, "")
+		c.box(frame{x + 3, top - 3, w - 3, chipHeight, 2}, "")
+		c.box(frame{x, top, w - 3, chipHeight, 2}, "")
 	case shapeGroup:
-		c.box(x, top, w, chipHeight, 3, "")
+		c.box(frame{x, top, w, chipHeight, 3}, "")
 	case shapeRange, shapeNone:
-		c.box(x, top, w, chipHeight, chipHeight/2, "")
+		c.box(frame{x, top, w, chipHeight, chipHeight / 2}, "")
 	}
 	c.middle(x+w/2, one.y+4, class, one.peer)
 }

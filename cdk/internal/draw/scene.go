@@ -78,7 +78,7 @@ const (
 	mostSpan  = 24 // cards that a wire passes
 	mostNotes = 3
 	mostName  = 260 // pixels of a card's lines
-	mostPeer  = 190
+	mostPeer  = 240
 	mostLabel = 210
 )
 

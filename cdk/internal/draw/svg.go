@@ -66,8 +66,9 @@ func (s *scene) drawWorld(c *canvas) {
 	if s.columns.worldLane == 0 {
 		x = s.columns.card
 	}
-	c.box(x, top, right-x, bandHeight, 6, "world")
-	fmt.Fprintf(&c.text, `<rect class="wire world" x="%d" y="%d" width="%d" height="%d" rx="3"/>`+"\n", x+5, top+5, right-x-10, bandHeight-10)
+	band := frame{x, top, right - x, bandHeight, 6}
+	c.box(band, "world")
+	c.outline(band.inside(5), "world")
 	names := cut("The world: "+clean(strings.Join(s.world, ", ")), fontSize, right-x-32, true)
 	c.words(x+16, top+bandHeight/2+4, "strong world", names)
 }
@@ -121,7 +122,7 @@ func (s *scene) drawCard(c *canvas, place int) {
 	one := &s.cards[place]
 	x, w := s.columns.card, s.columns.cardWidth
 	s.drawAbove(c, one)
-	c.box(x, one.y, w, one.h, 6, markClass(one.mark))
+	c.box(frame{x, one.y, w, one.h, 6}, markClass(one.mark))
 	for i, text := range one.lines {
 		c.words(x+16, one.y+24+i*lineHeight, text.class, text.text)
 	}
