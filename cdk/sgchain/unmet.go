@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 
+	"sgchain/cdk/internal/gocode"
 	"sgchain/lambda/chain"
 )
 
@@ -157,7 +158,7 @@ func (c *advice) remedy(ask ask) string {
 	case tier.Ports == nil:
 		return fmt.Sprintf("Set Ingress of tier %s to %s", ask.tier, c.goIngress(folded.Ingress))
 	case tier.Sources == nil && !slices.ContainsFunc(folded.Ingress[1:], func(door Ingress) bool { return !isUsual(door.Sources[0], usual, c.authored.IPv6) }):
-		return fmt.Sprintf("Add %s to Ports of tier %s", goPort(ask.port), ask.tier)
+		return fmt.Sprintf("Add %s to Ports of tier %s", gocode.Port(ask.port.text), ask.tier)
 	default:
 		return fmt.Sprintf("Set Ingress of tier %s to %s, in place of its Ports and Sources", ask.tier, c.goIngress(folded.Ingress))
 	}
