@@ -77,7 +77,12 @@ func (s *standIns) property(key string, value any) any {
 	case key == "IpFamilies" && isUnknown && !s.second:
 		return []any{"ipv4", "ipv6"}
 	case key == "IpFamilies":
-		return s.list(value, func(template.Unknown, any) any { return s.pick("ipv6", "ipv4") })
+		return s.list(value, func(unknown template.Unknown, value any) any {
+			if unknown.Text == "" {
+				return s.rest(value)
+			}
+			return s.pick("ipv6", "ipv4")
+		})
 	case !isUnknown:
 		return s.rest(value)
 	}

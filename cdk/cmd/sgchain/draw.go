@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/spf13/cobra"
+
+	"sgchain/cdk/internal/account"
+	"sgchain/cdk/internal/ask"
+	"sgchain/cdk/internal/sketch"
+	"sgchain/cdk/internal/template"
+	"sgchain/cdk/internal/terminal"
+	"sgchain/lambda/inventory"
+)
+
+// drawing is a command line of draw.
+type drawing struct {
+	around                     surroundings
+	account                    account.Options
+	parameters                 []string
+	file, before               string
+	stack, vpc                 string
+	chain, format, output, own string
+}
+
+func newDraw(around surroundings) *cobra.Command {
+	d := &drawing{around: around}
+	cmd := &cobra.Command{
+		Use:   "draw [TEMPLATE] [--before TEMPLATE | --stack STACK] | --vpc VPC",
+		Short: "Draw a chain or a VPC: groups, rules, what is open to the world, and what changes",
+		Long: `Draw the security groups of a chain in a template, of a deployed stack, or of a VPC, with
+what is open to the world marked. Nothing is changed.
+
+A template with --before shows what the change between two templates does, and with
+--stack what it would do to the groups that the stack has in EC2 now. A template alone
+needs no account; parameters have their Default, unless -p gives another value.
+
+Formats: text for a terminal, mermaid for pull requests and wikis, dot for Graphviz, svg,
+and html, one page that needs nothing else. With --output the file's name tells the
+format.
+
+It calls ec2:DescribeSecurityGroups, ec2:DescribeVpcs and ec2:DescribeManagedPrefixLists,
+and for a stack cloudformation:DescribeStacks and what plan needs besides.
+
+Exit codes: 0 drawn, 1 there is no such chain or it cannot be read, 2 a wrong command line
+or no access.`,
+		Example: `  sgchain draw template.yaml
+  sgchain draw template.yaml --before main.yaml --output change.html
+  sgchain draw template.yaml --stack Shop --format mermaid
+  sgchain draw --stack Shop --output shop.svg
+  sgchain draw --vpc vpc-0123456789abcdef0 --output vpc.html`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			d.file = strings.Join(arguments, "")
+			return d.run(cmd.Context(), cmd.Flags().Changed("format"))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&d.before, "before", "", "the `template` as it was")
+	flags.StringVar(&d.stack, "stack", "", "the `name` of a deployed stack")
+	flags.StringVar(&d.vpc, "vpc", "", "the `ID` of a VPC")
+	flags.StringVar(&d.chain, "chain", "", "the chain's logical `ID`, where there are several")
+	flags.StringArrayVarP(&d.parameters, "parameter", "p", nil, "a parameter of the template, as `KEY=VALUE`")
+	flags.StringVarP(&d.output, "output", "o", "", "the `file` to write, in place of standard output")
+	flags.StringVar(&d.own, "account", "", "your `account`, where groups of several are shown")
+	addChoice(cmd, &d.format, "format", "how to draw", sketch.Formats()...)
+	addAccountFlags(cmd, &d.account)
+	return cmd
+}
+
+// check refuses a command line that means nothing, or of which something would have no effect.
+func (d *drawing) check() error {
+	switch {
+	case d.vpc != "" && (d.file != "" || d.stack != "" || d.before != "" || d.chain != ""):
+		return errors.New("--vpc draws a whole VPC. Leave out the template, --stack, --before and --chain, or --vpc")
+	case d.before != "" && d.file == "":
+		return errors.New("--before is what a template is compared with. Name the template as well")
+	case d.file == "" && d.stack == "" && d.vpc == "":
+		return errors.New("there is nothing to draw. Name a template, or add --stack or --vpc")
+	case d.before != "" && d.stack != "":
+		return errors.New("a template is compared with one thing. Leave out --before or --stack")
+	case d.file == "" && len(d.parameters) > 0:
+		return errors.New("-p gives parameters to a template. Name the template as well, or leave -p out")
+	case d.vpc == "" && d.own != "":
+		return errors.New("--account is for --vpc. Leave it out")
+	}
+	return nil
+}
+
+// formatOf returns the format: the one that is asked for, or what the output's name says.
+func (d *drawing) formatOf(isAsked bool) (string, error) {
+	if d.output == "" || isAsked {
+		return d.format, nil
+	}
+	ending := strings.TrimPrefix(strings.ToLower(filepath.Ext(d.output)), ".")
+	if long := map[string]string{"txt": "text", "mmd": "mermaid", "gv": "dot", "htm": "html"}[ending]; long != "" {
+		ending = long
+	}
+	if !slices.Contains(sketch.Formats(), ending) {
+		return "", fmt.Errorf("the name %s tells no format. Add --format with one of %s", d.output, strings.Join(sketch.Formats(), ", "))
+	}
+	return ending, nil
+}
+
+func (d *drawing) run(ctx context.Context, isAsked bool) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	format, err := d.formatOf(isAsked)
+	if err != nil {
+		return err
+	}
+	drawn, err := d.sketch(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := drawn.As(format)
+	if err != nil {
+		return err
+	}
+	if d.output == "" {
+		_, err = io.WriteString(d.around.out, text)
+		return err
+	}
+	return os.WriteFile(d.output, []byte(text), 0o644) //nolint:gosec // a drawing is for others to look at, where the user wants it
+}
+
+func (d *drawing) sketch(ctx context.Context) (sketch.Sketch, error) {
+	if d.stack == "" && d.vpc == "" {
+		return d.ofTemplate()
+	}
+	config, err := account.Load(ctx, d.account)
+	if err != nil {
+		return sketch.Sketch{}, err
+	}
+	api := ec2.NewFromConfig(config)
+	if d.vpc != "" {
+		defer terminal.Progress(d.around.err, "reading the security groups of "+d.vpc)()
+		return sketch.OfVPC(ctx, api, inventory.Selection{VPCID: d.vpc, Region: config.Region, Account: d.own})
+	}
+	question := ask.Question{Stack: d.stack, Chain: d.chain}
+	if d.file != "" {
+		if question.File, err = readFile(d.file, d.around, d.parameters); err != nil {
+			return sketch.Sketch{}, err
+		}
+	}
+	defer terminal.Progress(d.around.err, "reading the security groups of stack "+d.stack)()
+	drawn, err := sketch.OfStack(ctx, ask.Deployed{CloudFormation: cloudformation.NewFromConfig(config), Region: config.Region}, api, question)
+	if err != nil {
+		return sketch.Sketch{}, &exitError{exitFound, err}
+	}
+	return drawn, nil
+}
+
+func (d *drawing) ofTemplate() (sketch.Sketch, error) {
+	values, err := parameterValues(d.parameters)
+	if err != nil {
+		return sketch.Sketch{}, err
+	}
+	var versions []*sketch.Version
+	for _, name := range []string{d.file, d.before} {
+		if name == "" {
+			versions = append(versions, nil)
+			continue
+		}
+		file, err := readFile(name, d.around, nil)
+		if err != nil {
+			return sketch.Sketch{}, err
+		}
+		read, err := template.Read(file.Name, file.Text)
+		if err != nil {
+			return sketch.Sketch{}, err
+		}
+		versions = append(versions, &sketch.Version{Template: read, Values: values})
+	}
+	drawn, err := sketch.OfTemplate(*versions[0], versions[1], d.chain)
+	if err != nil {
+		return sketch.Sketch{}, &exitError{exitFound, err}
+	}
+	return drawn, nil
+}

@@ -1,0 +1,261 @@
+// Package sketch turns what people have, a template, a deployed stack or a VPC, into a drawing of its security groups, and of what a
+// change does to them.
+package sketch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+
+	"sgchain/cdk/internal/ask"
+	"sgchain/cdk/internal/draw"
+	"sgchain/cdk/internal/lint"
+	"sgchain/cdk/internal/template"
+	"sgchain/lambda/chain"
+	"sgchain/lambda/describe"
+	"sgchain/lambda/inventory"
+	"sgchain/lambda/plan"
+)
+
+// Sketch is a drawing with the words around it.
+type Sketch struct {
+	draw.Page
+
+	// named puts the words of a template in the place of what stands for them; nil where nothing does.
+	named func(text string, word func(string) string) string
+}
+
+// Formats lists the formats of [Sketch.As], for a terminal first.
+func Formats() []string { return []string{"text", "mermaid", "dot", "svg", "html"} }
+
+// As returns the sketch in one of the [Formats].
+func (s Sketch) As(format string) (string, error) {
+	var text string
+	word := func(text string) string { return text }
+	switch format {
+	case "text":
+		text = s.text()
+	case "mermaid":
+		text, word = s.Drawing.Mermaid(), plan.MermaidText
+	case "dot":
+		text, word = draw.DOT(s.Drawing, s.Title), func(text string) string { return strings.ReplaceAll(text, `"`, `\"`) }
+	case "svg":
+		text, word = draw.SVG(s.Drawing, s.Title), html.EscapeString
+	case "html":
+		text, word = draw.HTML(s.Page), html.EscapeString
+	default:
+		return "", fmt.Errorf("unknown format %q: use %s", format, strings.Join(Formats(), ", "))
+	}
+	if s.named != nil {
+		text = s.named(text, word)
+	}
+	return text, nil
+}
+
+func (s Sketch) text() string {
+	var text strings.Builder
+	for _, line := range []string{s.Title, s.Subject, s.Line} {
+		if line != "" {
+			text.WriteString(line + "\n")
+		}
+	}
+	text.WriteString("\n" + s.Drawing.String())
+	for _, warning := range s.Warnings {
+		text.WriteString("warning: " + warning + "\n")
+	}
+	return text.String()
+}
+
+// Version is a template at one time.
+type Version struct {
+	Template *template.Template
+	Values   template.Values
+}
+
+// OfTemplate returns a sketch of a chain of a template. With an older version of it, the sketch shows what the change does. Chain is the
+// logical ID; it may be empty where the template has one chain.
+func OfTemplate(now Version, before *Version, id string) (Sketch, error) {
+	spec, naming, err := now.spec(id)
+	if err != nil {
+		return Sketch{}, err
+	}
+	s := ofSpec(now.Template.Name, spec, naming)
+	s.named = naming.Named
+	if before == nil {
+		return s, nil
+	}
+	was, wasNaming, err := before.spec(id)
+	if err != nil {
+		return Sketch{}, err
+	}
+	s.Title = before.Template.Name + " to " + now.Template.Name
+	s.Drawing.Before = worded(chain.Desired(was), wasNaming)
+	s.named = func(text string, word func(string) string) string {
+		return naming.Named(wasNaming.Named(text, word), word)
+	}
+	return s, nil
+}
+
+func (v Version) spec(id string) (chain.Spec, lint.Naming, error) {
+	one, err := v.Template.Chain(id)
+	if err != nil {
+		return chain.Spec{}, lint.Naming{}, err
+	}
+	spec, naming, err := lint.Draft(v.Template.Evaluate(one, v.Values))
+	if err != nil {
+		return chain.Spec{}, lint.Naming{}, fmt.Errorf("%s: chain %s: %w", v.Template.Name, one.LogicalID, err)
+	}
+	return spec, naming, nil
+}
+
+// worded returns a state whose peers and descriptions have the words of the template, so that a drawing makes room for them.
+func worded(state chain.State, naming lint.Naming) chain.State {
+	plain := func(text string) string { return naming.Named(text, func(word string) string { return word }) }
+	groups := slices.Clone(state.Groups)
+	for i, group := range groups {
+		groups[i].Rules = slices.Clone(group.Rules)
+		for j, rule := range groups[i].Rules {
+			groups[i].Rules[j].Description = plain(rule.Description)
+			if rule.Peer.Kind == chain.PeerGroup {
+				groups[i].Rules[j].Peer.ID = plain(rule.Peer.ID)
+			}
+		}
+	}
+	return chain.State{Groups: groups}
+}
+
+// ofSpec draws a chain that is not built yet.
+func ofSpec(title string, spec chain.Spec, naming lint.Naming) Sketch {
+	desired := worded(chain.Desired(spec), naming)
+	warnings, refused := chain.Guard(spec, false)
+	if refused != nil {
+		for _, finding := range refused.Findings {
+			warnings = append(warnings, finding.String()+"; "+finding.Remedy)
+		}
+	}
+	return Sketch{Page: draw.Page{
+		Title: title, Subject: "VPC " + spec.VPCID, Line: chain.Summary(spec), Warnings: warnings,
+		Drawing: plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(spec)},
+	}}
+}
+
+// OfStack returns a sketch of the chain that a stack has in EC2. If the question has a file, the sketch shows what that would change.
+func OfStack(ctx context.Context, deployed ask.Deployed, api inventory.API, question ask.Question) (Sketch, error) {
+	question.Action = chain.ActionPlan
+	target, err := deployed.Find(ctx, question)
+	if err != nil {
+		return Sketch{}, err
+	}
+	spec, err := specOf(target.Properties)
+	if err != nil {
+		return Sketch{}, fmt.Errorf("reading chain %s of stack %s: %w", target.LogicalID, question.Stack, err)
+	}
+	resource := chain.Resource{StackID: target.StackID, LogicalID: target.LogicalID}
+	read, err := inventory.Read(ctx, api, inventory.Selection{Tag: chain.TagStackID + "=" + target.StackID, Region: deployed.Region})
+	if err != nil {
+		return Sketch{}, err
+	}
+	current, ids := owned(read, resource)
+	order := spec.Identities()
+	slices.SortStableFunc(current.Groups, func(a, b chain.Group) int { return cmp.Compare(place(order, a), place(order, b)) })
+	if len(current.Groups) == 0 {
+		return Sketch{}, fmt.Errorf("stack %s has no security groups of chain %s", question.Stack, target.LogicalID)
+	}
+	s := Sketch{Page: draw.Page{
+		Title: "Chain " + target.LogicalID + " of stack " + question.Stack, Subject: "VPC " + spec.VPCID, Line: chain.Summary(spec),
+		Drawing: plan.Drawing{Before: current, After: current, IDs: ids, Notes: plan.Notes(spec)},
+	}}
+	if question.File == nil {
+		return s, nil
+	}
+	s.Title += ", and what " + question.File.Name + " changes"
+	after := chain.Desired(spec)
+	found, err := inventory.LookUp(ctx, api, chain.Wanted(deployed.Region, read.Found.Account, after))
+	if err != nil {
+		return Sketch{}, err
+	}
+	found.Account, found.Region = read.Found.Account, deployed.Region
+	resolved, problems := after.Resolve(found)
+	s.Drawing.After = resolved
+	for _, problem := range problems {
+		s.Warnings = append(s.Warnings, problem.Error())
+	}
+	return s, nil
+}
+
+func specOf(properties json.RawMessage) (chain.Spec, error) {
+	decoder := json.NewDecoder(strings.NewReader(string(properties)))
+	decoder.UseNumber()
+	var all map[string]any
+	if err := decoder.Decode(&all); err != nil {
+		return chain.Spec{}, err
+	}
+	return chain.Parse(all, chain.DefaultAnswerBytes)
+}
+
+// owned returns those groups of an inventory that a chain owns.
+func owned(read inventory.Inventory, resource chain.Resource) (chain.State, map[chain.Identity]string) {
+	ids := map[chain.Identity]string{}
+	var state chain.State
+	for _, group := range read.Groups {
+		if group.Tags[chain.TagLogicalID] != resource.LogicalID {
+			continue
+		}
+		identity := chain.ObservedIdentity(resource, group.VPCID, group.Tags[chain.TagTier], group.Name, group.Description)
+		ids[identity] = group.ID
+		state.Groups = append(state.Groups, chain.Group{Identity: identity, Rules: group.Rules})
+	}
+	return state.Owning(ids), ids
+}
+
+// place is where a group stands in a chain. What the chain lacks comes last.
+func place(order []chain.Identity, group chain.Group) int {
+	if found := slices.Index(order, group.Identity); found >= 0 {
+		return found
+	}
+	return len(order)
+}
+
+// OfVPC returns a sketch of all security groups of a VPC, those that others can enter first. Each group of a chain or of a stack bears a
+// note that says so.
+func OfVPC(ctx context.Context, api inventory.API, selection inventory.Selection) (Sketch, error) {
+	read, err := inventory.Read(ctx, api, selection)
+	if err != nil {
+		return Sketch{}, err
+	}
+	state, ids := read.State()
+	byID := make(map[string]chain.Group, len(state.Groups))
+	for _, group := range state.Groups {
+		byID[ids[group.Identity]] = group
+	}
+	described := make([]describe.Group, 0, len(read.Groups))
+	for _, group := range read.Groups {
+		described = append(described, describe.Group(group))
+	}
+	drawing := plan.Drawing{IDs: ids, Notes: map[chain.Identity][]string{}}
+	for _, group := range describe.Outermost(described) {
+		one := byID[group.ID]
+		drawing.After.Groups = append(drawing.After.Groups, one)
+		if owner := ownerOf(group.Tags); owner != "" {
+			drawing.Notes[one.Identity] = []string{owner}
+		}
+	}
+	drawing.Before = drawing.After
+	return Sketch{Page: draw.Page{Title: "VPC " + selection.VPCID, Subject: "Region " + selection.Region, Drawing: drawing}}, nil
+}
+
+// ownerOf returns who makes and changes a group, as its tags say.
+func ownerOf(tags map[string]string) string {
+	stack := chain.Resource{StackID: tags[chain.TagStackID]}.StackName()
+	if stack != "" && tags[chain.TagLogicalID] != "" {
+		return "chain " + tags[chain.TagLogicalID] + " of stack " + stack
+	}
+	if name := tags["aws:cloudformation:stack-name"]; name != "" {
+		return "of stack " + name
+	}
+	return ""
+}
