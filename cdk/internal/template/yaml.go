@@ -171,9 +171,17 @@ func scalarOf(from *yaml.Node) any {
 		if json.Valid([]byte(from.Value)) {
 			return json.Number(from.Value)
 		}
+	case "!!str":
+		if value, isWord := wordsOf11[strings.ToLower(from.Value)]; isWord && from.Style == 0 {
+			return value
+		}
 	}
 	return from.Value
 }
+
+// wordsOf11 are the words that are true or false in YAML 1.1, which CloudFormation reads (user guide, "CloudFormation template format"),
+// and text in the YAML 1.2 of the library.
+var wordsOf11 = map[string]bool{"yes": true, "on": true, "no": false, "off": false} //nolint:gochecknoglobals // a constant in all but syntax
 
 // functionOfTag returns the long form of a short tag: "Fn::Sub" of !Sub.
 func functionOfTag(from *yaml.Node) string {
