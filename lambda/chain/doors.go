@@ -2,6 +2,7 @@ package chain
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -77,15 +78,15 @@ func (r *reader) longForm(path string, object map[string]any, entries []any, in 
 
 // read reads one entry of the long form, of either direction.
 func (d *doors) read(path string, place int, value any) {
-	key := "Sources"
+	key, known := peersKey(d.direction), ingressKeys
 	if d.direction == Egress {
-		key = "Destinations"
+		known = egressKeys
 	}
 	if isBlank(value) {
 		d.isEmptyEntry(path, place, value, "write {Ports, "+key+"}")
 		return
 	}
-	entry := d.object(path, value, "Ports", key, "Description")
+	entry := d.object(path, value, known...)
 	if entry == nil {
 		return
 	}
@@ -280,17 +281,12 @@ func (r *reader) egress(path string, value any, in scope) EgressSpec {
 			continue
 		}
 		text, ok := r.scalar(place, entry)
-		switch strings.ToLower(text) {
-		case egressAll:
-			egress.All = true
-		case egressChain:
-			egress.Chain = true
-		case egressNone:
-			none = true
+		switch word := strings.ToLower(text); {
+		case !ok:
+		case !slices.Contains(egressWords, word):
+			r.problem(place, "%s is not known; write all, chain or none, or a list of these words and of {Ports, Destinations}", quoted(text))
 		default:
-			if ok {
-				r.problem(place, "%s is not known; write all, chain or none, or a list of these words and of {Ports, Destinations}", quoted(text))
-			}
+			egress.All, egress.Chain, none = egress.All || word == egressAll, egress.Chain || word == egressChain, none || word == egressNone
 		}
 	}
 	if none && len(entries) > 1 {

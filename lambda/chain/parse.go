@@ -24,6 +24,32 @@ var (
 	pairText = lazily(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=;{}!$*]+$`)
 )
 
+// The keys that are read. [Schema] describes each of them.
+//
+//nolint:gochecknoglobals // constants in all but syntax
+var (
+	propertyKeys = []string{
+		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "Guardrails", "RuleQuota", "Revision", "Tags",
+		"ServiceToken", "ServiceTimeout",
+	}
+	tierKeys = []string{"Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "Tags", "AllowPublic"}
+	// Those of an entry of Ingress and of Egress.
+	ingressKeys = []string{"Ports", "Sources", "Description"}
+	egressKeys  = []string{"Ports", "Destinations", "Description"}
+	tagKeys     = []string{"Key", "Value"}
+)
+
+// The words that are read, the default first.
+//
+//nolint:gochecknoglobals // constants in all but syntax
+var (
+	unmanagedWords = []string{"revoke", "keep"}
+	guardrailWords = []string{"enforce", "warn"}
+	flagWords      = []string{"false", "true"}
+	egressWords    = []string{egressAll, egressChain, egressNone}
+	familyWords    = []string{familyV4, familyV6}
+)
+
 // maxTiers is more than any answer to CloudFormation has room for: about 62.
 const maxTiers = 100
 
@@ -36,14 +62,13 @@ func Parse(properties map[string]any, answerBytes int) (Spec, error) {
 }
 
 func (r *reader) parse(properties map[string]any, answerBytes int) (Spec, error) {
-	object := r.object("", properties, "VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting",
-		"Guardrails", "RuleQuota", "Revision", "Tags", "ServiceToken", "ServiceTimeout")
+	object := r.object("", properties, propertyKeys...)
 	spec := Spec{
 		VPCID: r.vpcID(object["VpcId"]), IPv6: r.ipv6("IpFamilies", object["IpFamilies"]),
 		RuleQuota:     r.ruleQuota("RuleQuota", object["RuleQuota"]),
-		KeepUnmanaged: r.word("UnmanagedRules", object["UnmanagedRules"], "revoke", "keep") == "keep",
+		KeepUnmanaged: r.word("UnmanagedRules", object["UnmanagedRules"], unmanagedWords...) == "keep",
 		Adopt:         r.flag("AdoptExisting", object["AdoptExisting"]),
-		WarnOnly:      r.word("Guardrails", object["Guardrails"], "enforce", "warn") == "warn",
+		WarnOnly:      r.word("Guardrails", object["Guardrails"], guardrailWords...) == "warn",
 	}
 	tags := r.tags("Tags", object["Tags"])
 	tiers, readable := r.tierList(object["Tiers"])
@@ -107,12 +132,10 @@ func (r *reader) ipv6(path string, value any) bool {
 		text, ok := r.scalar(index(path, i), entry)
 		switch word := strings.ToLower(text); {
 		case !ok || word == "":
-		case word == familyV4:
-			v4 = true
-		case word == familyV6:
-			v6 = true
-		default:
+		case !slices.Contains(familyWords, word):
 			r.problem(index(path, i), "%s is not known; write ipv4, or ipv4 and ipv6", quoted(text))
+		default:
+			v4, v6 = v4 || word == familyV4, v6 || word == familyV6
 		}
 	}
 	if v6 && !v4 {
@@ -175,7 +198,7 @@ func (r *reader) tierNames(tiers []any) []string {
 }
 
 func (r *reader) tier(path string, value any, place int, in scope) Tier {
-	object := r.object(path, value, "Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "Tags", "AllowPublic")
+	object := r.object(path, value, tierKeys...)
 	if object == nil {
 		return Tier{}
 	}
@@ -200,12 +223,18 @@ func (r *reader) tier(path string, value any, place int, in scope) Tier {
 	return tier
 }
 
+// EC2 gives no group a name that begins as its IDs do, and that of every VPC's own group to no other one.
+const (
+	groupIDPrefix    = "sg-"
+	defaultGroupName = "default"
+)
+
 func (r *reader) groupName(path string, value any) string {
 	name := r.text(path, value, true)
 	switch lower := strings.ToLower(name); {
-	case strings.HasPrefix(lower, "sg-"):
+	case strings.HasPrefix(lower, groupIDPrefix):
 		r.problem(path, "%s begins with sg-, which EC2 keeps for group IDs; choose another name", quoted(name))
-	case lower == "default" && !r.built:
+	case lower == defaultGroupName && !r.built:
 		r.problem(path, "%s is the name of every VPC's own group, which EC2 gives to no other one and nobody can adopt; choose another name", quoted(name))
 	}
 	return name

@@ -23,11 +23,16 @@ var (
 	listRest  = lazily(`^[a-z0-9{}.-]{1,100}$`)
 )
 
+// listPartitions begin the names of lists that AWS manages, one for each partition.
+//
+//nolint:gochecknoglobals // a constant in all but syntax
+var listPartitions = []string{"com.amazonaws.", "cn.com.amazonaws.", "eu.amazonaws.", "gov.ic.c2s.", "gov.sgov.sc2s.", "gov.ic.hci.csp.", "uk.adc-e.cloud."}
+
 // isListName reports whether a word is the name of a list that AWS manages (VPC user guide,
 // "AWS-managed prefix lists"). In other partitions than aws it may begin as names of VPC
 // endpoint services do there: with the suffix of the partition backwards.
 func isListName(word string) bool {
-	for _, partition := range []string{"com.amazonaws.", "cn.com.amazonaws.", "eu.amazonaws.", "gov.ic.c2s.", "gov.sgov.sc2s.", "gov.ic.hci.csp.", "uk.adc-e.cloud."} {
+	for _, partition := range listPartitions {
 		if rest, isOf := strings.CutPrefix(word, partition); isOf {
 			return listRest().MatchString(rest) && strings.Count(word, "{") == strings.Count(word, "{region}")
 		}

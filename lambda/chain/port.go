@@ -20,6 +20,9 @@ const (
 
 const portForms = `write 443, "8000-8010", tcp/443, udp/53, icmp, icmp/3/4, icmpv6, proto/50, all, or a name such as https`
 
+// numberForm begins the form of a protocol that has a number alone.
+const numberForm = "proto"
+
 // services are the port names, with their registered numbers (IANA Service
 // Name and Transport Protocol Port Number Registry); all of them are tcp.
 var services = sync.OnceValue(func() map[string]int32 {
@@ -46,17 +49,18 @@ func (r *reader) traffic(path string, place int, value any) (traffic, bool) {
 		return traffic{TCP, PortRange{port, port}}, true
 	}
 	head, tail, slash := strings.Cut(word, "/")
+	protocol := Protocol(head)
 	switch {
-	case word == "all":
+	case Protocol(word) == All:
 		return traffic{All, AllPorts}, true
-	case head == "icmp" || head == "icmpv6":
-		return r.icmp(path, text, Protocol(head), tail, slash)
-	case head == "proto" && slash:
+	case protocol == ICMP || protocol == ICMPv6:
+		return r.icmp(path, text, protocol, tail, slash)
+	case head == numberForm && slash:
 		return r.protocol(path, tail)
-	case (head == "tcp" || head == "udp") && slash:
+	case (protocol == TCP || protocol == UDP) && slash:
 		ports, ok := r.portRange(path, text, tail)
-		return traffic{Protocol(head), ports}, ok
-	case head == "tcp" || head == "udp":
+		return traffic{protocol, ports}, ok
+	case protocol == TCP || protocol == UDP:
 		r.problem(path, "%s has no ports; write %s/443, or %s/0-65535 for all of them", head, head, head)
 		return traffic{}, false
 	default:
@@ -105,16 +109,20 @@ func (r *reader) icmp(path, text string, protocol Protocol, tail string, slash b
 	return traffic{protocol, PortRange{int32(kind), int32(code)}}, true
 }
 
+// namedProtocols has the forms of the protocols that have one of their own, by their numbers.
+//
+//nolint:gochecknoglobals // a constant in all but syntax
+var namedProtocols = [maxProtocol + 1]string{1: "icmp", 6: "tcp/443", 17: "udp/53", 58: "icmpv6"}
+
 // protocol reads the number of "proto/50". Numbers of protocols that have ports
 // are refused, because EC2 would turn them into the name and want ports.
 func (r *reader) protocol(path, text string) (traffic, bool) {
 	number, err := strconv.Atoi(text)
-	named := map[int]string{1: "icmp", 6: "tcp/443", 17: "udp/53", 58: "icmpv6"}
 	switch {
 	case err != nil || number < 0 || number > maxProtocol:
 		r.problem(path, "%s is not an IP protocol number; write proto/50, with a number from 0 to %d", quoted(text), maxProtocol)
-	case named[number] != "":
-		r.problem(path, "protocol %d has a form of its own; write %s", number, named[number])
+	case namedProtocols[number] != "":
+		r.problem(path, "protocol %d has a form of its own; write %s", number, namedProtocols[number])
 	default:
 		return traffic{Protocol(strconv.Itoa(number)), AllPorts}, true
 	}

@@ -19,6 +19,9 @@ const (
 	maxBuiltTags = 44
 )
 
+// reservedTag begins the keys of AWS's own tags.
+const reservedTag = "aws:"
+
 // tags reads a map of tags, or a list of maps with Key and Value as CloudFormation's
 // own resources have it. A tag without a value has the empty one.
 func (r *reader) tags(path string, value any) map[string]string {
@@ -29,7 +32,7 @@ func (r *reader) tags(path string, value any) map[string]string {
 		}
 	} else {
 		for i, entry := range r.list(path, value) {
-			if object := r.object(index(path, i), entry, "Key", "Value"); object != nil {
+			if object := r.object(index(path, i), entry, tagKeys...); object != nil {
 				if key, ok := r.verbatim(index(path, i)+".Key", object["Key"]); ok {
 					r.tag(read, index(path, i), key, object["Value"])
 				}
@@ -92,7 +95,7 @@ func (r *reader) tagFits(path, key, value string) bool {
 	switch {
 	case lower == "":
 		r.problem(path, "has no key; write Key and Value")
-	case strings.HasPrefix(lower, "aws:") || strings.HasPrefix(lower, OwnershipPrefix):
+	case strings.HasPrefix(lower, reservedTag) || strings.HasPrefix(lower, OwnershipPrefix):
 		r.problem(path, "the key %s begins with a prefix that is reserved; choose another key", quoted(key))
 	case utf8.RuneCountInString(key) > maxTagKey:
 		r.problem(path, "the key has %d characters; EC2 takes at most %d", utf8.RuneCountInString(key), maxTagKey)

@@ -73,7 +73,7 @@ func (r *reader) word(path string, value any, words ...string) string {
 
 // flag reads true or false; absence is false.
 func (r *reader) flag(path string, value any) bool {
-	return r.word(path, value, "false", "true") == "true"
+	return r.word(path, value, flagWords...) == "true"
 }
 
 // list reads a list; one scalar counts as a list of one.
