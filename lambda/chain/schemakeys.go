@@ -1,0 +1,106 @@
+package chain
+
+// What each key means, in the words that editors show, and the rules of its value.
+
+// described returns the schema of a key's value: what it means, what editors may offer, its rules.
+func described(description string, offers []any, rules node) node {
+	return value(offering(node{"description": description}, offers), rules)
+}
+
+// offering adds what editors may offer, and constrains nothing: one value is an example, and several are
+// an alternative to any value at all, because editors show every example beside a key.
+func offering(hints node, offers []any) node {
+	if len(offers) == 1 {
+		hints["examples"] = offers
+	} else {
+		hints["anyOf"] = []any{node{"enum": offers}, node{}}
+	}
+	return hints
+}
+
+// written is described for a value with parts: body is what editors write, with places to fill in.
+func written(description, label string, body any, rules node) node {
+	return value(node{"description": description, "defaultSnippets": []any{node{"label": label, "body": body}}}, rules)
+}
+
+func flagOffers() []any { return []any{false, true} }
+
+func newTier(name, port string) node { return node{"Name": name, "Ports": []any{port}} }
+
+func newTag() node { return node{"${1:Team}": "${2:value}"} }
+
+func propertyNodes() node {
+	return node{
+		"VpcId": described("The ID of the VPC that the security groups belong to. Changing it replaces every group.",
+			[]any{"vpc-0123456789abcdef0"}, vpcRules()),
+		"Tiers": written("The tiers, outermost first: each is one security group. The same list may be JSON in a text, for a parameter of a "+
+			"template. By default the chain is a load balancer on ports 80 and 443, and containers on port 6060.",
+			"tiers", []any{newTier("${1:Web}", "${2:443}"), newTier("${3:App}", "${4:6060}")}, tiersRules()),
+		"IpFamilies": described("ipv4, or ipv4 and ipv6: then internet, vpc and the Egress all mean IPv6 as well. By default ipv4.",
+			append(texts(familyWords), texts(familyWords)), familyRules()),
+		"UnmanagedRules": described("What an update does with rules on the chain's groups that the chain never made: revoke or keep. By default revoke.",
+			texts(unmanagedWords), wordRules(unmanagedWords)),
+		"AdoptExisting": described("true: take over security groups of the VPC that have a tier's GroupName. By default false.",
+			flagOffers(), wordRules(flagWords, "boolean")),
+		"Guardrails": described("enforce, or warn of what the guardrails would refuse. By default enforce.",
+			texts(guardrailWords), wordRules(guardrailWords)),
+		"RuleQuota": described("How many rules a group may have for each direction and family of addresses, 1 to 1000. By default 60.",
+			[]any{defaultRuleQuota}, quotaRules()),
+		"Revision": described("Any text. Changing it has the chain verified and repaired.", []any{"1"}, node{}),
+		"Tags": written("The tags of every group: a map, or a list of maps with Key and Value.",
+			"tags", newTag(), ref("TagsOfGroups")),
+		"ServiceToken": written("The ARN of the provider's function. A shared provider exports it as SecurityGroupChainProvider.",
+			"shared provider", node{"Fn::ImportValue": "SecurityGroupChainProvider"}, node{}),
+		"ServiceTimeout": described("How many seconds CloudFormation waits for the provider, which never needs more than 1020. By default 3600.",
+			[]any{ServiceTimeout}, node{}),
+	}
+}
+
+func tierNodes() node {
+	return node{
+		"Name": described("The tier's name, unique in the chain: letters and digits, a letter first. It begins the attribute "+
+			"<Name>SecurityGroupId. Changing it replaces the group.", []any{"App"}, nameRules()),
+		"GroupName": described("The security group's name, unique in the VPC. By default it is generated. Changing it replaces the group.",
+			[]any{"App-SG"}, groupNameRules()),
+		"Description": described("The security group's description. Changing it replaces the group, and a GroupName then has to change as well.",
+			[]any{"Security group of the application"}, textRules()),
+		"Ports": described("The ports that Sources may reach. Leave it out for a tier that nobody enters.",
+			portOffers(), absent(ref("ListOfPorts"))),
+		"Sources": described("Who may reach Ports. By default the tier before this one, and for the first tier the internet.",
+			peerOffers(), absent(ref("ListOfPeers"))),
+		"Ingress": written("The long form, in place of Ports and Sources: a list of maps with Ports, Sources and Description.",
+			"inbound rules", []any{node{"Ports": []any{"${1:443}"}, "Sources": []any{"${2:internet}"}}}, ingressRules()),
+		"Egress": described("Where the tier may go: all, chain (only what other tiers take from this one), none, or a list of these words "+
+			"and of maps with Ports, Destinations and Description. By default all.", texts(egressWords), egressRules()),
+		"AllowPublic": described("true: the internet is meant to reach this tier though it is not the first. By default false.",
+			flagOffers(), wordRules(flagWords, "boolean")),
+		"Tags": written("The tags of this group. They win over the chain's.", "tags", newTag(), ref("TagsOfGroups")),
+	}
+}
+
+// doorNodes are of an entry of the long form, whose peers have the key peers.
+func doorNodes(peers, who string) node {
+	return node{
+		"Ports": described("The ports of these rules.", portOffers(), ref("ListOfPorts")),
+		peers:   described("Peers: "+who+".", peerOffers(), ref("ListOfPeers")),
+		"Description": described("The description of these rules in EC2. By default it says who reaches whom.",
+			[]any{"requests of clients"}, textRules()),
+	}
+}
+
+func tagNodes() node {
+	return node{
+		"Key":   described("The tag's key.", []any{"Team"}, tagKeyRules()),
+		"Value": described("The tag's value. It may be empty.", []any{"web"}, tagValueRules()),
+	}
+}
+
+func portOffers() []any {
+	forms := []any{80, 443, "8000-8010", "tcp/443", "udp/53", "icmp/3/4", numberForm + "/50", string(ICMP), string(ICMPv6), string(All)}
+	return append(forms, texts(sortedServices())...)
+}
+
+func peerOffers() []any {
+	return append(texts(peerWords()), "203.0.113.0/24", "sg-0123456789abcdef0", "123456789012/sg-0123456789abcdef0",
+		"pl-0123456789abcdef0", listPartitions[0]+"{region}.s3", listPartitions[0]+"global.cloudfront.origin-facing")
+}
