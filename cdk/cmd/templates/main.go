@@ -1,4 +1,4 @@
-// Command templates writes the published templates, which are committed: the
+// Command templates writes the published templates and the schema beside them, which are committed: the
 // provider's resources come from the CDK construct, so that its role and its function
 // have one home, and everything else is written down here as it stands in a template.
 //
@@ -15,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"sgchain/cdk/internal/release"
+	"sgchain/cdk/internal/schema"
 )
 
 func main() {
@@ -47,7 +48,7 @@ func write(folder string) error {
 	return nil
 }
 
-// generate returns the templates by the names of their files.
+// generate returns the templates and the schema by the names of their files.
 func generate() (texts map[string][]byte, err error) {
 	own, err := providerResources(false)
 	if err != nil {
@@ -65,5 +66,7 @@ func generate() (texts map[string][]byte, err error) {
 		text, failed := release.Encode(one.whole())
 		texts[name], err = text, errors.Join(err, failed)
 	}
-	return texts, err
+	text, failed := schema.Template()
+	texts[release.Schema] = text
+	return texts, errors.Join(err, failed)
 }

@@ -37,12 +37,13 @@ func TestCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files := slices.Concat(release.Templates(), release.Files())
 	for _, entry := range entries {
-		if !slices.Contains(release.Templates(), entry.Name()) {
+		if !slices.Contains(files, entry.Name()) {
 			t.Errorf("%s is no template of ours", entry.Name())
 		}
 	}
-	for _, name := range release.Templates() {
+	for _, name := range files {
 		text, err := os.ReadFile(filepath.Join(committed, name))
 		if err != nil {
 			t.Fatal(err)

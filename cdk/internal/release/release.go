@@ -12,7 +12,7 @@ func Mark() string { return "(sgchain " + Version + ")" }
 // Prefix begins every published key.
 const Prefix = "sgchain"
 
-// Folder is where the templates lie in the repository.
+// Folder is where the templates and the other files lie in the repository.
 const Folder = "template"
 
 // The templates, by the names of their files.
@@ -23,11 +23,17 @@ const (
 	Parent   = "parent.json"
 )
 
+// Schema is the JSON Schema of templates with chains.
+const Schema = "schema.json"
+
 // BucketParameter is the templates' parameter that has the buckets' common name.
 const BucketParameter = "CodeBucket"
 
 // Templates lists them all.
 func Templates() []string { return []string{AllInOne, Provider, Chain, Parent} }
+
+// Files lists what lies beside the templates and is published as it is: nobody launches it, and it names no bucket.
+func Files() []string { return []string{Schema} }
 
 // Architectures lists what the function runs on, the default first: as Lambda names
 // it, which is how the templates and the keys do, and as Go does.
