@@ -91,7 +91,7 @@ custom resource Custom::SecurityGroupChain owns.`,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkChoices(cmd) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newLint(around), newPlan(around), newCheck(around), newImport(around), newDraw(around), newBundle(around), newPublish(around))
+	root.AddCommand(newLint(around), newSchema(around), newPlan(around), newCheck(around), newImport(around), newDraw(around), newBundle(around), newPublish(around))
 	return root
 }
 
