@@ -19,6 +19,7 @@ type lintOptions struct {
 	parameters []string
 	format     string
 	strict     bool
+	skipOthers bool
 	listRules  bool
 }
 
@@ -42,6 +43,7 @@ Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file could 
 	}
 	cmd.Flags().StringArrayVarP(&options.parameters, "parameter", "p", nil, "a parameter's value, as `Key=Value`; may be repeated")
 	cmd.Flags().StringVar(&options.format, "format", "text", "the output: `text, json or sarif`")
+	cmd.Flags().BoolVar(&options.skipOthers, "skip-others", false, "skip named files too that are no templates, as for pre-commit")
 	cmd.Flags().BoolVar(&options.strict, "strict", false, "exit with 1 for warnings too")
 	cmd.Flags().BoolVar(&options.listRules, "list-rules", false, "list the rules, and check nothing")
 	return cmd
@@ -64,7 +66,7 @@ func runLint(around surroundings, options lintOptions, arguments []string) error
 	if err != nil {
 		return err
 	}
-	files, failed := lint.Read(arguments, around.in)
+	files, failed := lint.Read(arguments, around.in, options.skipOthers)
 	if unknown := lint.UnknownParameters(files, values); failed == nil && len(unknown) > 0 {
 		return fmt.Errorf("no template has the parameter %s. Correct --parameter, or leave it out", strings.Join(unknown, ", "))
 	}

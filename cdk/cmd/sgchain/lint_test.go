@@ -45,6 +45,8 @@ func TestLintExitCodes(t *testing.T) {
 		{[]string{testdata}, "", 1, "misspelt-ports.yaml:12:11", "errors"},
 		{[]string{"-"}, `{"Resources": {"C": {"Type": "Custom::SecurityGroupChain"}}}`, 1, "<stdin>:1:16: error: VpcId: is missing", "1 template"},
 		{[]string{compose}, "", 2, "", "docker-compose.yml is no CloudFormation template"},
+		{[]string{"--skip-others", compose, broken}, "", 1, "misspelt-ports.yaml:12:11", "skipped " + compose + ": is no CloudFormation template\n"},
+		{[]string{"--skip-others", compose}, "", 0, "", "0 templates with 0 chains"},
 		{[]string{folder}, "", 2, "", "has no CloudFormation template"},
 		{[]string{compose, broken}, "", 2, "misspelt-ports.yaml:12:11", "docker-compose.yml is no CloudFormation template"},
 		{[]string{filepath.Join(folder, "missing.yaml")}, "", 2, "", "no such file"},

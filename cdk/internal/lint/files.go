@@ -26,9 +26,9 @@ type File struct {
 // maxRead is more than any template that can be read: of a larger file only so much is looked at.
 const maxRead = 4 << 20
 
-// Read reads what the arguments name: a file, a folder with all that is below it, or [Stdin]. A file of a folder that is no template is skipped, one that
-// is named is an error.
-func Read(arguments []string, stdin io.Reader) ([]File, error) {
+// Read reads what the arguments name: a file, a folder with all that is below it, or [Stdin]. A file of a folder that is no template is skipped. One that
+// is named is an error, unless others are to be skipped.
+func Read(arguments []string, stdin io.Reader, skipOthers bool) ([]File, error) {
 	var files []File
 	var failed []error
 	read := map[string]bool{}
@@ -46,6 +46,12 @@ func Read(arguments []string, stdin io.Reader) ([]File, error) {
 		case !read[filepath.Clean(argument)]:
 			read[filepath.Clean(argument)] = true
 			file, err := readFile(argument)
+			if file.Name = argument; skipOthers {
+				file.Skipped = whySkipped(argument, err)
+			}
+			if file.Skipped != "" {
+				err = nil
+			}
 			files, failed = append(files, file), append(failed, err)
 		}
 	}

@@ -140,7 +140,7 @@ func TestSamples(t *testing.T) {
 	if folder == "" {
 		t.Skip("SAMPLES names no folder of templates")
 	}
-	read, err := lint.Read([]string{folder}, nil)
+	read, err := lint.Read([]string{folder}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestReadFolders(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
-	read, err := lint.Read([]string{filepath.Join(folder, "a.yaml"), folder}, nil)
+	read, err := lint.Read([]string{filepath.Join(folder, "a.yaml"), folder}, nil, false)
 	want := []string{"a.yaml true", "b/c.template true", "b/d.YML true", "chart.yaml false", "docker-compose.yml false", "e.json true", "list.json false", "tsconfig.json false"}
 	if got := describe(read); err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
@@ -198,20 +198,27 @@ func TestReadFolders(t *testing.T) {
 	for name, want := range map[string]string{
 		"docker-compose.yml": "is no CloudFormation template", "chart.yaml": "is not valid YAML", "missing.yaml": "no such file", "list.json": "is no CloudFormation template",
 	} {
-		if _, err := lint.Read([]string{filepath.Join(folder, name)}, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := lint.Read([]string{filepath.Join(folder, name)}, nil, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
-	if _, err := lint.Read([]string{filepath.Join(folder, "node_modules")}, nil); err == nil || !strings.Contains(err.Error(), "has no CloudFormation template") {
+	read, err = lint.Read([]string{filepath.Join(folder, "docker-compose.yml"), filepath.Join(folder, "a.yaml"), filepath.Join(folder, "chart.yaml")}, nil, true)
+	if got := describe(read); err != nil || !slices.Equal(got, []string{"a.yaml true", "chart.yaml false", "docker-compose.yml false"}) {
+		t.Errorf("named files that are no templates: got %v, %v", got, err)
+	}
+	if _, err := lint.Read([]string{filepath.Join(folder, "missing.yaml")}, nil, true); err == nil {
+		t.Error("a file that is not there is skipped")
+	}
+	if _, err := lint.Read([]string{filepath.Join(folder, "node_modules")}, nil, false); err == nil || !strings.Contains(err.Error(), "has no CloudFormation template") {
 		t.Errorf("a folder without templates: got %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "broken.yaml"), []byte("AWSTemplateFormatVersion: 2010-09-09\n\tx"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lint.Read([]string{folder}, nil); err == nil || !strings.Contains(err.Error(), "broken.yaml:2:1: is not valid YAML") {
+	if _, err := lint.Read([]string{folder}, nil, false); err == nil || !strings.Contains(err.Error(), "broken.yaml:2:1: is not valid YAML") {
 		t.Errorf("a broken template: got %v", err)
 	}
-	read, err = lint.Read([]string{lint.Stdin}, strings.NewReader(chain))
+	read, err = lint.Read([]string{lint.Stdin}, strings.NewReader(chain), false)
 	if err != nil || len(read) != 1 || read[0].Name != "<stdin>" {
 		t.Errorf("standard input: got %v, %v", read, err)
 	}
