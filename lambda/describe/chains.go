@@ -134,7 +134,7 @@ func Chains(groups []Group, found chain.Found) ([]Chain, error) {
 func (d *drafter) problems() []string {
 	var problems []string
 	for _, group := range d.groups {
-		if isKept, _ := keepsNames(group); !isKept {
+		if !keepsName(group) {
 			problems = append(problems, fmt.Sprintf("%s (%s): a chain cannot have its name, and finds groups by their names", group.ID, group.Name))
 		}
 		for _, rule := range chain.Sorted(group.Rules, chain.CompareRules) {
@@ -165,7 +165,7 @@ func draft(oracle *oracle, groups []Group, names map[string]string, found chain.
 		return Chain{}, err
 	}
 	for _, group := range groups {
-		if _, isKept := keepsNames(group); !isKept {
+		if descriptionOf(group) != group.Description {
 			best.Notes = append(best.Notes, fmt.Sprintf("A chain cannot have the description of %s (%s). The group keeps it.", group.ID, group.Name))
 		}
 	}

@@ -278,6 +278,29 @@ func TestManyGroupsAreSplit(t *testing.T) {
 	}
 }
 
+// Descriptions that cannot be written lose their blanks or give way to the chain's, and that is said.
+func TestDescriptionsThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	blank, odd := group("sg-a", "a", rule("in tcp 80 0.0.0.0/0")), group("sg-b", "b", rule("in tcp 81 0.0.0.0/0 für alle"), rule("in tcp 82 sg-a you & me"))
+	blank.Description, blank.Rules[0].Description, odd.Description = " by hand ", " the office ", "für alle"
+	one := described(t, blank, odd)
+	if one.Tiers[0].Description != "by hand" || one.Tiers[0].Ingress[0].Description != "the office" || one.Tiers[1].Description != "" {
+		t.Errorf("got %+v", one.Tiers)
+	}
+	for _, want := range []string{"A chain cannot have the description of sg-a (a). The group keeps it.", "A chain cannot have the description of sg-b (b)"} {
+		if !strings.Contains(strings.Join(one.Notes, "\n"), want) {
+			t.Errorf("the notes %v lack %q", one.Notes, want)
+		}
+	}
+	var now []string
+	for _, rewriting := range one.Prove([]describe.Group{blank, odd}, found()).Rewritten {
+		now = append(now, rewriting.Now)
+	}
+	if want := []string{"the office", "internet to B: tcp 81", "A to B: tcp 82"}; !slices.Equal(now, want) {
+		t.Errorf("got %q, want %q", now, want)
+	}
+}
+
 func TestQuotaIsThatOfTheLargestGroup(t *testing.T) {
 	t.Parallel()
 	var texts []string

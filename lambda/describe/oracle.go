@@ -3,6 +3,7 @@ package describe
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sgchain/lambda/chain"
 )
@@ -47,21 +48,22 @@ func (o *oracle) rule(port, peer string) chain.Rule {
 	return known
 }
 
-// keeps reports whether a description can be written for a rule.
-func (o *oracle) keeps(rule chain.Rule) bool {
-	peer := someRange
+// writable is the description that can be written for a rule: its own without blanks around it, or none where the parser refuses that.
+func (o *oracle) writable(rule chain.Rule) string {
+	peer, text := someRange, strings.TrimSpace(rule.Description)
 	if rule.Peer.Kind != chain.PeerCIDR {
 		peer = someGroup
 	}
-	key := peer + " " + rule.Description
-	known, isKnown := o.descriptions[key]
-	if isKnown {
-		return known
+	key := peer + " " + text
+	isTaken, isKnown := o.descriptions[key]
+	if !isKnown {
+		_, isTaken = parse(map[string]any{"Ingress": []any{map[string]any{"Ports": "all", "Sources": peer, "Description": text}}})
+		o.descriptions[key] = isTaken
 	}
-	tier, isParsed := parse(map[string]any{"Ingress": []any{map[string]any{"Ports": "all", "Sources": peer, "Description": rule.Description}}})
-	known = isParsed && tier.Ingress[0].Description == rule.Description
-	o.descriptions[key] = known
-	return known
+	if !isTaken {
+		return ""
+	}
+	return text
 }
 
 // isListName reports whether a text is the name of a prefix list that AWS manages.
@@ -69,12 +71,19 @@ func (o *oracle) isListName(text string) bool {
 	return o.rule("all", text).Peer == chain.Peer{Kind: chain.PeerListName, ID: text}
 }
 
-// keepsNames reports whether the name of a group and its description can be written.
-func keepsNames(group Group) (name, description bool) {
+// keepsName reports whether the name of a group can be written.
+func keepsName(group Group) bool {
 	tier, isParsed := parse(map[string]any{"GroupName": group.Name})
-	name = isParsed && tier.GroupName == group.Name
-	tier, isParsed = parse(map[string]any{"Description": group.Description})
-	return name, isParsed && tier.Description == group.Description
+	return isParsed && tier.GroupName == group.Name
+}
+
+// descriptionOf is the description that can be written for a group: its own without blanks around it, or none where the parser refuses that.
+func descriptionOf(group Group) string {
+	text := strings.TrimSpace(group.Description)
+	if _, isTaken := parse(map[string]any{"Description": text}); !isTaken {
+		return ""
+	}
+	return text
 }
 
 // portOf writes a protocol and its ports.

@@ -53,8 +53,8 @@ func (d *drafter) tiers() []Tier {
 	tiers := make([]Tier, 0, len(d.groups))
 	for place, group := range d.groups {
 		tier := Tier{GroupID: group.ID, Name: d.names[group.ID], GroupName: group.Name}
-		if _, isKept := keepsNames(group); isKept && group.Description != descriptionHead+tier.Name {
-			tier.Description = group.Description
+		if text := descriptionOf(group); text != descriptionHead+tier.Name {
+			tier.Description = text
 		}
 		d.inbound(&tier, place, group)
 		d.outbound(&tier, group)
@@ -165,12 +165,13 @@ func inDirection(rules []chain.Rule, direction chain.Direction) []chain.Rule {
 	return slices.DeleteFunc(slices.Clone(rules), func(rule chain.Rule) bool { return rule.Direction != direction })
 }
 
-// kept is the description that has to be written to keep that of a rule, where the chain's own begins with a head: see [lane].
+// kept is the description that has to be written to keep that of a rule, as far as that can be, where the chain's own begins with a head:
+// see [lane].
 func (d *drafter) kept(rule chain.Rule, head string) string {
-	if rule.Description == "" || rule.Description == head+": "+chain.Traffic(rule.Protocol, rule.Ports) || !d.keeps(rule) {
+	if rule.Description == head+": "+chain.Traffic(rule.Protocol, rule.Ports) {
 		return ""
 	}
-	return rule.Description
+	return d.writable(rule)
 }
 
 // lanes writes rules of one direction of a group, each as a lane of its own but where a word stands for several.

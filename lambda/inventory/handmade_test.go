@@ -137,7 +137,7 @@ func (a *account) withoutTags() string {
 // adoption writes tags and nothing else, and the update changes no more than the descriptions that were announced.
 func TestHandMadeGroupsAreAdoptedUnchanged(t *testing.T) {
 	t.Parallel()
-	const wanted = 120
+	const wanted = 80
 	kinds := map[string]int{}
 	for seed := uint64(1); seed <= wanted; seed++ {
 		synctest.Test(t, func(t *testing.T) {
