@@ -28,7 +28,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-update demo-down bootstrap deploy plan sgchain destroy smoke test check soak counts mutants bench build template publish size iam lint fmt clean
+.PHONY: help demo demo-update demo-down bootstrap deploy plan sgchain destroy smoke test check soak counts mutants bench browser build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted vet together unit coverage sizes templates-checked end-to-end
 
 # The options, each with the targets that read it. To others it would mean nothing, and that is an error where it stands on the
@@ -178,8 +178,18 @@ sizes:
 
 # cdk-nag is a module of its own, so that the product does not depend on it.
 templates-checked: $(TOOLS)/checks.stamp
-	$(TOOLS)/venv/bin/cfn-lint template/*.json
-	CDK_VALIDATION=false go -C .ci/nag run . $(CURDIR)/template/*.json
+	$(TOOLS)/venv/bin/cfn-lint $(TEMPLATES)
+	go run ./cdk/cmd/sgchain lint --strict $(TEMPLATES)
+	CDK_VALIDATION=false go -C .ci/nag run . $(addprefix $(CURDIR)/,$(TEMPLATES))
+
+# The schema for editors lies beside the templates.
+TEMPLATES := $(filter-out template/schema.json,$(wildcard template/*.json))
+
+# A browser is no prerequisite, so this is not a part of make test, which holds contrast, order and escapes without one.
+browser: prerequisites ## Hold the pages that sgchain draws against axe-core in a Chromium: light, dark, keyboard, 320 pixels, print
+	@mkdir -p build/browser && cp .ci/browser/package.json .ci/browser/package-lock.json build/browser/
+	@.ci/quietly 'installing Node packages under build/browser' npm ci --prefix build/browser --no-audit --no-fund --no-update-notifier
+	@node .ci/browser/check.mjs cdk/internal/draw/testdata/*.html
 
 iam: prerequisites $(TOOLS)/cdk.stamp ## Ask a policy simulator about every call of the tests, and plant wider roles
 	node .ci/iam.mjs lambda/testdata/calls.json template/all-in-one.json template/provider.json

@@ -74,6 +74,12 @@ func prepare(ctx context.Context, module, folder, bucket string) ([]file, error)
 		files = append(files, file{name, path, base64.StdEncoding.EncodeToString(sum[:])})
 		return nil
 	}
+	write := func(name string, text []byte) error {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil { //nolint:gosec // folder is our own, and the names are constants
+			return err
+		}
+		return add(name)
+	}
 	for _, architecture := range release.Architectures() {
 		name := release.Zip(architecture.Lambda)
 		if _, err := bootstrap.Zip(ctx, module, architecture.Go, filepath.Join(folder, name)); err != nil {
@@ -91,10 +97,16 @@ func prepare(ctx context.Context, module, folder, bucket string) ([]file, error)
 		if text, err = withBucket(text, bucket); err != nil {
 			return nil, fmt.Errorf("preparing template (%s): %w", name, err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil { //nolint:gosec // folder is our own, and the names are constants
+		if err := write(name, text); err != nil {
 			return nil, err
 		}
-		if err := add(name); err != nil {
+	}
+	for _, name := range release.Files() {
+		text, err := os.ReadFile(filepath.Join(module, release.Folder, name))
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		if err := write(name, text); err != nil {
 			return nil, err
 		}
 	}
@@ -197,6 +209,10 @@ func report(out io.Writer, places []place, uploaded int) error {
 			text.WriteString("  Templates, for the console or the AWS CLI (create-stack --template-url):\n")
 		}
 		for _, name := range release.Templates() {
+			fmt.Fprintf(&text, "    %s\n", place.url(name))
+		}
+		text.WriteString("  Schema for editors (docs/editor.md):\n")
+		for _, name := range release.Files() {
 			fmt.Fprintf(&text, "    %s\n", place.url(name))
 		}
 	}

@@ -124,8 +124,8 @@ func again(ctx context.Context, t *testing.T, p publisher) {
 	}
 	bucket := "published-eu-central-1"
 	keys := p.keys(ctx, t, bucket)
-	if len(keys) != 6 {
-		t.Fatalf("%s has %v, want 6 keys", bucket, keys)
+	if len(keys) != 7 {
+		t.Fatalf("%s has %v, want 7 keys", bucket, keys)
 	}
 	version := strings.Split(keys[0], "/")[1]
 	gone, other := "sgchain/"+version+"/"+chainFile, "sgchain/"+version+"/"+providerFile
@@ -136,8 +136,8 @@ func again(ctx context.Context, t *testing.T, p publisher) {
 	if words := "s3://" + bucket + "/" + other + ": it is there with other bytes"; err == nil || !strings.Contains(stderr, words) {
 		t.Errorf("publishing over other bytes: got %v and %s, want an error that says %q", err, stderr, words)
 	}
-	if keys := p.keys(ctx, t, bucket); len(keys) != 5 {
-		t.Errorf("%s has %v, want 5 keys", bucket, keys)
+	if keys := p.keys(ctx, t, bucket); len(keys) != 6 {
+		t.Errorf("%s has %v, want 6 keys", bucket, keys)
 	}
 }
 
