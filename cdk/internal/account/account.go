@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Options are what a command's own flags say; empty where the environment and ~/.aws decide.
@@ -16,7 +17,8 @@ type Options struct{ Region, Profile string }
 
 // Load returns what the SDK's clients are made of. It makes no call. The error says what to set where no Region is known.
 func Load(ctx context.Context, options Options) (aws.Config, error) {
-	var settings []func(*config.LoadOptions) error
+	// What the SDK logs is about connections, and a command's standard error is for its user.
+	settings := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if options.Region != "" {
 		settings = append(settings, config.WithRegion(options.Region))
 	}
