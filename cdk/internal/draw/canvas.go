@@ -90,19 +90,11 @@ const legendHeight = 40
 
 // legend is what the legend explains: only what the drawing has.
 func (s *scene) legend() []row {
-	has := map[shape]bool{}
-	for _, one := range s.cards {
-		for _, rows := range [][]row{one.in, one.out} {
-			for _, r := range rows {
-				has[r.shape] = true
-			}
-		}
-	}
 	var shapes []row
 	for _, one := range []row{
 		{shape: shapeRange, peer: "range"}, {shape: shapeGroup, peer: "group drawn here"}, {shape: shapeForeign, peer: "other group"}, {shape: shapeList, peer: "prefix list"},
 	} {
-		if has[one.shape] {
+		if s.shapes[one.shape] {
 			shapes = append(shapes, one)
 		}
 	}

@@ -16,7 +16,7 @@ type contents struct {
 	Title, Subject, Line, Summary string
 	Policy                        string
 	Style                         template.CSS
-	SVG                           template.HTML
+	Drawings                      []template.HTML
 	Change, Tall, FewGroups       bool
 	GroupCount                    string
 	Groups, Fates                 []groupSection

@@ -32,8 +32,12 @@ func hold(t *testing.T, path, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != string(want) {
-		t.Errorf("%s is out of date; go test -update ./cdk/internal/draw writes it anew. Got\n%s", path, got)
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(gotLines), len(wantLines)) {
+		if line := func(lines []string) string { return strings.Join(lines[min(i, len(lines)):min(i+1, len(lines))], "") }; line(gotLines) != line(wantLines) {
+			t.Errorf("%s is out of date from line %d on; go test ./cdk/internal/draw -update writes it anew. Got\n%s\nwant\n%s", path, i+1, line(gotLines), line(wantLines))
+			return
+		}
 	}
 }
 
@@ -239,7 +243,7 @@ func TestSVGIsXML(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
 		for element := range elements(t, draw.SVG(page.Drawing, page.Title)) {
-			if !strings.Contains(" svg title desc style rect path circle text ", " "+element+" ") {
+			if !strings.Contains(" svg title desc style g rect path circle text ", " "+element+" ") {
 				t.Errorf("%s: has an element %s", name, element)
 			}
 		}
@@ -277,6 +281,26 @@ func TestSVGLeavesNothingOut(t *testing.T) {
 	cutLabel := regexp.MustCompile(`>tcp ([0-9,]+) and (\d+) more<`).FindStringSubmatch(text)
 	if cutLabel == nil || fmt.Sprint(40-len(strings.Split(cutLabel[1], ","))) != cutLabel[2] {
 		t.Errorf("the label of 40 rules is %q", cutLabel)
+	}
+}
+
+// TestManyGroupsStandSideBySide: a large VPC is no endless column, and each group is in it once.
+func TestManyGroupsStandSideBySide(t *testing.T) {
+	t.Parallel()
+	drawing := vpc(100, 13)
+	text := draw.SVG(drawing, "VPC")
+	elements(t, text)
+	for _, group := range drawing.Groups() {
+		if got := strings.Count(text, `class="name">`+group.Name+"<"); got != 1 {
+			t.Errorf("%s is drawn %d times", group.Name, got)
+		}
+	}
+	page := draw.HTML(draw.Page{Title: "VPC", Drawing: drawing})
+	if columns, parts := strings.Count(text, "<g "), strings.Count(page, "<svg "); columns != 3 || parts != 4 || !strings.Contains(page, "part 4 of 4") {
+		t.Errorf("100 groups are in %d more columns and %d parts, want 3 and 4", columns, parts)
+	}
+	if strings.Count(page, "<style>") != 2 {
+		t.Error("the page has the style sheet of the drawing more than once")
 	}
 }
 

@@ -64,10 +64,17 @@ func contentsOf(page Page) contents {
 	c.fill(page.Drawing, groups)
 	style := "\n:root{color-scheme:light dark;" + pageColors(light) + "}\n" +
 		"@media screen and (prefers-color-scheme:dark){:root{" + pageColors(dark) + "}}\n" + pageCSS
-	drawing, height := svg(groups, look{label: "Drawing of " + c.Title, summary: c.Summary})
-	c.Tall = height > tallDrawing
-	c.Style = template.CSS(style)  //nolint:gosec // a constant of this package
-	c.SVG = template.HTML(drawing) //nolint:gosec // every text in it is escaped where it is written
+	c.Style = template.CSS(style) //nolint:gosec // a constant of this package
+	scenes := newScenes(groups, "")
+	for i, one := range scenes {
+		look := look{label: "Drawing of " + c.Title, summary: c.Summary, styled: i == 0}
+		if len(scenes) > 1 {
+			look.id = fmt.Sprintf("-%d", i+1)
+			look.label += fmt.Sprintf(", part %d of %d", i+1, len(scenes))
+		}
+		c.Drawings = append(c.Drawings, template.HTML(svg([]*scene{one}, look))) //nolint:gosec // every text in it is escaped where it is written
+		c.Tall = c.Tall || i > 0 || one.height > tallDrawing
+	}
 	c.Policy = "default-src 'none'; style-src " + hashOf(style) + " " + hashOf(svgStyle()) + "; base-uri 'none'; form-action 'none'"
 	return c
 }

@@ -62,7 +62,10 @@ func (s *scene) layout() {
 		y += c.h
 	}
 	s.columns.legendY = y + gap
-	s.height = y + gap + legendHeight + margin
+	s.height = y + margin
+	if s.first {
+		s.height += gap + legendHeight
+	}
 }
 
 // bandTop is the upper edge of the world's band.
@@ -124,7 +127,10 @@ func (s *scene) across() {
 	c.card = x
 	x += c.cardWidth
 	c.right = x + c.outLabels
-	c.total = max(c.right+c.rightWidth, s.legendWidth()+margin, margin+width(s.title, titleSize, true)) + margin
+	c.total = c.right + c.rightWidth + margin
+	if s.first {
+		c.total = max(c.total, s.legendWidth()+2*margin, width(s.title, titleSize, true)+2*margin)
+	}
 }
 
 // aboveWidth is how wide a card has to be for the arrows that come to it from above, each

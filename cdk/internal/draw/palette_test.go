@@ -80,29 +80,41 @@ func TestEveryColorIsOfThePalette(t *testing.T) {
 func TestNothingOverlaps(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
-		s := newScene(groupsOf(randomDrawing(seed)), "title")
-		s.layout()
-		end := s.bandTop()
-		if len(s.world) > 0 {
-			end += bandHeight
+		groups, drawn := groupsOf(randomDrawing(seed)), 0
+		for _, s := range newScenes(groups, "title") {
+			s.layout()
+			holdPlaces(t, seed, s)
+			holdLanes(t, seed, s)
+			drawn += len(s.cards)
 		}
-		for i, one := range s.cards {
-			if one.y < end || (i > 0 && one.y == end) {
-				t.Fatalf("seed %d: card %d begins at %d, the one above ends at %d", seed, i, one.y, end)
-			}
-			end = one.y + one.h
-			for _, rows := range [][]row{one.in, one.out} {
-				for j, r := range rows {
-					if r.y-chipHeight/2 < one.y || r.y+chipHeight/2 > end || (j > 0 && r.y-rows[j-1].y < rowHeight) {
-						t.Fatalf("seed %d: row %d of card %d is at %d, the card from %d to %d", seed, j, i, r.y, one.y, end)
-					}
-					if used := width(r.label, fontSize, false) + chipWidth(r); used > s.columns.card-s.columns.chips && r.from != noCard {
-						t.Fatalf("seed %d: row %d of card %d needs %d pixels", seed, j, i, used)
-					}
+		if drawn != len(groups) {
+			t.Fatalf("seed %d: %d of %d groups are drawn", seed, drawn, len(groups))
+		}
+	}
+}
+
+// holdPlaces checks that cards and their rows do not overlap.
+func holdPlaces(t *testing.T, seed uint64, s *scene) {
+	t.Helper()
+	end := s.bandTop()
+	if len(s.world) > 0 {
+		end += bandHeight
+	}
+	for i, one := range s.cards {
+		if one.y < end || (i > 0 && one.y == end) {
+			t.Fatalf("seed %d: card %d begins at %d, the one above ends at %d", seed, i, one.y, end)
+		}
+		end = one.y + one.h
+		for _, rows := range [][]row{one.in, one.out} {
+			for j, r := range rows {
+				if r.y-chipHeight/2 < one.y || r.y+chipHeight/2 > end || (j > 0 && r.y-rows[j-1].y < rowHeight) {
+					t.Fatalf("seed %d: row %d of card %d is at %d, the card from %d to %d", seed, j, i, r.y, one.y, end)
+				}
+				if used := width(r.label, fontSize, false) + chipWidth(r); used > s.columns.card-s.columns.chips && r.from != noCard {
+					t.Fatalf("seed %d: row %d of card %d needs %d pixels", seed, j, i, used)
 				}
 			}
 		}
-		holdLanes(t, seed, s)
 	}
 }
 

@@ -13,9 +13,14 @@ import (
 // its inbound rules let in, on its right those that its outbound rules reach, one row for each.
 // What a card takes from the one right above it is an arrow between the two. A peer that is a
 // card itself also has a wire to it, in lanes on the far left: no line can cross a card.
+//
+// Many groups make several scenes, which stand side by side in a file and one below the other
+// on a page. The first has the title and the legend.
 type scene struct {
 	title   string
-	world   []string // the names of the world's peers that somebody lets in; none means no band
+	first   bool
+	shapes  map[shape]bool // what any of the scenes has
+	world   []string       // the names of the world's peers that somebody lets in; none means no band
 	cards   []card
 	lanes   int // how many are in use
 	change  bool
@@ -77,6 +82,7 @@ const (
 	mostLanes = 10
 	mostSpan  = 24 // cards that a wire passes
 	mostNotes = 3
+	mostCards = 30  // in one scene
 	mostName  = 260 // pixels of a card's lines
 	mostPeer  = 240
 	mostLabel = 210
@@ -104,10 +110,30 @@ func shapeOf(door plan.Door) shape {
 	}
 }
 
-// newScene sorts what the groups have into rows.
-func newScene(groups []group, title string) *scene {
-	s := &scene{title: cut(title, titleSize, 900, true), change: isChange(groups)}
+// newScenes sorts what the groups have into rows, and the groups into as many scenes as they need,
+// each with about as many.
+func newScenes(groups []group, title string) []*scene {
+	drawn := map[string]bool{}
+	for _, one := range groups {
+		drawn[one.Name] = true
+	}
+	parts := max(1, (len(groups)+mostCards-1)/mostCards)
+	shapes, change := map[shape]bool{}, isChange(groups)
+	scenes := make([]*scene, parts)
+	for i := range scenes {
+		s := &scene{title: cut(title, titleSize, 900, true), first: i == 0, shapes: shapes, change: change}
+		s.fill(groups[len(groups)*i/parts:len(groups)*(i+1)/parts], drawn)
+		scenes[i] = s
+	}
+	return scenes
+}
+
+// fill adds the cards of a scene. Drawn is the names of all groups, also those of other scenes.
+func (s *scene) fill(groups []group, drawn map[string]bool) {
 	places := map[string]int{}
+	for name := range drawn {
+		places[name] = noCard
+	}
 	for i, one := range groups {
 		places[one.Name] = i
 	}
@@ -125,7 +151,7 @@ func newScene(groups []group, title string) *scene {
 			}
 			isAbove := (i == 0 && isWorld) || (i > 0 && door.Peer.Kind == chain.PeerMember && door.PeerName == above)
 			if isAbove && len(c.above) < mostAbove {
-				c.above = append(c.above, s.row(door, places))
+				c.above = append(c.above, newRow(door, places))
 				continue
 			}
 			others = append(others, door)
@@ -138,7 +164,6 @@ func newScene(groups []group, title string) *scene {
 	}
 	slices.Sort(s.world)
 	s.wire()
-	return s
 }
 
 func worldLast(door plan.Door) int {
@@ -157,7 +182,9 @@ func (s *scene) rows(doors []plan.Door, places map[string]int) []row {
 			left, leftRules = left+1, leftRules+len(door.Rules)
 			continue
 		}
-		rows = append(rows, s.row(door, places))
+		one := newRow(door, places)
+		s.shapes[one.shape] = true
+		rows = append(rows, one)
 	}
 	if left > 0 {
 		rows = append(rows, row{shape: shapeNone, from: noCard, label: fmt.Sprintf("and %d more (%s)", left, count(leftRules, "rule"))})
@@ -165,7 +192,7 @@ func (s *scene) rows(doors []plan.Door, places map[string]int) []row {
 	return rows
 }
 
-func (s *scene) row(door plan.Door, places map[string]int) row {
+func newRow(door plan.Door, places map[string]int) row {
 	words := suffix(door)
 	one := row{
 		peer: cut(clean(peerWord(door)), fontSize, mostPeer, false), shape: shapeOf(door), mark: door.Mark, from: noCard,

@@ -15,37 +15,61 @@ import (
 // is the band on top. Long lists end in a count.
 func SVG(drawing plan.Drawing, title string) string {
 	groups := groupsOf(drawing)
-	text, _ := svg(groups, look{title: clean(title), label: clean(title), summary: summaryOf(groups)})
-	return text
+	return svg(newScenes(groups, clean(title)), look{label: clean(title), summary: summaryOf(groups), styled: true})
 }
 
-// look is what an SVG says beside its groups: title stands above them, label and summary are
-// for those who do not see the drawing.
-type look struct{ title, label, summary string }
+// look is what an SVG says beside its groups, for those who do not see the drawing, and whether
+// it has the style sheet. The ID tells the drawings of a page apart.
+type look struct {
+	id, label, summary string
+	styled             bool
+}
 
-// svg draws groups, and returns how high the drawing is.
-func svg(groups []group, look look) (text string, height int) {
-	s := newScene(groups, look.title)
-	s.layout()
+// svg draws scenes, side by side.
+func svg(scenes []*scene, look look) string {
+	w, h := 0, 0
+	for _, s := range scenes {
+		s.layout()
+		w, h = w+s.columns.total, max(h, s.height)
+	}
+	style := ""
+	if look.styled {
+		style = "<style>" + svgStyle() + "</style>\n"
+	}
 	var c canvas
-	w, h := s.columns.total, s.height
-	fmt.Fprintf(&c.text, `<svg xmlns="http://www.w3.org/2000/svg" class="sgchain" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="sgchain-title sgchain-desc">
-<title id="sgchain-title">%s</title>
-<desc id="sgchain-desc">%s</desc>
-<style>%s</style>
-<rect class="ground" width="%d" height="%d"/>
-`, w, h, w, h, escape(cmp.Or(look.label, "Security groups")), escape(look.summary), svgStyle(), w, h)
-	if s.title != "" {
+	fmt.Fprintf(&c.text, `<svg xmlns="http://www.w3.org/2000/svg" class="sgchain" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="sgchain-title%s sgchain-desc%s">
+<title id="sgchain-title%s">%s</title>
+<desc id="sgchain-desc%s">%s</desc>
+%s<rect class="ground" width="%d" height="%d"/>
+`, w, h, w, h, look.id, look.id, look.id, escape(cmp.Or(look.label, "Security groups")), look.id, escape(look.summary), style, w, h)
+	x := 0
+	for _, s := range scenes {
+		if x > 0 {
+			fmt.Fprintf(&c.text, "<g transform=\"translate(%d)\">\n", x)
+		}
+		s.draw(&c)
+		if x > 0 {
+			c.text.WriteString("</g>\n")
+		}
+		x += s.columns.total
+	}
+	c.text.WriteString("</svg>\n")
+	return c.text.String()
+}
+
+// draw draws a scene that has its places.
+func (s *scene) draw(c *canvas) {
+	if s.first && s.title != "" {
 		c.words(margin, margin+titleSize, "title", s.title)
 	}
-	s.drawWorld(&c)
-	s.drawWires(&c)
+	s.drawWorld(c)
+	s.drawWires(c)
 	for i := range s.cards {
-		s.drawCard(&c, i)
+		s.drawCard(c, i)
 	}
-	s.drawLegend(&c)
-	c.text.WriteString("</svg>\n")
-	return c.text.String(), h
+	if s.first {
+		s.drawLegend(c)
+	}
 }
 
 // escape is a text as XML may have it.
