@@ -29,7 +29,7 @@ func TestLintExitCodes(t *testing.T) {
 	if err := os.WriteFile(compose, []byte("services: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const valid, broken, warned = testdata + "valid/default.yaml", testdata + "broken/misspelt-ports.yaml", testdata + "broken/timeout-missing.yaml"
+	const valid, broken, warned = testdata + "valid/default.yaml", testdata + "broken/misspelled-ports.yaml", testdata + "broken/timeout-missing.yaml"
 	for _, c := range []struct {
 		arguments []string
 		in        string
@@ -37,18 +37,18 @@ func TestLintExitCodes(t *testing.T) {
 		out, err  string
 	}{
 		{[]string{valid}, "", 0, "", "1 template with 1 chain: 0 errors, 0 warnings\n"},
-		{[]string{broken}, "", 1, "misspelt-ports.yaml:12:11: error: Tiers[0].Prots: unknown property [properties]\n    Did you mean Ports?\n", "1 template with 1 chain: 2 errors, 0 warnings\n"},
+		{[]string{broken}, "", 1, "misspelled-ports.yaml:12:11: error: Tiers[0].Prots: unknown property [properties]\n    Did you mean Ports?\n", "1 template with 1 chain: 2 errors, 0 warnings\n"},
 		{[]string{warned}, "", 0, "warning: ServiceTimeout", "0 errors, 1 warning\n"},
 		{[]string{"--strict", warned}, "", 1, "warning: ServiceTimeout", "0 errors, 1 warning\n"},
 		{[]string{"--strict", valid}, "", 0, "", "0 errors, 0 warnings\n"},
 		{[]string{testdata + "valid"}, "", 0, "", "0 errors, 0 warnings\n"},
-		{[]string{testdata}, "", 1, "misspelt-ports.yaml:12:11", "errors"},
+		{[]string{testdata}, "", 1, "misspelled-ports.yaml:12:11", "errors"},
 		{[]string{"-"}, `{"Resources": {"C": {"Type": "Custom::SecurityGroupChain"}}}`, 1, "<stdin>:1:16: error: VpcId: is missing", "1 template"},
 		{[]string{compose}, "", 2, "", "docker-compose.yml is no CloudFormation template"},
-		{[]string{"--skip-others", compose, broken}, "", 1, "misspelt-ports.yaml:12:11", "skipped " + compose + ": is no CloudFormation template\n"},
+		{[]string{"--skip-others", compose, broken}, "", 1, "misspelled-ports.yaml:12:11", "skipped " + compose + ": is no CloudFormation template\n"},
 		{[]string{"--skip-others", compose}, "", 0, "", "0 templates with 0 chains"},
 		{[]string{folder}, "", 2, "", "has no CloudFormation template"},
-		{[]string{compose, broken}, "", 2, "misspelt-ports.yaml:12:11", "docker-compose.yml is no CloudFormation template"},
+		{[]string{compose, broken}, "", 2, "misspelled-ports.yaml:12:11", "docker-compose.yml is no CloudFormation template"},
 		{[]string{filepath.Join(folder, "missing.yaml")}, "", 2, "", "no such file"},
 		{[]string{"-"}, "a: [", 2, "", "sgchain: <stdin>:1:1: is not valid YAML"},
 		{nil, "", 2, "", "sgchain: no file to check."},
@@ -91,7 +91,7 @@ func TestLintFormats(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &read); err != nil || code != 1 || len(read.Findings) < 50 {
 		t.Errorf("json: got %d, %d findings, %v", code, len(read.Findings), err)
 	}
-	code, out, _ = sgchain(t, "", "lint", "--format", "sarif", testdata+"broken/misspelt-ports.yaml")
+	code, out, _ = sgchain(t, "", "lint", "--format", "sarif", testdata+"broken/misspelled-ports.yaml")
 	if code != 1 || !strings.Contains(out, `"version": "2.1.0"`) || !strings.HasSuffix(out, "}\n") {
 		t.Errorf("sarif: got %d\n%s", code, out)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sgchain/cdk/internal/lint"
+	"sgchain/cdk/internal/release"
 	"sgchain/cdk/internal/template"
 	"sgchain/cdk/internal/terminal"
 )
@@ -94,7 +95,10 @@ func TestBrokenTemplates(t *testing.T) {
 
 func TestValidTemplates(t *testing.T) {
 	t.Parallel()
-	names := append(files(t, "testdata/valid", 40), files(t, "../../../template", 4)...)
+	names := files(t, "testdata/valid", 40)
+	for _, name := range release.Templates() {
+		names = append(names, filepath.Join("..", "..", "..", release.Folder, name))
+	}
 	for _, name := range names {
 		if got := asText(t, findingsOf(t, name, template.Values{})); got != "" {
 			t.Errorf("%s:\n%s", name, got)

@@ -10,7 +10,10 @@ import (
 // groupName is an explicit name of a security group. What is unknown is known by its text: one text is one value.
 type groupName struct{ vpc, name, path string }
 
-func same(a, b groupName) bool { return a.vpc == b.vpc && strings.EqualFold(a.name, b.name) }
+// same reports whether two names are one for certain. A macro may give another value each time.
+func same(a, b groupName) bool {
+	return a.vpc == b.vpc && strings.EqualFold(a.name, b.name) && !strings.Contains(a.vpc+a.name, "!Transform")
+}
 
 // textOrUnknown is a value as text, or the text of what is unknown.
 func textOrUnknown(value any) string {
@@ -52,24 +55,49 @@ func groupNames(evaluation template.Evaluation) []groupName {
 	return names
 }
 
-// names reports groups that have one explicit name in one VPC: of two chains, or of a chain and AWS::EC2::SecurityGroup.
+// names reports groups that have one explicit name in one VPC: of two chains, or of a chain and AWS::EC2::SecurityGroup. Whether both are ever there
+// together is looked at only where they have a name in common.
 func (l *linter) names() {
-	for i, second := range l.chains {
-		for _, first := range l.chains[:i] {
-			l.nameTwice(second, first.Chain, groupNames)
-		}
-		for _, resource := range l.template.Resources() {
-			if resource.Type == "AWS::EC2::SecurityGroup" {
-				l.nameTwice(second, resource, func(evaluation template.Evaluation) []groupName {
-					one := groupName{vpc: textOrUnknown(evaluation.Properties["VpcId"]), name: textOrUnknown(evaluation.Properties["GroupName"])}
-					if one.vpc == "" || one.name == "" {
-						return nil
-					}
-					return []groupName{one}
-				})
-			}
+	taken := map[string][]groupName{}
+	for _, state := range l.chains {
+		for _, variant := range state.variants {
+			taken[state.LogicalID] = append(taken[state.LogicalID], groupNames(variant.Evaluation)...)
 		}
 	}
+	var groups []template.Resource
+	for _, resource := range l.template.Resources() {
+		if resource.Type != "AWS::EC2::SecurityGroup" {
+			continue
+		}
+		groups = append(groups, resource)
+		for _, alone := range l.template.Variants(l.values, maxVariants, resource) {
+			taken[resource.LogicalID] = append(taken[resource.LogicalID], nameOfGroup(alone[0])...)
+		}
+	}
+	compare := func(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName) {
+		if slices.ContainsFunc(taken[state.LogicalID], func(one groupName) bool {
+			return slices.ContainsFunc(taken[other.LogicalID], func(name groupName) bool { return same(name, one) })
+		}) {
+			l.nameTwice(state, other, namesOf)
+		}
+	}
+	for i, second := range l.chains {
+		for _, first := range l.chains[:i] {
+			compare(second, first.Chain, groupNames)
+		}
+		for _, group := range groups {
+			compare(second, group, nameOfGroup)
+		}
+	}
+}
+
+// nameOfGroup is the explicit name of an AWS::EC2::SecurityGroup.
+func nameOfGroup(evaluation template.Evaluation) []groupName {
+	one := groupName{vpc: textOrUnknown(evaluation.Properties["VpcId"]), name: textOrUnknown(evaluation.Properties["GroupName"])}
+	if one.vpc == "" || one.name == "" {
+		return nil
+	}
+	return []groupName{one}
 }
 
 // nameTwice compares the names of a chain with those of another resource, wherever both are there.

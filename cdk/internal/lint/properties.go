@@ -191,12 +191,14 @@ func splitRemedy(problem string) (message, remedy string) {
 	return problem, ""
 }
 
-// sentence begins with a capital and ends in a full stop.
+// sentence begins with a capital, but for the name of a protocol, and ends in a full stop.
 func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.HasPrefix(text, "icmp") {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
 	if last := text[len(text)-1]; last != '.' && last != '?' {
 		text += "."
 	}

@@ -56,7 +56,7 @@ func (l *linter) serviceTimeout(state *chainState, v variant) {
 var (
 	serviceARN = regexp.MustCompile(`^arn:[a-z0-9-]+:(lambda:[a-z0-9-]+:\d{12}:function:[^\s]+|sns:[a-z0-9-]+:\d{12}:[^\s]+)$`) //nolint:gochecknoglobals // compiled once
 	usedByRef  = regexp.MustCompile(`^!Ref ([A-Za-z0-9]+)$`)                                                                    //nolint:gochecknoglobals // compiled once
-	usedByAtt  = regexp.MustCompile(`^!GetAtt ([A-Za-z0-9]+)\.([A-Za-z0-9.]+)$`)                                                //nolint:gochecknoglobals // compiled once
+	usedByAtt  = regexp.MustCompile(`^!GetAtt ([A-Za-z0-9]+)\.Arn$`)                                                            //nolint:gochecknoglobals // compiled once
 )
 
 func (l *linter) serviceToken(state *chainState, v variant) {
@@ -94,19 +94,27 @@ func (l *linter) wrongTarget(text string) string {
 			return ""
 		case resource.Type == "AWS::Lambda::Function" || resource.Type == "AWS::Serverless::Function":
 			return text + " is the name of function " + match[1] + ", not its ARN"
-		case strings.HasPrefix(resource.Type, "AWS::Lambda::") || resource.Type == "AWS::SNS::Topic" || !strings.HasPrefix(resource.Type, "AWS::"):
+		case mayBeFunction(resource.Type):
 			return ""
 		default:
 			return text + " is of type " + resource.Type + ", and no function"
 		}
 	}
 	if match := usedByAtt.FindStringSubmatch(text); match != nil {
-		resource, isThere := l.resources[match[1]]
-		isFunction := strings.HasPrefix(resource.Type, "AWS::Lambda::") || resource.Type == "AWS::Serverless::Function" || resource.Type == "AWS::SNS::Topic"
-		mayBe := resource.Type == "AWS::CloudFormation::Stack" || !strings.HasPrefix(resource.Type, "AWS::")
-		if isThere && !isFunction && !mayBe {
+		if resource, isThere := l.resources[match[1]]; isThere && !mayBeFunction(resource.Type) {
 			return text + " is of type " + resource.Type + ", and no function"
 		}
 	}
 	return ""
+}
+
+// mayBeFunction reports whether a resource of a type may have the ARN of a function or of a topic. What a resource of CloudFormation itself, or of somebody
+// else, has is not known.
+func mayBeFunction(kind string) bool {
+	for _, prefix := range []string{"AWS::Lambda::", "AWS::Serverless::", "AWS::SNS::", "AWS::CloudFormation::"} {
+		if strings.HasPrefix(kind, prefix) {
+			return true
+		}
+	}
+	return !strings.HasPrefix(kind, "AWS::")
 }

@@ -197,7 +197,7 @@ func TestValues(t *testing.T) {
 		{`"{{resolve:ssm:/a}}"`, u("{{resolve:ssm:/a}}")},
 		{`{"Fn::ToJsonString": [{Name: A}]}`, `[{"Name":"A"}]`},
 		{`{"Fn::Transform": {Name: x}}`, u("!Transform {Name: x}")},
-		{`[yes, Off, "no", !!str on]`, []any{true, false, "no", "on"}},
+		{`[yes, No, ON, off, 'yes', "off"]`, []any{true, false, true, false, "yes", "off"}},
 		{`[80, "80", 0x10, 1.5, true, "yes", 2010-09-09, 8000-8010, ~]`, []any{json.Number("80"), "80", json.Number("16"), json.Number("1.5"), true, "yes", "2010-09-09", "8000-8010", nil}},
 	} {
 		text := parameters + "Resources:\n  Chain:\n    Type: Custom::SecurityGroupChain\n    Properties:\n      X: " + c.value + "\n"

@@ -154,6 +154,15 @@ func scalarOf(from *yaml.Node) any {
 	if from.Style&yaml.TaggedStyle != 0 && functionOfTag(from) != "" {
 		return from.Value
 	}
+	if from.Style == 0 {
+		// CloudFormation reads YAML 1.1 (user guide, "CloudFormation template formats"; pull request 5257 of the AWS CLI).
+		switch from.Value {
+		case "yes", "Yes", "YES", "on", "On", "ON":
+			return true
+		case "no", "No", "NO", "off", "Off", "OFF":
+			return false
+		}
+	}
 	switch from.ShortTag() {
 	case "!!null":
 		return nil
@@ -171,17 +180,9 @@ func scalarOf(from *yaml.Node) any {
 		if json.Valid([]byte(from.Value)) {
 			return json.Number(from.Value)
 		}
-	case "!!str":
-		if value, isWord := wordsOf11[strings.ToLower(from.Value)]; isWord && from.Style == 0 {
-			return value
-		}
 	}
 	return from.Value
 }
-
-// wordsOf11 are the words that are true or false in YAML 1.1, which CloudFormation reads (user guide, "CloudFormation template format"),
-// and text in the YAML 1.2 of the library.
-var wordsOf11 = map[string]bool{"yes": true, "on": true, "no": false, "off": false} //nolint:gochecknoglobals // a constant in all but syntax
 
 // functionOfTag returns the long form of a short tag: "Fn::Sub" of !Sub.
 func functionOfTag(from *yaml.Node) string {
