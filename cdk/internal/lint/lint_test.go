@@ -118,6 +118,30 @@ func TestGivenParametersDecideConditions(t *testing.T) {
 	}
 }
 
+// A rule is ignored where the chain says so, and where the resource does that the finding is in.
+func TestIgnoredRules(t *testing.T) {
+	t.Parallel()
+	const form = `
+Resources:
+  Chain:
+    Type: Custom::SecurityGroupChain
+    Metadata: {sgchain: {ignore: [%s]}}
+    Properties: {VpcId: vpc-1, ServiceTimeout: 1020, ServiceToken: !ImportValue T, Tiers: [{Name: Web, Ports: [443]}]}
+  Rule:
+    Type: AWS::EC2::SecurityGroupIngress
+    Metadata: {sgchain: {ignore: [%s]}}
+    Properties: {GroupId: !GetAtt Chain.WebSecurityGroupId, IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 10.0.0.0/8}
+`
+	for _, c := range []struct {
+		chain, rule string
+		want        int
+	}{{"", "", 1}, {"foreign-rule", "", 0}, {"", "foreign-rule", 0}, {"properties", "ref-of-chain", 1}} {
+		if got := lintText(t, "t.yaml", fmt.Sprintf(form, c.chain, c.rule), template.Values{}); len(got) != c.want {
+			t.Errorf("%+v: got %v", c, got)
+		}
+	}
+}
+
 func TestSuggestedAttributes(t *testing.T) {
 	t.Parallel()
 	for attribute, want := range map[string]string{

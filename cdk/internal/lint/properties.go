@@ -33,12 +33,11 @@ func newVariant(evaluation template.Evaluation) variant {
 		}
 	}
 	spec, problems := parse(v.standIns.properties(evaluation.Properties))
+	first, others := newStandIns(false), chain.Problems(nil)
 	if problems == nil {
 		v.spec = &spec
-	}
-	first, others := newStandIns(false), []chain.FieldError(nil)
-	if len(evaluation.Unknowns) > 0 && len(problems) > 0 {
-		_, others = parse(first.properties(evaluation.Properties))
+	} else if len(evaluation.Unknowns) > 0 {
+		spec, others = parse(first.properties(evaluation.Properties))
 	}
 	for _, problem := range problems {
 		isSame := func(other chain.FieldError) bool {
@@ -49,6 +48,9 @@ func newVariant(evaluation template.Evaluation) variant {
 		}
 		problem.Problem = v.standIns.named(problem.Problem)
 		v.problems = append(v.problems, problem)
+	}
+	if v.spec == nil && others == nil && len(evaluation.Unknowns) > 0 && !v.isUnsure("IpFamilies") {
+		v.spec, v.standIns = &spec, first // the second ones do not fit together, as an IPv4 range and ICMPv6
 	}
 	return v
 }
@@ -104,8 +106,6 @@ func (v *variant) dependsOnUnknown(path string) bool {
 			// The description of a rule that is there already.
 			_, isMap := value.(map[string]any)
 			return isMap && strings.HasPrefix(unknown, listOf(path)+"[") && strings.HasSuffix(unknown, ".Description")
-		case path == "AdoptExisting":
-			return tierOrName.MatchString(unknown) || strings.HasSuffix(unknown, ".GroupName")
 		default:
 			return false
 		}

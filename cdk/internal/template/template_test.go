@@ -219,6 +219,24 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// An entry of the map itself wins over those of a merge key, and of several the first one does.
+func TestMergeKeys(t *testing.T) {
+	t.Parallel()
+	got, _ := properties(t, `
+a: &a {x: 1, y: 1}
+b: &b {x: 2, z: 2}
+Resources:
+  Chain:
+    Type: Custom::SecurityGroupChain
+    Properties:
+      y: 3
+      <<: [*a, *b]
+`, template.Values{})
+	if want := (map[string]any{"x": json.Number("1"), "y": json.Number("3"), "z": json.Number("2")}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestParametersThatAreGiven(t *testing.T) {
 	t.Parallel()
 	text := parameters + `

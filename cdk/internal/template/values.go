@@ -162,14 +162,13 @@ func step(from *result, path string) (next *result, at Position, rest string) {
 		}
 		return from.items[place], from.items[place].at, strings.TrimPrefix(rest, ".")
 	}
-	longest := -1
-	for _, key := range slices.Sorted(maps.Keys(from.fields)) {
+	for _, key := range slices.Sorted(maps.Keys(from.fields)) { // of two keys that fit, the longer one is the later one
 		tail, isKey := afterKey(path, key)
-		if !isKey || len(key) <= longest {
+		if !isKey {
 			continue
 		}
 		one := from.fields[key]
-		next, at, rest, longest = one.value, one.value.at, strings.TrimPrefix(tail, "."), len(key)
+		next, at, rest = one.value, one.value.at, strings.TrimPrefix(tail, ".")
 		if one.value.isList || one.value.fields != nil || one.value.plain == nil {
 			at = one.at // where a list or map begins is often the line below
 		}
