@@ -161,7 +161,8 @@ func draft(oracle *oracle, groups []Group, names map[string]string, found chain.
 			best, shortest = drafted, len(text)
 		}
 	}
-	if err := best.guard(); err != nil {
+	best, err := guarded(best)
+	if err != nil {
 		return Chain{}, err
 	}
 	for _, group := range groups {
@@ -175,16 +176,16 @@ func draft(oracle *oracle, groups []Group, names map[string]string, found chain.
 	return best, nil
 }
 
-// guard lets the chain have what its groups let in already, and notes it: guardrails would refuse it.
-func (c *Chain) guard() error {
+// guarded lets a chain have what its groups let in already, and notes it: guardrails would refuse it.
+func guarded(c Chain) (Chain, error) {
 	for range 2 {
 		spec, err := chain.Parse(c.Properties(), chain.DefaultAnswerBytes)
 		if err != nil {
-			return fmt.Errorf("describing security groups: %w", err)
+			return Chain{}, fmt.Errorf("describing security groups: %w", err)
 		}
 		_, refused := chain.Guard(spec, false)
 		if refused == nil {
-			return nil
+			return c, nil
 		}
 		for _, finding := range refused.Findings {
 			place := slices.IndexFunc(c.Tiers, func(tier Tier) bool { return tier.Name == finding.Tier })
@@ -197,7 +198,7 @@ func (c *Chain) guard() error {
 			c.Notes = append(c.Notes, fmt.Sprintf("Guardrails are set to warn: tier %s %s. Remedy: %s. Then leave Guardrails out.", finding.Tier, finding.Problem, finding.Remedy))
 		}
 	}
-	return nil
+	return c, nil
 }
 
 // defaultQuota is EC2's of rules, for each direction and family of addresses; see [chain.Spec].

@@ -108,7 +108,7 @@ func TestTiersAreShort(t *testing.T) {
 		`{"Ingress":[{"Ports":[443],"Sources":["Alb"]},{"Description":"the office","Ports":[22,80],"Sources":["192.0.2.0/24"]}]}`: {"in tcp 443 sg-alb", "in tcp 22 192.0.2.0/24 the office", "in tcp 80 192.0.2.0/24 the office", everywhere},
 		`{"Ingress":[{"Ports":[80,443],"Sources":["internet"]},{"Ports":[443],"Sources":["Alb"]}]}`:                               {"in tcp 80 0.0.0.0/0", "in tcp 443 0.0.0.0/0", "in tcp 443 sg-alb", everywhere},
 		`{"Ports":[22],"Sources":["com.amazonaws.{region}.s3"]}`:                                                                  {"in tcp 22 pl-a com.amazonaws.{region}.s3 to App: tcp 22", everywhere},
-		`{"Ports":[22],"Sources":["pl-a"]}`:                                                                                       {"in tcp 22 pl-a pl-a to App: tcp 22", everywhere},
+		`{"Ports":[22],"Sources":["pl-a"]}`:                                                                                       {"in tcp 22 pl-a " + "pl-a to App: tcp 22", everywhere},
 		`{"Ports":[22],"Sources":["10.1.0.0/16","10.2.0.0/16"]}`:                                                                  {"in tcp 22 10.1.0.0/16 10.1.0.0/16 to App: tcp 22", "in tcp 22 10.2.0.0/16 10.2.0.0/16 to App: tcp 22", everywhere},
 		// What a tier calls.
 		`{"Egress":[{"Destinations":["internet"],"Ports":[443]}]}`:                                             {"out tcp 443 0.0.0.0/0"},

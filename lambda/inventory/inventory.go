@@ -134,7 +134,7 @@ func Read(ctx context.Context, api API, selection Selection) (Inventory, error) 
 	if inventory.Found.Account, err = selection.account(inventory.Found.Owners); err != nil {
 		return Inventory{}, err
 	}
-	return inventory, inventory.complete(ctx, edge)
+	return inventory, complete(ctx, edge, inventory.Groups, &inventory.Found)
 }
 
 // filters asks EC2 for the selection.
@@ -224,13 +224,13 @@ func lookUp(ctx context.Context, edge *sg.Edge, wanted chain.LookUps) (chain.Fou
 	return found, nil
 }
 
-// complete asks for what the rules name.
-func (i *Inventory) complete(ctx context.Context, edge *sg.Edge) error {
+// complete asks for what the rules of groups name, and adds it to what was found.
+func complete(ctx context.Context, edge *sg.Edge, read []Group, found *chain.Found) error {
 	vpcs, lists, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, group := range i.Groups {
+	for _, group := range read {
 		vpcs[group.VPCID] = true
 		for _, rule := range group.Rules {
-			_, isKnown := i.Found.Owners[rule.Peer.ID]
+			_, isKnown := found.Owners[rule.Peer.ID]
 			switch {
 			case rule.Peer.Kind == chain.PeerPrefixList:
 				lists[rule.Peer.ID] = true
@@ -239,11 +239,11 @@ func (i *Inventory) complete(ctx context.Context, edge *sg.Edge) error {
 			}
 		}
 	}
-	found, err := lookUp(ctx, edge, chain.LookUps{VPCIDs: slices.Sorted(maps.Keys(vpcs)), ListIDs: slices.Sorted(maps.Keys(lists))})
+	named, err := lookUp(ctx, edge, chain.LookUps{VPCIDs: slices.Sorted(maps.Keys(vpcs)), ListIDs: slices.Sorted(maps.Keys(lists))})
 	if err != nil {
 		return err
 	}
-	i.Found.VPCs, i.Found.Lists, i.Found.Missing = found.VPCs, found.Lists, groups
+	found.VPCs, found.Lists, found.Missing = named.VPCs, named.Lists, groups
 	if len(groups) == 0 {
 		return nil
 	}
@@ -253,7 +253,7 @@ func (i *Inventory) complete(ctx context.Context, edge *sg.Edge) error {
 	}
 	for _, group := range shown {
 		id := aws.ToString(group.GroupId)
-		i.Found.Owners[id] = aws.ToString(group.OwnerId)
+		found.Owners[id] = aws.ToString(group.OwnerId)
 		delete(groups, id)
 	}
 	return nil

@@ -42,7 +42,7 @@ func (a *account) lets(id string, permissions ...types.IpPermission) {
 }
 
 func tcpFrom(port int, one types.IpPermission) types.IpPermission {
-	one.IpProtocol, one.FromPort, one.ToPort = aws.String("tcp"), aws.Int32(int32(port)), aws.Int32(int32(port)) //nolint:gosec // a port
+	one.IpProtocol, one.FromPort, one.ToPort = aws.String("tcp"), aws.Int32(int32(port)), aws.Int32(int32(port))
 	return one
 }
 

@@ -17,7 +17,7 @@ import (
 type drawer struct{ *rand.Rand }
 
 func newDrawer(seed uint64) drawer {
-	return drawer{rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // chance that can be repeated
+	return drawer{rand.New(rand.NewPCG(seed, 1))}
 }
 
 func pick[T any](d drawer, from ...T) T { return from[d.IntN(len(from))] }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +61,7 @@ exactly, 2 the groups could not be read.`,
   sgchain import --tag Team=shop --format go > imported.go`,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			line.options.Selection.IDs = arguments
-			return line.run(cmd, around)
+			return line.run(cmd.Context(), around)
 		},
 	}
 	flags := cmd.Flags()
@@ -97,17 +98,17 @@ func (l *importing) check() error {
 	}
 }
 
-func (l *importing) run(cmd *cobra.Command, around surroundings) error {
+func (l *importing) run(ctx context.Context, around surroundings) error {
 	if err := l.check(); err != nil {
 		return err
 	}
-	config, err := account.Load(cmd.Context(), l.account)
+	config, err := account.Load(ctx, l.account)
 	if err != nil {
 		return err
 	}
 	l.options.Selection.Region = config.Region
 	done := terminal.Progress(around.err, "reading security groups")
-	result, err := importer.Import(cmd.Context(), ec2.NewFromConfig(config), l.options)
+	result, err := importer.Import(ctx, ec2.NewFromConfig(config), l.options)
 	done()
 	return l.report(around, result, err)
 }
@@ -130,9 +131,13 @@ func (l *importing) report(around surroundings, result importer.Result, err erro
 		return fmt.Errorf("writing the chain: %w", err)
 	}
 	style := terminal.StyleOf(around.err, around.getenv)
+	var notes strings.Builder
 	for _, note := range result.Notes() {
-		fmt.Fprintf(around.err, "%s %s\n", style.Yellow("note:"), note)
+		notes.WriteString(style.Yellow("note:") + " " + note + "\n")
 	}
-	fmt.Fprintln(around.err, style.Green(result.Proof()))
+	notes.WriteString(style.Green(result.Proof()) + "\n")
+	if _, err := io.WriteString(around.err, notes.String()); err != nil {
+		return fmt.Errorf("writing the notes: %w", err)
+	}
 	return nil
 }
