@@ -58,7 +58,7 @@ func main() {
 
 // run runs a command line and returns its exit code.
 func run(ctx context.Context, around surroundings, arguments []string) int {
-	root := newRoot(around)
+	root := newRoot(around) //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(arguments)
 	root.SetIn(around.in)
 	root.SetOut(around.out)
@@ -72,7 +72,7 @@ func run(ctx context.Context, around surroundings, arguments []string) int {
 		code = exit.code
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintf(around.err, "sgchain: %s\n", text)
+		_, _ = fmt.Fprintf(around.err, "sgchain: %s\n", text) // nobody is left to tell
 	}
 	return code
 }
