@@ -104,7 +104,7 @@ func Chains(groups []Group, found chain.Found) ([]Chain, error) {
 		vpcs = append(vpcs, group.VPCID)
 	}
 	if slices.Sort(vpcs); len(slices.Compact(vpcs)) > 1 {
-		return nil, fmt.Errorf("describing security groups: they are in several VPCs (%s), and a chain has one. Import each VPC for itself", strings.Join(slices.Compact(vpcs), ", "))
+		return nil, fmt.Errorf("describing security groups: they are in several VPCs (%s), and a chain has one. Name one of them with --vpc", strings.Join(slices.Compact(vpcs), ", "))
 	}
 	oracle := newOracle()
 	ordered := Outermost(groups)

@@ -35,12 +35,24 @@ type drafter struct {
 	names  map[string]string // of the tiers, by the groups' IDs
 	places map[string]int    // of the tiers, by the groups' IDs
 	lists  map[string][]string
+	doors  map[string][]door // what the tiers take from each of them, by the groups' IDs
+}
+
+// door is an inbound rule of a tier that names another one.
+type door struct {
+	group Group
+	rule  chain.Rule
 }
 
 func newDrafter(oracle *oracle, groups []Group, names map[string]string, found chain.Found, ipv6 bool) *drafter {
-	d := &drafter{oracle: oracle, found: found, ipv6: ipv6, groups: groups, names: names, places: map[string]int{}, lists: map[string][]string{}}
+	d := &drafter{oracle: oracle, found: found, ipv6: ipv6, groups: groups, names: names, places: map[string]int{}, lists: map[string][]string{}, doors: map[string][]door{}}
 	for place, group := range groups {
 		d.places[group.ID] = place
+		for _, rule := range group.Rules {
+			if rule.Peer.Kind == chain.PeerGroup && rule.Direction == chain.Ingress {
+				d.doors[rule.Peer.ID] = append(d.doors[rule.Peer.ID], door{group, rule})
+			}
+		}
 	}
 	for _, list := range found.Lists {
 		d.lists[list.Name] = append(d.lists[list.Name], list.ID)
@@ -144,19 +156,16 @@ func (d *drafter) chained(group Group, rules []chain.Rule) []chain.Rule {
 		there[rule.Key()] = rule
 	}
 	var all []chain.Rule
-	for _, other := range d.groups {
-		for _, door := range inDirection(other.Rules, chain.Ingress) {
-			if door.Peer.Kind != chain.PeerGroup || door.Peer.ID != group.ID {
-				continue
-			}
-			description := cmp.Or(d.kept(door, d.names[group.ID]+" to "+d.names[other.ID]), d.names[group.ID]+" to "+d.names[other.ID]+": "+chain.Traffic(door.Protocol, door.Ports))
-			door.Direction, door.Peer = chain.Egress, chain.GroupPeer(other.ID)
-			rule, isThere := there[door.Key()]
-			if !isThere || (rule.Description != "" && rule.Description != description) {
-				return nil
-			}
-			all = append(all, rule)
+	for _, door := range d.doors[group.ID] {
+		head := d.names[group.ID] + " to " + d.names[door.group.ID]
+		description := cmp.Or(d.kept(door.rule, head), head+": "+chain.Traffic(door.rule.Protocol, door.rule.Ports))
+		wanted := door.rule
+		wanted.Direction, wanted.Peer = chain.Egress, chain.GroupPeer(door.group.ID)
+		rule, isThere := there[wanted.Key()]
+		if !isThere || (rule.Description != "" && rule.Description != description) {
+			return nil
 		}
+		all = append(all, rule)
 	}
 	return all
 }

@@ -87,7 +87,7 @@ func list(one types.IpPermission, id string) types.IpPermission {
 // shop is groups that use most of what can be written.
 func shop() fake {
 	const own = "111122223333"
-	alb := group(albID, "shop-alb-sg", "made by hand", ranges(ports("tcp", 80, 80), "", "0.0.0.0/0"), ranges(ports("tcp", 443, 443), "", "0.0.0.0/0"))
+	alb := group(albID, "shop-alb-sg", "made by hand & mended", ranges(ports("tcp", 80, 80), "", "0.0.0.0/0"), ranges(ports("tcp", 443, 443), "", "0.0.0.0/0"))
 	app := group(appID, "2048: app #1", "on", pair(ports("tcp", 6060, 6060), albID, own), pair(ports("tcp", 0, 65535), appID, own), pair(ports("tcp", 9000, 9010), "sg-0fffffffffffffff1", "222233334444"),
 		list(ports("tcp", 8443, 8443), "pl-3b927c52"), list(ports("udp", 123, 123), "pl-0123456789abcdef0"))
 	app.Tags = []types.Tag{{Key: aws.String("Name"), Value: aws.String("app")}, {Key: aws.String("Team"), Value: aws.String("shop")}}
@@ -275,7 +275,7 @@ func TestWhatIsNotExactIsNotWritten(t *testing.T) {
 func TestJSONIsOrdered(t *testing.T) {
 	t.Parallel()
 	text, err := imported(t, shop(), ofVPC()).JSON()
-	if err != nil || !json.Valid([]byte(text)) {
+	if err != nil || !json.Valid([]byte(text)) || !strings.Contains(text, "made by hand & mended") {
 		t.Fatal(err, text)
 	}
 	last := -1

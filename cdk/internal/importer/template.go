@@ -179,7 +179,7 @@ var (
 
 // JSON writes the result as a template.
 func (r Result) JSON() (string, error) {
-	compact, err := json.Marshal(r.template())
+	compact, err := encoded(r.template())
 	if err != nil {
 		return "", fmt.Errorf("writing the template: %w", err)
 	}
@@ -190,6 +190,15 @@ func (r Result) JSON() (string, error) {
 	return text.String() + "\n", nil
 }
 
+// encoded is a value as JSON, without the escapes that HTML needs.
+func encoded(value any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimSpace(text.Bytes()), err
+}
+
 // MarshalJSON writes the keys in their order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var text bytes.Buffer
@@ -198,7 +207,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			text.WriteByte(',')
 		}
-		value, err := json.Marshal(field.value)
+		value, err := encoded(field.value)
 		if err != nil {
 			return nil, err
 		}
