@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"sgchain/lambda/describe"
 	"sgchain/lambda/internal/proof/world"
 )
 
@@ -204,6 +205,49 @@ func TestHandMadeGroupsAreAdoptedUnchanged(t *testing.T) {
 		if kinds[operation] == 0 {
 			t.Errorf("there was no %s", operation)
 		}
+	}
+}
+
+// TestSplitChainsAreAdoptedUnchanged describes the groups of a VPC in two chains that name each other's groups, as is done where one has not
+// room for all, and has the provider adopt both.
+func TestSplitChainsAreAdoptedUnchanged(t *testing.T) {
+	t.Parallel()
+	split := 0
+	for seed := uint64(1000); seed < 1020; seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAccount(t)
+			a.world.RuleQuota = 1000
+			a.addLists()
+			a.byHand(newDrawer(seed))
+			read := a.read()
+			tiers, _ := describe.Choose(groupsOf(read), describe.Options{Account: read.Found.Account})
+			if len(tiers) < 2 {
+				return
+			}
+			split++
+			before := a.withoutTags()
+			for i, half := range [][]describe.Group{tiers[:len(tiers)/2], tiers[len(tiers)/2:]} {
+				chains, err := describe.Chains(half, read.Found)
+				if err != nil || len(chains) != 1 || len(chains[0].Prove(half, read.Found).Differences) > 0 {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				a.logicalID, a.physicalID = fmt.Sprint("Chain", i+1), ""
+				if answer := a.deploy(chains[0].Properties(), nil); answer.Status != cfn.StatusSuccess {
+					t.Fatalf("seed %d: adopting failed: %s\n%s", seed, answer.Reason, text(chains[0].Properties()))
+				}
+			}
+			for _, call := range a.writes() {
+				if call.Operation != "CreateTags" {
+					t.Errorf("seed %d: an adoption writes: %s", seed, call)
+				}
+			}
+			if after := a.withoutTags(); after != before {
+				t.Errorf("seed %d: adopted:\n%s\nbefore:\n%s", seed, after, before)
+			}
+		})
+	}
+	if split < 10 {
+		t.Errorf("only %d of them were split", split)
 	}
 }
 

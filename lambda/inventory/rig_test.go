@@ -42,15 +42,15 @@ type account struct {
 	world   *world.World
 	handler *provider.Handler
 	status  string // of the stack
-	// physicalID is what CloudFormation knows of the chain.
-	physicalID string
-	answer     cfn.Response
-	serial     int
+	// physicalID is what CloudFormation knows of the chain that is at hand, logicalID which one that is.
+	physicalID, logicalID string
+	answer                cfn.Response
+	serial                int
 }
 
 func newAccount(tb testing.TB, options ...world.VPCOption) *account {
 	tb.Helper()
-	a := &account{t: tb, world: &world.World{}}
+	a := &account{t: tb, world: &world.World{}, logicalID: "Chain"}
 	a.world.AddVPC(vpcID, options...)
 	a.world.AddVPC(peerVPC)
 	a.world.Peer(vpcID, peerVPC)
@@ -93,7 +93,7 @@ func (a *account) deploy(now, old map[string]any) cfn.Response {
 		RequestType: cfn.RequestCreate, RequestID: fmt.Sprint("request-", a.serial), ResourceType: chain.ResourceType,
 		ResponseURL: "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com/answer?X-Amz-Date=" +
 			time.Now().UTC().Format("20060102T150405Z") + "&X-Amz-Signature=5ecre7",
-		PhysicalResourceID: a.physicalID, LogicalResourceID: "Chain", StackID: stackID, ResourceProperties: now, OldResourceProperties: old,
+		PhysicalResourceID: a.physicalID, LogicalResourceID: a.logicalID, StackID: stackID, ResourceProperties: now, OldResourceProperties: old,
 	}
 	a.status = "CREATE_IN_PROGRESS"
 	if old != nil {
