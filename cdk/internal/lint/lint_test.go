@@ -251,3 +251,27 @@ func TestReadFolders(t *testing.T) {
 		t.Errorf("standard input: got %v, %v", read, err)
 	}
 }
+
+func FuzzLint(f *testing.F) {
+	for _, folder := range []string{"testdata/broken", "testdata/valid"} {
+		for _, name := range files(f, folder, 1) {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		read, err := template.Read("t.yaml", []byte(text))
+		if err != nil {
+			return
+		}
+		for _, finding := range lint.Lint(read, template.Values{}) {
+			isKnown := slices.ContainsFunc(lint.Rules(), func(rule lint.Rule) bool { return rule.ID == finding.Rule })
+			if !isKnown || finding.Line < 1 || finding.Column < 1 || finding.Message == "" {
+				t.Errorf("got %+v", finding)
+			}
+		}
+	})
+}

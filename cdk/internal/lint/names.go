@@ -74,19 +74,20 @@ func (l *linter) names() {
 			taken[resource.LogicalID] = append(taken[resource.LogicalID], nameOfGroup(alone[0])...)
 		}
 	}
-	compare := func(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName) {
-		if slices.ContainsFunc(taken[state.LogicalID], func(one groupName) bool {
-			return slices.ContainsFunc(taken[other.LogicalID], func(name groupName) bool { return same(name, one) })
-		}) {
-			l.nameTwice(state, other, namesOf)
-		}
-	}
 	for i, second := range l.chains {
+		told := map[string]bool{} // by path: one clash says it
+		compare := func(other template.Resource, namesOf func(template.Evaluation) []groupName) {
+			if slices.ContainsFunc(taken[second.LogicalID], func(one groupName) bool {
+				return !told[one.path+one.name] && slices.ContainsFunc(taken[other.LogicalID], func(name groupName) bool { return same(name, one) })
+			}) {
+				l.nameTwice(second, other, namesOf, told)
+			}
+		}
 		for _, first := range l.chains[:i] {
-			compare(second, first.Chain, groupNames)
+			compare(first.Chain, groupNames)
 		}
 		for _, group := range groups {
-			compare(second, group, nameOfGroup)
+			compare(group, nameOfGroup)
 		}
 	}
 }
@@ -100,14 +101,15 @@ func nameOfGroup(evaluation template.Evaluation) []groupName {
 	return []groupName{one}
 }
 
-// nameTwice compares the names of a chain with those of another resource, wherever both are there.
-func (l *linter) nameTwice(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName) {
+// nameTwice compares the names of a chain with those of another resource, wherever both are there, and notes which it reports.
+func (l *linter) nameTwice(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName, told map[string]bool) {
 	for _, both := range l.template.Variants(l.values, maxVariants, other, state.Chain) {
 		taken := namesOf(both[0])
 		for _, one := range groupNames(both[1]) {
-			if !slices.ContainsFunc(taken, func(name groupName) bool { return same(name, one) }) {
+			if told[one.path+one.name] || !slices.ContainsFunc(taken, func(name groupName) bool { return same(name, one) }) {
 				continue
 			}
+			told[one.path+one.name] = true
 			whose := "chain " + other.LogicalID + " of this template"
 			if other.Type != template.ResourceType {
 				whose = other.LogicalID + " (" + other.Type + ") of this template"

@@ -98,6 +98,19 @@ func TestPageComparesLinters(t *testing.T) { //nolint:paralleltest // writes the
 	section(t, "beside", rows.String())
 }
 
+// The first screen shows what the command prints.
+func TestPageBeginsWithARun(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := asText(t, findingsOf(t, "testdata/broken/misspelled-ports.yaml", template.Values{}))
+	if !strings.Contains(string(text), "lint misspelled-ports.yaml\n"+want) {
+		t.Errorf("the page lacks\n%s", want)
+	}
+}
+
 // TestCfnLint runs the cfn-lint that CFN_LINT names over the templates of the page.
 func TestCfnLint(t *testing.T) {
 	t.Parallel()
