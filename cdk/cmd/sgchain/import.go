@@ -69,7 +69,7 @@ exactly, 2 the groups could not be read.`,
 	flags.StringVar(&line.options.Selection.Tag, "tag", "", "take the groups with this `tag`: Key or Key=Value")
 	flags.StringSliceVar(&line.options.Exclude, "exclude", nil, "leave these groups out, by their `IDs`")
 	flags.BoolVar(&line.options.Retained, "retained", false, "take groups that a CloudFormation stack made and has let go of")
-	flags.StringVar(&line.format, "format", "yaml", "the `format`: yaml, json or go")
+	addChoice(cmd, &line.format, "format", "what to write", "yaml", "json", "go")
 	flags.StringVar(&line.options.Selection.Account, "account", "", "the `account` that the groups have to belong to, where those of several are shown")
 	addAccountFlags(cmd, &line.account)
 	return cmd
@@ -78,9 +78,6 @@ exactly, 2 the groups could not be read.`,
 // check refuses a command line that means nothing.
 func (l *importing) check() error {
 	selection := l.options.Selection
-	if formats[l.format] == nil {
-		return fmt.Errorf("reading --format: %q is not known; write yaml, json or go", l.format)
-	}
 	for _, id := range slices.Concat(selection.IDs, l.options.Exclude) {
 		if !groupID.MatchString(id) {
 			return fmt.Errorf("reading arguments: %q is not the ID of a security group; it looks like sg-0123456789abcdef0", id)

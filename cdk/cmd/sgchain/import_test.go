@@ -55,7 +55,7 @@ func TestImport(t *testing.T) {
 		{"no group", "web", ec2Server{}, exitUsage, "", `"web" is not the ID of a security group; it looks like sg-0123456789abcdef0`},
 		{"no VPC", "--vpc main", ec2Server{}, exitUsage, "", `reading --vpc: "main" is not the ID of a VPC`},
 		{"no key", "--tag =shop", ec2Server{}, exitUsage, "", `reading --tag: "=shop" has no key; write Key or Key=Value`},
-		{"no format", id + " --format xml", ec2Server{}, exitUsage, "", `reading --format: "xml" is not known; write yaml, json or go`},
+		{"no format", id + " --format xml", ec2Server{}, exitUsage, "", `--format is "xml": use yaml, json, go`},
 		{"no flag", id + " --all", ec2Server{}, exitUsage, "", "unknown flag: --all"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,21 +28,22 @@ func newLint(around surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Check the chains of CloudFormation templates",
-		Long: `Check the chains of CloudFormation templates, JSON or YAML, before they are deployed: with the
-function's own parser and guardrails, and for uses of a chain that do not work.
+		Long: `Check the chains of CloudFormation templates, JSON or YAML, before they are deployed:
+with the function's own parser and guardrails, and for uses of a chain that do not work.
 
-A FILE may be a folder: every *.json, *.yaml, *.yml and *.template below it is read, and what is
-no template is skipped. - is the standard input. Where a condition is not decided by
---parameter, both branches are checked.
+A FILE may be a folder: every *.json, *.yaml, *.yml and *.template below it is read, and
+what is no template is skipped. - is the standard input. Where a condition is not decided
+by --parameter, both branches are checked.
 
-Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file could not be read.`,
+Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file could not be
+read.`,
 		Example: `  sgchain lint template.yaml
   sgchain lint --strict cdk.out
   sgchain lint -p Env=prod --format sarif template.yaml >lint.sarif`,
 		RunE: func(_ *cobra.Command, arguments []string) error { return runLint(around, options, arguments) },
 	}
 	cmd.Flags().StringArrayVarP(&options.parameters, "parameter", "p", nil, "a parameter's value, as `Key=Value`; may be repeated")
-	cmd.Flags().StringVar(&options.format, "format", "text", "the output: `text, json or sarif`")
+	addChoice(cmd, &options.format, "format", "how to print the findings", "text", "json", "sarif")
 	cmd.Flags().BoolVar(&options.skipOthers, "skip-others", false, "skip named files too that are no templates, as for pre-commit")
 	cmd.Flags().BoolVar(&options.strict, "strict", false, "exit with 1 for warnings too")
 	cmd.Flags().BoolVar(&options.listRules, "list-rules", false, "list the rules, and check nothing")
@@ -59,13 +60,11 @@ func runLint(around surroundings, options lintOptions, arguments []string) error
 	if len(arguments) == 0 {
 		return errors.New("no file to check. Name templates or folders, or - for the standard input")
 	}
-	if options.format != "text" && options.format != "json" && options.format != "sarif" {
-		return fmt.Errorf("unknown format %q. Use text, json or sarif", options.format)
-	}
 	values, err := parameterValues(options.parameters)
 	if err != nil {
 		return err
 	}
+	defer terminal.Progress(around.err, "checking templates")()
 	files, failed := lint.Read(arguments, around.in, options.skipOthers)
 	if unknown := lint.UnknownParameters(files, values); failed == nil && len(unknown) > 0 {
 		return fmt.Errorf("no template has the parameter %s. Correct --parameter, or leave it out", strings.Join(unknown, ", "))

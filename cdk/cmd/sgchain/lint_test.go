@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -10,15 +9,6 @@ import (
 
 	"sgchain/cdk/internal/lint"
 )
-
-// sgchain runs a command line with a text as its standard input.
-func sgchain(t *testing.T, in string, arguments ...string) (code int, out, err string) {
-	t.Helper()
-	var outBuffer, errBuffer bytes.Buffer
-	around := surroundings{in: strings.NewReader(in), out: &outBuffer, err: &errBuffer, getenv: func(string) string { return "" }}
-	code = run(t.Context(), around, arguments)
-	return code, outBuffer.String(), errBuffer.String()
-}
 
 const testdata = "../../internal/lint/testdata/"
 
@@ -52,7 +42,7 @@ func TestLintExitCodes(t *testing.T) {
 		{[]string{filepath.Join(folder, "missing.yaml")}, "", 2, "", "no such file"},
 		{[]string{"-"}, "a: [", 2, "", "sgchain: <stdin>:1:1: is not valid YAML"},
 		{nil, "", 2, "", "sgchain: no file to check."},
-		{[]string{"--format", "xml", valid}, "", 2, "", `unknown format "xml". Use text, json or sarif`},
+		{[]string{"--format", "xml", valid}, "", 2, "", `--format is "xml": use text, json, sarif`},
 		{[]string{"--color", valid}, "", 2, "", "unknown flag"},
 		{[]string{"-p", "VpcId", valid}, "", 2, "", `--parameter "VpcId" is no Key=Value`},
 		{[]string{"-p", "A=1", "-p", "A=2", valid}, "", 2, "", "--parameter A is given twice"},
@@ -62,7 +52,7 @@ func TestLintExitCodes(t *testing.T) {
 		{[]string{"--list-rules", valid}, "", 2, "", "--list-rules checks nothing"},
 		{[]string{"--help"}, "", 0, "Exit codes: 0", ""},
 	} {
-		code, out, err := sgchain(t, c.in, append([]string{"lint"}, c.arguments...)...)
+		code, out, err := saidWith(t, c.in, append([]string{"lint"}, c.arguments...)...)
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(err, c.err) || (c.out == "" && out != "") {
 			t.Errorf("%v: got %d\n%s%s", c.arguments, code, out, err)
 		}
@@ -77,7 +67,7 @@ func TestLintNamesSkippedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	code, out, err := sgchain(t, "", "lint", folder)
+	code, out, err := saidWith(t, "", "lint", folder)
 	want := "skipped " + filepath.Join(folder, "compose.yml") + ": is no CloudFormation template\n1 template with 0 chains: 0 errors, 0 warnings\n"
 	if code != 0 || out != "" || err != want {
 		t.Errorf("got %d\n%s%s", code, out, err)
@@ -86,16 +76,16 @@ func TestLintNamesSkippedFiles(t *testing.T) {
 
 func TestLintFormats(t *testing.T) {
 	t.Parallel()
-	code, out, _ := sgchain(t, "", "lint", "--format", "json", testdata+"broken")
+	code, out, _ := saidWith(t, "", "lint", "--format", "json", testdata+"broken")
 	var read struct{ Findings []lint.Finding }
 	if err := json.Unmarshal([]byte(out), &read); err != nil || code != 1 || len(read.Findings) < 50 {
 		t.Errorf("json: got %d, %d findings, %v", code, len(read.Findings), err)
 	}
-	code, out, _ = sgchain(t, "", "lint", "--format", "sarif", testdata+"broken/misspelled-ports.yaml")
+	code, out, _ = saidWith(t, "", "lint", "--format", "sarif", testdata+"broken/misspelled-ports.yaml")
 	if code != 1 || !strings.Contains(out, `"version": "2.1.0"`) || !strings.HasSuffix(out, "}\n") {
 		t.Errorf("sarif: got %d\n%s", code, out)
 	}
-	code, out, _ = sgchain(t, "", "lint", "--format", "sarif", testdata+"valid/default.yaml")
+	code, out, _ = saidWith(t, "", "lint", "--format", "sarif", testdata+"valid/default.yaml")
 	if code != 0 || !strings.Contains(out, `"results": []`) {
 		t.Errorf("sarif without findings: got %d\n%s", code, out)
 	}
@@ -103,7 +93,7 @@ func TestLintFormats(t *testing.T) {
 
 func TestLintListsRules(t *testing.T) {
 	t.Parallel()
-	code, out, _ := sgchain(t, "", "lint", "--list-rules")
+	code, out, _ := saidWith(t, "", "lint", "--list-rules")
 	if code != 0 || strings.Count(out, "\n") != len(lint.Rules()) {
 		t.Errorf("got %d\n%s", code, out)
 	}

@@ -52,8 +52,9 @@ type surroundings struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, surroundings{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])) //nolint:gocritic // nothing is left to stop
+	code := run(ctx, surroundings{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, os.Args[1:])
+	stop()
+	os.Exit(code)
 }
 
 // run runs a command line and returns its exit code.

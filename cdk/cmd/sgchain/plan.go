@@ -157,18 +157,11 @@ is 0 if nothing differs, 2 if something does.`,
 
 // readFile reads a template and the parameters that are given for it.
 func readFile(name string, around surroundings, parameters []string) (*ask.File, error) {
-	file := &ask.File{Name: name, Parameters: map[string]string{}}
-	for _, one := range parameters {
-		key, value, isPair := strings.Cut(one, "=")
-		if !isPair || key == "" {
-			return nil, fmt.Errorf("parameter %q is no pair: write -p Key=Value", one)
-		}
-		if _, twice := file.Parameters[key]; twice {
-			return nil, fmt.Errorf("parameter %s is given twice: keep one", key)
-		}
-		file.Parameters[key] = value
+	values, err := parameterValues(parameters)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	file := &ask.File{Name: name, Parameters: values.Parameters}
 	if name == "-" {
 		file.Name = "standard input"
 		file.Text, err = io.ReadAll(around.in)
