@@ -346,10 +346,11 @@ func TestRefusals(t *testing.T) {
 		}), []string{`Tiers[0].Egress[1].Destinations[0]: "10.1.2.3" is an address without a prefix length`, "Tiers[0].Egress: has none beside others"}},
 		// A word of one kind in the constructor of another must not mean what it would
 		// mean in a template.
-		"kinds": {from(TierNamed("internet"), Cidr("internet"), GroupId(jsii.String("internet")), PrefixList(jsii.String("vpc")), PrefixListNamed("Alb"), Peer{}), []string{
+		"kinds": {from(TierNamed("internet"), Cidr("internet"), GroupId(jsii.String("internet")), PrefixList(jsii.String("vpc")), PrefixListNamed("Alb"), Peer{}, GroupNamed(""), ListNamed("")), []string{
 			`Tiers[0].Sources[0]: TierNamed: the chain has no tier "internet"`, `Tiers[0].Sources[1]: Cidr: "internet" is not`,
 			`Tiers[0].Sources[2]: GroupId: "internet" is not`, `Tiers[0].Sources[3]: PrefixList: "vpc" is not`,
 			`Tiers[0].Sources[4]: PrefixListNamed: "Alb" is not`, "Tiers[0].Sources[5]: is an empty Peer",
+			`Tiers[0].Sources[6]: "group/" lacks the name of a security group`, `Tiers[0].Sources[7]: "list/" lacks the name of a prefix list`,
 		}},
 		"nothing in it": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
 			`Tiers[0].Sources[0]: GroupId: "" is not`, `Tiers[0].Sources[1]: GroupId: "" is not`, `Tiers[0].Sources[2]: PrefixList: "" is not`,

@@ -107,10 +107,11 @@ func TestRemedies(t *testing.T) {
 			"the tier has EgressNone, so that it may go nowhere; set its Egress to sgchain.EgressChain",
 		},
 		"what JSON has": {
-			mustTier(`{"Name": "Web", "Ports": ["tcp/443", "LDAP", "HTTPS", "udp/53", "0-65535"], "Sources": ["pl-0123456789abcdef0", "com.amazonaws.{region}.s3", "Self", "sg-0123456789abcdef0"]}`),
+			mustTier(`{"Name": "Web", "Ports": ["tcp/443", "LDAP", "HTTPS", "udp/53", "0-65535"], "Sources": ["pl-0123456789abcdef0", "com.amazonaws.{region}.s3", "Self", "sg-0123456789abcdef0", "group/my-sg-1", "list/pl-office", "gov.ic.c2s.{region}.s3"]}`),
 			func(g awsec2.ISecurityGroup) { g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil) },
 			`{Ports: []sgchain.Port{sgchain.Tcp(443), sgchain.Tcp(389), sgchain.Https(), sgchain.Udp(53), sgchain.AllTcp()}, Sources: []sgchain.Peer{` +
-				`sgchain.PrefixList(jsii.String("pl-0123456789abcdef0")), sgchain.PrefixListNamed("com.amazonaws.{region}.s3"), sgchain.Self(), sgchain.GroupId(jsii.String("sg-0123456789abcdef0"))}}`,
+				`sgchain.PrefixList(jsii.String("pl-0123456789abcdef0")), sgchain.PrefixListNamed("com.amazonaws.{region}.s3"), sgchain.Self(), sgchain.GroupId(jsii.String("sg-0123456789abcdef0")), ` +
+				`sgchain.GroupNamed("my-sg-1"), sgchain.ListNamed("pl-office"), sgchain.PrefixListNamed("gov.ic.c2s.{region}.s3")}}`,
 		},
 		"nowhere in capitals": {
 			mustTier(`{"Name": "Web", "Egress": "None"}`), func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil) },

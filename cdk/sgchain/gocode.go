@@ -47,6 +47,10 @@ func (c *advice) goPeer(peer Peer) string {
 		return "sgchain.Group(/* " + c.named(peer.text) + " */)"
 	case isToken && peer.kind == listPeer:
 		return "sgchain.PrefixList(/* " + c.named(peer.text) + " */)"
+	case isToken && peer.kind == namedGroupPeer:
+		return "sgchain.GroupNamed(/* " + c.named(peer.text) + " */)"
+	case isToken && peer.kind == namedListPeer:
+		return "sgchain.ListNamed(/* " + c.named(peer.text) + " */)"
 	case isToken:
 		return "sgchain.Cidr(/* " + c.named(peer.text) + " */)"
 	}

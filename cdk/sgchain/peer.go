@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+
+	"sgchain/lambda/chain"
 )
 
 // Peer is who is at the other end of a door: one entry of a list Sources or
@@ -26,6 +28,14 @@ const (
 	groupPeer
 	listPeer
 	listNamePeer
+	namedGroupPeer
+	namedListPeer
+)
+
+// The words that stand before names.
+const (
+	groupPrefix = "group/"
+	listPrefix  = "list/"
 )
 
 // PeerOf is a peer of the CDK: awsec2.Peer_Ipv4 and the like, a security group, a prefix list. What is
@@ -82,10 +92,18 @@ func GroupId(id *string) Peer { return Peer{groupPeer, value(id)} }
 // PrefixList is a managed prefix list by its ID, "pl-...". A token is fine.
 func PrefixList(id *string) Peer { return Peer{listPeer, value(id)} }
 
-// PrefixListNamed is a prefix list that AWS manages, by its name, looked up by the
+// PrefixListNamed is a prefix list that AWS manages, by its name in any partition, looked up by the
 // function: "com.amazonaws.global.cloudfront.origin-facing",
 // "com.amazonaws.{region}.s3". The function puts its Region in the place of {region}.
 func PrefixListNamed(name string) Peer { return Peer{listNamePeer, name} }
+
+// GroupNamed is a security group of the chain's VPC by its name, in its letter case, looked up by the
+// function at each run. A tier of the chain is TierNamed.
+func GroupNamed(name string) Peer { return Peer{namedGroupPeer, groupPrefix + name} }
+
+// ListNamed is a managed prefix list of the account by its name, looked up by the function at each
+// run. The function puts its Region in the place of {region}.
+func ListNamed(name string) Peer { return Peer{namedListPeer, listPrefix + name} }
 
 func value(text *string) string {
 	if text == nil {
@@ -116,9 +134,10 @@ func (p Peer) problem(tiers []string) string {
 			return "PrefixList: \"" + p.text + "\" is not the ID of a prefix list; it looks like pl-0123456789abcdef0"
 		}
 	case listNamePeer:
-		if !strings.Contains(strings.ToLower(p.text), "com.amazonaws.") {
+		if !chain.IsListName(strings.ToLower(p.text)) {
 			return "PrefixListNamed: \"" + p.text + "\" is not the name of a prefix list of AWS; it looks like com.amazonaws.{region}.s3"
 		}
+	case namedGroupPeer, namedListPeer: // the prefix says it
 	case anyPeer:
 		if p.text == "" {
 			return "is an empty Peer; use a constructor such as Internet or TierNamed"

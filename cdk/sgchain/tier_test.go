@@ -113,7 +113,9 @@ func TestConstructors(t *testing.T) {
 		"0.0.0.0/0": Internet(), "0.0.0.0/0 ": InternetV4(), "::/0": InternetV6(), "vpc (ipv4)": Vpc(), "Alb": Self(), "Alb ": TierNamed("Alb"),
 		"10.0.0.0/8": Cidr("10.0.0.0/8"), "2001:db8::/32": Cidr("2001:db8::/32"), "123456789012/sg-0abc": GroupId(jsii.String("123456789012/sg-0abc")),
 		"pl-0abc": PrefixList(jsii.String("pl-0abc")), "com.amazonaws.{region}.s3": PrefixListNamed("com.amazonaws.{region}.s3"),
-		"sg-0def": Group(awsec2.SecurityGroup_FromSecurityGroupId(newStack(t), jsii.String("Other"), jsii.String("sg-0def"), nil)),
+		"eu.amazonaws.{region}.s3": PrefixListNamed("eu.amazonaws.{region}.s3"), "group/Ops (EU)": GroupNamed("Ops (EU)"), "list/Office": ListNamed("Office"),
+		"group/default": GroupNamed("default"),
+		"sg-0def":       Group(awsec2.SecurityGroup_FromSecurityGroupId(newStack(t), jsii.String("Other"), jsii.String("sg-0def"), nil)),
 	}
 	for want, peer := range peers {
 		rules := rulesOf(t, Tier{Name: "Alb", Ports: Ports(443), Sources: []Peer{peer}})

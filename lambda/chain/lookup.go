@@ -15,11 +15,14 @@ type LookUps struct {
 	ListIDs   []string // prefix lists named by ID, sorted
 	ListNames []string // prefix lists named by name, sorted
 	GroupIDs  []string // security groups whose account nobody wrote, or the own one, sorted
+	// GroupNames are security groups named by name, sorted. FormerNames are others that need not be there: a
+	// look-up does not wait for them.
+	GroupNames, FormerNames []GroupName
 }
 
 // Empty says whether nothing has to be asked for.
 func (l LookUps) Empty() bool {
-	return len(l.VPCIDs)+len(l.ListIDs)+len(l.ListNames)+len(l.GroupIDs) == 0
+	return len(l.VPCIDs)+len(l.ListIDs)+len(l.ListNames)+len(l.GroupIDs)+len(l.GroupNames)+len(l.FormerNames) == 0
 }
 
 // Wanted lists what the rules of states name and only EC2 knows. Names are taken as
@@ -28,6 +31,7 @@ func (l LookUps) Empty() bool {
 // answer would say nothing, and the account that a rule needs is known.
 func Wanted(region, account string, states ...State) LookUps {
 	vpcs, ids, names, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	groupNames := map[GroupName]bool{}
 	written := accounts(account, states...)
 	for _, state := range states {
 		for _, group := range state.Groups {
@@ -43,13 +47,18 @@ func Wanted(region, account string, states ...State) LookUps {
 					if written[rule.Peer.ID] == "" {
 						groups[rule.Peer.ID] = true
 					}
+				case PeerGroupName:
+					groupNames[groupName(group.VPCID, rule.Peer)] = true
 				case PeerCIDR, PeerTier, PeerMember:
 				}
 			}
 		}
 	}
 	sorted := func(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
-	return LookUps{VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names), GroupIDs: sorted(groups)}
+	return LookUps{
+		VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names), GroupIDs: sorted(groups),
+		GroupNames: slices.SortedFunc(maps.Keys(groupNames), CompareGroupNames),
+	}
 }
 
 // accounts is the other accounts that authors wrote before groups, by group ID.
@@ -66,8 +75,6 @@ func accounts(own string, states ...State) map[string]string {
 	}
 	return written
 }
-
-func listName(text, region string) string { return strings.ReplaceAll(text, "{region}", region) }
 
 // PrefixList is a managed prefix list.
 type PrefixList struct {
@@ -90,15 +97,18 @@ type Found struct {
 	Missing map[string]bool
 	// Owners is whose groups are that EC2 showed, by group ID.
 	Owners map[string]string
+	// Named is the IDs of the groups, sorted, that have a name which was asked for.
+	Named map[GroupName][]string
 }
 
 // With is what two look-ups found, of which either may have failed in part. What the later
 // one says counts.
 func (f Found) With(later Found) Found {
-	both := Found{Account: later.Account, Region: later.Region, VPCs: map[string][]netip.Prefix{}, Owners: map[string]string{}, Missing: f.Missing}
+	both := Found{Account: later.Account, Region: later.Region, VPCs: map[string][]netip.Prefix{}, Owners: map[string]string{}, Missing: f.Missing, Named: map[GroupName][]string{}}
 	for _, one := range []Found{f, later} {
 		maps.Copy(both.VPCs, one.VPCs)
 		maps.Copy(both.Owners, one.Owners)
+		maps.Copy(both.Named, one.Named)
 	}
 	both.Lists = slices.Clone(later.Lists)
 	for _, list := range f.Lists {
@@ -122,19 +132,34 @@ func (f Found) List(id string) (PrefixList, bool) {
 }
 
 // UnknownPeerError is a peer that the account does not have: a prefix list, a security
-// group, or the VPC whose ranges are meant.
+// group, or the VPC whose ranges are meant. A name that several have is unknown, too.
 type UnknownPeerError struct {
 	Tier, Peer string
 	Kind       PeerKind
+	VPCID      string
+	// HaveName are the IDs of what has the name, where the peer is named by one.
+	HaveName []string
 }
 
 func (e *UnknownPeerError) Error() string {
-	return fmt.Sprintf("looking up peer (%s) of tier %s: there is none in this account and Region", e.Peer, e.Tier)
+	cause := "there is none in this account and Region"
+	switch {
+	case len(e.HaveName) > 0:
+		cause = "several have this name: " + strings.Join(e.HaveName, ", ")
+	case e.Kind == PeerGroupName:
+		cause = "there is no security group of this name in VPC " + e.VPCID
+	}
+	return fmt.Sprintf("looking up peer (%s) of tier %s: %s", e.Peer, e.Tier, cause)
 }
 
 // Remedy is one sentence of what to do.
 func (e *UnknownPeerError) Remedy() string {
+	if len(e.HaveName) > 0 {
+		return "Nothing was changed; write the ID of the one that is meant in the place of its name."
+	}
 	switch e.Kind {
+	case PeerGroupName:
+		return "Nothing was changed; write the name of a security group of this VPC, in its letter case, or the ID of a group of another VPC, or leave the peer out."
 	case PeerVPC:
 		return "Nothing was changed; set VpcId to a VPC of this account and Region."
 	case PeerGroup:
@@ -157,10 +182,7 @@ func (s State) Resolve(found Found) (State, []error) {
 		for _, rule := range group.Rules {
 			peers, known := found.peers(group.VPCID, rule.Peer, written)
 			if !known {
-				unknown := &UnknownPeerError{Tier: group.Tier, Peer: listName(rule.Peer.ID, found.Region), Kind: rule.Peer.Kind}
-				if rule.Peer.Kind == PeerVPC {
-					unknown.Peer = group.VPCID
-				}
+				unknown := found.unknown(group, rule.Peer)
 				if !slices.ContainsFunc(problems, func(other error) bool { return other.Error() == unknown.Error() }) {
 					problems = append(problems, unknown)
 				}
@@ -173,6 +195,18 @@ func (s State) Resolve(found Found) (State, []error) {
 		resolved.Groups[i].Rules = rules
 	}
 	return resolved.Normalize(), problems
+}
+
+// unknown describes a peer that is not there.
+func (f Found) unknown(group Group, peer Peer) *UnknownPeerError {
+	unknown := &UnknownPeerError{Tier: group.Tier, Peer: peer.ID, Kind: peer.Kind, VPCID: group.VPCID, HaveName: f.HaveName(group.VPCID, peer)}
+	switch {
+	case peer.Kind == PeerVPC:
+		unknown.Peer = group.VPCID
+	case peer.Kind == PeerListName && !strings.HasPrefix(peer.ID, listPrefix):
+		unknown.Peer = listName(peer.ID, f.Region)
+	}
+	return unknown
 }
 
 // peers is what a peer stands for; false where it is unknown.
@@ -190,20 +224,26 @@ func (f Found) peers(vpcID string, peer Peer, written map[string]string) ([]Peer
 	case PeerPrefixList:
 		_, known := f.List(peer.ID)
 		return []Peer{peer}, known
-	case PeerListName:
-		name := listName(peer.ID, f.Region)
-		for _, list := range f.Lists {
-			if list.Name == name {
-				return []Peer{{Kind: PeerPrefixList, ID: list.ID}}, true
-			}
+	case PeerListName, PeerGroupName:
+		ids := f.HaveName(vpcID, peer)
+		if len(ids) != 1 {
+			return nil, false
 		}
-		return nil, false
+		if peer.Kind == PeerListName {
+			return []Peer{{Kind: PeerPrefixList, ID: ids[0]}}, true
+		}
+		return []Peer{f.owned(Peer{Kind: PeerGroup, ID: ids[0]}, written)}, true
 	case PeerGroup:
-		if peer.Account = cmp.Or(f.Owners[peer.ID], written[peer.ID]); peer.Account == f.Account {
-			peer.Account = ""
-		}
-		return []Peer{peer}, !f.Missing[peer.ID] || written[peer.ID] != ""
+		return []Peer{f.owned(peer, written)}, !f.Missing[peer.ID] || written[peer.ID] != ""
 	case PeerCIDR, PeerTier, PeerMember:
 	}
 	return []Peer{peer}, true
+}
+
+// owned returns the peer of a group with the account that it belongs to, if that is another one.
+func (f Found) owned(peer Peer, written map[string]string) Peer {
+	if peer.Account = cmp.Or(f.Owners[peer.ID], written[peer.ID]); peer.Account == f.Account {
+		peer.Account = ""
+	}
+	return peer
 }

@@ -171,17 +171,21 @@ func TestWordsForPeersAndGroups(t *testing.T) {
 func TestFoundWith(t *testing.T) {
 	t.Parallel()
 	ranges := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
-	first := chain.Found{VPCs: map[string][]netip.Prefix{"vpc-1": ranges}, Lists: []chain.PrefixList{{ID: "pl-1", Weight: 1}, {ID: "pl-2"}}, Missing: map[string]bool{"sg-1": true}}
-	later := chain.Found{Account: "1", Region: "r", Lists: []chain.PrefixList{{ID: "pl-1", Weight: 2}}, Owners: map[string]string{"sg-1": "1"}, Missing: map[string]bool{}}
+	first := chain.Found{
+		VPCs: map[string][]netip.Prefix{"vpc-1": ranges}, Lists: []chain.PrefixList{{ID: "pl-1", Weight: 1}, {ID: "pl-2"}}, Missing: map[string]bool{"sg-1": true},
+		Named: map[chain.GroupName][]string{{Name: "a"}: {"sg-1"}, {Name: "b"}: {"sg-2"}},
+	}
+	later := chain.Found{Account: "1", Region: "r", Lists: []chain.PrefixList{{ID: "pl-1", Weight: 2}}, Owners: map[string]string{"sg-1": "1"}, Missing: map[string]bool{}, Named: map[chain.GroupName][]string{{Name: "b"}: nil}}
 	both := first.With(later)
 	want := chain.Found{
 		Account: "1", Region: "r", VPCs: map[string][]netip.Prefix{"vpc-1": ranges}, Lists: []chain.PrefixList{{ID: "pl-1", Weight: 2}, {ID: "pl-2"}},
 		Owners: map[string]string{"sg-1": "1"}, Missing: map[string]bool{},
+		Named: map[chain.GroupName][]string{{Name: "a"}: {"sg-1"}, {Name: "b"}: nil},
 	}
 	if !reflect.DeepEqual(both, want) {
 		t.Errorf("got %+v, want %+v", both, want)
 	}
-	if failed := first.With(chain.Found{}); len(failed.Missing) != 1 || len(failed.VPCs) != 1 || len(failed.Lists) != 2 {
+	if failed := first.With(chain.Found{}); len(failed.Missing) != 1 || len(failed.VPCs) != 1 || len(failed.Lists) != 2 || len(failed.Named) != 2 {
 		t.Errorf("a look-up that failed takes away what was found: %+v", failed)
 	}
 }

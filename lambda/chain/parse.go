@@ -86,6 +86,7 @@ func (r *reader) parse(properties map[string]any, answerBytes int) (Spec, error)
 		spec.Tiers = append(spec.Tiers, tier)
 	}
 	r.distinctGroupNames(spec.Tiers)
+	r.notOwnNames(spec.Tiers)
 	if spec.Adopt && readable && !slices.ContainsFunc(spec.Tiers, func(tier Tier) bool { return tier.GroupName != "" }) {
 		r.problem("AdoptExisting", "is true, and no tier has a GroupName, by which groups are adopted; give the tiers the names of the groups that are there, or leave it out")
 	}

@@ -28,10 +28,10 @@ var (
 //nolint:gochecknoglobals // a constant in all but syntax
 var listPartitions = []string{"com.amazonaws.", "cn.com.amazonaws.", "eu.amazonaws.", "gov.ic.c2s.", "gov.sgov.sc2s.", "gov.ic.hci.csp.", "uk.adc-e.cloud."}
 
-// isListName reports whether a word is the name of a list that AWS manages (VPC user guide,
+// IsListName reports whether a word is the name of a list that AWS manages (VPC user guide,
 // "AWS-managed prefix lists"). In other partitions than aws it may begin as names of VPC
 // endpoint services do there: with the suffix of the partition backwards.
-func isListName(word string) bool {
+func IsListName(word string) bool {
 	for _, partition := range listPartitions {
 		if rest, isOf := strings.CutPrefix(word, partition); isOf {
 			return listRest().MatchString(rest) && strings.Count(word, "{") == strings.Count(word, "{region}")
@@ -79,7 +79,11 @@ func (r *reader) sources(path string, place int, value any, in scope) []source {
 	case text == "":
 		r.problem(path, `unknown peer "": entry %d is empty; an empty list parameter gives this; name who is meant`, place)
 		return nil
-	case len(text) > maxPeer && !r.built:
+	}
+	if kind, name, isNamed := namedPeer(text); isNamed {
+		return r.named(path, text, kind, name)
+	}
+	if len(text) > maxPeer && !r.built {
 		r.unknownPeer(path, text, in.tiers)
 		return nil
 	}
@@ -111,7 +115,7 @@ func (r *reader) peers(path, text string, in scope) []source {
 		return one(GroupPeer(word), word)
 	case listPeer().MatchString(word):
 		return one(Peer{Kind: PeerPrefixList, ID: word}, word)
-	case isListName(word):
+	case IsListName(word):
 		return one(Peer{Kind: PeerListName, ID: word}, word)
 	case strings.Contains(word, "sg-"):
 		r.problem(path, "%s is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", quoted(text))
@@ -142,7 +146,7 @@ func (r *reader) cidr(path, text string, tiers tierList) (netip.Prefix, bool) {
 }
 
 func (r *reader) unknownPeer(path, text string, tiers tierList) {
-	r.problem(path, "unknown peer %s; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-...), a prefix list (pl-...) or the name of one of AWS (com.amazonaws...)", quoted(text), tiers)
+	r.problem(path, "unknown peer %s; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-... or group/NAME), a prefix list (pl-... or list/NAME) or the name of one of AWS (com.amazonaws...)", quoted(text), tiers)
 }
 
 // fits reports whether a protocol goes with a peer: ICMP is IPv4's, ICMPv6 is IPv6's.
@@ -153,7 +157,7 @@ func (p Protocol) fits(peer Peer) bool {
 		v4, v6 = peer.CIDR.Addr().Is4(), peer.CIDR.Addr().Is6()
 	case PeerVPC:
 		v4, v6 = peer.ID == familyV4, peer.ID == familyV6
-	case PeerPrefixList, PeerGroup, PeerTier, PeerMember, PeerListName:
+	case PeerPrefixList, PeerGroup, PeerTier, PeerMember, PeerListName, PeerGroupName:
 	}
 	return (p != ICMP || v4) && (p != ICMPv6 || v6)
 }

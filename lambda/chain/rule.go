@@ -106,9 +106,12 @@ const (
 	PeerMember
 	// PeerVPC is the ranges of the group's own VPC of one family; Peer.ID holds
 	// "ipv4" or "ipv6". PeerListName is the managed prefix list of a name; Peer.ID
-	// holds it. Only states that are not resolved yet have them ([State.Resolve]).
+	// holds the name of one of AWS, or list/NAME. PeerGroupName is the security group of a name in the group's own VPC;
+	// Peer.ID holds group/NAME. Only states that are not resolved yet have them
+	// ([State.Resolve]).
 	PeerVPC
 	PeerListName
+	PeerGroupName
 )
 
 // Peer is the other end of a rule: the source of an ingress rule, the
@@ -167,7 +170,7 @@ func (p Peer) String() string {
 			return p.Account + "/" + p.ID
 		}
 		return p.ID
-	case PeerPrefixList, PeerListName:
+	case PeerPrefixList, PeerListName, PeerGroupName:
 		return p.ID
 	case PeerVPC:
 		return "vpc (" + p.ID + ")"

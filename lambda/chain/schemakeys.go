@@ -102,5 +102,5 @@ func portOffers() []any {
 
 func peerOffers() []any {
 	return append(texts(peerWords()), "203.0.113.0/24", "sg-0123456789abcdef0", "123456789012/sg-0123456789abcdef0",
-		"pl-0123456789abcdef0", listPartitions[0]+"{region}.s3", listPartitions[0]+"global.cloudfront.origin-facing")
+		groupPrefix+defaultGroupName, "pl-0123456789abcdef0", listPartitions[0]+"{region}.s3", listPartitions[0]+"global.cloudfront.origin-facing")
 }

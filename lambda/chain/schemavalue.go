@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -73,11 +74,22 @@ func except(beginning, message string, rules node) node {
 
 // peerRules takes any name for that of a tier: which there are is for the parser to see.
 func peerRules() node {
-	return node{
+	ids := anyCase(groupPrefix) + blanks + anyCase(groupIDPrefix) + "|" + anyCase(listPrefix) + blanks + anyCase(inner(listID())) + blanks + "$"
+	return except(ids, "has an ID in the place of a name; leave out what stands before it", node{
 		"type": []any{"string", "boolean"}, "pattern": spaced(peerPattern()),
 		"errorMessage": "is not a peer; write a tier, a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, " +
-			"a security group (sg-...), a prefix list (pl-...) or the name of one of AWS (com.amazonaws...)",
+			"a security group (sg-... or group/NAME), a prefix list (pl-... or list/NAME) or the name of one of AWS (com.amazonaws...)",
+	})
+}
+
+// namedPattern matches what [reader.named] reads: a name begins and ends with no blank.
+func namedPattern(prefix string, names *regexp.Regexp) string {
+	one := strings.TrimSuffix(strings.TrimPrefix(names.String(), "^"), "+$")
+	first := strings.Replace(one, " ", "", 1)
+	if strings.HasPrefix(one, "[^") {
+		first = strings.TrimSuffix(one, "]") + blank + "]"
 	}
+	return anyCase(prefix) + blanks + first + repeated(one, 0, maxText-1)
 }
 
 // peerPattern matches what [reader.peers] reads.
@@ -87,6 +99,7 @@ func peerPattern() string {
 	return strings.Join([]string{
 		tierName(), anyCase(oneOf(peerWords())), anyCase(inner(groupPeer())), anyCase(inner(listPeer())),
 		anyCase(oneOf(listPartitions) + inner(listRest())),
+		namedPattern(groupPrefix, ec2Text()), namedPattern(listPrefix, listText()),
 		octet + `(?:\.` + octet + `){3}/(?:` + upTo(InternetV4.Addr().BitLen()) + ")",
 		groups + ":" + groups + "/(?:" + upTo(InternetV6.Addr().BitLen()) + ")",
 	}, "|")

@@ -6,7 +6,7 @@ import "slices"
 // know, by group, and as missing the rules that no group has. A peer that EC2 does not show
 // any more may still be named by a rule (VPC peering guide, "Identify and resolve stale
 // security group rules"); such a rule stands for the one that the author wrote where traffic and
-// peer are the same. The word vpc and the name of a list cannot be turned into ranges and IDs any
+// peer are the same. The word vpc and names cannot be turned into ranges and IDs any
 // more: there the description tells which rules were made of them.
 func (s State) Standing(found Found, current State) (standing State, missing []Group) {
 	written := accounts(found.Account, s)
@@ -69,6 +69,8 @@ func (r Rule) standsAs(other Rule) bool {
 		return other.Peer.Kind == PeerCIDR && isV6 == (r.Peer.ID == familyV6) && r.Description == other.Description
 	case PeerListName:
 		return other.Peer.Kind == PeerPrefixList && r.Description == other.Description
+	case PeerGroupName:
+		return other.Peer.Kind == PeerGroup && r.Description == other.Description
 	default:
 		return r.Key().Peer == other.Key().Peer
 	}

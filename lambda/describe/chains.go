@@ -219,7 +219,7 @@ func quota(groups []Group, found chain.Found) int {
 				list, _ := found.List(rule.Peer.ID)
 				weight = [2]int{}
 				weight[place(list.IPv6)] = max(1, list.Weight)
-			case chain.PeerGroup, chain.PeerTier, chain.PeerMember, chain.PeerVPC, chain.PeerListName:
+			case chain.PeerGroup, chain.PeerTier, chain.PeerMember, chain.PeerVPC, chain.PeerListName, chain.PeerGroupName:
 			}
 			count := counts[rule.Direction]
 			counts[rule.Direction] = [2]int{count[0] + weight[0], count[1] + weight[1]}

@@ -61,7 +61,7 @@ func (f *flowchart) outside(groups []DrawnGroup) {
 		rule := shapes[key]
 		begin, end := "([", "])"
 		switch rule.Peer.Kind {
-		case chain.PeerGroup, chain.PeerTier, chain.PeerMember:
+		case chain.PeerGroup, chain.PeerTier, chain.PeerMember, chain.PeerGroupName:
 			begin, end = "{{", "}}"
 		case chain.PeerPrefixList, chain.PeerListName:
 			begin, end = "[(", ")]"

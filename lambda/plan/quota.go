@@ -61,7 +61,7 @@ func (s scale) weigh(rule chain.Rule) counts {
 			return counts{v6: weight}
 		}
 		return counts{v4: weight}
-	case chain.PeerGroup, chain.PeerTier, chain.PeerMember, chain.PeerVPC, chain.PeerListName:
+	case chain.PeerGroup, chain.PeerTier, chain.PeerMember, chain.PeerVPC, chain.PeerListName, chain.PeerGroupName:
 		return counts{1, 1}
 	default:
 		return counts{}

@@ -140,9 +140,9 @@ func chainGroups() []group {
 			}},
 			{"AlbSources", "Who may come in", object{
 				"Type": "CommaDelimitedList", "Default": "internet",
-				"AllowedPattern":        `^(internet(-v4|-v6)?|vpc|([0-9]{12}/)?sg-[0-9a-z]+|pl-[0-9a-z]+|(cn\.)?com\.amazonaws\.[a-z0-9{}.-]+|[0-9A-Fa-f.:]+/[0-9]{1,3})$`,
-				"ConstraintDescription": "must be internet, vpc, ranges such as 203.0.113.0/24, security groups (sg-...) or prefix lists (pl-...), separated by commas",
-				"Description":           "internet, vpc, ranges such as 203.0.113.7/32, security groups (sg-...) or prefix lists (pl-..., or a name such as com.amazonaws.global.cloudfront.origin-facing), separated by commas.",
+				"AllowedPattern":        `^(internet(-v4|-v6)?|vpc|([0-9]{12}/)?sg-[0-9a-z]+|pl-[0-9a-z]+|(group|list)/[^,\\]+|((cn\.)?com\.amazonaws|eu\.amazonaws|gov\.(ic\.c2s|sgov\.sc2s|ic\.hci\.csp)|uk\.adc-e\.cloud)\.[a-z0-9{}.-]+|[0-9A-Fa-f.:]+/[0-9]{1,3})$`,
+				"ConstraintDescription": "must be internet, vpc, ranges such as 203.0.113.0/24, security groups (sg-... or group/NAME) or prefix lists (pl-... or list/NAME), separated by commas",
+				"Description":           "internet, vpc, ranges such as 203.0.113.7/32, security groups (sg-... or group/NAME) or prefix lists (pl-..., list/NAME, or one of AWS such as com.amazonaws.global.cloudfront.origin-facing), separated by commas.",
 			}},
 			{"AlbEgress", "What it may call", object{
 				"Type": "String", "Default": "all", "AllowedValues": list{"all", "chain"},

@@ -185,7 +185,7 @@ func TestPatterns(t *testing.T) {
 	template, _ := read(t, release.AllInOne)
 	for parameter, values := range map[string]struct{ good, bad []string }{
 		"AlbPorts":         {[]string{"80", "8000-8010", "udp/443", "https"}, []string{"", "80;443", "port", "80-"}},
-		"AlbSources":       {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "2001:db8::/32", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3"}, []string{"", "203.0.113.7", "everybody", "Alb"}},
+		"AlbSources":       {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "2001:db8::/32", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3", "cn.com.amazonaws.cn-north-1.s3", "eu.amazonaws.{region}.s3", "gov.ic.c2s.{region}.s3", "gov.sgov.sc2s.{region}.s3", "gov.ic.hci.csp.{region}.s3", "uk.adc-e.cloud.{region}.s3", "group/default", "group/Ops (EU)", "list/office"}, []string{"", "203.0.113.7", "everybody", "Alb", "group/", "list/a,b", `list/a\b`, "org.example.s3"}},
 		"AlbGroupName":     {[]string{"", "ALB-SG", "a b", "default-alb", "my default"}, []string{"default", "Default", " DEFAULT ", "sg-alb", "SG-alb", "a<b", strings.Repeat("x", 256)}},
 		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
 		"CodeBucket":       {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},

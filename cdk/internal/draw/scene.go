@@ -90,7 +90,7 @@ const (
 
 func shapeOf(door plan.Door) shape {
 	switch door.Peer.Kind {
-	case chain.PeerGroup, chain.PeerTier:
+	case chain.PeerGroup, chain.PeerTier, chain.PeerGroupName:
 		return shapeForeign
 	case chain.PeerMember:
 		return shapeGroup

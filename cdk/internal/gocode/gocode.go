@@ -79,12 +79,17 @@ func Tier(name string) string { return fmt.Sprintf("sgchain.TierNamed(%q)", name
 
 // Peer returns the constructor of a group, a prefix list or a range.
 func Peer(text string) string {
+	_, name, _ := strings.Cut(text, "/")
 	switch lower := strings.ToLower(text); {
+	case strings.HasPrefix(lower, "group/"):
+		return fmt.Sprintf("sgchain.GroupNamed(%q)", name)
+	case strings.HasPrefix(lower, "list/"):
+		return fmt.Sprintf("sgchain.ListNamed(%q)", name)
 	case strings.Contains(lower, "sg-"):
 		return fmt.Sprintf("sgchain.GroupId(jsii.String(%q))", text)
 	case strings.HasPrefix(lower, "pl-"):
 		return fmt.Sprintf("sgchain.PrefixList(jsii.String(%q))", text)
-	case strings.Contains(lower, "amazonaws."):
+	case chain.IsListName(lower):
 		return fmt.Sprintf("sgchain.PrefixListNamed(%q)", text)
 	default:
 		return fmt.Sprintf("sgchain.Cidr(%q)", text)

@@ -44,6 +44,8 @@ var problems = []string{
 	`"Tiers": [{"Name": "A", "Ingress": [{"Ports": 80, "Sources": "internet", "Description": "one"}, {"Ports": 80, "Sources": "internet", "Description": "two"}]}]`,
 	`"Tiers": [{"Name": "A", "Ports": ["icmpv6"], "Sources": "10.0.0.0/8"}]`,
 	`"Tiers": [{"Name": "A", "Ports": 80, "Sources": ["Nobody", "10.0.0.1", "::ffff:10.0.0.0/96", "sg-?", "pl-?"]}]`,
+	`"Tiers": [{"Name": "A", "GroupName": "web", "Ports": 80, "Sources": ["group/", "group/sg-0a", "group/a?b", "list/a\\b", "list/` + strings.Repeat("n", 256) + `"]}, {"Name": "B", "Ports": 80, "Sources": "list/"}]`,
+	`"Tiers": [{"Name": "A", "GroupName": "web", "Ports": 80, "Sources": "group/web"}]`,
 	`"Tiers": [{"Name": "A", "Egress": "some"}, {"Name": "B", "Egress": ["none", "all"]}, {"Name": "C", "Egress": []}]`,
 	`"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}, {"Value": "1"}, {"Key": "aws:x", "Value": "1"}, {"Key": "` + strings.Repeat("k", 129) + `", "Value": "1"}, {"Key": "b", "Value": "` + strings.Repeat("v", 257) + `"}]`,
 	`"Tags": {` + many(45) + `}`,
@@ -212,6 +214,22 @@ func situations() []situation {
 		}},
 		{"a security group is not there", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "sg-0dead"))))
+		}},
+		{"no security group has the name", func(r *rig) string {
+			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "group/bastion"))))
+		}},
+		{"several prefix lists have the name", func(r *rig) string {
+			r.world.AddPrefixList("pl-0a", "office", 1, false)
+			r.world.AddPrefixList("pl-0b", "office", 1, false)
+			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "list/office"))))
+		}},
+		{"warning: several have the name of a peer on the way back", func(r *rig) string {
+			r.world.AddPrefixList("pl-0a", "office", 1, false)
+			old, now := props(tier("Web", "Ports", 80, "Sources", "list/office")), props(tier("Web", "Ports", 80, "Sources", "vpc"))
+			id := r.succeeds(r.create(old)).PhysicalResourceID
+			r.succeeds(r.update(id, now, old))
+			r.world.AddPrefixList("pl-0b", "office", 1, false)
+			return warning(r.rollback(id, old, now))
 		}},
 		{"a group of the chain is named by its ID", func(r *rig) string {
 			old := props(tier("Web"), tier("App", "Ports", 80))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"sgchain/lambda/chain"
@@ -40,7 +41,9 @@ func (l *lookedUp) ask(ctx context.Context) {
 	region, account := protocol.Place(l.run.event)
 	now, was := l.asked.target.Change.New, l.asked.target.Change.Old
 	wanted := chain.Wanted(region, account, now, was)
-	wanted.GroupIDs = chain.Wanted(region, account, now).GroupIDs // those of the old chain may be gone
+	current := chain.Wanted(region, account, now)
+	wanted.GroupIDs = current.GroupIDs // those of the old chain may be gone
+	wanted.FormerNames, wanted.GroupNames = wanted.GroupNames, current.GroupNames
 	found, err := l.run.edge.LookUp(ctx, wanted)
 	l.found, l.failed = l.found.With(found), err
 	l.found.Region, l.found.Account = region, account
@@ -101,21 +104,30 @@ func (l *lookedUp) stand(observed sg.Observed) (sg.Target, []string) {
 	return target, warnings
 }
 
-// without returns the chain that is taken back to without the rules that are missing, and says so. Where a look-up failed, nobody knows
-// whom such a rule let in: what the failed update let in on the same ports is all that serves them now, and stays until the next update.
+// without returns the chain that is taken back to without the rules that are missing, and says so. Where a look-up failed, or several have
+// a name, nobody knows whom such a rule let in: what the failed update let in on the same ports is all that serves them now, and stays
+// until the next update.
 func (l *lookedUp) without(missing []chain.Group, back chain.State, observed sg.Observed) (chain.State, []string) {
-	if l.failed == nil {
-		var warnings []string
-		for _, one := range missing {
-			warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer is not there any more. Correct the peer in the next update", one.Tier, one.Rules[0]))
-		}
-		return back, warnings
+	var warnings []string
+	if l.failed != nil {
+		warnings = append(warnings, fmt.Sprintf("looking up peers failed on the way back; rules that are there were left as they are: %v", l.failed))
 	}
-	warnings := []string{fmt.Sprintf("looking up peers failed on the way back; rules that are there were left as they are: %v", l.failed)}
+	var unsure []chain.Group
 	for _, one := range missing {
-		warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: its peer could not be looked up. Update the stack once the look-up works, with another Revision", one.Tier, one.Rules[0]))
+		cause := "its peer is not there any more. Correct the peer in the next update"
+		haveName := l.found.HaveName(one.VPCID, one.Rules[0].Peer)
+		switch {
+		case l.failed != nil:
+			cause = "its peer could not be looked up. Update the stack once the look-up works, with another Revision"
+		case len(haveName) > 0:
+			cause = "several have the name of its peer (" + strings.Join(haveName, ", ") + "). Write the ID of the one that is meant in the next update"
+		}
+		if l.failed != nil || len(haveName) > 0 {
+			unsure = append(unsure, one)
+		}
+		warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: %s", one.Tier, one.Rules[0], cause))
 	}
-	kept := l.keep(l.target.Change.Old.InPlaceOf(missing, observed.State), back, observed.State)
+	kept := l.keep(l.target.Change.Old.InPlaceOf(unsure, observed.State), back, observed.State)
 	for _, group := range kept.Groups {
 		for _, rule := range group.Rules {
 			warnings = append(warnings, fmt.Sprintf("tier %s keeps the rule %s of the update that failed, so that nobody is cut off who may use both; that next update takes it away", group.Tier, rule))

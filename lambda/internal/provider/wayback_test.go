@@ -43,6 +43,17 @@ func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
 				r.world.AddPrefixList(list, "renamed", 1, false, netip.MustParsePrefix("192.0.2.0/24"))
 			},
 		},
+		"a group that is shared no longer, by its name": {
+			func(r *rig) string {
+				r.world.AddForeign(world.OtherAccount, "theirs", vpcID, true)
+				return "group/theirs"
+			},
+			func(r *rig, _ string) { r.world.Unshare("theirs") },
+		},
+		"a prefix list by a name that another one has as well": {
+			func(*rig) string { return "list/" + listed },
+			func(r *rig, _ string) { r.world.AddPrefixList("pl-0aaaaaaaaaaaaaaaa", listed, 1, false) },
+		},
 		"a list that becomes heavy":          {func(*rig) string { return list }, func(r *rig, _ string) { r.world.AddPrefixList(list, listed, 61, false) }},
 		"the right to look up prefix lists":  {func(*rig) string { return listed }, func(r *rig, _ string) { r.ec2.Deny("DescribeManagedPrefixLists") }},
 		"the right to look up VPCs":          {func(*rig) string { return "vpc" }, func(r *rig, _ string) { r.ec2.Deny("DescribeVpcs") }},

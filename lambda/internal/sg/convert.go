@@ -154,7 +154,7 @@ func permissionOf(rule chain.Rule, groupIDs map[chain.Identity]string) types.IpP
 		permission.UserIdGroupPairs = []types.UserIdGroupPair{pair}
 	case chain.PeerMember:
 		permission.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(groupIDs[peer.Member]), Description: description}}
-	case chain.PeerTier, chain.PeerVPC, chain.PeerListName:
+	case chain.PeerTier, chain.PeerVPC, chain.PeerListName, chain.PeerGroupName:
 		panic("a rule with an open peer reached EC2: " + rule.String()) // Resolve and Goal expand them all
 	}
 	return permission

@@ -3,6 +3,7 @@ package sg
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -38,6 +39,13 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 			return err
 		})
 	}
+	var owners map[string]string
+	if len(wanted.GroupNames)+len(wanted.FormerNames) > 0 {
+		tasks = append(tasks, func() (err error) {
+			found.Named, owners, err = e.lookUpNames(ctx, wanted.GroupNames, wanted.FormerNames)
+			return err
+		})
+	}
 	lists(listIDFilter, wanted.ListIDs, &byID)
 	lists(listNameFilter, wanted.ListNames, &byName)
 	var isPassing atomic.Bool
@@ -55,6 +63,10 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 		err = &passingError{err}
 	}
 	found.Lists = append(byID, byName...)
+	if found.Owners == nil {
+		found.Owners = owners
+	}
+	maps.Copy(found.Owners, owners)
 	return found, err
 }
 
@@ -98,6 +110,41 @@ func (e *Edge) lookUpGroups(ctx context.Context, ids []string) (owners map[strin
 		}
 		if len(missing) == 0 || !lag.patient() {
 			return owners, missing, nil
+		}
+		if err := lag.wait(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// lookUpNames finds the groups of names, and whose they are. It takes some time to say that one of
+// the names is nobody's, because a group that was made just before this request may not be shown yet; not so of former ones.
+func (e *Edge) lookUpNames(ctx context.Context, names, former []chain.GroupName) (found map[chain.GroupName][]string, owners map[string]string, err error) {
+	var vpcs, texts []string
+	for _, one := range slices.Concat(names, former) {
+		vpcs, texts = append(vpcs, one.VPCID), append(texts, one.Name)
+	}
+	lag := lagging{}
+	for {
+		groups, err := e.describe(ctx, filter("vpc-id", vpcs...), filter("group-name", texts...))
+		if err != nil {
+			return nil, nil, &CallError{Doing: "describing security groups by name (" + capped(texts) + ")", Err: err}
+		}
+		found, owners = map[chain.GroupName][]string{}, map[string]string{}
+		for _, one := range slices.Concat(names, former) {
+			found[one] = nil
+		}
+		for _, group := range groups {
+			name := chain.GroupName{VPCID: aws.ToString(group.VpcId), Name: aws.ToString(group.GroupName)}
+			if _, wasAskedFor := found[name]; wasAskedFor {
+				found[name] = append(found[name], aws.ToString(group.GroupId))
+				slices.Sort(found[name])
+				owners[aws.ToString(group.GroupId)] = aws.ToString(group.OwnerId)
+			}
+		}
+		isMissing := func(one chain.GroupName) bool { return len(found[one]) == 0 }
+		if !slices.ContainsFunc(names, isMissing) || !lag.patient() {
+			return found, owners, nil
 		}
 		if err := lag.wait(ctx); err != nil {
 			return nil, nil, err

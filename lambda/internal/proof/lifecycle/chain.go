@@ -55,6 +55,7 @@ const (
 
 var lists = map[string][]netip.Prefix{
 	officeList: {netip.MustParsePrefix("203.0.113.0/25")},
+	namedList:  {netip.MustParsePrefix("203.0.113.0/25")}, // the same one, by its name
 	remoteList: {netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("192.0.2.0/24")},
 }
 

@@ -60,6 +60,7 @@ func Draw(seed, index uint64) History {
 		h.Steps = append(h.Steps, step)
 	}
 	later(&h, seed, index)
+	names(&h, seed, index)
 	return h
 }
 

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -10,7 +11,8 @@ import (
 // somebody outside.
 type flow struct {
 	source, target Member
-	peer           string // the source, where it is a group of another account
+	peer           string // the source, where it is a group that the chain does not own
+	called         string // how doors name it, where that is not by its ID
 	address        netip.Addr
 	port           int
 }
@@ -33,7 +35,7 @@ func (f flow) taken(c Chain) bool {
 	case f.target.Tier == "":
 		return true
 	case f.peer != "":
-		return c.takes(f.peer, f.target.Tier, f.port)
+		return c.takes(cmp.Or(f.called, f.peer), f.target.Tier, f.port)
 	case f.source.Tier == "":
 		return c.allowsFrom(f.address, f.target.Tier, f.port)
 	}

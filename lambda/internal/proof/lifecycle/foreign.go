@@ -80,7 +80,7 @@ func (w *Watch) removePeer(pick int) {
 		return
 	}
 	id := peers[pick%len(peers)]
-	err := w.cf.World.RemoveForeign(id)
+	name, err := w.removeOne(id)
 	w.cf.step("the owner removes the peer %s: %v", id, err)
 	if err != nil {
 		return
@@ -88,7 +88,7 @@ func (w *Watch) removePeer(pick int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.peers = slices.DeleteFunc(slices.Clone(peers), func(other string) bool { return other == id })
-	w.gone = append(slices.Clip(w.gone), id)
+	w.gone = append(slices.Clip(w.gone), name)
 }
 
 // lost reports whether a chain names a group that its owner removed: EC2 then refuses a rule
@@ -102,12 +102,12 @@ func (w *Watch) lost(chain Chain) bool {
 // peersFlows shows what members, by their places, take from groups of other accounts.
 func (w *Watch) peersFlows(members []Member, see func(at int, one flow, is bool)) {
 	w.mu.Lock()
-	peers := w.peers
+	peers, called := w.peers, w.called
 	w.mu.Unlock()
 	for at, member := range members {
 		for _, peer := range peers {
 			for _, port := range ports() {
-				see(at, flow{target: member, peer: peer, port: port}, w.cf.World.Allows(peer, member.Group, "tcp", int32(port))) //nolint:gosec // a port
+				see(at, flow{target: member, peer: peer, called: called[peer], port: port}, w.cf.World.Allows(peer, member.Group, "tcp", int32(port))) //nolint:gosec // a port
 			}
 		}
 	}

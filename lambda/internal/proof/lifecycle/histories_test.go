@@ -61,7 +61,7 @@ func (b *table) lacks() []string {
 		"row 15", "row 16", "row 16 skipped", "row 17", "row 18", "row 19", "row 20", "row cancelled Update",
 		"fault: duplicate", "fault: status denied", "fault: status behind", "fault: answer lost", "fault: answer late", "fault: answer without ID", "fault: cancelled",
 		"fault: make a group by hand", "fault: plan", "fault: check", "fault: repair", "fault: repair at rest",
-		"fault: dated", "fault: right missing",
+		"fault: dated", "fault: right missing", "fault: another list takes the name, or gives it back", "fault: a peer is made again under its name",
 	}
 	for _, kind := range append(lifecycle.Kinds(), lifecycle.LaterKinds()...) {
 		want = append(want, "fault: "+kind)

@@ -24,6 +24,8 @@ type Setting struct {
 	Quota int `json:",omitempty"`
 	// Foreign adds groups of other accounts.
 	Foreign bool `json:",omitempty"`
+	// Named adds a group that doors name by its name.
+	Named bool `json:",omitempty"`
 }
 
 // Step is one operation, or a stranger's hand between two.

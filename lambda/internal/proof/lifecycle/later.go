@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"sgchain/lambda/internal/proof/world"
 )
@@ -139,6 +140,9 @@ func (w *Watch) noWayBack(old, now Chain) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.gone, func(group string) bool {
+		if !strings.HasPrefix(group, "sg-") {
+			return false // what is named by a name stands in no way back
+		}
 		kept := now.naming(group)
 		return slices.ContainsFunc(old.naming(group), func(door string) bool { return !slices.Contains(kept, door) })
 	})

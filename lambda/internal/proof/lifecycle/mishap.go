@@ -97,6 +97,12 @@ func (c *CloudFormation) asWorld(f Fault) world.Fault {
 	case refused, refusedOnce:
 		names := slices.Sorted(maps.Keys(world.Refusals()))
 		return world.Fault{Err: world.Refusals()[names[f.Pick%len(names)]](), Lasting: f.Kind == refused}
+	case namesake:
+		return world.Fault{Do: func() {
+			if c.OnNamesake != nil {
+				c.OnNamesake()
+			}
+		}}
 	case byOwner:
 		return world.Fault{Do: func() {
 			if c.OnOwner != nil {

@@ -27,6 +27,9 @@ func begin(h History, function Function, pace Pace, story bool) *player {
 	if h.World.Foreign {
 		p.watch.peers = addForeign(p.cf.World)
 	}
+	if h.World.Named {
+		p.addNamed()
+	}
 	return p
 }
 
@@ -43,7 +46,7 @@ func newWorld(setting Setting, pace Pace) *world.World {
 		options = append(options, world.IPv6)
 	}
 	ec2World.AddVPC(VPC, options...)
-	ec2World.AddPrefixList(officeList, "office", 3, false, lists[officeList]...)
+	ec2World.AddPrefixList(officeList, officeName, 3, false, lists[officeList]...)
 	ec2World.AddPrefixList("pl-0fedcba9876543210", remoteList, 1, false, lists[remoteList]...)
 	return ec2World
 }
@@ -74,7 +77,7 @@ func newPlayer(h History, ec2World *world.World, function Function, pace Pace, s
 
 func (p *player) watches() {
 	p.watch = NewWatch(p.cf)
-	p.cf.OnHand, p.cf.OnOwner = p.watch.Hand, p.watch.removePeer
+	p.cf.OnHand, p.cf.OnOwner, p.cf.OnNamesake = p.watch.Hand, p.watch.removePeer, p.watch.takeName
 }
 
 // live takes steps until a promise is broken or nothing more can be done.
@@ -167,6 +170,12 @@ func (p *player) step(step Step) {
 	case byOwner:
 		p.out.Kinds[byOwner] = true
 		p.watch.removePeer(step.Pick)
+	case namesake:
+		p.out.Kinds[namesake] = true
+		p.watch.takeName()
+	case madeAgain:
+		p.out.Kinds[madeAgain] = true
+		p.watch.remakePeer()
 	case "repair":
 		p.repair()
 	case "update", "create":
@@ -201,7 +210,7 @@ func (p *player) repair() {
 	<-time.After(p.wait(10 * time.Minute)) // it leaves alone what changed a short while ago
 	err := p.cf.Act(Act{Do: "repair"})
 	switch {
-	case !whole || len(p.watch.inPlay) != 1:
+	case !whole || len(p.watch.inPlay) != 1 || (err != nil && p.watch.lost(*p.chain)):
 	case err != nil:
 		p.watch.violate(AnyToAny, "a repair at rest failed: "+err.Error())
 	default:

@@ -52,7 +52,7 @@ func (w *Watch) resume(was *Watch) {
 	w.inPlay, w.past, w.before = slices.Clip(was.inPlay), slices.Clip(was.past), maps.Clone(was.before)
 	w.exempt, w.held, w.checks = maps.Clone(was.exempt), maps.Clone(was.held), maps.Clone(was.checks)
 	w.hands, w.robbed, w.ways, w.leftOut, w.anew = was.hands, was.robbed, was.ways, was.leftOut, was.anew
-	w.peers, w.gone, w.failed = slices.Clip(was.peers), slices.Clip(was.gone), was.failed
+	w.peers, w.gone, w.called, w.failed = slices.Clip(was.peers), slices.Clip(was.gone), was.called, was.failed
 	for _, made := range was.foreign {
 		one := *made
 		w.foreign = append(w.foreign, &one)

@@ -55,7 +55,7 @@ func shapes() []lifecycle.Chain {
 	listed := tier("A", "chain", door(443, "internet", "pl-0123456789abcdef0"))
 	listed.Ways, listed.Tags = door(443, "com.amazonaws.us-east-1.remote"), map[string]string{"Team": "a"}
 	return append(all, lifecycle.Chain{
-		IPv6: true, Tags: map[string]string{"Cost": "b"}, Tiers: []lifecycle.Tier{listed, tier("B", "none", door(6060, "A", "vpc"))},
+		IPv6: true, Tags: map[string]string{"Cost": "b"}, Tiers: []lifecycle.Tier{listed, tier("B", "none", door(6060, "A", "vpc", "list/office", "group/default"))},
 	})
 }
 

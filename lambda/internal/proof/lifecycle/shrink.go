@@ -56,9 +56,11 @@ func (h History) smaller() []History {
 		all = append(all, h.smallerChains(i)...)
 	}
 	try(func(n *History) { n.Repairs = false })
-	try(func(n *History) { n.World = Setting{Foreign: n.World.Foreign} })
-	try(func(n *History) { n.World = Setting{Lag: n.World.Lag, Foreign: n.World.Foreign} })
-	try(func(n *History) { n.World = Setting{Quota: n.World.Quota, Foreign: n.World.Foreign} })
+	try(func(n *History) { n.World = Setting{Foreign: n.World.Foreign, Named: n.World.Named} })
+	try(func(n *History) { n.World = Setting{Lag: n.World.Lag, Foreign: n.World.Foreign, Named: n.World.Named} })
+	try(func(n *History) {
+		n.World = Setting{Quota: n.World.Quota, Foreign: n.World.Foreign, Named: n.World.Named}
+	})
 	try(func(n *History) { n.Habits = Habits{} })
 	try(func(n *History) { n.Habits.Undated = false })
 	return all

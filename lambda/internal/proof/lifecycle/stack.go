@@ -80,6 +80,8 @@ type CloudFormation struct {
 	OnRun func(calls int)
 	// OnHand lets a stranger act who comes with a fault.
 	OnHand func(world.Hand)
+	// OnNamesake lets another prefix list take a name, or give it back.
+	OnNamesake func()
 	// OnLeftOut is told that a way back left rules out, and said so.
 	OnLeftOut func()
 	// OnOwner lets the owner of a foreign group remove it.

@@ -48,11 +48,12 @@ type Watch struct {
 	held    map[string]bool // groups on which his hand fell
 	robbed  bool            // one of them was removed
 	foreign []*handMade
-	peers   []string // groups of other accounts that are there
-	gone    []string // and those that their owners removed
-	ways    bool     // a stranger opened a way out by IPv6
-	leftOut bool     // a way back left rules out, had no room for old and new ones together, or kept new ones in the place of old ones
-	anew    bool     // the operation makes the chain
+	peers   []string          // groups of other accounts that are there, and one that doors name by its name
+	gone    []string          // and those that their owners removed; names that lead nowhere, or to several
+	called  map[string]string // how doors name a peer, by its ID, where that is another name
+	ways    bool              // a stranger opened a way out by IPv6
+	leftOut bool              // a way back left rules out, had no room for old and new ones together, or kept new ones in the place of old ones
+	anew    bool              // the operation makes the chain
 	failed  *Failure
 	checks  map[string]int
 }

@@ -34,6 +34,17 @@ func (w *World) AddForeign(account, name, vpcID string, shared bool) string {
 	return made.id
 }
 
+// Unshare ends what an owner began by sharing the group of a name. Rules that name it stay.
+func (w *World) Unshare(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range w.byID {
+		if g.name == name {
+			g.shared = false
+		}
+	}
+}
+
 // RemoveForeign deletes a group as its owner does, who cannot where it is in use in its
 // own VPC. Rules in other VPCs do not hold it: they are stale from then on, and stay (VPC
 // peering guide, "Identify your stale security group rules").
@@ -44,6 +55,22 @@ func (w *World) RemoveForeign(id string) error {
 	if g == nil || g.owner == "" {
 		return groupNotFound(id)
 	}
+	return w.remove(g)
+}
+
+// RemoveByHand deletes a group of this account as a person does, who cannot while a rule or an
+// interface holds it.
+func (w *World) RemoveByHand(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.living(id)
+	if g == nil || g.owner != "" {
+		return groupNotFound(id)
+	}
+	return w.remove(g)
+}
+
+func (w *World) remove(g *group) error {
 	if err := w.deletable(g); err != nil {
 		return err
 	}
