@@ -40,7 +40,7 @@ if (missing.length > 0) fail(`There is no ${missing.join(', ')}.`);
 // Without these flags the browser looks for updates and for its maker's hosts.
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const browser = await browserType.launch({ executablePath: chromium, args });
-const problems = [];
+let problems = 0;
 try {
   for (const file of pages) {
     for (const scheme of ['light', 'dark']) await checkPage(file, scheme);
@@ -48,8 +48,8 @@ try {
 } finally {
   await browser.close();
 }
-if (problems.length > 0) {
-  console.error(problems.join('\n'));
+if (problems > 0) {
+  console.error(`${problems} problems in ${pages.length} pages.`);
   process.exit(1);
 }
 console.log(`${pages.length} pages hold in light and dark.`);
@@ -58,7 +58,7 @@ console.log(`${pages.length} pages hold in light and dark.`);
 async function checkPage(file, scheme) {
   const url = pathToFileURL(path.resolve(file)).href;
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1280, height: 900 } });
-  const report = (text) => problems.push(`${file} (${scheme}): ${text}`);
+  const report = (text) => { problems++; console.error(`${file} (${scheme}): ${text}`); };
   try {
     const page = await context.newPage();
     page.on('request', (request) => { if (request.url() !== url) report(`asks for ${request.url()}`); });
