@@ -38,7 +38,6 @@ func homes() map[string][]string {
 		"github.com/mattn/go-isatty":                          {"cdk/internal/terminal"},
 		"github.com/owenrumney/go-sarif":                      {"cdk/internal/lint"},
 		"github.com/spf13/cobra":                              {"cdk/cmd/sgchain"},
-		"github.com/spf13/pflag":                              {"cdk/cmd/sgchain"},
 		"go.yaml.in/yaml":                                     {"cdk/internal/template", "cdk/internal/importer"},
 		"github.com/aws/aws-cdk-go/awscdk":                    {"cdk"},
 		"github.com/aws/constructs-go/constructs":             {"cdk"},

@@ -72,7 +72,7 @@ or no access.`,
 	flags.StringArrayVarP(&d.parameters, "parameter", "p", nil, "a parameter of the template, as `KEY=VALUE`")
 	flags.StringVarP(&d.output, "output", "o", "", "the `file` to write, in place of standard output")
 	flags.StringVar(&d.own, "account", "", "your `account`, where groups of several are shown")
-	addChoice(cmd, &d.format, "format", "how to draw", sketch.Formats()...)
+	addFormat(cmd, &d.format, "how to draw", sketch.Formats()...)
 	addAccountFlags(cmd, &d.account)
 	return cmd
 }
@@ -131,7 +131,7 @@ func (d *drawing) run(ctx context.Context, isAsked bool) error {
 		_, err = io.WriteString(d.around.out, text)
 		return err
 	}
-	return os.WriteFile(d.output, []byte(text), 0o644) //nolint:gosec // a drawing is for others to look at, where the user wants it
+	return os.WriteFile(d.output, []byte(text), 0o644)
 }
 
 func (d *drawing) sketch(ctx context.Context) (sketch.Sketch, error) {

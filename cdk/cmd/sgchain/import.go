@@ -69,7 +69,7 @@ exactly, 2 the groups could not be read.`,
 	flags.StringVar(&line.options.Selection.Tag, "tag", "", "take the groups with this `tag`: Key or Key=Value")
 	flags.StringSliceVar(&line.options.Exclude, "exclude", nil, "leave these groups out, by their `IDs`")
 	flags.BoolVar(&line.options.Retained, "retained", false, "take groups that a CloudFormation stack made and has let go of")
-	addChoice(cmd, &line.format, "format", "what to write", "yaml", "json", "go")
+	addFormat(cmd, &line.format, "what to write", "yaml", "json", "go")
 	flags.StringVar(&line.options.Selection.Account, "account", "", "the `account` that the groups have to belong to, where those of several are shown")
 	addAccountFlags(cmd, &line.account)
 	return cmd

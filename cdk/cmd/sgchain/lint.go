@@ -43,7 +43,7 @@ read.`,
 		RunE: func(_ *cobra.Command, arguments []string) error { return runLint(around, options, arguments) },
 	}
 	cmd.Flags().StringArrayVarP(&options.parameters, "parameter", "p", nil, "a parameter's value, as `Key=Value`; may be repeated")
-	addChoice(cmd, &options.format, "format", "how to print the findings", "text", "json", "sarif")
+	addFormat(cmd, &options.format, "how to print the findings", "text", "json", "sarif")
 	cmd.Flags().BoolVar(&options.skipOthers, "skip-others", false, "skip named files too that are no templates, as for pre-commit")
 	cmd.Flags().BoolVar(&options.strict, "strict", false, "exit with 1 for warnings too")
 	cmd.Flags().BoolVar(&options.listRules, "list-rules", false, "list the rules, and check nothing")

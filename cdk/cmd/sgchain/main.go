@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"sgchain/cdk/internal/account"
 )
@@ -89,34 +88,32 @@ custom resource Custom::SecurityGroupChain owns.`,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		// Before any subcommand runs.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkChoices(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFormat(cmd) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newLint(around), newSchema(around), newPlan(around), newCheck(around), newImport(around), newDraw(around), newBundle(around), newPublish(around))
 	return root
 }
 
-// addChoice adds a flag that takes one of some words, the first of them by default, and that a shell completes. What it is set to is
-// checked by [checkChoices].
-func addChoice(cmd *cobra.Command, value *string, name, usage string, words ...string) {
-	cmd.Flags().StringVar(value, name, words[0], usage+": "+strings.Join(words, ", "))
-	flag := cmd.Flags().Lookup(name)
-	flag.Annotations = map[string][]string{choices: words}
-	if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+// addFormat adds the flag --format, which takes one of some words, the first of them by default, and which a shell completes.
+// What it is set to is checked by [checkFormat].
+func addFormat(cmd *cobra.Command, value *string, usage string, words ...string) {
+	cmd.Flags().StringVar(value, formatFlag, words[0], usage+": "+strings.Join(words, ", "))
+	cmd.Flags().Lookup(formatFlag).Annotations = map[string][]string{formatFlag: words}
+	if err := cmd.RegisterFlagCompletionFunc(formatFlag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 }
 
-const choices = "sgchain_choices"
+const formatFlag = "format"
 
-// checkChoices returns an error for a flag of [addChoice] that is set to another word.
-func checkChoices(cmd *cobra.Command) (err error) {
-	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		if words := flag.Annotations[choices]; words != nil && !slices.Contains(words, flag.Value.String()) && err == nil {
-			err = fmt.Errorf("--%s is %q: use %s", flag.Name, flag.Value, strings.Join(words, ", "))
-		}
-	})
-	return err
+// checkFormat returns an error for a flag of [addFormat] that is set to another word.
+func checkFormat(cmd *cobra.Command) error {
+	flag := cmd.Flags().Lookup(formatFlag)
+	if flag == nil || slices.Contains(flag.Annotations[formatFlag], flag.Value.String()) {
+		return nil
+	}
+	return fmt.Errorf("--format is %q: use %s", flag.Value, strings.Join(flag.Annotations[formatFlag], ", "))
 }
 
 // addAccountFlags adds the flags by which an account is named.

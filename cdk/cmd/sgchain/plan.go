@@ -32,10 +32,10 @@ type asking struct {
 // addFlags adds the flags of both.
 func (a *asking) addFlags(cmd *cobra.Command, formats ...string) {
 	cmd.Flags().StringVar(&a.question.Chain, "chain", "", "the chain's logical `ID`, where the stack has several")
-	addChoice(cmd, &a.format, "format", "how to print it", formats...)
+	addFormat(cmd, &a.format, "how to print it", formats...)
 	cmd.Flags().BoolVar(&a.detailed, "detailed-exitcode", false, "exit with 2 where something would change or differs, as terraform plan does")
 	addAccountFlags(cmd, &a.options)
-	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fail(checkChoices(cmd)) }
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fail(checkFormat(cmd)) }
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fail(err) })
 	cmd.Args = func(_ *cobra.Command, arguments []string) error {
 		if len(arguments) > 1 {

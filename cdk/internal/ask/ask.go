@@ -164,11 +164,12 @@ func (r Report) Decided() bool {
 
 // String returns the report for people.
 func (r Report) String() string {
-	text := strings.TrimRight(r.Text, "\n") + "\n"
+	var text strings.Builder
+	text.WriteString(strings.TrimRight(r.Text, "\n") + "\n")
 	for _, warning := range r.Warnings {
-		text += "warning: " + warning + "\n"
+		text.WriteString("warning: " + warning + "\n")
 	}
-	return text
+	return text.String()
 }
 
 // JSON returns the answer itself, indented.

@@ -179,7 +179,7 @@ func TestStackIsDrawnAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	has(t, s, "text", "Chain Chain of stack Shop\n", "sg-0b", "   <-- sg-0ff: tcp 443\n", "   |  tcp 6060\n", "not:office", "not: + ", "not: - ")
+	has(t, s, "text", "Shop\nVPC vpc-0abc\n", "sg-0b", "   <-- sg-0ff: tcp 443\n", "   |  tcp 6060\n", "not:office", "not: + ", "not: - ")
 }
 
 // TestFileIsComparedWithEC2: the change is that between the groups and the file, whatever the deployed template says.

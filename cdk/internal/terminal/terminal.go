@@ -28,12 +28,20 @@ func StyleOf(writer io.Writer, getenv func(string) string) Style {
 	return Style{colored: IsTerminal(writer) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"}
 }
 
-// Red, Yellow, Green, Bold and Faint return the text in the style's color.
-func (s Style) Red(text string) string    { return s.with("31", text) }
+// Red returns the text in red: what fails.
+func (s Style) Red(text string) string { return s.with("31", text) }
+
+// Yellow returns the text in yellow: what deserves a look.
 func (s Style) Yellow(text string) string { return s.with("33", text) }
-func (s Style) Green(text string) string  { return s.with("32", text) }
-func (s Style) Bold(text string) string   { return s.with("1", text) }
-func (s Style) Faint(text string) string  { return s.with("2", text) }
+
+// Green returns the text in green: what holds.
+func (s Style) Green(text string) string { return s.with("32", text) }
+
+// Bold returns the text in bold.
+func (s Style) Bold(text string) string { return s.with("1", text) }
+
+// Faint returns the text fainter than the rest.
+func (s Style) Faint(text string) string { return s.with("2", text) }
 
 func (s Style) with(code, text string) string {
 	if !s.colored || text == "" {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -65,9 +66,7 @@ func (w *Watch) remakePeer() {
 	w.mu.Lock()
 	w.peers, w.gone = append(slices.Clip(w.peers), id), slices.DeleteFunc(slices.Clone(w.gone), func(one string) bool { return one == opsName })
 	called := map[string]string{id: opsGroup}
-	for other, name := range w.called {
-		called[other] = name
-	}
+	maps.Copy(called, w.called)
 	w.called = called
 	w.mu.Unlock()
 	flows := w.snapshot()

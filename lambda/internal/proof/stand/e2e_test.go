@@ -63,7 +63,8 @@ var buildLambda = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(root, "build", "e2e", "lambda.zip")
-	if _, err := bootstrap.Zip(context.Background(), root, runtime.GOARCH, path); err != nil {
+	ctx := context.Background() //nolint:forbidigo // built once for all tests, which no single one may cancel
+	if _, err := bootstrap.Zip(ctx, root, runtime.GOARCH, path); err != nil {
 		return "", fmt.Errorf("building the Lambda: %w", err)
 	}
 	return path, nil
