@@ -2,6 +2,7 @@ package chain
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,7 +17,8 @@ func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	case isAbsent(value):
 		return DefaultTiers(), true
 	case isText:
-		tiers, err := tiersFromJSON(text)
+		var tiers []any
+		err := decodeJSON(text, &tiers)
 		if err == nil && !r.built {
 			if path := Duplicate([]byte(text), tiers); path != "" {
 				r.problem("Tiers"+path, "is there twice in the text; keep one of them")
@@ -32,17 +34,42 @@ func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	return tiers, r.found == before
 }
 
-func tiersFromJSON(text string) ([]any, error) {
+// tagsFromJSON returns tags that are written as JSON in a string, which is how a template's parameter
+// carries them. Any other value, the empty text among them, is returned as it is.
+func (r *reader) tagsFromJSON(path string, value any) any {
+	text, isText := value.(string)
+	if !isText || isAbsent(value) {
+		return value
+	}
+	var tags any
+	err := decodeJSON(text, &tags)
+	switch tags.(type) {
+	case map[string]any, []any:
+	default:
+		err = cmp.Or(err, errors.New("it is neither a map nor a list"))
+	}
+	if err != nil {
+		r.problem(path, `is text, and not tags in JSON (%v); write it as {"Team": "shop"}`, err)
+		return nil
+	}
+	if twice := Duplicate([]byte(text), tags); twice != "" && !r.built {
+		r.problem(path+twice, "is there twice in the text; keep one of them")
+	}
+	return tags
+}
+
+// decodeJSON reads a text that holds one value and nothing after it. A list is wanted for Tiers, any
+// value for Tags.
+func decodeJSON(text string, into any) error {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
-	var tiers []any
-	if err := decoder.Decode(&tiers); err != nil {
-		return nil, err
+	if err := decoder.Decode(into); err != nil {
+		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more after the list")
+		return errors.New("there is more after it")
 	}
-	return tiers, nil
+	return nil
 }
 
 // level is a list or a map that is being read.

@@ -349,7 +349,7 @@ func TestTiersAsText(t *testing.T) {
 		// Not the default chain, which is open to the world: a form may hold a blank by accident.
 		" ":                           "not a list of tiers in JSON",
 		`{"Name": "A"}`:               "cannot unmarshal object",
-		`[{"Name": "A"}] [1]`:         "there is more after the list",
+		`[{"Name": "A"}] [1]`:         "there is more after it",
 		`Alb`:                         "invalid character",
 		`[]`:                          "is an empty list",
 		`null`:                        "is an empty list",
@@ -358,6 +358,45 @@ func TestTiersAsText(t *testing.T) {
 		_, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": text}, chain.DefaultAnswerBytes)
 		if err == nil || !strings.HasPrefix(err.Error(), "Tiers") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// A console parameter carries the tags as text, too.
+func TestTagsAsText(t *testing.T) {
+	t.Parallel()
+	properties := func(tags any) map[string]any {
+		return map[string]any{"VpcId": "vpc-1", "Tags": tags, "Tiers": []any{map[string]any{"Name": "A", "Tags": tags}}}
+	}
+	for _, text := range []string{`{"Team": "shop", "Cost": 7, "Empty": ""}`, ` [{"Key": "Team", "Value": " x "}] ` + "\n", `{}`, `[]`} {
+		var tags any
+		if err := json.Unmarshal([]byte(text), &tags); err != nil {
+			t.Fatal(err)
+		}
+		asText, errText := chain.Parse(properties(text), chain.DefaultAnswerBytes)
+		asMap, errMap := chain.Parse(properties(tags), chain.DefaultAnswerBytes)
+		if errText != nil || errMap != nil || !reflect.DeepEqual(asText, asMap) {
+			t.Errorf("%s: got %+v, %v and %+v, %v", text, asText, errText, asMap, errMap)
+		}
+	}
+	if none, err := chain.Parse(properties(""), chain.DefaultAnswerBytes); err != nil || none.Tiers[0].Tags != nil {
+		t.Errorf("empty text: got %+v, %v", none, err)
+	}
+	for text, want := range map[string]string{
+		`{"Team": "shop"`:                "Tags: is text, and not tags in JSON (unexpected EOF)",
+		`Team=shop`:                      "Tags: is text, and not tags in JSON (invalid character 'T' looking for beginning of value)",
+		` `:                              "Tags: is text, and not tags in JSON (EOF)",
+		`"Team"`:                         "Tags: is text, and not tags in JSON (it is neither a map nor a list)",
+		`null`:                           "Tags: is text, and not tags in JSON (it is neither a map nor a list)",
+		`{} {}`:                          "Tags: is text, and not tags in JSON (there is more after it)",
+		`{"Team": "a", "Team": "b"}`:     "Tags.Team: is there twice in the text",
+		`{"Team": ["a"]}`:                "Tags.Team: must be one value",
+		`[{"Key": "Team", "Valeu": ""}]`: "Tags[0].Valeu: unknown property",
+		`{"sgchain:x": "a"}`:             `Tags.sgchain:x: the key "sgchain:x" begins with a prefix that is reserved`,
+	} {
+		_, err := chain.Parse(properties(text), chain.DefaultAnswerBytes)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "Tiers[0]."+want) {
+			t.Errorf("%s: got %v, want %s, for the chain and the tier", text, err, want)
 		}
 	}
 }

@@ -23,8 +23,10 @@ const (
 const reservedTag = "aws:"
 
 // tags reads a map of tags, or a list of maps with Key and Value as CloudFormation's
-// own resources have it. A tag without a value has the empty one.
+// own resources have it, or either of them as JSON in a string. A tag without a value has
+// the empty one.
 func (r *reader) tags(path string, value any) map[string]string {
+	value = r.tagsFromJSON(path, value)
 	read := map[string]string{}
 	if object, isMap := value.(map[string]any); isMap {
 		for _, key := range sortedKeys(object) {

@@ -49,6 +49,8 @@ var problems = []string{
 	`"Tiers": [{"Name": "A", "Egress": "some"}, {"Name": "B", "Egress": ["none", "all"]}, {"Name": "C", "Egress": []}]`,
 	`"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}, {"Value": "1"}, {"Key": "aws:x", "Value": "1"}, {"Key": "` + strings.Repeat("k", 129) + `", "Value": "1"}, {"Key": "b", "Value": "` + strings.Repeat("v", 257) + `"}]`,
 	`"Tags": {` + many(45) + `}`,
+	`"Tags": "Team=shop"`,
+	`"Tags": "7"`,
 	`"AdoptExisting": true, "Tiers": [{"Name": "A", "GroupName": "Default"}, {"Name": "B", "GroupName": "b", "Tags": {` + many(44) + `}}]`,
 	`"IpFamilies": [], "Tiers": [{"Name": "A", "Ports": [], "Sources": []}, {"Name": "B", "Ports": 80, "Sources": "", "Egress": ""}, {"Name": "C", "Ingress": []}]`,
 	`"IpFamilies": [""], "Tiers": [{"Name": "A", "Ports": [""], "Sources": [""], "Egress": [""]}, {"Name": "B", "Ingress": [{"Ports": [], "Sources": [" "]}, ""]}]`,
