@@ -62,13 +62,17 @@ const (
 	OutputFunction = "ProviderFunction" // the function's name
 )
 
-// The metrics. Those of a chain have both dimensions; those of requests have their own.
+// The metrics. Those of a chain have the dimensions Stack and Chain, those of requests Operation.
 const (
-	MetricNamespace = "SecurityGroupChain"
-	MetricDrift     = "Drift"    // how many differences a check found
-	MetricFailures  = "Failures" // one for a request that failed, or a check that could not be made
-	DimensionStack  = "Stack"    // the stack's name
-	DimensionChain  = "Chain"    // the logical ID
+	MetricNamespace    = "SecurityGroupChain"
+	MetricDrift        = "Drift"       // how many differences a check found
+	MetricFailures     = "Failures"    // one for a request that failed, or a check that could not be made
+	MetricUndelivered  = "Undelivered" // one for a request whose answer could not be delivered
+	MetricDuration     = "Duration"    // milliseconds of a request
+	MetricWrites       = "Writes"      // how many calls of a request changed something in EC2
+	DimensionOperation = "Operation"   // Create, Update or Delete
+	DimensionStack     = "Stack"       // the stack's name
+	DimensionChain     = "Chain"       // the logical ID
 )
 
 // Times, in seconds. They belong together: the last run that can begin, at the greatest age of

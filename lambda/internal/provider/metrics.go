@@ -9,9 +9,6 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// operation is the one dimension of the metrics of requests: Create, Update or Delete.
-const operation = "Operation"
-
 // embedded is what makes CloudWatch Logs read metrics out of a line of the log (CloudWatch
 // user guide, "Specification: Embedded metric format").
 type embedded struct {
@@ -31,12 +28,12 @@ type metric struct{ Name, Unit string }
 // its answer was delivered, and how many calls changed something in EC2.
 func measure(log *slog.Logger, event protocol.Event, result outcome, delivered bool, took time.Duration) {
 	format := embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{{
-		Namespace: chain.MetricNamespace, Dimensions: [][]string{{operation}},
-		Metrics: []metric{{"Duration", "Milliseconds"}, {chain.MetricFailures, "Count"}, {"Undelivered", "Count"}, {"Writes", "Count"}},
+		Namespace: chain.MetricNamespace, Dimensions: [][]string{{chain.DimensionOperation}},
+		Metrics: []metric{{chain.MetricDuration, "Milliseconds"}, {chain.MetricFailures, "Count"}, {chain.MetricUndelivered, "Count"}, {chain.MetricWrites, "Count"}},
 	}}}
-	log.Info("metrics", slog.Any("_aws", format), slog.String(operation, cmp.Or(string(event.RequestType), "Unknown")),
-		slog.Int64("Duration", took.Milliseconds()), slog.Int(chain.MetricFailures, one(result.err != nil)),
-		slog.Int("Undelivered", one(!delivered)), slog.Int64("Writes", result.writes))
+	log.Info("metrics", slog.Any("_aws", format), slog.String(chain.DimensionOperation, cmp.Or(string(event.RequestType), "Unknown")),
+		slog.Int64(chain.MetricDuration, took.Milliseconds()), slog.Int(chain.MetricFailures, one(result.err != nil)),
+		slog.Int(chain.MetricUndelivered, one(!delivered)), slog.Int64(chain.MetricWrites, result.writes))
 }
 
 func one(yes bool) int {

@@ -301,6 +301,11 @@ func TestMetrics(t *testing.T) {
 					t.Errorf("line %d: %s is %v, want %v", i, name, lines[i][name], want[name])
 				}
 			}
+			for _, field := range []string{"stack", "resource"} { // by which the dashboard counts writes
+				if name, _ := lines[i][field].(string); name == "" {
+					t.Errorf("line %d: %s is %v", i, field, lines[i][field])
+				}
+			}
 			if len(metrics) != 4 || directive["Namespace"] != "SecurityGroupChain" || lines[i]["Operation"] != string(cfn.RequestCreate) || format["Timestamp"] == nil {
 				t.Errorf("got %v", lines[i])
 			}
