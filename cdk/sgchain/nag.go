@@ -33,19 +33,21 @@ func inPacks(rule, reason string, packs ...string) []suppression {
 }
 
 func logGroupSuppressions() []suppression {
-	const reason = "CloudWatch Logs encrypts it with a key of its own. It holds IDs, rules and tags of security groups, and no secret; give it a key by its L1, KmsKeyId, where a key of yours is asked for."
+	const reason = "CloudWatch Logs encrypts it with a key of its own. It holds IDs, rules and tags of security groups, and no secret; LogEncryptionKey gives it a key of yours."
 	return inPacks("CloudWatchLogGroupEncrypted", reason, hipaa, nist, pci)
 }
 
-func functionSuppressions() []suppression {
+func functionSuppressions(reserved bool) []suppression {
 	const (
-		concurrency = "CloudFormation invokes it once for each change of a chain, and a fence keeps late and repeated events from acting. New accounts have no concurrency to reserve."
+		concurrency = "CloudFormation invokes it once for each change of a chain, and a fence keeps late and repeated events from acting. New accounts have no concurrency to reserve; ReservedConcurrentExecutions reserves some."
 		deadLetters = "CloudFormation waits for the answer and reports an event that is lost. One that is kept in a queue and replayed later would act on a stack that has moved on."
 		inside      = "It calls the public endpoints of EC2 and CloudFormation and listens to nobody. Inside a VPC it would need a NAT gateway or endpoints, whose security groups it may be changing."
 	)
-	return slices.Concat(
-		inPacks("LambdaConcurrency", concurrency, hipaa, nist), inPacks("LambdaDLQ", deadLetters, hipaa, nist), inPacks("LambdaInsideVPC", inside, hipaa, nist, pci),
-	)
+	list := slices.Concat(inPacks("LambdaDLQ", deadLetters, hipaa, nist), inPacks("LambdaInsideVPC", inside, hipaa, nist, pci))
+	if !reserved {
+		list = append(inPacks("LambdaConcurrency", concurrency, hipaa, nist), list...)
+	}
+	return list
 }
 
 func roleSuppressions(everyStack bool) []suppression {

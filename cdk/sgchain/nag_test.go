@@ -17,7 +17,7 @@ func TestSuppressionsAreInTheDocs(t *testing.T) {
 		name         string
 		suppressions []suppression
 	}{
-		{"log group", logGroupSuppressions()}, {"function", functionSuppressions()}, {"role", roleSuppressions(true)},
+		{"log group", logGroupSuppressions()}, {"function", functionSuppressions(false)}, {"role", roleSuppressions(true)},
 	} {
 		for i, one := range resource.suppressions {
 			rule := "`" + one.id + "`"

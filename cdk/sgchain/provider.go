@@ -1,10 +1,12 @@
 package sgchain
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -43,9 +45,27 @@ type ProviderProps struct {
 	// lambda:InvokeFunction. Every Update and Delete waits 10 s before it first looks,
 	// because a repair may still be alive. Default: the function refuses to repair.
 	AllowRepair bool
-	// LogRetention is how long the function's log is kept. The log goes with the
-	// stack. Default: one month.
+	// PermissionsBoundary is the most that the function's role may do, whatever its own policy
+	// says. It has to allow what docs/permissions.md lists. Default: none, or what
+	// awsiam.PermissionsBoundary_Of says of a scope.
+	PermissionsBoundary awsiam.IManagedPolicy
+	// RolePath is the path of the role, as in "/teams/". Default: "/".
+	RolePath *string
+	// ReservedConcurrentExecutions keeps as many runs at once for the function, and gives it no
+	// more. Zero is refused: it would switch the function off. Default: none are reserved.
+	ReservedConcurrentExecutions *float64
+	// LogRetention is how long the events of the function's log are kept. Default: one month.
 	LogRetention awslogs.RetentionDays
+	// LogEncryptionKey encrypts the log. The key's policy has to let CloudWatch Logs use it
+	// (docs/permissions.md). Default: CloudWatch Logs has a key of its own.
+	LogEncryptionKey awskms.IKey
+	// LogRemovalPolicy says what becomes of the log group when the stack is deleted, or its
+	// create is rolled back: the reason of a failed create is in it. Default:
+	// awscdk.RemovalPolicy_RETAIN.
+	LogRemovalPolicy awscdk.RemovalPolicy
+	// Dashboard makes a dashboard in CloudWatch: operations, failures, answers that could not be
+	// delivered, durations, drift, and writes by chain. Default: none.
+	Dashboard bool
 }
 
 // IProvider is what a chain needs to know of its provider.
@@ -96,19 +116,14 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	// that it is.
 	constructs.NewConstruct_Override(p, scope, id)
 	architecture, code, err := runnable(p, props)
+	if err == nil {
+		err = props.check()
+	}
 	if err != nil {
 		panic(fmt.Errorf("creating provider (%s): %w", *p.Node().Path(), err))
 	}
-	retention := props.LogRetention
-	if retention == "" {
-		retention = awslogs.RetentionDays_ONE_MONTH
-	}
-
-	p.logGroup = awslogs.NewLogGroup(p, jsii.String("LogGroup"), &awslogs.LogGroupProps{
-		Retention:     retention,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	p.role = newRole(p)
+	p.logGroup = newLogGroup(p, props)
+	p.role = newRole(p, props)
 	explain(p.role, roleSuppressions(p.shared))
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:   jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
@@ -126,9 +141,9 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 			// The function's own ARN would make its role depend on it and it on its role.
 			chain.EnvProvider: awscdk.Aws_STACK_ID(),
 		},
+		ReservedConcurrentExecutions: props.ReservedConcurrentExecutions,
 	})
-	explain(p.logGroup, logGroupSuppressions())
-	explain(p.function, functionSuppressions())
+	explain(p.function, functionSuppressions(props.ReservedConcurrentExecutions != nil))
 	if p.enforces {
 		p.function.AddEnvironment(jsii.String(chain.EnvGuardrails), jsii.String(chain.GuardrailsEnforce), nil)
 	}
@@ -138,7 +153,37 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	if props.AllowRepair {
 		p.allowRepair()
 	}
+	if props.Dashboard {
+		newDashboard(p)
+	}
 	return p
+}
+
+// check finds values that CloudFormation or Lambda would refuse, or take with an effect that nobody means.
+func (p *ProviderProps) check() error {
+	if reserved := p.ReservedConcurrentExecutions; reserved != nil && *reserved == 0 {
+		return errors.New("ReservedConcurrentExecutions is 0, which switches the function off: every stack operation would hang until its ServiceTimeout; reserve at least 1, or leave it out")
+	}
+	return nil
+}
+
+// newLogGroup makes the log group of the function. It has no name of its own: one that is kept would be
+// in the way of the next stack that wants the name.
+func newLogGroup(p *provider, props *ProviderProps) awslogs.LogGroup {
+	retention, removal := props.LogRetention, props.LogRemovalPolicy
+	if retention == "" {
+		retention = awslogs.RetentionDays_ONE_MONTH
+	}
+	if removal == "" {
+		removal = awscdk.RemovalPolicy_RETAIN
+	}
+	logGroup := awslogs.NewLogGroup(p, jsii.String("LogGroup"), &awslogs.LogGroupProps{
+		Retention: retention, RemovalPolicy: removal, EncryptionKey: props.LogEncryptionKey,
+	})
+	if props.LogEncryptionKey == nil {
+		explain(logGroup, logGroupSuppressions())
+	}
+	return logGroup
 }
 
 // allowAdoption and allowRepair switch on what a chain of an implicit provider asks

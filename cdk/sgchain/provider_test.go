@@ -3,15 +3,18 @@ package sgchain
 import (
 	"debug/elf"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -25,7 +28,8 @@ func TestProvider(t *testing.T) {
 	resources := synth(stack)
 
 	logID, log := only(t, resources, "AWS::Logs::LogGroup")
-	equal(t, "log group", []any{log["Properties"], log["DeletionPolicy"]}, []any{object{"RetentionInDays": 30}, "Delete"})
+	// Without a name of its own, so that one that is kept is in nobody's way.
+	equal(t, "log group", []any{log["Properties"], log["DeletionPolicy"], log["UpdateReplacePolicy"]}, []any{object{"RetentionInDays": 30}, "Retain", "Retain"})
 
 	roleID, role := only(t, resources, "AWS::IAM::Role")
 	if dig[[]any](role, "Properties", "ManagedPolicyArns") != nil || len(resources["AWS::IAM::Policy"]) > 0 {
@@ -81,6 +85,107 @@ func TestProviderProps(t *testing.T) {
 	equal(t, "architecture and retention", []any{
 		dig[any](function, "Properties", "Architectures"), dig[any](log, "Properties", "RetentionInDays"),
 	}, []any{[]string{"x86_64"}, 365})
+}
+
+// TestOrganisationProps: a boundary, a path, a key, concurrency and the log's end reach the resources that
+// they are about, and no other.
+func TestOrganisationProps(t *testing.T) {
+	stack := newStack(t)
+	const (
+		boundary = "arn:aws-cn:iam::123456789012:policy/Limits"
+		key      = "arn:aws-cn:kms:cn-north-1:123456789012:key/0abc"
+	)
+	NewProvider(stack, jsii.String("Provider"), &ProviderProps{
+		PermissionsBoundary:          awsiam.ManagedPolicy_FromManagedPolicyArn(stack, jsii.String("Boundary"), jsii.String(boundary)),
+		RolePath:                     jsii.String("/teams/"),
+		ReservedConcurrentExecutions: jsii.Number(5),
+		LogEncryptionKey:             awskms.Key_FromKeyArn(stack, jsii.String("Key"), jsii.String(key)),
+		LogRemovalPolicy:             awscdk.RemovalPolicy_DESTROY,
+	})
+	resources := synth(stack)
+	_, role := only(t, resources, "AWS::IAM::Role")
+	_, function := only(t, resources, "AWS::Lambda::Function")
+	_, log := only(t, resources, "AWS::Logs::LogGroup")
+	equal(t, "props", []any{
+		dig[any](role, "Properties", "PermissionsBoundary"), dig[any](role, "Properties", "Path"), dig[any](function, "Properties", "ReservedConcurrentExecutions"),
+		dig[any](log, "Properties", "KmsKeyId"), log["DeletionPolicy"], log["UpdateReplacePolicy"],
+	}, []any{boundary, "/teams/", 5, key, "Delete", "Delete"})
+	suppressed := text(t, []any{function["Metadata"], log["Metadata"]})
+	for _, rule := range []string{"LambdaConcurrency", "CloudWatchLogGroupEncrypted"} {
+		if strings.Contains(suppressed, rule) {
+			t.Errorf("%s is suppressed where it holds: %s", rule, suppressed)
+		}
+	}
+	if count := countOf(resources); count != 4 {
+		t.Errorf("resources: got %d, want 4: %v", count, text(t, resources))
+	}
+}
+
+// TestNoConcurrencyIsRefused: none at all switches a function off.
+func TestNoConcurrencyIsRefused(t *testing.T) {
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "creating provider (Stack/Provider): ReservedConcurrentExecutions is 0") {
+			t.Errorf("got %s", said)
+		}
+	}()
+	NewProvider(newStack(t), jsii.String("Provider"), &ProviderProps{ReservedConcurrentExecutions: jsii.Number(0)})
+}
+
+// TestDashboard: it is there by request, and reads metrics that the function puts, those of drift for the
+// chains that the provider serves.
+func TestDashboard(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		stack := newStack(t)
+		NewProvider(stack, jsii.String("Provider"), &ProviderProps{Dashboard: true, Shared: shared})
+		resources := synth(stack)
+		logID, _ := only(t, resources, "AWS::Logs::LogGroup")
+		_, dashboard := only(t, resources, "AWS::CloudWatch::Dashboard")
+		equal(t, "name", dig[any](dashboard, "Properties", "DashboardName"), nil) // generated: two providers may stand side by side
+		parts := dig[[]any](dashboard, "Properties", "DashboardBody", "Fn::Sub")
+		equal(t, "variables", parts[1], object{"LogGroup": object{"Ref": logID}})
+		body := strings.NewReplacer("${AWS::Region}", "eu-central-1", "${AWS::StackName}", "Shop", "${LogGroup}", "the-log").Replace(dig[string](parts[0]))
+		var decoded struct {
+			Widgets []struct {
+				Type       string
+				Properties struct {
+					Title, Region, Stat, Query string
+					Metrics                    [][]any
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &decoded); err != nil || strings.Contains(body, "${") {
+			t.Fatalf("%v: %s", err, body)
+		}
+		var shown []string
+		for _, widget := range decoded.Widgets {
+			equal(t, "Region", widget.Properties.Region, "eu-central-1")
+			if widget.Type == "log" {
+				shown = append(shown, widget.Properties.Query)
+			}
+			var before []any
+			for _, metric := range widget.Properties.Metrics {
+				if expression := dig[string](metric[0], "expression"); expression != "" {
+					shown = append(shown, expression)
+					continue
+				}
+				if metric[0] == "..." {
+					metric = append(slices.Clone(before[:3]), metric[1])
+				}
+				before = metric
+				shown = append(shown, fmt.Sprint(widget.Properties.Stat, metric))
+			}
+		}
+		of := map[bool]string{false: ` Stack="Shop"`}[shared]
+		equal(t, "shown", shown, []string{
+			"SampleCount[SecurityGroupChain Failures Operation Create]", "SampleCount[SecurityGroupChain Failures Operation Update]", "SampleCount[SecurityGroupChain Failures Operation Delete]",
+			"Sum[SecurityGroupChain Failures Operation Create]", "Sum[SecurityGroupChain Failures Operation Update]", "Sum[SecurityGroupChain Failures Operation Delete]",
+			"Sum[SecurityGroupChain Undelivered Operation Create]", "Sum[SecurityGroupChain Undelivered Operation Update]", "Sum[SecurityGroupChain Undelivered Operation Delete]",
+			"Maximum[SecurityGroupChain Duration Operation Create]", "Maximum[SecurityGroupChain Duration Operation Update]", "Maximum[SecurityGroupChain Duration Operation Delete]",
+			`SEARCH('{SecurityGroupChain,Stack,Chain} MetricName="Drift"` + of + `', 'Maximum', 300)`,
+			`SEARCH('{SecurityGroupChain,Stack,Chain} MetricName="Failures"` + of + `', 'Maximum', 300)`,
+			"SOURCE 'the-log' | filter ispresent(Writes) | stats sum(Writes) as writes, count(*) as operations by stack, resource | sort writes desc",
+		})
+	}
 }
 
 // TestRole holds the whole policy against files, so that no change of it goes unseen:
@@ -232,7 +337,7 @@ func TestScopesOfTheCDK(t *testing.T) {
 	awscdk.Tags_Of(stage).Add(jsii.String("Stage"), jsii.String("prod"), nil)
 	awsiam.PermissionsBoundary_Of(app).Apply(awsiam.ManagedPolicy_FromManagedPolicyName(nested, jsii.String("Boundary"), jsii.String("Limits")))
 	awsiam.PermissionsBoundary_Of(stage).Apply(awsiam.ManagedPolicy_FromManagedPolicyName(stack, jsii.String("StageBoundary"), jsii.String("Limits")))
-	awscdk.RemovalPolicies_Of(nested).Retain(&awscdk.RemovalPolicyProps{ApplyToResourceTypes: jsii.Strings("AWS::Logs::LogGroup")})
+	awscdk.RemovalPolicies_Of(nested).Destroy(&awscdk.RemovalPolicyProps{ApplyToResourceTypes: jsii.Strings("AWS::Logs::LogGroup")})
 
 	resources := synth(nested)
 	_, role := only(t, resources, "AWS::IAM::Role")
@@ -240,7 +345,7 @@ func TestScopesOfTheCDK(t *testing.T) {
 		t.Errorf("the role's boundary is %s", boundary)
 	}
 	_, log := only(t, resources, "AWS::Logs::LogGroup")
-	equal(t, "the log's policy", log["DeletionPolicy"], "Retain")
+	equal(t, "the log's policy", log["DeletionPolicy"], "Delete")
 	_, resource := only(t, resources, chain.ResourceType)
 	equal(t, "the tags", dig[any](resource, "Properties", "Tags"), object{"Stage": "prod"})
 	if tiers := text(t, dig[any](resource, "Properties", "Tiers")); !strings.Contains(tiers, `"Ref": "referencetoProdShopOther`) {

@@ -206,7 +206,7 @@ func Actions() []string {
 
 // newRole gives the role its policy inline: a policy beside it could be deleted
 // before the Delete event has been served.
-func newRole(p *provider) awsiam.Role {
+func newRole(p *provider, props *ProviderProps) awsiam.Role {
 	p.policy = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 		// One statement for each reason stays readable.
 		Minimize: jsii.Bool(false),
@@ -216,6 +216,7 @@ func newRole(p *provider) awsiam.Role {
 		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description:    jsii.String("Lets the function of Custom::SecurityGroupChain change the security groups that it made"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"SecurityGroupChain": p.policy},
+		Path:           props.RolePath, PermissionsBoundary: props.PermissionsBoundary,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,8 +64,11 @@ func TestCommandsForAnAccount(t *testing.T) {
 	}
 	text, _ := readBack(ctx, t, emulator, aws.ToString(vpc.Vpc.VpcId))
 	same(t, "after make deploy", text, strings.Replace(tutorial, "Security group for Fargate containers", "all for $5 and up", 1))
-	searchLog(ctx, t, emulator) // the log goes with the stack
+	searchLog(ctx, t, emulator)
 	command(ctx, t, emulator, "destroy", "STACK=Mine", "YES=1")
+	if kept, err := emulator.LogGroups(ctx); err != nil || !slices.ContainsFunc(kept, func(name string) bool { return strings.Contains(name, "Mine") }) {
+		t.Errorf("after make destroy: log groups %v, error %v; the function's has to be there", kept, err)
+	}
 	text, _ = readBack(ctx, t, emulator, "")
 	same(t, "after make destroy", text, "")
 
@@ -128,6 +132,15 @@ func nothingLeft(ctx context.Context, t *testing.T, emulator *stand.MiniStack, a
 	interfaces, err := emulator.EC2().DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	groups, err := emulator.LogGroups(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range groups {
+		if strings.Contains(name, "SecurityGroupChainSmoke") {
+			t.Errorf("after %s: log group %s is left", after, name)
+		}
 	}
 	for _, one := range interfaces.NetworkInterfaces {
 		if strings.Contains(aws.ToString(one.Description), "smoke") {

@@ -142,19 +142,16 @@ func (a *Account) Failures(ctx context.Context, name string, since time.Time) ([
 // lines of all log groups where the name is empty. There is no client of CloudWatch Logs in
 // this module: it is one plain JSON call.
 func (a *Account) Log(ctx context.Context, group string) ([]string, error) {
-	var found struct {
-		LogGroups []struct{ LogGroupName string }
-	}
+	groups := []string{group}
 	if group == "" {
-		if err := a.logs(ctx, "DescribeLogGroups", map[string]any{}, &found); err != nil {
+		var err error
+		if groups, err = a.LogGroups(ctx); err != nil {
 			return nil, err
 		}
-	} else {
-		found.LogGroups = append(found.LogGroups, struct{ LogGroupName string }{group})
 	}
 	var lines []string
-	for _, group := range found.LogGroups {
-		input := map[string]any{"logGroupName": group.LogGroupName}
+	for _, group := range groups {
+		input := map[string]any{"logGroupName": group}
 		for {
 			var page struct {
 				Events    []struct{ Message string }
@@ -173,6 +170,26 @@ func (a *Account) Log(ctx context.Context, group string) ([]string, error) {
 		}
 	}
 	return lines, nil
+}
+
+// LogGroups returns the names of the first log groups of the account and Region, up to 50.
+func (a *Account) LogGroups(ctx context.Context) ([]string, error) {
+	var found struct {
+		LogGroups []struct{ LogGroupName string }
+	}
+	if err := a.logs(ctx, "DescribeLogGroups", map[string]any{}, &found); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(found.LogGroups))
+	for _, group := range found.LogGroups {
+		names = append(names, group.LogGroupName)
+	}
+	return names, nil
+}
+
+// DeleteLogGroup deletes a log group that outlived its stack.
+func (a *Account) DeleteLogGroup(ctx context.Context, name string) error {
+	return a.logs(ctx, "DeleteLogGroup", map[string]any{"logGroupName": name}, &struct{}{})
 }
 
 func (a *Account) logs(ctx context.Context, operation string, input, output any) error {

@@ -23,7 +23,7 @@ func (l *life) remove(ctx context.Context) error {
 	}
 	var left *cfntypes.Stack
 	err := l.account.Poll(ctx, "waiting for the delete of stack ("+l.stack+")", func() (bool, error) {
-		_ = l.listen(ctx) // as long as there is a log
+		_ = l.listen(ctx) // what cannot be read now is read after the delete
 		_ = l.detach(ctx) // an interrupted call may make one only now; takeDown says what is left
 		var err error
 		left, err = l.account.Stack(ctx, l.stackARN)
@@ -50,6 +50,9 @@ func (l *life) takeDown(ctx context.Context) error {
 	failures = append(failures, err)
 	if there != nil {
 		l.stackARN = aws.ToString(there.StackId)
+		if l.logGroup == "" { // the create failed, or was interrupted
+			failures = append(failures, l.identify(ctx))
+		}
 		failures = append(failures, l.screen.Step("taking down what is left", func() error { return l.remove(ctx) }))
 	}
 	if l.stackARN != "" {
@@ -65,7 +68,18 @@ func (l *life) takeDown(ctx context.Context) error {
 			failures = append(failures, fmt.Errorf("security group %s is left: aws ec2 delete-security-group --group-id %s", group.ID, group.ID))
 		}
 	}
-	return errors.Join(append(failures, l.detach(ctx))...)
+	return errors.Join(append(failures, l.detach(ctx), l.dropLog(ctx))...)
+}
+
+// dropLog deletes the function's log group, which outlives the stack.
+func (l *life) dropLog(ctx context.Context) error {
+	if l.logGroup == "" {
+		return nil
+	}
+	if err := l.account.DeleteLogGroup(ctx, l.logGroup); err != nil {
+		return fmt.Errorf("log group %s is left: aws logs delete-log-group --log-group-name %s: %w", l.logGroup, l.logGroup, err)
+	}
+	return nil
 }
 
 func (l *life) drop(ctx context.Context, id string) error {

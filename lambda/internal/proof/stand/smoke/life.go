@@ -133,8 +133,7 @@ func (l *life) step(ctx context.Context, what, want string, do func() error) err
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// The log goes with the stack; what was read before is shown all the same.
-	if unread := l.listen(ctx); unread != nil && want != "" {
+	if unread := l.listen(ctx); unread != nil {
 		l.screen.Print("    the function's log cannot be read: %v", unread)
 	}
 	for _, text := range l.said {
