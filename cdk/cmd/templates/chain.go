@@ -5,19 +5,31 @@ import (
 	"sgchain/lambda/chain"
 )
 
-const chainID = "Chain"
+const (
+	chainID = "Chain"
+	// vpcID is a parameter and a property.
+	vpcID = "VpcId"
+)
+
+// maxTags is how long the text of the tags may be: with the longest Tiers, a parameter of 4,096 bytes,
+// everything still fits into the 8,192 characters of a drift guard's input.
+const maxTags = 2048
 
 // The conditions of a chain's parameters.
 const (
 	ownTiers = "OwnTiers"
 	noTiers  = "DefaultTiers"
 	alsoIPv6 = "AlsoIPv6"
+	tagged   = "Tagged"
+	// The names of the two groups are given, and not generated.
+	albNamed, fargateNamed = "AlbNamed", "FargateNamed"
 )
 
 // The headings of the form whose fields have rules.
 const (
 	loadBalancerLabel = "Load balancer"
 	containersLabel   = "Containers"
+	namesLabel        = "Names of both groups"
 	driftLabel        = "Drift guard"
 )
 
@@ -26,19 +38,31 @@ const (
 const adoptDescription = "true: groups of the VPC that have a tier's group name are taken over, with their ID, and released in the end, never deleted. The function then may tag groups that it did not make; " +
 	"a shared provider needs AllowAdoption."
 
-// groupName is what EC2 takes as the name of a group that is made, and the empty text. Default is
-// the name of every VPC's own group.
-const groupName = `^(?![sS][gG]-)(?! *[dD][eE][fF][aA][uU][lL][tT] *$)[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}$`
+// vpcOfForm is the parameter that has the VPC, chosen from a list.
+func vpcOfForm() parameter {
+	return parameter{vpcID, "VPC", object{
+		"Type": "AWS::EC2::VPC::Id", "Description": "The VPC that the security groups belong to. Changing it replaces them all.",
+	}}
+}
 
-func allInOne(provider object) template {
+// vpcOfParameterStore is the same, where each account and Region says for itself which VPC it is.
+func vpcOfParameterStore() parameter {
+	return parameter{vpcID, "Parameter of Parameter Store that has the VPC's ID", object{
+		"Type": "AWS::SSM::Parameter::Value<AWS::EC2::VPC::Id>",
+		"Description": "The name of a parameter of Parameter Store, such as /network/vpc-id, of this account and Region; its value is the ID of the VPC that the security groups belong to. " +
+			"Every update reads it again, and another value replaces all groups.",
+	}}
+}
+
+func allInOne(provider object, vpc parameter) template {
 	// After the last of the provider's resources, and so after all of them: the Delete
 	// event comes while role, log and the limits on retries are still there.
 	own := merge(chainResource(getAtt(functionID, "Arn")), after(retriesID))
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, with its provider " + release.Mark(),
-		groups:      append(chainGroups(), functionGroup()),
+		groups:      append(chainGroups(vpc), functionGroup(), organizationGroup()),
 		rules:       rules(),
-		conditions: merge(chainConditions(), object{
+		conditions: merge(chainConditions(), organizationConditions(), object{
 			adopts: equals(ref("AdoptExisting"), "true"), repairs: equals(ref(modeOfGuard), "repair"),
 		}),
 		resources: merge(provider, object{chainID: own}, driftGuard(getAtt(functionID, "Arn"))),
@@ -54,7 +78,7 @@ func nestedChain() template {
 	}}
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, served by a shared provider " + release.Mark(),
-		groups:      append([]group{{"Provider", []parameter{token}}}, chainGroups()...),
+		groups:      append([]group{{"Provider", []parameter{token}}}, chainGroups(vpcOfForm())...),
 		rules:       rules(),
 		conditions:  chainConditions(),
 		resources:   merge(object{chainID: chainResource(ref("ServiceToken"))}, driftGuard(ref("ServiceToken"))),
@@ -77,32 +101,41 @@ func chainResource(serviceToken any) object {
 // chainProperties are those that say what the chain is.
 func chainProperties() object {
 	return object{
-		"VpcId":          ref("VpcId"),
+		"VpcId":          ref(vpcID),
 		"IpFamilies":     ifElse(alsoIPv6, list{"ipv4", "ipv6"}, list{"ipv4"}),
 		"RuleQuota":      ref("RuleQuota"),
 		"Guardrails":     ref("Guardrails"),
 		"UnmanagedRules": ref("UnmanagedRules"),
 		"AdoptExisting":  ref("AdoptExisting"),
+		"Tags":           ifElse(tagged, ref("Tags"), ""),
 		"Tiers": ifElse(ownTiers, ref("Tiers"), list{
 			object{
-				"Name": "Alb", "GroupName": ref("AlbGroupName"), "Description": "Security group for Application Load Balancer",
+				"Name": "Alb", "GroupName": prefixed(albNamed, "AlbGroupName"), "Description": "Security group for Application Load Balancer",
 				"Ports": ref("AlbPorts"), "Sources": ref("AlbSources"), "Egress": ref("AlbEgress"),
 			},
 			object{
-				"Name": "Fargate", "GroupName": ref("FargateGroupName"), "Description": "Security group for Fargate containers",
+				"Name": "Fargate", "GroupName": prefixed(fargateNamed, "FargateGroupName"), "Description": "Security group for Fargate containers",
 				"Ports": list{ref("ContainerPort")},
 			},
 		}),
 	}
 }
 
+// prefixed is a group's name with what stands before both names; a generated one has no prefix.
+func prefixed(condition, name string) object {
+	return ifElse(condition, join("", list{ref("NamePrefix"), ref(name)}), "")
+}
+
 func chainConditions() object {
 	return object{
-		noTiers:  equals(ref("Tiers"), ""),
-		ownTiers: not(object{"Condition": noTiers}),
-		alsoIPv6: equals(ref("IPv6"), "true"),
-		guarded:  not(equals(ref(modeOfGuard), "off")),
-		notified: not(equals(ref("DriftTopicArn"), "")),
+		tagged:       not(equals(ref("Tags"), "")),
+		albNamed:     not(equals(ref("AlbGroupName"), "")),
+		fargateNamed: not(equals(ref("FargateGroupName"), "")),
+		noTiers:      equals(ref("Tiers"), ""),
+		ownTiers:     not(object{"Condition": noTiers}),
+		alsoIPv6:     equals(ref("IPv6"), "true"),
+		guarded:      not(equals(ref(modeOfGuard), "off")),
+		notified:     not(equals(ref("DriftTopicArn"), "")),
 	}
 }
 
@@ -120,44 +153,44 @@ func chainOutputs(function any) object {
 
 // chainGroups are the fields of a chain. What they are by default is the default
 // chain.
-func chainGroups() []group {
+func chainGroups(vpc parameter) []group {
 	name := func(byDefault string) object {
 		return object{
-			"Type": "String", "Default": byDefault, "AllowedPattern": groupName,
-			"ConstraintDescription": "must be at most 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*, and not begin with sg- or be default",
-			"Description":           "Unique in the VPC. Changing it replaces the group. Empty: a name is generated.",
+			"Type": "String", "Default": byDefault, "AllowedPattern": groupNamePattern(), "ConstraintDescription": "must be at most 255 " + groupNameRefusal + " or be default",
+			"Description": "The name of the group, unique in the VPC; a name that another stack has there is refused, and NamePrefix avoids that. Changing it replaces the group; empty: a name is generated.",
 		}
 	}
 	return []group{
-		{"Network", []parameter{
-			{"VpcId", "VPC", object{"Type": "AWS::EC2::VPC::Id", "Description": "The VPC that the security groups belong to. Changing it replaces them all."}},
-		}},
+		{"Network", []parameter{vpc}},
 		{loadBalancerLabel, []parameter{
 			{"AlbPorts", "Ports", object{
-				"Type": "CommaDelimitedList", "Default": "80,443", "AllowedPattern": "^((tcp|udp)/)?[0-9]{1,5}(-[0-9]{1,5})?$|^https?$",
-				"ConstraintDescription": "must be ports such as 443, 8000-8010 or udp/443, separated by commas",
-				"Description":           "What the load balancer listens on, separated by commas.",
+				"Type": "CommaDelimitedList", "Default": "80,443", "AllowedPattern": portsPattern(),
+				"ConstraintDescription": "must be ports from 0 to 65535 such as 443, 8000-8010 or udp/443, or http or https, separated by commas",
+				"Description":           "What the load balancer listens on, separated by commas: ports such as 443, ranges such as 8000-8010, udp/443.",
 			}},
 			{"AlbSources", "Who may come in", object{
-				"Type": "CommaDelimitedList", "Default": "internet",
-				"AllowedPattern":        `^(internet(-v4|-v6)?|vpc|([0-9]{12}/)?sg-[0-9a-z]+|pl-[0-9a-z]+|(group|list)/[^,\\]+|((cn\.)?com\.amazonaws|eu\.amazonaws|gov\.(ic\.c2s|sgov\.sc2s|ic\.hci\.csp)|uk\.adc-e\.cloud)\.[a-z0-9{}.-]+|[0-9A-Fa-f.:]+/[0-9]{1,3})$`,
-				"ConstraintDescription": "must be internet, vpc, ranges such as 203.0.113.0/24, security groups (sg-... or group/NAME) or prefix lists (pl-... or list/NAME), separated by commas",
+				"Type": "CommaDelimitedList", "Default": "internet", "AllowedPattern": sourcesPattern(),
+				"ConstraintDescription": "must be internet, vpc, ranges such as 203.0.113.0/24 or 2001:db8::/32, security groups (sg-... or group/NAME) or prefix lists (pl-... or list/NAME), separated by commas",
 				"Description":           "internet, vpc, ranges such as 203.0.113.7/32, security groups (sg-... or group/NAME) or prefix lists (pl-..., list/NAME, or one of AWS such as com.amazonaws.global.cloudfront.origin-facing), separated by commas.",
 			}},
 			{"AlbEgress", "What it may call", object{
 				"Type": "String", "Default": "all", "AllowedValues": list{"all", "chain"},
-				"Description": "all, or chain: only the containers, on their port.",
+				"Description": "all: it may call everything. chain: only the containers, on their port.",
 			}},
 			{"AlbGroupName", "Name of its group", name("ALB-SG")},
 		}},
 		{containersLabel, []parameter{
 			{"ContainerPort", "Port", object{
-				"Type": "Number", "Default": 6060, "MinValue": 1, "MaxValue": 65535,
+				"Type": "String", "Default": "6060", "AllowedPattern": "^" + onePort + "$",
 				"ConstraintDescription": "must be a port from 1 to 65535",
-				"Description":           "What the containers listen on. Only the load balancer reaches it.",
+				"Description":           "The port that the containers listen on, from 1 to 65535. Only the load balancer reaches it.",
 			}},
 			{"FargateGroupName", "Name of their group", name("Fargate-SG")},
 		}},
+		{namesLabel, []parameter{{"NamePrefix", "What their names begin with", object{
+			"Type": "String", "Default": "", "AllowedPattern": namePrefixPattern(), "ConstraintDescription": "must be at most 100 " + groupNameRefusal,
+			"Description": "Stands before both group names, as in shop-ALB-SG: a second launch in the same VPC needs a prefix of its own, because names are unique in a VPC. Empty: none; changing it replaces both groups.",
+		}}}},
 		{"A chain of your own", []parameter{
 			{"Tiers", "Tiers, in place of load balancer and containers", object{
 				"Type": "String", "Default": "", "AllowedPattern": `^(\s*\[[\s\S]*\]\s*)?$`,
@@ -172,14 +205,19 @@ func chainGroups() []group {
 
 func optionsGroup() group {
 	return group{"Options", []parameter{
+		{"Tags", "Tags of the groups", object{
+			"Type": "String", "Default": "", "AllowedPattern": `^(\s*(\{[\s\S]*\}|\[[\s\S]*\])\s*)?$`, "MaxLength": maxTags,
+			"ConstraintDescription": `must be tags in JSON, such as {"Team": "shop"}, at most 2,048 characters, or empty`,
+			"Description":           `The tags of every group, as a map in JSON: {"Team": "shop", "CostCenter": "4711"}, or as a list of Key and Value. At most 44 tags in 2,048 characters; empty: none.`,
+		}},
 		{"IPv6", "IPv6", object{
 			"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},
-			"Description": "true: internet, vpc and the way out mean IPv6 as well as IPv4.",
+			"Description": "true: internet, vpc and the way out mean IPv6 as well as IPv4. false: IPv4 alone.",
 		}},
 		{"RuleQuota", "Rules in a group", object{
-			"Type": "Number", "Default": 60, "MinValue": 1, "MaxValue": 1000,
+			"Type": "String", "Default": "60", "AllowedPattern": "^(1000|[1-9][0-9]{0,2})$",
 			"ConstraintDescription": "must be a number from 1 to 1000",
-			"Description":           "The account's quota of rules in a group, for each direction and family of addresses.",
+			"Description":           "The account's quota of rules in a group, for each direction and family of addresses, from 1 to 1000. 60 is EC2's own.",
 		}},
 		{"Guardrails", "Guardrails", object{
 			"Type": "String", "Default": "enforce", "AllowedValues": list{"enforce", "warn"},

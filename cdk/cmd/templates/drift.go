@@ -26,14 +26,14 @@ func driftGroup() group {
 			"Description": "check: a schedule compares groups and rules with the template, and an alarm goes off where they differ. repair: it also puts them right, for which a shared provider needs AllowRepair.",
 		}},
 		{"DriftSchedule", "How often", object{
-			"Type": "String", "Default": "rate(1 hour)", "AllowedPattern": `^(rate\([1-9][0-9]{0,4} (minutes?|hours?|days?)\)|cron\([A-Za-z0-9 ,*?/#-]+\))$`,
-			"ConstraintDescription": "must be a schedule such as rate(1 hour), rate(15 minutes) or cron(0 6 * * ? *)",
-			"Description":           "With a drift guard: a schedule of EventBridge, as rate(1 hour), rate(15 minutes), cron(0 6 * * ? *).",
+			"Type": "String", "Default": "rate(1 hour)", "AllowedPattern": schedulePattern(),
+			"ConstraintDescription": "must be a schedule of EventBridge such as rate(1 hour), rate(15 minutes) or cron(0 6 * * ? *); of the days of the month and of the week one is ?",
+			"Description":           "How often a drift guard looks: a schedule of EventBridge, as rate(1 hour), rate(15 minutes), cron(0 6 * * ? *). Without a drift guard it has no effect.",
 		}},
 		{"DriftTopicArn", "Topic to tell", object{
 			"Type": "String", "Default": "", "AllowedPattern": "^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+)?$",
 			"ConstraintDescription": "must be the ARN of a topic of SNS in this Region, or empty",
-			"Description":           "With a drift guard: the ARN of a topic of SNS that its alarms tell. Empty: they tell nobody, and are seen in CloudWatch.",
+			"Description":           "The ARN of a topic of SNS that the alarms of a drift guard tell. Empty: they tell nobody, and are seen in CloudWatch.",
 		}},
 	}}
 }
@@ -88,7 +88,7 @@ func payload(action any) object {
 // listParameters names the parameters that are lists.
 func listParameters() []string {
 	var names []string
-	for _, group := range chainGroups() {
+	for _, group := range chainGroups(vpcOfForm()) {
 		for _, one := range group.parameters {
 			if one.definition["Type"] == "CommaDelimitedList" {
 				names = append(names, one.name)
@@ -114,13 +114,16 @@ func written(value any, lists []string) list {
 	case object:
 		if name, isRef := value["Ref"].(string); isRef {
 			switch {
-			case name == "Tiers":
+			case name == "Tiers", name == "Tags":
 				return list{value} // JSON itself
 			case slices.Contains(lists, name):
 				return list{`["`, join(`","`, value), `"]`}
 			default:
 				return list{`"`, value, `"`}
 			}
+		}
+		if value["Fn::Join"] != nil {
+			return list{`"`, value, `"`}
 		}
 		if choice, isIf := value["Fn::If"].(list); isIf {
 			return list{object{"Fn::If": list{choice[0], whole(written(choice[1], lists)), whole(written(choice[2], lists))}}}

@@ -58,8 +58,13 @@ func generate() (texts map[string][]byte, err error) {
 	if err != nil {
 		return nil, err
 	}
+	example, err := parent()
+	if err != nil {
+		return nil, err
+	}
 	templates := map[string]template{
-		release.AllInOne: allInOne(own), release.Provider: sharedProvider(shared), release.Chain: nestedChain(), release.Parent: parent(),
+		release.AllInOne: allInOne(own, vpcOfForm()), release.AllInOneSSM: allInOne(own, vpcOfParameterStore()),
+		release.Provider: sharedProvider(shared), release.Chain: nestedChain(), release.Parent: example,
 	}
 	texts = map[string][]byte{}
 	for name, one := range templates {

@@ -14,12 +14,13 @@ const page = "mkdir -p /tmp/www && echo 'served by Fargate' >/tmp/www/index.html
 
 // parent is the example of a larger template: a VPC, a load balancer and a Fargate
 // service behind it, with provider and chain as nested stacks.
-func parent() template {
+func parent() (template, error) {
+	resources := merge(nestedStacks(), network(), loadBalancer(), service())
 	return template{
 		description: "Example: a load balancer and a Fargate service behind it, with their security groups from a nested chain " + release.Mark(),
 		groups:      parentGroups(),
 		conditions:  object{"Https": not(equals(ref("CertificateArn"), ""))},
-		resources:   merge(nestedStacks(), network(), loadBalancer(), service()),
+		resources:   resources,
 		outputs: object{
 			"Url": output("The page that the containers serve",
 				object{"Fn::Join": list{"", list{ifElse("Https", "https", "http"), "://", getAtt("LoadBalancer", "DNSName")}}}),
@@ -30,7 +31,7 @@ func parent() template {
 			chain.OutputPayload:      output("What to invoke the function with to see what an update would change now (make plan)", childOutput(chain.OutputPayload)),
 			chain.OutputFunction:     output("The function that serves the chain", childOutput(chain.OutputFunction)),
 		},
-	}
+	}, skipped(resources, parentSkips())
 }
 
 // fromChain are the chain's parameters that the example passes on.
@@ -38,7 +39,7 @@ func fromChain() []string { return []string{"ContainerPort", "AlbGroupName", "Fa
 
 func parentGroups() []group {
 	var passed []parameter
-	for _, group := range chainGroups() {
+	for _, group := range chainGroups(vpcOfForm()) {
 		for _, one := range group.parameters {
 			if slices.Contains(fromChain(), one.name) {
 				one.label = group.label + ": " + one.label

@@ -18,8 +18,11 @@ import (
 
 // The logical IDs of the provider's resources.
 const (
-	functionID = "Provider"
-	retriesID  = "ProviderRetries"
+	functionID  = "Provider"
+	retriesID   = "ProviderRetries"
+	roleID      = "ProviderRole"
+	logGroupID  = "ProviderLogGroup"
+	dashboardID = "ProviderDashboard"
 )
 
 // exportName is what the README's smallest template imports.
@@ -47,14 +50,17 @@ func providerResources(shared bool) (resources object, err error) {
 	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
 		Architecture: awslambda.Architecture_Custom(awscdk.Fn_Ref(jsii.String("Architecture")), nil),
 		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key(release.Version, release.Zip("${Architecture}"))), nil), nil),
-		Shared:       shared, AllowAdoption: true,
+		Shared:       shared, AllowAdoption: true, Dashboard: true,
 	})
 	function := provider.Function().Node()
 	for id, node := range map[string]constructs.Node{
-		functionID: function, "ProviderRole": provider.Role().Node(), "ProviderLogGroup": provider.LogGroup().Node(),
-		retriesID: function.FindChild(jsii.String("EventInvokeConfig")).Node(),
+		functionID: function, roleID: provider.Role().Node(), logGroupID: provider.LogGroup().Node(),
+		retriesID: function.FindChild(jsii.String("EventInvokeConfig")).Node(), dashboardID: provider.Node().FindChild(jsii.String("Dashboard")).Node(),
 	} {
 		resource, isResource := node.DefaultChild().(awscdk.CfnResource)
+		if id == dashboardID { // a resource by itself
+			resource, isResource = provider.Node().FindChild(jsii.String("Dashboard")).(awscdk.CfnResource)
+		}
 		if !isResource {
 			return nil, fmt.Errorf("naming resource (%s): %s has none", id, *node.Path())
 		}
@@ -72,7 +78,7 @@ func providerResources(shared bool) (resources object, err error) {
 	if !isObject {
 		return nil, errors.New("synthesizing the provider: it made no resources")
 	}
-	return resources, optional(resources, shared)
+	return resources, errors.Join(optional(resources, shared), organize(resources))
 }
 
 // The conditions of a provider's options.
@@ -89,7 +95,7 @@ func optional(resources object, shared bool) error {
 	if shared {
 		want = 2 // it reads every stack anyway
 	}
-	policies, _ := resources["ProviderRole"].(object)["Properties"].(object)["Policies"].(list)
+	policies, _ := resources[roleID].(object)["Properties"].(object)["Policies"].(list)
 	for _, policy := range policies {
 		statements, _ := policy.(object)["PolicyDocument"].(object)["Statement"].(list)
 		for i, statement := range statements {
@@ -124,14 +130,14 @@ func sharedProvider(resources object) template {
 				yesOrNo("EnforceGuardrails", "Guardrails", "true: every chain is held against the guardrails, also one that says Guardrails: warn."),
 				yesOrNo("AllowRepair", "Repair", "true: drift guards may repair. Whoever may invoke the function can then have the rules of a chain set at any time, and every update and delete waits 10 s more."),
 			}},
-			functionGroup(),
+			functionGroup(), organizationGroup(),
 		},
-		conditions: object{
+		conditions: merge(organizationConditions(), object{
 			"Exported": not(equals(ref("ExportName"), "")),
 			adopts:     equals(ref("AllowAdoption"), "true"),
 			enforces:   equals(ref("EnforceGuardrails"), "true"),
 			repairs:    equals(ref("AllowRepair"), "true"),
-		},
+		}),
 		resources: resources,
 		outputs: object{
 			"ServiceToken": output("The ServiceToken of every Custom::SecurityGroupChain that this provider serves", getAtt(functionID, "Arn")),

@@ -11,7 +11,7 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
 func rules() object {
 	var beside, without list
-	for _, one := range ofGroups(loadBalancerLabel, containersLabel) {
+	for _, one := range ofGroups(loadBalancerLabel, containersLabel, namesLabel) {
 		beside = append(beside, assertion(isDefault(one), fmt.Sprintf(
 			"%s has no effect beside Tiers. Leave %s at its default (%v) and say it in Tiers, or leave Tiers empty.", one.name, one.name, orEmpty(one.definition["Default"]))))
 	}
@@ -23,13 +23,19 @@ func rules() object {
 			"%s has no effect while %s is off. Set %s to check or repair, or leave %s at its default (%s).",
 			one.name, modeOfGuard, modeOfGuard, one.name, orEmpty(one.definition["Default"]))))
 	}
+	nameless := both(equals(ref("AlbGroupName"), ""), equals(ref("FargateGroupName"), ""))
 	return object{
 		"TiersStandAlone":      rule(not(equals(ref("Tiers"), "")), beside...),
 		"DriftGuardHasOptions": rule(equals(ref(modeOfGuard), "off"), without...),
 		// The function says the same of Tiers, which no rule can read.
-		"AdoptionNeedsNames": rule(both(equals(ref("AdoptExisting"), "true"), equals(ref("Tiers"), "")), assertion(
-			not(both(equals(ref("AlbGroupName"), ""), equals(ref("FargateGroupName"), ""))),
+		"AdoptionNeedsNames": rule(both(equals(ref("AdoptExisting"), "true"), equals(ref("Tiers"), "")), assertion(not(nameless),
 			"AdoptExisting has no effect without a group name. Set AlbGroupName or FargateGroupName to the name of the group that is there, or leave AdoptExisting at its default (false).")),
+		"NamePrefixNeedsNames": rule(both(not(equals(ref("NamePrefix"), "")), equals(ref("Tiers"), "")), assertion(not(nameless),
+			"NamePrefix has no effect without a group name: a generated one has no prefix. Set AlbGroupName or FargateGroupName, or leave NamePrefix at its default (empty).")),
+		// Names that differ in nothing but their case are left to the function: rules compare as they stand.
+		"GroupNamesDiffer": rule(both(equals(ref("Tiers"), ""), not(equals(ref("AlbGroupName"), ""))), assertion(
+			not(equals(ref("AlbGroupName"), ref("FargateGroupName"))),
+			"AlbGroupName and FargateGroupName are the same, and the names of groups are unique in a VPC. Give one of them another name, or none to have it generated.")),
 	}
 }
 
@@ -71,7 +77,7 @@ func orEmpty(text any) any {
 // ofGroups lists the parameters under some headings of a chain's form.
 func ofGroups(labels ...string) []parameter {
 	var all []parameter
-	for _, group := range chainGroups() {
+	for _, group := range chainGroups(vpcOfForm()) {
 		if slices.Contains(labels, group.label) {
 			all = append(all, group.parameters...)
 		}

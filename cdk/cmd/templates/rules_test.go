@@ -38,7 +38,7 @@ func (l launch) rule(condition any) bool {
 		case "Fn::Not":
 			return !l.rule(of[0])
 		case "Fn::Equals":
-			return l.value(of[0]) == of[1]
+			return l.value(of[0]) == l.value(of[1])
 		case "Fn::Contains":
 			return slices.Contains(dig[list](l.value(of[0])), of[1])
 		case "Fn::EachMemberIn":
@@ -69,6 +69,9 @@ func TestF17ParametersWithoutEffect(t *testing.T) {
 		"sources":                  {map[string]string{"Tiers": tiers, "AlbSources": "internet,vpc"}, []string{"AlbSources"}},
 		"egress":                   {map[string]string{"Tiers": tiers, "AlbEgress": "chain"}, []string{"AlbEgress"}},
 		"names":                    {map[string]string{"Tiers": tiers, "AlbGroupName": "", "FargateGroupName": "x"}, []string{"AlbGroupName", "FargateGroupName"}},
+		"prefix":                   {map[string]string{"Tiers": tiers, "NamePrefix": "shop-"}, []string{"NamePrefix"}},
+		"prefix of one name":       {map[string]string{"NamePrefix": "shop-", "AlbGroupName": ""}, nil},
+		"prefix without names":     {with(none, "NamePrefix", "shop-"), []string{"NamePrefix"}},
 		"container port":           {map[string]string{"Tiers": tiers, "ContainerPort": "8080"}, []string{"ContainerPort"}},
 		"topic":                    {map[string]string{"DriftTopicArn": topic}, []string{"DriftTopicArn"}},
 		"schedule":                 {map[string]string{"DriftSchedule": "rate(1 day)"}, []string{"DriftSchedule"}},
@@ -79,7 +82,7 @@ func TestF17ParametersWithoutEffect(t *testing.T) {
 		"no names":                 {none, nil},
 		"adoption, names in Tiers": {map[string]string{"AdoptExisting": "true", "Tiers": tiers}, nil},
 	} {
-		for _, name := range []string{release.AllInOne, release.Chain} {
+		for _, name := range []string{release.AllInOne, release.AllInOneSSM, release.Chain} {
 			template, _ := read(t, name)
 			said := launch{t, template, c.given}.refusals()
 			if len(said) != len(c.names) {
@@ -91,6 +94,28 @@ func TestF17ParametersWithoutEffect(t *testing.T) {
 					t.Errorf("%s, %s: got %q, want the name of %s and what to do", name, what, said[i], parameter)
 				}
 			}
+		}
+	}
+}
+
+// TestGroupsOfOneName: two groups cannot have one name, which the form can tell before anything is made.
+// Generated names never meet, and names beside Tiers are refused for that.
+func TestGroupsOfOneName(t *testing.T) {
+	t.Parallel()
+	template, _ := read(t, release.AllInOne)
+	for what, c := range map[string]struct {
+		alb, fargate, tiers string
+		refused             bool
+	}{
+		"others": {"Web", "App", "", false}, "the same": {"Web", "Web", "", true}, "generated": {"", "", "", false}, "one": {"Web", "", "", false},
+		"the same beside Tiers": {"ALB-SG", "ALB-SG", "[]", false},
+	} {
+		said := launch{t, template, map[string]string{"AlbGroupName": c.alb, "FargateGroupName": c.fargate, "Tiers": c.tiers}}.refusals()
+		refused := slices.ContainsFunc(said, func(one string) bool {
+			return strings.HasPrefix(one, "AlbGroupName and FargateGroupName are the same")
+		})
+		if refused != c.refused {
+			t.Errorf("%s: got %q", what, said)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/jsii-runtime-go"
@@ -88,7 +89,6 @@ func TestWhatTemplatesMustNotHave(t *testing.T) {
 			"an ID with a hash":     `"[A-Za-z]+[0-9A-F]{8}"`,
 			"a transform or macro":  `Transform|AWS::CloudFormation::Macro`,
 			"something of the CDK":  `BootstrapVersion|aws:cdk|CDKMetadata|cdk-hnb`,
-			"a parameter of SSM":    `AWS::SSM`,
 			"an ARN of a partition": `arn:aws`,
 			"a host of a partition": `amazonaws\.com/`,
 			"an account":            `[^0-9][0-9]{12}[^0-9]`,
@@ -99,6 +99,10 @@ func TestWhatTemplatesMustNotHave(t *testing.T) {
 		}
 		if nested := strings.Contains(text, `"AWS::CloudFormation::Stack"`); nested != (name == release.Parent) {
 			t.Errorf("%s has nested stacks: %t", name, nested)
+		}
+		// It would need a right of whoever launches the template.
+		if fromStore := strings.Contains(text, "AWS::SSM"); fromStore != (name == release.AllInOneSSM) {
+			t.Errorf("%s reads Parameter Store: %t", name, fromStore)
 		}
 		for _, section := range []string{"Mappings", "Hooks"} {
 			if template[section] != nil {
@@ -162,21 +166,49 @@ func acceptsDefault(t *testing.T, what string, parameter any) {
 	}
 }
 
-// accepts matches a pattern as CloudFormation does: the whole value. Go has no
-// negative lookahead, which the pattern of group names begins with, twice.
+// accepts matches a pattern as CloudFormation does: the whole value. Go has no negative
+// lookahead; those at the beginning of a pattern are tried by themselves.
 func accepts(pattern, value string) bool {
-	for found := true; found; {
-		var refused, rest string
-		if rest, found = strings.CutPrefix(pattern, "^(?!"); found {
-			refused, rest, _ = strings.Cut(rest, ")")
-			if regexp.MustCompile("^" + refused).MatchString(value) {
-				return false
-			}
-			pattern = "^" + rest
+	refused, rest := lookaheads(pattern)
+	for _, one := range refused {
+		if compiled("^(" + one + ")").MatchString(value) {
+			return false
 		}
 	}
-	whole := regexp.MustCompile(pattern).FindString(value)
-	return whole == value && regexp.MustCompile(pattern).MatchString(value)
+	matched := compiled(rest)
+	return matched.MatchString(value) && matched.FindString(value) == value
+}
+
+// lookaheads takes those that a pattern begins with out of it.
+func lookaheads(pattern string) (refused []string, rest string) {
+	rest = pattern
+	for strings.HasPrefix(rest, "^(?!") {
+		depth, end := 0, 0
+		for i, character := range rest {
+			switch character {
+			case '(':
+				depth++
+			case ')':
+				depth--
+				if depth == 0 && end == 0 {
+					end = i
+				}
+			}
+		}
+		refused, rest = append(refused, rest[len("^(?!"):end]), "^"+rest[end+1:]
+	}
+	return refused, rest
+}
+
+var patterns sync.Map // compiled, by their texts: a property asks a thousand times
+
+func compiled(pattern string) *regexp.Regexp {
+	if found, isThere := patterns.Load(pattern); isThere {
+		return found.(*regexp.Regexp) //nolint:forcetypeassert // nothing else is in it
+	}
+	one := regexp.MustCompile(pattern)
+	patterns.Store(pattern, one)
+	return one
 }
 
 // TestPatterns: what the form lets through and what it does not.
@@ -184,14 +216,22 @@ func TestPatterns(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
 	for parameter, values := range map[string]struct{ good, bad []string }{
-		"AlbPorts":         {[]string{"80", "8000-8010", "udp/443", "https"}, []string{"", "80;443", "port", "80-"}},
-		"AlbSources":       {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "2001:db8::/32", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3", "cn.com.amazonaws.cn-north-1.s3", "eu.amazonaws.{region}.s3", "gov.ic.c2s.{region}.s3", "gov.sgov.sc2s.{region}.s3", "gov.ic.hci.csp.{region}.s3", "uk.adc-e.cloud.{region}.s3", "group/default", "group/Ops (EU)", "list/office"}, []string{"", "203.0.113.7", "everybody", "Alb", "group/", "list/a,b", `list/a\b`, "org.example.s3"}},
-		"AlbGroupName":     {[]string{"", "ALB-SG", "a b", "default-alb", "my default"}, []string{"default", "Default", " DEFAULT ", "sg-alb", "SG-alb", "a<b", strings.Repeat("x", 256)}},
-		"Tiers":            {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
-		"CodeBucket":       {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},
-		"FargateGroupName": {[]string{"Fargate-SG"}, []string{"sg-x"}},
-		"DriftSchedule":    {[]string{"rate(1 hour)", "rate(15 minutes)", "cron(0 6 ? * MON-FRI *)", "cron(0/15 * L * ? 2030)"}, []string{"", "1 hour", "rate(0 hours)", "rate(1 week)", "cron(\"*\")"}},
-		"DriftTopicArn":    {[]string{"", "arn:aws-cn:sns:cn-north-1:123456789012:ops.fifo"}, []string{"ops", "arn:aws:sqs:eu-central-1:123456789012:ops"}},
+		"AlbPorts":           {[]string{"80", "8000-8010", "udp/443", "https", "0", "65535", "tcp/0-65535"}, []string{"", "80;443", "port", "80-", "65536", "99999", "80-65536", "443/tcp", "080", "ssh"}},
+		"AlbSources":         {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0", "1:2:3:4:5:6:7::/128", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3", "eu.amazonaws.eusc-de-east-1.s3", "group/default", "group/Ops (EU)", "group/" + strings.Repeat("x", 255), "list/office", "list/pl-office"}, []string{"", "203.0.113.7", "everybody", "Alb", "203.0.113.256/32", "203.0.113.7/33", "203.0.113.07/32", "10.0.0.0/08", "2001:db8::/129", "1:2:3:4:5:6:7:8:9/64", "1::2::3/64", "::ffff:1:2/128", "0:0:0:0:0:ffff::/96", "com.amazonaws.{account}.s3", "com.amazonaws." + strings.Repeat("x", 101), "sg-" + strings.Repeat("a", 126), "group/", "group/ ", "group/sg-0abc", "group/a?b", "group/" + strings.Repeat("x", 256), `list/a\b`, "list/pl-0abc", "org.example.s3"}},
+		"AlbGroupName":       {[]string{"", "ALB-SG", "a b", "default-alb", "my default", strings.Repeat("x", 255)}, []string{"default", "Default", " DEFAULT ", "sg-alb", "SG-alb", " sg-alb", "a<b", strings.Repeat("x", 256)}},
+		"NamePrefix":         {[]string{"", "shop-", strings.Repeat("x", 100)}, []string{"sg-", " SG-", "a<b", strings.Repeat("x", 101)}},
+		"ContainerPort":      {[]string{"1", "6060", "65535"}, []string{"", "0", "65536", "80.5", "080", "80-90", "tcp/80"}},
+		"RuleQuota":          {[]string{"1", "60", "1000"}, []string{"", "0", "1001", "60.5", "060"}},
+		"Tags":               {[]string{"", "{}", `{"Team": "shop"}`, "[\n{\"Key\": \"Team\"}\n]\n"}, []string{"Team=shop", `"Team"`, `{"Team": "shop"`, "{]", " "}},
+		"Tiers":              {[]string{"", "[]", "[\n{\"Name\": \"Web\"}\n]\n"}, []string{"Web", `{"Name": "Web"}`, "[]x", " ", "\n"}},
+		"CodeBucket":         {[]string{"example", "my-bucket-1"}, []string{"", "My-Bucket", "a.b", "-a", strings.Repeat("x", 47)}},
+		"FargateGroupName":   {[]string{"Fargate-SG"}, []string{"sg-x"}},
+		"DriftSchedule":      {[]string{"rate(1 hour)", "rate(15 minutes)", "cron(0 6 ? * MON-FRI *)", "cron(0/15 * L * ? 2030)", "cron(0 6 * * ? *)"}, []string{"", "1 hour", "rate(0 hours)", "rate(1 hours)", "rate(2 hour)", "rate(1 week)", "cron(\"*\")", "cron(0 6 * * * *)", "cron(0 6 ? * ? *)", "cron(0 6 * * ?)"}},
+		"DriftTopicArn":      {[]string{"", "arn:aws-cn:sns:cn-north-1:123456789012:ops.fifo"}, []string{"ops", "arn:aws:sqs:eu-central-1:123456789012:ops"}},
+		boundaryParameter:    {[]string{"", "arn:aws:iam::123456789012:policy/Limits", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess", "arn:aws-eusc:iam::123456789012:policy/teams/shop/Limits", "arn:aws-iso-b:iam::123456789012:policy/L"}, []string{"Limits", "arn:aws:iam::123456789012:role/Limits", "arn:aws:iam::12345:policy/Limits", "arn:aws:iam::123456789012:policy/", "arn:aws:iam::123456789012:policy/a b"}},
+		pathParameter:        {[]string{"/", "/teams/", "/teams/shop/"}, []string{"", "teams", "/teams", "teams/", "/a b/", "/" + strings.Repeat("x", 511) + "/"}},
+		keyParameter:         {[]string{"", "arn:aws:kms:eu-central-1:123456789012:key/0b1c-2", "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-0b1c"}, []string{"0b1c", "alias/logs", "arn:aws:kms:eu-central-1:123456789012:alias/logs"}},
+		concurrencyParameter: {[]string{"", "1", "1000", "100000"}, []string{"0", "00", "-1", "1.5", "many"}},
 	} {
 		pattern := dig[string](template, "Parameters", parameter, "AllowedPattern")
 		for _, value := range values.good {
@@ -338,6 +378,7 @@ func parse(t *testing.T, properties object) chain.Spec {
 func TestFormsMeanChains(t *testing.T) {
 	t.Parallel()
 	three := `[{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`
+	tags := `[{"Key": "Team", "Value": "shop \"1\""}]`
 	alb := object{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": list{"80", "443"}}
 	fargate := object{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": list{"6060"}}
 	for what, c := range map[string]struct {
@@ -350,16 +391,18 @@ func TestFormsMeanChains(t *testing.T) {
 			map[string]string{
 				"AlbPorts": "443, 8000-8010", "AlbSources": "203.0.113.0/24, pl-0abc", "AlbEgress": "chain", "AlbGroupName": "", "ContainerPort": "8080",
 				"FargateGroupName": "Web", "IPv6": "true", "RuleQuota": "100", "Revision": `say "2"`,
-				"Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true",
+				"Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true", "Tags": tags, "NamePrefix": "shop-",
 			},
-			object{"IpFamilies": list{"ipv4", "ipv6"}, "RuleQuota": "100", "Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true", "Tiers": list{
+			object{"IpFamilies": list{"ipv4", "ipv6"}, "RuleQuota": "100", "Guardrails": "warn", "UnmanagedRules": "keep", "AdoptExisting": "true", "Tags": tags, "Tiers": list{
 				merge(alb, object{"GroupName": "", "Ports": list{"443", "8000-8010"}, "Sources": list{"203.0.113.0/24", "pl-0abc"}, "Egress": "chain"}),
-				merge(fargate, object{"GroupName": "Web", "Ports": list{"8080"}}),
+				merge(fargate, object{"GroupName": "shop-Web", "Ports": list{"8080"}}),
 			}},
 		},
-		"names alone": {map[string]string{"AlbGroupName": "Door"}, object{"Tiers": list{merge(alb, object{"GroupName": "Door"}), fargate}}},
+		"a prefix":              {map[string]string{"NamePrefix": "shop-"}, object{"Tiers": list{merge(alb, object{"GroupName": "shop-ALB-SG"}), merge(fargate, object{"GroupName": "shop-Fargate-SG"})}}},
+		"tags beside own tiers": {map[string]string{"Tiers": three, "Tags": tags}, object{"Tiers": three, "Tags": tags}},
+		"names alone":           {map[string]string{"AlbGroupName": "Door"}, object{"Tiers": list{merge(alb, object{"GroupName": "Door"}), fargate}}},
 	} {
-		for _, name := range []string{release.AllInOne, release.Chain} {
+		for _, name := range []string{release.AllInOne, release.AllInOneSSM, release.Chain} {
 			template, _ := read(t, name)
 			given := map[string]string{"VpcId": "vpc-0abc", "ServiceToken": "arn"}
 			maps.Copy(given, c.given)
@@ -383,18 +426,25 @@ func TestFormsMeanChains(t *testing.T) {
 // drift guard's are there only where one is asked for.
 func TestResourcesAreConstant(t *testing.T) {
 	t.Parallel()
+	allInOne := []string{chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm", "Provider", "ProviderDashboard", "ProviderLogGroup", "ProviderRetries", "ProviderRole"}
 	for name, want := range map[string][]string{
-		release.AllInOne: {chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm", "Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
-		release.Provider: {"Provider", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
+		release.AllInOne: allInOne, release.AllInOneSSM: allInOne,
+		release.Provider: {"Provider", "ProviderDashboard", "ProviderLogGroup", "ProviderRetries", "ProviderRole"},
 		release.Chain:    {chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm"},
 	} {
 		template, _ := read(t, name)
 		var ids []string
 		for id, resource := range dig[object](template, "Resources") {
 			ids = append(ids, id)
-			condition, ofGuard := dig[string](resource, "Condition"), id != chainID && !strings.HasPrefix(id, "Provider")
-			if (condition == guarded) != ofGuard || (condition != "") != ofGuard {
-				t.Errorf("%s: resource %s is there if %q", name, id, condition)
+			condition := ""
+			switch {
+			case id == dashboardID:
+				condition = shown
+			case id != chainID && !strings.HasPrefix(id, "Provider"):
+				condition = guarded
+			}
+			if got := dig[string](resource, "Condition"); got != condition {
+				t.Errorf("%s: resource %s is there if %q, want %q", name, id, got, condition)
 			}
 		}
 		slices.Sort(ids)

@@ -17,7 +17,7 @@ func sections() []string {
 
 // width is how long a line may be that holds a whole list or map. A template that is passed as it
 // is, and not by its address, has at most 51,200 bytes, and most of a deeply indented one is blanks.
-const width = 120
+const width = 160
 
 // Encode writes a template as JSON, its sections in the usual order. Within a
 // section the order is the names', so that two runs write the same bytes.

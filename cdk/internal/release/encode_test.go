@@ -14,7 +14,7 @@ import (
 // same values back.
 func TestEncode(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 60)
+	long := strings.Repeat("x", 80)
 	template := map[string]any{
 		"Outputs":   map[string]any{"B": map[string]any{"Value": []any{"a<b", "\"", 1.5, true, nil}}, "A": map[string]any{}},
 		"Resources": map[string]any{"One": []any{long, long}, "Two": []any{long}},

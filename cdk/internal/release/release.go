@@ -18,9 +18,11 @@ const Folder = "template"
 // The templates, by the names of their files.
 const (
 	AllInOne = "all-in-one.json"
-	Provider = "provider.json"
-	Chain    = "chain.json"
-	Parent   = "parent.json"
+	// AllInOneSSM reads the VPC's ID from Parameter Store, so that it can differ by account.
+	AllInOneSSM = "all-in-one-ssm.json"
+	Provider    = "provider.json"
+	Chain       = "chain.json"
+	Parent      = "parent.json"
 )
 
 // Schema is the JSON Schema of templates with chains.
@@ -30,7 +32,28 @@ const Schema = "schema.json"
 const BucketParameter = "CodeBucket"
 
 // Templates lists them all.
-func Templates() []string { return []string{AllInOne, Provider, Chain, Parent} }
+func Templates() []string { return []string{AllInOne, AllInOneSSM, Provider, Chain, Parent} }
+
+// Launch is a template that the console can launch by itself.
+type Launch struct {
+	File string // one of [Templates]
+	// Caption says what a stack of it is, and begins the line of its link.
+	Caption string
+	// Stack is the name that the form proposes.
+	Stack string
+}
+
+// Launchable lists the templates that a link to the console's form is printed for, the one that most
+// people want first.
+func Launchable() []Launch {
+	return []Launch{
+		{AllInOne, "A chain and its provider", "SecurityGroupChain"},
+		{AllInOneSSM, "The same, in the VPC whose ID a parameter of Parameter Store has", "SecurityGroupChain"},
+		{Provider, "A shared provider, once for each account and Region", "SecurityGroupChainProvider"},
+		{Chain, "A chain of a shared provider (asks for its ServiceToken)", "SecurityGroupChain"},
+		{Parent, "An example: VPC, load balancer and Fargate service behind their chain", "SecurityGroupChainExample"},
+	}
+}
 
 // Files lists what lies beside the templates and is published as it is: nobody launches it, and it names no bucket.
 func Files() []string { return []string{Schema} }

@@ -101,8 +101,8 @@ func TestPublishedTemplates(t *testing.T) {
 			t.Errorf("%s with VpcID: has a chain: %t, validates: %t", name, has, !has)
 		}
 	}
-	if chains != 2 {
-		t.Errorf("found %d chains, want 2", chains)
+	if chains != 3 {
+		t.Errorf("found %d chains, want 3", chains)
 	}
 }
 

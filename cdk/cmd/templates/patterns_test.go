@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sgchain/cdk/internal/release"
+	"sgchain/lambda/chain"
+)
+
+// form asks the pattern of a field of the all-in-one, and the function's parser, about a text.
+type form struct {
+	template object
+	field    string
+}
+
+func (f form) accepts(text string) bool {
+	return accepts(dig[string](f.template, "Parameters", f.field, "AllowedPattern"), text)
+}
+
+// parses reports what the function says of the chain that the form gives with this text.
+func (f form) parses(t *testing.T, text string) error {
+	t.Helper()
+	// The other group's name could be this one's.
+	l := launch{t, f.template, map[string]string{"VpcId": "vpc-0abc", "FargateGroupName": "", f.field: text}}
+	properties := dig[object](l.value(dig[any](f.template, "Resources", chainID, "Properties")))
+	_, err := chain.Parse(properties, chain.DefaultAnswerBytes)
+	return err
+}
+
+// around draws a text of a kind, and mostly changes a character of it, or takes one away or adds one.
+func around(kind *rapid.Generator[string], alphabet string) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		text := kind.Draw(t, "text")
+		for range rapid.IntRange(0, 2).Draw(t, "changes") {
+			at := rapid.IntRange(0, len(text)).Draw(t, "at")
+			other := string(rapid.SampledFrom([]byte(alphabet)).Draw(t, "character"))
+			switch {
+			case at == len(text) || rapid.Bool().Draw(t, "adds"):
+				text = text[:at] + other + text[at:]
+			case rapid.Bool().Draw(t, "changes"):
+				text = text[:at] + other + text[at+1:]
+			default:
+				text = text[:at] + text[at+1:]
+			}
+		}
+		return text
+	})
+}
+
+func portTexts() *rapid.Generator[string] {
+	number := func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(0, 70000).Draw(t, "port")) }
+	return rapid.Custom(func(t *rapid.T) string {
+		protocol := rapid.SampledFrom([]string{"", "", "tcp/", "udp/"}).Draw(t, "protocol")
+		switch rapid.IntRange(0, 4).Draw(t, "kind") {
+		case 0:
+			return rapid.SampledFrom([]string{"http", "https"}).Draw(t, "name")
+		case 1:
+			return protocol + number(t) + "-" + number(t)
+		default:
+			return protocol + number(t)
+		}
+	})
+}
+
+func sourceTexts() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		bytes := func(n int) []byte {
+			// Many zeros, and ffff where IPv4 in IPv6 has it.
+			return rapid.SliceOfN(rapid.SampledFrom([]byte{0, 0, 0, 0, 1, 0x10, 0xff, 0xff, 200}), n, n).Draw(t, "bytes")
+		}
+		length := func(most int) string { return strconv.Itoa(rapid.IntRange(0, most+9).Draw(t, "length")) }
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		case 6:
+			return rapid.StringMatching(`group/([sS][gG]-)?[A-Za-z0-9 ._\-:/()#@+=&;{}!$*?<]{0,258}`).Draw(t, "name of a group")
+		case 7:
+			return rapid.StringMatching(`list/([pP][lL]-)?[A-Za-z0-9 ._?*]{0,258}`).Draw(t, "name of a list")
+		case 0:
+			return rapid.SampledFrom([]string{"internet", "internet-v4", "internet-v6", "vpc"}).Draw(t, "word")
+		case 1:
+			return rapid.StringMatching(`([0-9]{12}/)?sg-[0-9a-z]{1,130}`).Draw(t, "group")
+		case 2:
+			return rapid.StringMatching(`pl-[0-9a-z]{1,130}`).Draw(t, "list")
+		case 3:
+			return rapid.StringMatching(`(com\.amazonaws|cn\.com\.amazonaws|eu\.amazonaws|gov\.ic\.c2s|gov\.sgov\.sc2s|gov\.ic\.hci\.csp|uk\.adc-e\.cloud)\.([a-z0-9{}.-]|\{region\}){1,110}`).Draw(t, "name of a list")
+		case 4:
+			return netip.AddrFrom4([4]byte(bytes(4))).String() + "/" + length(32)
+		case 5:
+			mapped := append(make([]byte, 10), 0xff, 0xff, 1, 2, 3, 4)
+			return groups(t, netip.AddrFrom16([16]byte(mapped))) + "/" + length(128)
+		default:
+			return groups(t, netip.AddrFrom16([16]byte(bytes(16)))) + "/" + length(128)
+		}
+	})
+}
+
+// groups writes an address of IPv6 with all of its groups, or with two colons in place of some zeros.
+func groups(t *rapid.T, address netip.Addr) string {
+	whole := address.As16()
+	var parts []string
+	for i := 0; i < 16; i += 2 {
+		parts = append(parts, fmt.Sprintf("%x", int(whole[i])<<8|int(whole[i+1])))
+	}
+	text := strings.Join(parts, ":")
+	first := rapid.IntRange(0, 7).Draw(t, "first")
+	last := first
+	for last < 8 && parts[last] == "0" {
+		last++
+	}
+	if last > first && rapid.Bool().Draw(t, "shortens") {
+		text = strings.Join(parts[:first], ":") + "::" + strings.Join(parts[last:], ":")
+	}
+	if rapid.Bool().Draw(t, "capitals") {
+		text = strings.ToUpper(text)
+	}
+	return text
+}
+
+func nameTexts() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		start := rapid.SampledFrom([]string{"", "", "sg-", " Sg-", "default", "Default ", " "}).Draw(t, "start")
+		return start + rapid.StringMatching(`[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,260}`).Draw(t, "rest")
+	})
+}
+
+// TestPatternsAreTheParsers: what a field of the form takes, the function's parser takes, and what the
+// parser takes of the kind that the field is for, the field takes.
+func TestPatternsAreTheParsers(t *testing.T) {
+	t.Parallel()
+	template, _ := read(t, release.AllInOne)
+	for _, c := range []struct {
+		field, alphabet string
+		texts           *rapid.Generator[string]
+		// kind is the texts that the field is for, as far as the parser knows others, and other ways to write them.
+		kind string
+		// later is what only the parser can tell of what the pattern takes.
+		later string
+	}{
+		{"AlbPorts", "0123456789-/tcpudhs ", portTexts(), `^(((tcp|udp)/)?(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?|https?)$`, "runs backwards"},
+		{
+			"AlbSources", "0123456789abcdefFG:./-{}sgpl", sourceTexts(),
+			`^((group|list)/[^ \\].*|[a-z0-9{}.-]+|([0-9]{12}/)?sg-[a-z0-9]+|[0-9.]+/[0-9]+|[0-9A-Fa-f:]+/[0-9]+)$`, "",
+		},
+		{"AlbGroupName", "sSgG-dDefault <&\"", nameTexts(), `^([^ ].*[^ ]|[^ ]?)$`, ""},
+		{"NamePrefix", "sSgG- <&\"", nameTexts(), `^.{0,100}$`, ""},
+		{"ContainerPort", "0123456789.-", rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(-5, 70000).Draw(t, "port")) }), `^[1-9][0-9]*$`, ""},
+		{"RuleQuota", "0123456789.-", rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(-5, 1100).Draw(t, "quota")) }), `^[1-9][0-9]*$`, ""},
+	} {
+		f, kind := form{template, c.field}, regexp.MustCompile(c.kind)
+		taken, refused := 0, 0
+		property := func(rt *rapid.T) {
+			text := around(c.texts, c.alphabet).Draw(rt, c.field)
+			accepted, err := f.accepts(text), f.parses(t, text)
+			switch {
+			case accepted && err != nil && (c.later == "" || !strings.Contains(err.Error(), c.later)):
+				rt.Errorf("%s takes %q, and the parser says: %v", c.field, text, err)
+			case !accepted && err == nil && kind.MatchString(text) && !strings.ContainsAny(text, ","):
+				rt.Errorf("%s refuses %q, and the parser takes it", c.field, text)
+			case accepted:
+				taken++
+			default:
+				refused++
+			}
+		}
+		for range 10 { // a hundred texts each
+			rapid.Check(t, property)
+		}
+		if taken < 10 || refused < 10 {
+			t.Errorf("%s: %d texts were taken and %d refused: the property says nothing", c.field, taken, refused)
+		}
+	}
+}
