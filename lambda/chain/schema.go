@@ -130,14 +130,14 @@ func egressEntry() node {
 	})
 }
 
-// tagsNode returns the schema of a map of tags, or of a list of them.
+// tagsNode returns the schema of a map of tags, of a list of them, or of either as JSON in a text.
 func tagsNode() node {
 	const most = maxGroupTags - ownershipTags
 	return value(node{"title": "Tags"}, node{
 		"type":          []any{"object", "array", "string", "null"},
 		"propertyNames": tagKeyRules(), "additionalProperties": ref("TagValue"), "maxProperties": most,
-		"items": ref("Tag"), "maxItems": most, "maxLength": 0,
-		"errorMessage": "write a map of tags, or a list of maps with Key and Value",
+		"items": ref("Tag"), "maxItems": most, "pattern": `^$|^[\x09\x0a\x0d ]*[\[{]`,
+		"errorMessage": `write a map of tags, a list of maps with Key and Value, or either as JSON in a text: {"Team": "shop"}`,
 	})
 }
 

@@ -47,7 +47,7 @@ func propertyNodes() node {
 		"RuleQuota": described("How many rules a group may have for each direction and family of addresses, 1 to 1000. By default 60.",
 			[]any{defaultRuleQuota}, quotaRules()),
 		"Revision": described("Any text. Changing it has the chain verified and repaired.", []any{"1"}, node{}),
-		"Tags": written("The tags of every group: a map, or a list of maps with Key and Value.",
+		"Tags": written("The tags of every group: a map, or a list of maps with Key and Value. The same may be JSON in a text, for a parameter of a template.",
 			"tags", newTag(), ref("TagsOfGroups")),
 		"ServiceToken": written("The ARN of the provider's function. A shared provider exports it as SecurityGroupChainProvider.",
 			"shared provider", node{"Fn::ImportValue": "SecurityGroupChainProvider"}, node{}),
