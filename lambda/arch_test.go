@@ -223,7 +223,7 @@ func TestLinks(t *testing.T) {
 			if info, errInfo := os.Stat(led); err != nil && (errInfo != nil || !info.IsDir()) {
 				t.Errorf("%s leads to %s, which is not there", page, link[1])
 			}
-			if anchor != "" && !strings.Contains(strings.ToLower(string(content)), "# "+strings.ReplaceAll(anchor, "-", " ")+"\n") {
+			if anchor != "" && !slices.Contains(anchors(string(content)), anchor) {
 				t.Errorf("%s leads to %s, and there is no such heading", page, link[1])
 			}
 		}
@@ -231,6 +231,16 @@ func TestLinks(t *testing.T) {
 	if links < 10 {
 		t.Errorf("found only %d links", links)
 	}
+}
+
+// anchors returns the anchors of a page's headings, as GitHub makes them: in small letters, with hyphens for blanks and without punctuation.
+func anchors(page string) []string {
+	var all []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		plain := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		all = append(all, strings.ReplaceAll(plain, " ", "-"))
+	}
+	return all
 }
 
 // The most lines of a function and of a file, and the most parameters, outside of tests: what is
