@@ -55,9 +55,14 @@ func Wanted(region, account string, states ...State) LookUps {
 		}
 	}
 	sorted := func(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+	var byName []GroupName
+	for name := range groupNames {
+		byName = append(byName, name)
+	}
+	Sort(byName, CompareGroupNames)
 	return LookUps{
 		VPCIDs: sorted(vpcs), ListIDs: sorted(ids), ListNames: sorted(names), GroupIDs: sorted(groups),
-		GroupNames: slices.SortedFunc(maps.Keys(groupNames), CompareGroupNames),
+		GroupNames: byName,
 	}
 }
 
