@@ -35,18 +35,19 @@ const (
 )
 
 const (
-	groupBegin = `[A-Za-z0-9._\-:/()#,@\[\]+=&;{}!$*]` // groupCharacters without the blank
-	// called is peers by their names. The names of lists have all characters but backslashes and controls.
-	called = "group/" + groupBegin + groupCharacters + `{0,254}|list/[^\s\\\x00-\x1f\x7f-\x9f][^\\\x00-\x1f\x7f-\x9f]{0,254}`
-	// notCalledID excludes an ID in the place of a name.
-	notCalledID = "(?!group/[sS][gG]-)(?!list/[pP][lL]-[0-9a-fA-F]+ *$)"
+	// namedGroup and namedList name a peer by its name. A comma would end the entry, and a quote the text in the
+	// JSON that a template puts together. A name that is an ID is excluded by a lookahead.
+	namedGroup = `group/[A-Za-z0-9._\-:/()#@\[\]+=&;{}!$*][A-Za-z0-9 ._\-:/()#@\[\]+=&;{}!$*]{0,254}`
+	namedList  = `list/[^ ,"\\\x00-\x1f\x7f-\xa0][^,"\\\x00-\x1f\x7f-\x9f]{0,254}`
+	notNamedID = "(?!group/[sS][gG]-)(?!list/[pP][lL]-[0-9a-fA-F]+ *$)"
 )
 
-// sourcesPattern takes no ID that makes a peer of more than 128 characters, no name of more than 255, and no name of a list of AWS with more
-// than 100 behind its partition.
+// sourcesPattern takes no ID that makes a peer of more than 128 characters, and no name of a list of AWS with
+// more than 100 behind its partition.
 func sourcesPattern() string {
-	return "^(?!(sg|pl)-.{126})(?![0-9]{12}/.{116})(?!" + listName + "[a-z0-9{}.-]{101})" + notMapped + notCalledID +
-		`(internet(-v4|-v6)?|vpc|([0-9]{12}/)?sg-[0-9a-z]+|pl-[0-9a-z]+|` + called + `|` + listName + `([a-z0-9}.-]|\{region\})+|` + ipv4 + "|" + ipv6 + ")$"
+	return "^" + notNamedID + "(?!" + listName + "[a-z0-9{}.-]{101})" + notMapped +
+		`(internet(-v4|-v6)?|vpc|sg-[0-9a-z]{1,125}|[0-9]{12}/sg-[0-9a-z]{1,112}|pl-[0-9a-z]{1,125}|` + namedGroup + "|" + namedList +
+		"|" + listName + `([a-z0-9}.-]|\{region\})+|` + ipv4 + "|" + ipv6 + ")$"
 }
 
 const (

@@ -77,10 +77,10 @@ func sourceTexts() *rapid.Generator[string] {
 		}
 		length := func(most int) string { return strconv.Itoa(rapid.IntRange(0, most+9).Draw(t, "length")) }
 		switch rapid.IntRange(0, 9).Draw(t, "kind") {
-		case 6:
-			return rapid.StringMatching(`group/([sS][gG]-)?[A-Za-z0-9 ._\-:/()#@+=&;{}!$*?<]{0,258}`).Draw(t, "name of a group")
-		case 7:
-			return rapid.StringMatching(`list/([pP][lL]-)?[A-Za-z0-9 ._?*]{0,258}`).Draw(t, "name of a list")
+		case 8:
+			return rapid.StringMatching(`group/(sg-|[Ss][Gg]-)?[A-Za-z0-9 ._\-:/()#@\[\]+=&;{}!$*]{0,260}`).Draw(t, "name of a group")
+		case 9:
+			return rapid.StringMatching(`list/([pP][lL]-[0-9a-fA-F]*)?[ -~]{0,260}`).Draw(t, "name of a customer's list")
 		case 0:
 			return rapid.SampledFrom([]string{"internet", "internet-v4", "internet-v6", "vpc"}).Draw(t, "word")
 		case 1:
@@ -145,7 +145,7 @@ func TestPatternsAreTheParsers(t *testing.T) {
 		{"AlbPorts", "0123456789-/tcpudhs ", portTexts(), `^(((tcp|udp)/)?(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?|https?)$`, "runs backwards"},
 		{
 			"AlbSources", "0123456789abcdefFG:./-{}sgpl", sourceTexts(),
-			`^((group|list)/[^ \\].*|[a-z0-9{}.-]+|([0-9]{12}/)?sg-[a-z0-9]+|[0-9.]+/[0-9]+|[0-9A-Fa-f:]+/[0-9]+)$`, "",
+			`^([a-z0-9{}.-]+|([0-9]{12}/)?sg-[a-z0-9]+|[0-9.]+/[0-9]+|[0-9A-Fa-f:]+/[0-9]+|group/[^ ].*[^ ]|list/[^ "][^"]*[^ "])$`, "",
 		},
 		{"AlbGroupName", "sSgG-dDefault <&\"", nameTexts(), `^([^ ].*[^ ]|[^ ]?)$`, ""},
 		{"NamePrefix", "sSgG- <&\"", nameTexts(), `^.{0,100}$`, ""},

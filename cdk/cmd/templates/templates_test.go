@@ -203,8 +203,9 @@ func lookaheads(pattern string) (refused []string, rest string) {
 var patterns sync.Map // compiled, by their texts: a property asks a thousand times
 
 func compiled(pattern string) *regexp.Regexp {
-	if found, isThere := patterns.Load(pattern); isThere {
-		return found.(*regexp.Regexp) //nolint:forcetypeassert // nothing else is in it
+	found, _ := patterns.Load(pattern)
+	if one, isThere := found.(*regexp.Regexp); isThere {
+		return one
 	}
 	one := regexp.MustCompile(pattern)
 	patterns.Store(pattern, one)
@@ -217,7 +218,7 @@ func TestPatterns(t *testing.T) {
 	template, _ := read(t, release.AllInOne)
 	for parameter, values := range map[string]struct{ good, bad []string }{
 		"AlbPorts":           {[]string{"80", "8000-8010", "udp/443", "https", "0", "65535", "tcp/0-65535"}, []string{"", "80;443", "port", "80-", "65536", "99999", "80-65536", "443/tcp", "080", "ssh"}},
-		"AlbSources":         {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0", "1:2:3:4:5:6:7::/128", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3", "eu.amazonaws.eusc-de-east-1.s3", "group/default", "group/Ops (EU)", "group/" + strings.Repeat("x", 255), "list/office", "list/pl-office"}, []string{"", "203.0.113.7", "everybody", "Alb", "203.0.113.256/32", "203.0.113.7/33", "203.0.113.07/32", "10.0.0.0/08", "2001:db8::/129", "1:2:3:4:5:6:7:8:9/64", "1::2::3/64", "::ffff:1:2/128", "0:0:0:0:0:ffff::/96", "com.amazonaws.{account}.s3", "com.amazonaws." + strings.Repeat("x", 101), "sg-" + strings.Repeat("a", 126), "group/", "group/ ", "group/sg-0abc", "group/a?b", "group/" + strings.Repeat("x", 256), `list/a\b`, "list/pl-0abc", "org.example.s3"}},
+		"AlbSources":         {[]string{"internet", "internet-v6", "vpc", "203.0.113.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0", "1:2:3:4:5:6:7::/128", "sg-0abc", "123456789012/sg-0abc", "pl-0abc", "com.amazonaws.global.cloudfront.origin-facing", "com.amazonaws.{region}.s3", "cn.com.amazonaws.cn-north-1.s3", "eu.amazonaws.eusc-de-east-1.s3", "gov.ic.c2s.{region}.s3", "gov.sgov.sc2s.{region}.s3", "gov.ic.hci.csp.{region}.s3", "uk.adc-e.cloud.{region}.s3", "group/default", "group/Ops (EU)", "list/office", "list/pl-office", "list/B\u00fcro"}, []string{"", "203.0.113.7", "everybody", "Alb", "group/", "group/ ", "group/sg-0abc", "group/a<b", "list/a,b", `list/a\b`, `list/a"b`, "list/PL-0a", "org.example.s3", "group/" + strings.Repeat("x", 256), "203.0.113.256/32", "203.0.113.7/33", "203.0.113.07/32", "10.0.0.0/08", "2001:db8::/129", "1:2:3:4:5:6:7:8:9/64", "1::2::3/64", "::ffff:1:2/128", "0:0:0:0:0:ffff::/96", "com.amazonaws.{account}.s3", "com.amazonaws." + strings.Repeat("x", 101), "sg-" + strings.Repeat("a", 126)}},
 		"AlbGroupName":       {[]string{"", "ALB-SG", "a b", "default-alb", "my default", strings.Repeat("x", 255)}, []string{"default", "Default", " DEFAULT ", "sg-alb", "SG-alb", " sg-alb", "a<b", strings.Repeat("x", 256)}},
 		"NamePrefix":         {[]string{"", "shop-", strings.Repeat("x", 100)}, []string{"sg-", " SG-", "a<b", strings.Repeat("x", 101)}},
 		"ContainerPort":      {[]string{"1", "6060", "65535"}, []string{"", "0", "65536", "80.5", "080", "80-90", "tcp/80"}},

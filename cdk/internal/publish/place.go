@@ -11,9 +11,6 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// stackName is what a launch link proposes.
-const stackName = "SecurityGroupChain"
-
 var (
 	// bucketName leaves room for the Region and has no dots, as the templates' parameter
 	// has it.
@@ -70,16 +67,15 @@ func (p place) url(file string) string {
 	return fmt.Sprintf("https://s3.%s.%s/%s/%s", p.region, partitionOf(p.region).suffix, p.bucket, release.Key(release.Version, file))
 }
 
-// launch is the link to the console's page that creates a stack of a template
-// (CloudFormation user guide, "Create quick-create links for stacks"). It is empty where the console
-// has no public address.
-func (p place) launch(file string) string {
-	console := partitionOf(p.region).console
-	if console == "" {
-		return ""
-	}
+// hasConsole reports whether the Region's console has a public address.
+func (p place) hasConsole() bool { return partitionOf(p.region).console != "" }
+
+// launch returns the link to the console's page that creates a stack of a template (CloudFormation user guide, "Create quick-create
+// links for stacks").
+func (p place) launch(one release.Launch) string {
+	console := strings.ReplaceAll(partitionOf(p.region).console, "{region}", p.region)
 	return fmt.Sprintf("https://%s/cloudformation/home?region=%s#/stacks/create/review?templateURL=%s&stackName=%s",
-		strings.ReplaceAll(console, "{region}", p.region), p.region, url.QueryEscape(p.url(file)), stackName)
+		console, p.region, url.QueryEscape(p.url(one.File)), one.Stack)
 }
 
 // partition is what the addresses of its Regions end in, and the host of its console.

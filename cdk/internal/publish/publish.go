@@ -202,12 +202,13 @@ func report(out io.Writer, places []place, uploaded int) error {
 	}
 	for _, place := range places {
 		fmt.Fprintf(&text, "\n%s\n", place.region)
-		if chain := place.launch(release.AllInOne); chain != "" {
-			fmt.Fprintf(&text, "  Launch the chain in the console:\n    %s\n  Launch the larger example:\n    %s\n  Templates:\n",
-				chain, place.launch(release.Parent))
-		} else {
-			text.WriteString("  Templates, for the console or the AWS CLI (create-stack --template-url):\n")
+		if place.hasConsole() {
+			text.WriteString("  Launch in the console:\n")
+			for _, one := range release.Launchable() {
+				fmt.Fprintf(&text, "    %s:\n      %s\n", one.Caption, place.launch(one))
+			}
 		}
+		text.WriteString("  Templates, for the console or the AWS CLI (create-stack --template-url):\n")
 		for _, name := range release.Templates() {
 			fmt.Fprintf(&text, "    %s\n", place.url(name))
 		}
