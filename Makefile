@@ -128,7 +128,7 @@ template: prerequisites ## Write the published templates anew (template/)
 
 publish: prerequisites ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
 	@go run ./cdk/cmd/templates
-	@go run ./cdk/cmd/sgchain publish --bucket '$(BUCKET)' --regions '$(REGIONS)'
+	@go run ./cdk/cmd/sgchain publish $(if $(BUCKET),--bucket '$(BUCKET)') $(if $(REGIONS),--regions '$(REGIONS)')
 
 size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
 

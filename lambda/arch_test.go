@@ -37,6 +37,7 @@ func homes() map[string][]string {
 		"github.com/aws/smithy-go":                            {"lambda/internal/proof/stand", "cdk/internal"},
 		"github.com/mattn/go-isatty":                          {"cdk/internal/terminal"},
 		"github.com/owenrumney/go-sarif":                      {"cdk/internal/lint"},
+		"github.com/spf13/pflag":                              {"cdk/cmd/sgchain"},
 		"github.com/spf13/cobra":                              {"cdk/cmd/sgchain"},
 		"go.yaml.in/yaml":                                     {"cdk/internal/template", "cdk/internal/importer"},
 		"github.com/aws/aws-cdk-go/awscdk":                    {"cdk"},

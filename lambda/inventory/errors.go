@@ -8,11 +8,11 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// CallError is a call of EC2 that failed.
+// CallError is a call of AWS that failed.
 type CallError struct {
-	Operation string // such as DescribeSecurityGroups
-	Doing     string
-	Err       error
+	Action string // as IAM has it, such as ec2:DescribeSecurityGroups
+	Doing  string
+	Err    error
 }
 
 func (e *CallError) Error() string {
@@ -40,7 +40,7 @@ func (e *CallError) Remedy() string {
 		codes  []string
 		remedy string
 	}{
-		{[]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, "Let your user or role do ec2:" + e.Operation + "."},
+		{[]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, "Let your user or role do " + e.Action + "."},
 		{[]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}, "Your credentials have expired: sign in again (aws sso login, or new keys)."},
 		{[]string{"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"}, "AWS does not accept your credentials: check the profile, the keys and this machine's clock."},
 		{[]string{"OptInRequired"}, "Enable the Region for this account."},

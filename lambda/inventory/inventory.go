@@ -118,7 +118,7 @@ func Read(ctx context.Context, api API, selection Selection) (Inventory, error) 
 	edge := &sg.Edge{API: reader{reads: api}}
 	shown, err := edge.Groups(ctx, selection.filters()...)
 	if err != nil {
-		return Inventory{}, &CallError{Operation: "DescribeSecurityGroups", Doing: "describing security groups", Err: err}
+		return Inventory{}, &CallError{Action: "ec2:DescribeSecurityGroups", Doing: "describing security groups", Err: err}
 	}
 	inventory := Inventory{Found: chain.Found{Region: selection.Region, Owners: map[string]string{}}}
 	for _, group := range shown {
@@ -214,11 +214,11 @@ func LookUp(ctx context.Context, api API, wanted chain.LookUps) (chain.Found, er
 func lookUp(ctx context.Context, edge *sg.Edge, wanted chain.LookUps) (chain.Found, error) {
 	vpcs, err := edge.LookUp(ctx, chain.LookUps{VPCIDs: wanted.VPCIDs})
 	if err != nil {
-		return chain.Found{}, &CallError{Operation: "DescribeVpcs", Doing: "describing VPCs", Err: err}
+		return chain.Found{}, &CallError{Action: "ec2:DescribeVpcs", Doing: "describing VPCs", Err: err}
 	}
 	found, err := edge.LookUp(ctx, chain.LookUps{ListIDs: wanted.ListIDs, ListNames: wanted.ListNames})
 	if err != nil {
-		return chain.Found{}, &CallError{Operation: "DescribeManagedPrefixLists", Doing: "describing managed prefix lists", Err: err}
+		return chain.Found{}, &CallError{Action: "ec2:DescribeManagedPrefixLists", Doing: "describing managed prefix lists", Err: err}
 	}
 	found.VPCs = vpcs.VPCs
 	return found, nil
@@ -249,7 +249,7 @@ func complete(ctx context.Context, edge *sg.Edge, read []Group, found *chain.Fou
 	}
 	shown, err := edge.Groups(ctx, types.Filter{Name: aws.String("group-id"), Values: slices.Sorted(maps.Keys(groups))})
 	if err != nil {
-		return &CallError{Operation: "DescribeSecurityGroups", Doing: "describing security groups that rules name", Err: err}
+		return &CallError{Action: "ec2:DescribeSecurityGroups", Doing: "describing security groups that rules name", Err: err}
 	}
 	for _, group := range shown {
 		id := aws.ToString(group.GroupId)

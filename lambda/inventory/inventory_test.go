@@ -244,7 +244,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		}
 	}
 	for code, want := range map[string]string{"ExpiredToken": "sign in again", "AuthFailure": "AWS does not accept your credentials", "OptInRequired": "Enable the Region", "InternalError": "InternalError: why"} {
-		if got := (&inventory.CallError{Operation: "DescribeVpcs", Doing: "describing VPCs", Err: world.NewError(code, "why")}).Error(); !strings.Contains(got, want) {
+		if got := (&inventory.CallError{Action: "ec2:DescribeVpcs", Doing: "describing VPCs", Err: world.NewError(code, "why")}).Error(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", code, got)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"sgchain/cdk/internal/account"
 	"sgchain/cdk/internal/ask"
+	"sgchain/cdk/internal/lint"
 	"sgchain/cdk/internal/sketch"
 	"sgchain/cdk/internal/template"
 	"sgchain/cdk/internal/terminal"
@@ -51,8 +52,8 @@ format.
 It calls ec2:DescribeSecurityGroups, ec2:DescribeVpcs and ec2:DescribeManagedPrefixLists,
 and for a stack cloudformation:DescribeStacks and what plan needs besides.
 
-Exit codes: 0 drawn, 1 there is no such chain or it cannot be read, 2 a wrong command line
-or no access.`,
+Exit codes: 0 drawn, 1 there is no such chain or it cannot be drawn, 2 a wrong command
+line, a file that cannot be read, or no access.`,
 		Example: `  sgchain draw template.yaml
   sgchain draw template.yaml --before main.yaml --output change.html
   sgchain draw template.yaml --stack Shop --format mermaid
@@ -92,6 +93,8 @@ func (d *drawing) check() error {
 		return errors.New("-p gives parameters to a template. Name the template as well, or leave -p out")
 	case d.vpc == "" && d.own != "":
 		return errors.New("--account is for --vpc. Leave it out")
+	case d.stack == "" && d.vpc == "" && d.account != (account.Options{}):
+		return errors.New("a template needs no account. Leave out --region and --profile, or add --stack")
 	}
 	return nil
 }
@@ -145,7 +148,8 @@ func (d *drawing) sketch(ctx context.Context) (sketch.Sketch, error) {
 	api := ec2.NewFromConfig(config)
 	if d.vpc != "" {
 		defer terminal.Progress(d.around.err, "reading the security groups of "+d.vpc)()
-		return sketch.OfVPC(ctx, api, inventory.Selection{VPCID: d.vpc, Region: config.Region, Account: d.own})
+		drawn, err := sketch.OfVPC(ctx, api, inventory.Selection{VPCID: d.vpc, Region: config.Region, Account: d.own})
+		return drawn, outcome(err)
 	}
 	question := ask.Question{Stack: d.stack, Chain: d.chain}
 	if d.file != "" {
@@ -155,10 +159,15 @@ func (d *drawing) sketch(ctx context.Context) (sketch.Sketch, error) {
 	}
 	defer terminal.Progress(d.around.err, "reading the security groups of stack "+d.stack)()
 	drawn, err := sketch.OfStack(ctx, ask.Deployed{CloudFormation: cloudformation.NewFromConfig(config), Region: config.Region}, api, question)
-	if err != nil {
-		return sketch.Sketch{}, &exitError{exitFound, err}
+	return drawn, outcome(err)
+}
+
+// outcome makes an error exit with 1, unless AWS gave no answer.
+func outcome(err error) error {
+	if _, isCall := errors.AsType[*inventory.CallError](err); err == nil || isCall {
+		return err
 	}
-	return drawn, nil
+	return &exitError{exitFound, err}
 }
 
 func (d *drawing) ofTemplate() (sketch.Sketch, error) {
@@ -167,6 +176,7 @@ func (d *drawing) ofTemplate() (sketch.Sketch, error) {
 		return sketch.Sketch{}, err
 	}
 	var versions []*sketch.Version
+	var files []lint.File
 	for _, name := range []string{d.file, d.before} {
 		if name == "" {
 			versions = append(versions, nil)
@@ -181,10 +191,11 @@ func (d *drawing) ofTemplate() (sketch.Sketch, error) {
 			return sketch.Sketch{}, err
 		}
 		versions = append(versions, &sketch.Version{Template: read, Values: values})
+		files = append(files, lint.File{Name: file.Name, Template: read})
+	}
+	if unknown := lint.UnknownParameters(files, values); len(unknown) > 0 {
+		return sketch.Sketch{}, fmt.Errorf("no template has the parameter %s. Correct -p, or leave it out", strings.Join(unknown, ", "))
 	}
 	drawn, err := sketch.OfTemplate(*versions[0], versions[1], d.chain)
-	if err != nil {
-		return sketch.Sketch{}, &exitError{exitFound, err}
-	}
-	return drawn, nil
+	return drawn, outcome(err)
 }

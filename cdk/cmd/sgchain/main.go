@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sgchain/cdk/internal/account"
 )
@@ -88,7 +89,7 @@ custom resource Custom::SecurityGroupChain owns.`,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		// Before any subcommand runs.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFormat(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newLint(around), newSchema(around), newPlan(around), newCheck(around), newImport(around), newDraw(around), newBundle(around), newPublish(around))
@@ -96,7 +97,7 @@ custom resource Custom::SecurityGroupChain owns.`,
 }
 
 // addFormat adds the flag --format, which takes one of some words, the first of them by default, and which a shell completes.
-// What it is set to is checked by [checkFormat].
+// What it is set to is checked by [checkFlags].
 func addFormat(cmd *cobra.Command, value *string, usage string, words ...string) {
 	cmd.Flags().StringVar(value, formatFlag, words[0], usage+": "+strings.Join(words, ", "))
 	cmd.Flags().Lookup(formatFlag).Annotations = map[string][]string{formatFlag: words}
@@ -107,8 +108,16 @@ func addFormat(cmd *cobra.Command, value *string, usage string, words ...string)
 
 const formatFlag = "format"
 
-// checkFormat returns an error for a flag of [addFormat] that is set to another word.
-func checkFormat(cmd *cobra.Command) error {
+// checkFlags returns an error for a flag that is set to nothing, as by a variable that is not set, and for a --format of another word.
+func checkFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if flag.Value.Type() == "string" && flag.Value.String() == "" && err == nil {
+			err = fmt.Errorf("--%s is empty: give it a value, or leave it out", flag.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	flag := cmd.Flags().Lookup(formatFlag)
 	if flag == nil || slices.Contains(flag.Annotations[formatFlag], flag.Value.String()) {
 		return nil

@@ -35,7 +35,7 @@ func (a *asking) addFlags(cmd *cobra.Command, formats ...string) {
 	addFormat(cmd, &a.format, "how to print it", formats...)
 	cmd.Flags().BoolVar(&a.detailed, "detailed-exitcode", false, "exit with 2 where something would change or differs, as terraform plan does")
 	addAccountFlags(cmd, &a.options)
-	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fail(checkFormat(cmd)) }
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fail(checkFlags(cmd)) }
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fail(err) })
 	cmd.Args = func(_ *cobra.Command, arguments []string) error {
 		if len(arguments) > 1 {
@@ -81,6 +81,8 @@ func (a *asking) run(ctx context.Context) error {
 		text = report.JSON()
 	case "mermaid":
 		text = report.Mermaid
+	default:
+		_, _ = fmt.Fprintf(a.around.err, "chain %s of stack %s\n", report.Chain, a.question.Stack) // a stack may have several
 	}
 	if _, err := io.WriteString(a.around.out, text); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"sgchain/lambda/chain"
+	"sgchain/lambda/inventory"
 )
 
 // Patience is how long an HTTP client has to wait for the function's answer: as long as it may run, and a minute.
@@ -50,11 +51,11 @@ type Changes struct {
 func (q Question) check() error {
 	switch {
 	case q.Stack == "":
-		return errors.New("the stack is missing: name the stack that has the chain, as in sgchain plan Shop (make plan STACK=Shop)")
+		return errors.New("the stack is missing: name the stack that has the chain, as in sgchain plan Shop")
 	case !slices.Contains([]string{chain.ActionPlan, chain.ActionCheck}, q.Action):
 		return fmt.Errorf("unknown action %q: use plan, for what an update would change now, or check, for what differs from the template", q.Action)
 	case q.Action == chain.ActionCheck && (q.Changes != (Changes{}) || q.File != nil):
-		return errors.New("a check compares the chain with its own template: leave out other tiers, VPC, guardrails and templates (TIERS, VPC, GUARDRAILS)")
+		return errors.New("a check compares the chain with its own template: leave out other tiers, VPC, guardrails and templates")
 	case q.File != nil && q.Changes != (Changes{}):
 		return fmt.Errorf("tiers, VPC and guardrails are those of %s: leave out --tiers, --vpc and --guardrails", q.File.Name)
 	}
@@ -111,14 +112,16 @@ func Ask(ctx context.Context, deployed Deployed, functions Invoker, question Que
 	if err != nil {
 		return Report{}, fmt.Errorf("invoking the function of stack %s (%s): %w", question.Stack, target.Function, err)
 	}
-	return readReport(question, answer)
+	report, err := readReport(question, answer)
+	report.Chain = target.LogicalID
+	return report, err
 }
 
 // invoke returns the function's answer.
 func invoke(ctx context.Context, functions Invoker, function string, payload []byte) ([]byte, error) {
 	answer, err := functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, InvocationType: types.InvocationTypeRequestResponse, Payload: payload})
 	if err != nil {
-		return nil, err
+		return nil, &inventory.CallError{Action: "lambda:InvokeFunction", Doing: "waiting for its answer", Err: err}
 	}
 	if answer.FunctionError == nil {
 		return answer.Payload, nil
@@ -132,6 +135,7 @@ func invoke(ctx context.Context, functions Invoker, function string, payload []b
 
 // Report is what the function answers; docs/operations.md has its fields.
 type Report struct {
+	Chain       string `json:"-"` // the logical ID that was asked about
 	Result      string
 	Text        string
 	Differences int

@@ -54,13 +54,13 @@ func (s *stage) DescribeStacks(context.Context, *cloudformation.DescribeStacksIn
 	return &cloudformation.DescribeStacksOutput{Stacks: []types.Stack{stack}}, nil
 }
 
-func (s *stage) DescribeStackResources(context.Context, *cloudformation.DescribeStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourcesOutput, error) {
-	s.calls = append(s.calls, "DescribeStackResources")
-	var all []types.StackResource
+func (s *stage) ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
+	s.calls = append(s.calls, "ListStackResources")
+	var all []types.StackResourceSummary
 	for id, one := range s.resources {
-		all = append(all, types.StackResource{LogicalResourceId: &id, ResourceType: aws.String(one[0]), PhysicalResourceId: aws.String(one[1])})
+		all = append(all, types.StackResourceSummary{LogicalResourceId: &id, ResourceType: aws.String(one[0]), PhysicalResourceId: aws.String(one[1])})
 	}
-	return &cloudformation.DescribeStackResourcesOutput{StackResources: all}, nil
+	return &cloudformation.ListStackResourcesOutput{StackResourceSummaries: all}, nil
 }
 
 func (s *stage) GetTemplate(_ context.Context, input *cloudformation.GetTemplateInput, _ ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error) {
@@ -172,7 +172,7 @@ func TestProblemsNameWhatToDo(t *testing.T) {
 		"repair":   {func(*stage) {}, "Shop", "repair", `unknown action "repair": use plan`},
 		"AWS refuses": {func(s *stage) {
 			s.refusal = &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id Shop does not exist"}
-		}, "Shop", "plan", "reading stack Shop in eu-central-1: Stack with id Shop does not exist (ValidationError). For a stack elsewhere add --region"},
+		}, "Shop", "plan", "reading stack Shop in eu-central-1: Stack with id Shop does not exist. For a stack elsewhere add --region"},
 		"odd output": {func(s *stage) { s.outputs["PlanPayload"] = "no" }, "Shop", "plan", "reading output PlanPayload of stack Shop"},
 		"function fails": {func(s *stage) {
 			s.failure, s.answer = "Unhandled", `{"errorMessage": "checking chain: no", "errorType": "errorString"}`
@@ -229,7 +229,7 @@ func TestAskEvaluatesTheStacksTemplate(t *testing.T) {
 	if want := "arn:aws:lambda:eu-central-1:123456789012:function:Provider"; s.function != want {
 		t.Errorf("asked %s, want %s", s.function, want)
 	}
-	if want := "DescribeStacks,GetTemplate Processed,DescribeStackResources,ListExports"; strings.Join(s.calls, ",") != want {
+	if want := "DescribeStacks,GetTemplate Processed,ListStackResources,ListExports"; strings.Join(s.calls, ",") != want {
 		t.Errorf("got the calls %v, want %s", s.calls, want)
 	}
 }

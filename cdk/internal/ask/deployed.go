@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,12 +18,13 @@ import (
 
 	"sgchain/cdk/internal/template"
 	"sgchain/lambda/chain"
+	"sgchain/lambda/inventory"
 )
 
 // CloudFormation is the service, as far as it is needed.
 type CloudFormation interface {
 	DescribeStacks(ctx context.Context, input *cloudformation.DescribeStacksInput, options ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
-	DescribeStackResources(ctx context.Context, input *cloudformation.DescribeStackResourcesInput, options ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourcesOutput, error)
+	ListStackResources(ctx context.Context, input *cloudformation.ListStackResourcesInput, options ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
 	GetTemplate(ctx context.Context, input *cloudformation.GetTemplateInput, options ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error)
 	ListExports(ctx context.Context, input *cloudformation.ListExportsInput, options ...func(*cloudformation.Options)) (*cloudformation.ListExportsOutput, error)
 }
@@ -64,27 +66,22 @@ func (d Deployed) Find(ctx context.Context, question Question) (Target, error) {
 			return found, err
 		}
 	}
-	e := evaluation{Deployed: d, question: question, stack: stack}
+	e := evaluation{Deployed: d, question: question, stack: stack, functions: map[string]string{}}
 	return e.find(ctx, outputs[chain.OutputFunction])
 }
 
 func (d Deployed) stack(ctx context.Context, name string) (types.Stack, error) {
 	said, err := d.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	if err == nil && len(said.Stacks) != 1 {
-		err = fmt.Errorf("CloudFormation describes %d stacks", len(said.Stacks))
+	if refusal, isRefusal := errors.AsType[smithy.APIError](err); isRefusal && refusal.ErrorCode() == "ValidationError" {
+		return types.Stack{}, fmt.Errorf("reading stack %s in %s: %s. For a stack elsewhere add --region", name, d.Region, strings.TrimRight(refusal.ErrorMessage(), "."))
 	}
 	if err != nil {
-		return types.Stack{}, fmt.Errorf("reading stack %s in %s: %w. For a stack elsewhere add --region, or set AWS_REGION", name, d.Region, brief(err))
+		return types.Stack{}, &inventory.CallError{Action: "cloudformation:DescribeStacks", Doing: "reading stack " + name + " in " + d.Region, Err: err}
+	}
+	if len(said.Stacks) != 1 {
+		return types.Stack{}, fmt.Errorf("reading stack %s in %s: CloudFormation describes %d stacks", name, d.Region, len(said.Stacks))
 	}
 	return said.Stacks[0], nil
-}
-
-// brief returns what AWS itself says, without the operation and the request's ID.
-func brief(err error) error {
-	if refusal, isRefusal := errors.AsType[smithy.APIError](err); isRefusal && refusal.ErrorMessage() != "" {
-		return fmt.Errorf("%s (%s)", strings.TrimRight(refusal.ErrorMessage(), "."), refusal.ErrorCode())
-	}
-	return err
 }
 
 // fromOutputs returns the chain that a stack puts out, if it is the one that is meant.
@@ -113,6 +110,8 @@ type evaluation struct {
 
 	question Question
 	stack    types.Stack
+	// functions are the names of the stack's functions, by "LogicalID.Arn": Lambda takes a name in the place of an ARN, and nothing else does.
+	functions map[string]string
 }
 
 // find evaluates the file, or else the template of the stack. Function is the one that the stack puts out; without one the chain's
@@ -136,7 +135,7 @@ func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	}
 	properties, unknown := parsed.Properties(one, values)
 	if function == "" {
-		if function, _ = properties["ServiceToken"].(string); function == "" {
+		if function = e.token(parsed, one, values); function == "" {
 			return Target{}, fmt.Errorf("finding the function of chain %s: neither has stack %s an output %s, nor is the ServiceToken known before the deploy. Add the output, or export the provider's token",
 				one.LogicalID, e.question.Stack, chain.OutputFunction)
 		}
@@ -158,6 +157,15 @@ func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	return Target{aws.ToString(e.stack.StackId), one.LogicalID, function, encoded}, nil
 }
 
+// token returns the function that the chain's ServiceToken names, or an empty text.
+func (e evaluation) token(parsed *template.Template, one template.Chain, values template.Values) string {
+	values.Attributes = maps.Clone(values.Attributes)
+	maps.Copy(values.Attributes, e.functions)
+	properties, _ := parsed.Properties(one, values)
+	token, _ := properties["ServiceToken"].(string)
+	return token
+}
+
 // text returns the template. That of a stack is taken after its transforms.
 func (e evaluation) text(ctx context.Context) (name string, text []byte, err error) {
 	if file := e.question.File; file != nil {
@@ -166,7 +174,7 @@ func (e evaluation) text(ctx context.Context) (name string, text []byte, err err
 	name = "the template of stack " + e.question.Stack
 	said, err := e.CloudFormation.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: e.stack.StackId, TemplateStage: types.TemplateStageProcessed})
 	if err != nil {
-		return "", nil, fmt.Errorf("reading %s: %w", name, brief(err))
+		return "", nil, &inventory.CallError{Action: "cloudformation:GetTemplate", Doing: "reading " + name, Err: err}
 	}
 	return name, []byte(aws.ToString(said.TemplateBody)), nil
 }
@@ -196,30 +204,44 @@ func (e evaluation) values(ctx context.Context, parsed *template.Template, impor
 			values.Parameters[key] = value
 		}
 	}
-	said, err := e.CloudFormation.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: e.stack.StackId})
-	if err != nil {
-		return template.Values{}, fmt.Errorf("reading the resources of stack %s: %w", e.question.Stack, brief(err))
+	if err := e.resources(ctx, values); err != nil {
+		return template.Values{}, err
 	}
-	for _, one := range said.StackResources {
-		logicalID, physicalID := aws.ToString(one.LogicalResourceId), aws.ToString(one.PhysicalResourceId)
-		if physicalID == "" {
-			continue
-		}
-		values.Refs[logicalID] = physicalID
-		if attribute := sameAsRef[aws.ToString(one.ResourceType)]; attribute != "" {
-			values.Attributes[logicalID+"."+attribute] = physicalID
-		}
+	if !imports {
+		return values, nil
 	}
-	if imports {
-		values.Exports, err = e.exports(ctx)
-	}
+	exports, err := e.exports(ctx)
+	values.Exports = exports
 	return values, err
 }
 
-// sameAsRef has the attributes that are what Ref returns, too, by resource type (template reference, "Return values" of each type). The
-// ARN of a function is not, but Lambda takes its name in the same place.
+// resources notes the IDs of the stack's resources, of which there may be 500.
+func (e evaluation) resources(ctx context.Context, values template.Values) error {
+	for pages := cloudformation.NewListStackResourcesPaginator(e.CloudFormation, &cloudformation.ListStackResourcesInput{StackName: e.stack.StackId}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return &inventory.CallError{Action: "cloudformation:ListStackResources", Doing: "reading the resources of stack " + e.question.Stack, Err: err}
+		}
+		for _, one := range page.StackResourceSummaries {
+			logicalID, physicalID := aws.ToString(one.LogicalResourceId), aws.ToString(one.PhysicalResourceId)
+			if physicalID == "" {
+				continue
+			}
+			values.Refs[logicalID] = physicalID
+			if attribute := sameAsRef[aws.ToString(one.ResourceType)]; attribute != "" {
+				values.Attributes[logicalID+"."+attribute] = physicalID
+			}
+			if aws.ToString(one.ResourceType) == "AWS::Lambda::Function" {
+				e.functions[logicalID+".Arn"] = physicalID
+			}
+		}
+	}
+	return nil
+}
+
+// sameAsRef has the attributes that are what Ref returns, too, by resource type (template reference, "Return values" of each type).
 var sameAsRef = map[string]string{ //nolint:gochecknoglobals // a constant in all but syntax
-	"AWS::EC2::SecurityGroup": "GroupId", "AWS::EC2::VPC": "VpcId", "AWS::EC2::PrefixList": "PrefixListId", "AWS::Lambda::Function": "Arn",
+	"AWS::EC2::SecurityGroup": "GroupId", "AWS::EC2::VPC": "VpcId", "AWS::EC2::PrefixList": "PrefixListId",
 }
 
 func (e evaluation) exports(ctx context.Context) (map[string]string, error) {
@@ -227,7 +249,7 @@ func (e evaluation) exports(ctx context.Context) (map[string]string, error) {
 	for pages := cloudformation.NewListExportsPaginator(e.CloudFormation, &cloudformation.ListExportsInput{}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("listing exports: %w", brief(err))
+			return nil, &inventory.CallError{Action: "cloudformation:ListExports", Doing: "listing exports", Err: err}
 		}
 		for _, export := range page.Exports {
 			exports[aws.ToString(export.Name)] = aws.ToString(export.Value)

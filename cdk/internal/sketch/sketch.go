@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"slices"
@@ -154,37 +155,116 @@ func OfStack(ctx context.Context, deployed ask.Deployed, api inventory.API, ques
 	if err != nil {
 		return Sketch{}, fmt.Errorf("reading chain %s of stack %s: %w", target.LogicalID, question.Stack, err)
 	}
-	resource := chain.Resource{StackID: target.StackID, LogicalID: target.LogicalID}
-	read, err := inventory.Read(ctx, api, inventory.Selection{Tag: chain.TagStackID + "=" + target.StackID, Region: deployed.Region})
-	if err != nil {
+	o := ofStack{spec: spec, resource: chain.Resource{StackID: target.StackID, LogicalID: target.LogicalID}, region: deployed.Region}
+	if err := o.read(ctx, api); err != nil {
 		return Sketch{}, err
 	}
-	current, ids := owned(read, resource)
 	order := spec.Identities()
-	slices.SortStableFunc(current.Groups, func(a, b chain.Group) int { return cmp.Compare(place(order, a), place(order, b)) })
-	if len(current.Groups) == 0 {
+	slices.SortStableFunc(o.current.Groups, func(a, b chain.Group) int { return cmp.Compare(place(order, a), place(order, b)) })
+	if len(o.current.Groups) == 0 {
 		return Sketch{}, fmt.Errorf("stack %s has no security groups of chain %s", question.Stack, target.LogicalID)
 	}
 	s := Sketch{Page: draw.Page{
 		Title: "Chain " + target.LogicalID + " of stack " + question.Stack, Subject: "VPC " + spec.VPCID, Line: chain.Summary(spec),
-		Drawing: plan.Drawing{Before: current, After: current, IDs: ids, Notes: plan.Notes(spec)},
+		Drawing: plan.Drawing{Before: o.current, After: o.current, IDs: o.ids, Notes: plan.Notes(spec)},
 	}}
 	if question.File == nil {
 		return s, nil
 	}
 	s.Title += ", and what " + question.File.Name + " changes"
-	after := chain.Desired(spec)
-	found, err := inventory.LookUp(ctx, api, chain.Wanted(deployed.Region, read.Found.Account, after))
-	if err != nil {
-		return Sketch{}, err
+	return s, o.change(ctx, api, &s)
+}
+
+// ofStack is a chain that is deployed, on its way to a sketch.
+type ofStack struct {
+	spec     chain.Spec
+	resource chain.Resource
+	region   string
+	account  string
+	current  chain.State
+	ids      map[chain.Identity]string
+}
+
+// read reads the groups of the chain, and those that it may adopt.
+func (o *ofStack) read(ctx context.Context, api inventory.API) error {
+	o.ids = map[chain.Identity]string{}
+	selections := []inventory.Selection{{Tag: chain.TagStackID + "=" + o.resource.StackID, Region: o.region}}
+	if o.spec.Adopt {
+		selections = append(selections, inventory.Selection{VPCID: o.spec.VPCID, Region: o.region})
 	}
-	found.Account, found.Region = read.Found.Account, deployed.Region
-	resolved, problems := after.Resolve(found)
-	s.Drawing.After = resolved
+	for i, selection := range selections {
+		read, err := inventory.Read(ctx, api, selection)
+		if _, isEmpty := errors.AsType[*inventory.SelectionError](err); isEmpty && i == 0 {
+			continue // it never built anything
+		}
+		if err != nil {
+			return err
+		}
+		o.account = read.Found.Account
+		for _, group := range read.Groups {
+			o.add(group)
+		}
+	}
+	o.current = o.current.Owning(o.ids)
+	return nil
+}
+
+// add adds a group of the chain, or one that it would adopt: the description of these may be another one than the chain's.
+func (o *ofStack) add(group inventory.Group) {
+	tier, adoption := group.Tags[chain.TagTier], chain.Adoption(group.Tags[chain.TagAdopted])
+	isOwn := group.Tags[chain.TagStackID] == o.resource.StackID && group.Tags[chain.TagLogicalID] == o.resource.LogicalID
+	if !isOwn && group.Tags[chain.TagStackID] != "" {
+		return // another chain's
+	}
+	if !isOwn {
+		adoption = chain.Adoptable
+	}
+	identity := chain.ObservedIdentity(o.resource, group.VPCID, tier, group.Name, group.Description)
+	if adoption.IsForeign() {
+		named := slices.IndexFunc(o.spec.Identities(), func(one chain.Identity) bool {
+			return one.VPCID == group.VPCID && one.GroupName == group.Name && (!isOwn || one.Tier == tier)
+		})
+		if named < 0 && !isOwn {
+			return
+		}
+		if named >= 0 {
+			identity = o.spec.Identities()[named]
+		}
+	}
+	if _, isThere := o.ids[identity]; isThere {
+		return
+	}
+	o.ids[identity] = group.ID
+	one := chain.Group{Identity: identity, Rules: group.Rules, Adoption: adoption, Epoch: chain.ParseEpoch(group.Tags[chain.TagChain])}
+	if adoption == chain.Adoptable {
+		one.Unmanaged = group.Rules // the run that adopts only adds
+	}
+	o.current.Groups = append(o.current.Groups, one)
+}
+
+// change draws what an update to the spec would make of the groups: those that leave stay until the cleanup, as the provider has it.
+func (o *ofStack) change(ctx context.Context, api inventory.API, s *Sketch) error {
+	desired := chain.Desired(o.spec)
+	found, err := inventory.LookUp(ctx, api, chain.Wanted(o.region, o.account, desired))
+	if err != nil {
+		return err
+	}
+	found.Account, found.Region = o.account, o.region
+	resolved, problems := desired.Resolve(found)
 	for _, problem := range problems {
 		s.Warnings = append(s.Warnings, problem.Error())
 	}
-	return s, nil
+	if o.spec.KeepUnmanaged {
+		s.Warnings = append(s.Warnings, "UnmanagedRules is keep: a rule that the chain never made is drawn as removed, and stays")
+	}
+	change := plan.Change{New: resolved, Old: plan.AsBuilt(o.current), AdoptedBy: chain.AdoptedBy("draw", "")}
+	s.Drawing.After = plan.Goal(change, o.current, chain.Epoch{})
+	for _, group := range o.current.Groups {
+		if change.Standing(group.Identity) == plan.Retired {
+			s.Drawing.Retired = append(s.Drawing.Retired, group.Identity)
+		}
+	}
+	return nil
 }
 
 func specOf(properties json.RawMessage) (chain.Spec, error) {
@@ -195,21 +275,6 @@ func specOf(properties json.RawMessage) (chain.Spec, error) {
 		return chain.Spec{}, err
 	}
 	return chain.Parse(all, chain.DefaultAnswerBytes)
-}
-
-// owned returns those groups of an inventory that a chain owns.
-func owned(read inventory.Inventory, resource chain.Resource) (chain.State, map[chain.Identity]string) {
-	ids := map[chain.Identity]string{}
-	var state chain.State
-	for _, group := range read.Groups {
-		if group.Tags[chain.TagLogicalID] != resource.LogicalID {
-			continue
-		}
-		identity := chain.ObservedIdentity(resource, group.VPCID, group.Tags[chain.TagTier], group.Name, group.Description)
-		ids[identity] = group.ID
-		state.Groups = append(state.Groups, chain.Group{Identity: identity, Rules: group.Rules})
-	}
-	return state.Owning(ids), ids
 }
 
 // place is where a group stands in a chain. What the chain lacks comes last.

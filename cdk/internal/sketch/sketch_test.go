@@ -109,7 +109,11 @@ func TestTemplatesThatCannotBeDrawn(t *testing.T) {
 const stackID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/Shop/1f0c"
 
 // account is one with a stack that has a chain, and a group of somebody else's.
-type account struct{ ask.CloudFormation }
+type account struct {
+	ask.CloudFormation
+
+	more []types.SecurityGroup
+}
 
 func (account) DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
 	return &cloudformation.DescribeStacksOutput{Stacks: []cfntypes.Stack{{StackId: aws.String(stackID), Parameters: []cfntypes.Parameter{
@@ -117,8 +121,8 @@ func (account) DescribeStacks(context.Context, *cloudformation.DescribeStacksInp
 	}}}}, nil
 }
 
-func (account) DescribeStackResources(context.Context, *cloudformation.DescribeStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourcesOutput, error) {
-	return &cloudformation.DescribeStackResourcesOutput{StackResources: []cfntypes.StackResource{
+func (account) ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
+	return &cloudformation.ListStackResourcesOutput{StackResourceSummaries: []cfntypes.StackResourceSummary{
 		{LogicalResourceId: aws.String("Office"), ResourceType: aws.String("AWS::EC2::SecurityGroup"), PhysicalResourceId: aws.String("sg-0ff")},
 	}}, nil
 }
@@ -152,7 +156,7 @@ func tcp(port int32, pair string) types.IpPermission {
 	return one
 }
 
-func (account) DescribeSecurityGroups(_ context.Context, input *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+func (a account) DescribeSecurityGroups(_ context.Context, input *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	office := types.SecurityGroup{GroupId: aws.String("sg-0ff"), GroupName: aws.String("office"), Description: aws.String("x"), VpcId: aws.String("vpc-0abc"), OwnerId: aws.String("123456789012")}
 	all := []types.SecurityGroup{groupOf("App", "sg-0a", tcp(6060, "sg-0b")), groupOf("Web", "sg-0b", tcp(443, "0.0.0.0/0"), tcp(443, "sg-0ff")), office}
 	for _, filter := range input.Filters {
@@ -160,6 +164,7 @@ func (account) DescribeSecurityGroups(_ context.Context, input *ec2.DescribeSecu
 			all = all[:2]
 		}
 	}
+	all = append(all, a.more...)
 	return &ec2.DescribeSecurityGroupsOutput{SecurityGroups: all}, nil
 }
 
@@ -200,4 +205,21 @@ func TestVPCIsDrawnWithItsOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(t, s, "text", "VPC vpc-0abc\nRegion eu-central-1\n", "[office]", "(chain Chain of stack Shop)", "   |  tcp 443\n")
+}
+
+// TestFileThatAdopts: a group that is adopted, or would be, is the tier's, whatever its description. One that leaves is retired, not gone.
+func TestFileThatAdopts(t *testing.T) {
+	t.Parallel()
+	legacy, waiting := groupOf("Legacy", "sg-0d", tcp(22, "10.0.0.0/8")), groupOf("Waiting", "sg-0e", tcp(80, "10.0.0.0/8"))
+	legacy.GroupName, legacy.Description, legacy.Tags = aws.String("legacy"), aws.String("made by hand"), append(legacy.Tags, types.Tag{Key: aws.String("sgchain:adopted"), Value: aws.String("settled")})
+	waiting.GroupName, waiting.Tags = aws.String("waiting"), nil
+	file := &ask.File{Name: "new.yaml", Text: []byte(strings.ReplaceAll(shop, "      Tiers:\n", "      AdoptExisting: true\n      UnmanagedRules: keep\n      Tiers:\n"+
+		"        - {Name: Legacy, GroupName: legacy, Ports: [22], Sources: [10.0.0.0/8]}\n        - {Name: Waiting, GroupName: waiting, Ports: [81], Sources: [10.0.0.0/8]}\n"))}
+	file.Text = []byte(strings.Replace(string(file.Text), "        - {Name: App, Ports: [!Ref Port]}\n", "", 1))
+	s, err := OfStack(t.Context(), deployed(), account{more: []types.SecurityGroup{legacy, waiting}}, ask.Question{Stack: "Shop", File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has(t, s, "text", "\n[Legacy] legacy sg-0d\n   <-- 10.0.0.0/8: tcp 22\n", "\n[Waiting] waiting sg-0e (address-for-tier)\n   <-- 10.0.0.0/8: tcp 80 (unmanaged)\n   <-- + 10.0.0.0/8: tcp 81\n", "warning: UnmanagedRules is keep", "- [App] ")
+	has(t, s, "html", "retired")
 }

@@ -38,7 +38,7 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	if err := p.look(ctx); err != nil {
 		return err
 	}
-	p.looked.target.Change.Old = asBuilt(p.observed.State)
+	p.looked.target.Change.Old = plan.AsBuilt(p.observed.State)
 	todo, made, err := p.edge.Plan(ctx, p.looked.target, p.observed)
 	if err != nil && !p.isRefusal(err) {
 		return err
@@ -264,27 +264,4 @@ func strangeTags(target sg.Target, observed sg.Observed) []string {
 		}
 	}
 	return texts
-}
-
-// asBuilt is the chain that the current groups are, as if somebody had asked for it: what
-// the properties were is not known to the function. Groups of an older generation are no part
-// of it: their cleanup was skipped, or a run died.
-func asBuilt(current chain.State) chain.State {
-	newest := current.Newest()
-	var built chain.State
-	for _, group := range current.Groups {
-		isOlder := newest.PhysicalID != "" && group.Epoch.Generation > 0 && group.Epoch.Generation < newest.Generation
-		if group.Adoption == chain.Adoptable || isOlder {
-			continue
-		}
-		old := chain.Group{Identity: group.Identity}
-		for _, rule := range group.Rules {
-			if rule.Peer.Kind == chain.PeerMember {
-				rule.Peer = chain.TierPeer(rule.Peer.Member.Tier)
-			}
-			old.Rules = append(old.Rules, rule)
-		}
-		built.Groups = append(built.Groups, old)
-	}
-	return built.Normalize()
 }

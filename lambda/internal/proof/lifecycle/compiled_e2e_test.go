@@ -34,7 +34,7 @@ import (
 func bootstrap(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join("..", "..", "..", "..")
-	source, err := os.ReadFile(filepath.Join(root, "cdk", "internal", "bootstrap", "bootstrap.go"))
+	source, err := os.ReadFile(filepath.Join(root, "cdk", "bootstrap", "bootstrap.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
