@@ -18,6 +18,8 @@ type evaluator struct {
 	// conditions holds those that were evaluated, and deciding those that are being evaluated.
 	conditions map[string]truth
 	deciding   map[string]bool
+	// depth is how many values are being evaluated, each within the one before.
+	depth int
 }
 
 func newEvaluator(template *Template, values Values) *evaluator {
@@ -55,7 +57,15 @@ func (t *Template) isList(from *node) bool {
 	}
 }
 
+// mostNested is more than the depth of what a template and its conditions can have together.
+const mostNested = 10 * maxDepth
+
 func (e *evaluator) value(from *node) *result {
+	if e.depth == mostNested { // its text may have no end either
+		return &result{at: from.at, plain: Unknown{Text: "a value that is nested too deep", At: from.at}}
+	}
+	e.depth++
+	defer func() { e.depth-- }()
 	if function, argument := functionOf(from); function != "" {
 		return e.call(from, function, argument)
 	}

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -158,13 +159,23 @@ func (e *evaluator) findInMap(argument *node) *result {
 	}
 	switch {
 	case here != nil:
-		return e.value(here)
+		return e.mapped(here)
 	case len(argument.items) == 4: // the language extensions have a fourth argument
 		if fallback := argument.items[3].get("DefaultValue"); fallback != nil {
 			return e.value(fallback)
 		}
 	}
 	return nil
+}
+
+// mapped is a value of Mappings: text, or a list of it. CloudFormation has no intrinsic functions there (user guide, "Mappings"), and one that were
+// evaluated could lead to itself.
+func (e *evaluator) mapped(here *node) *result {
+	isNested := func(one *node) bool { return one.kind != scalar }
+	if here.kind == object || slices.ContainsFunc(here.items, isNested) {
+		return nil
+	}
+	return e.value(here)
 }
 
 // textOfNode prints a value as YAML with short tags has it, on one line.

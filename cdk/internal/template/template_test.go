@@ -118,6 +118,18 @@ func TestDuplicatesHaveBothPlaces(t *testing.T) {
 	}
 }
 
+// CloudFormation has no intrinsic functions in Mappings, and one could lead to itself.
+func TestFunctionsInMappingsAreNotEvaluated(t *testing.T) {
+	t.Parallel()
+	for _, mapped := range []string{"!FindInMap [M, A, B]", "[!FindInMap [M, A, B]]", "!Ref AWS::NoValue", "[!Ref AWS::NoValue]", "{c: d}", "[[a]]"} {
+		text := "Mappings: {M: {A: {B: " + mapped + "}}}\nResources: {Chain: {Type: Custom::SecurityGroupChain, Properties: {X: !FindInMap [M, A, B]}}}\n"
+		got, _ := properties(t, text, template.Values{})
+		if unknown, isUnknown := got["X"].(template.Unknown); !isUnknown || unknown.Text != "!FindInMap [M, A, B]" {
+			t.Errorf("%s: got %#v", mapped, got["X"])
+		}
+	}
+}
+
 // parameters is the head of a template with something for each intrinsic function.
 const parameters = `
 Parameters:

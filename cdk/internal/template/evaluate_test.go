@@ -1,0 +1,17 @@
+package template
+
+import "testing"
+
+// The readers refuse values that contain themselves. If one came through, its evaluation ends all the same.
+func TestEvaluationOfAValueThatContainsItself(t *testing.T) {
+	t.Parallel()
+	loop := &node{kind: list, at: Position{1, 1}}
+	loop.items = []*node{loop}
+	here, depth := newEvaluator(&Template{root: &node{kind: object}}, Values{}).value(loop), 1
+	for ; here.isList; depth++ {
+		here = here.items[0]
+	}
+	if _, isUnknown := here.plain.(Unknown); !isUnknown || depth != mostNested+1 {
+		t.Errorf("got %v at depth %d", here.plain, depth)
+	}
+}
