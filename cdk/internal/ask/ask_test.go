@@ -268,6 +268,28 @@ func TestPlanOfAFile(t *testing.T) {
 	}
 }
 
+// TestChainsUnderConditions: of two chains under exclusive conditions the one that the stack has is meant, and one that the file leaves out is
+// refused. What a parameter with NoEcho is nobody knows, and its Default is no answer.
+func TestChainsUnderConditions(t *testing.T) {
+	t.Parallel()
+	conditional := strings.Replace(ownTemplate, "Resources:\n", "  Env: {Type: String, Default: prod}\nConditions:\n  IsProd: !Equals [!Ref Env, prod]\n  IsDev: !Equals [!Ref Env, dev]\nResources:\n"+
+		"  Dev:\n    Type: Custom::SecurityGroupChain\n    Condition: IsDev\n    Properties: {ServiceToken: !ImportValue SecurityGroupChainProvider, VpcId: !Ref VpcId}\n", 1)
+	conditional = strings.Replace(conditional, "    Type: Custom::SecurityGroupChain\n    Properties:\n", "    Type: Custom::SecurityGroupChain\n    Condition: IsProd\n    Properties:\n", 1)
+	for env, c := range map[string]struct{ chain, want, refusal string }{
+		"dev":  {"", "Dev", ""},
+		"prod": {"", "Chain", ""},
+		"****": {"", "", "Add --chain with one of Dev, Chain"},
+		"test": {"Chain", "", "leaves chain Chain out: its condition IsProd is false. A deploy would delete the chain"},
+	} {
+		s := own()
+		s.parameters["Env"] = env
+		report, err := s.ask(t, Question{Stack: "Shop", Action: "plan", Chain: c.chain, File: &File{Name: "new.yaml", Text: []byte(conditional)}})
+		if report.Chain != c.want || (err == nil) != (c.refusal == "") || (err != nil && !strings.Contains(err.Error(), c.refusal)) {
+			t.Errorf("%s: got %s and %v, want %s and %q", env, report.Chain, err, c.want, c.refusal)
+		}
+	}
+}
+
 func TestReportSaysWhetherSomethingChanges(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

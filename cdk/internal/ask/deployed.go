@@ -125,11 +125,11 @@ func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	one, err := parsed.Chain(e.question.Chain)
+	values, err := e.values(ctx, parsed, bytes.Contains(text, []byte("ImportValue")))
 	if err != nil {
 		return Target{}, err
 	}
-	values, err := e.values(ctx, parsed, bytes.Contains(text, []byte("ImportValue")))
+	one, err := parsed.ChainUnder(e.question.Chain, values)
 	if err != nil {
 		return Target{}, err
 	}
@@ -183,10 +183,14 @@ func (e evaluation) text(ctx context.Context) (name string, text []byte, err err
 func (e evaluation) values(ctx context.Context, parsed *template.Template, imports bool) (template.Values, error) {
 	values := template.Values{
 		Parameters: map[string]string{}, Resolved: map[string]string{}, Pseudo: pseudo(aws.ToString(e.stack.StackId), e.Region),
-		Refs: map[string]string{}, Attributes: map[string]string{},
+		Refs: map[string]string{}, Attributes: map[string]string{}, Hidden: map[string]bool{},
 	}
 	for _, one := range e.stack.Parameters {
 		key := aws.ToString(one.ParameterKey)
+		if aws.ToString(one.ParameterValue) == noEcho {
+			values.Hidden[key] = true
+			continue
+		}
 		values.Parameters[key] = aws.ToString(one.ParameterValue)
 		if one.ResolvedValue != nil {
 			values.Resolved[key] = *one.ResolvedValue
@@ -238,6 +242,9 @@ func (e evaluation) resources(ctx context.Context, values template.Values) error
 	}
 	return nil
 }
+
+// noEcho is what CloudFormation shows of a parameter with NoEcho (user guide, "Parameters").
+const noEcho = "****"
 
 // sameAsRef has the attributes that are what Ref returns, too, by resource type (template reference, "Return values" of each type).
 var sameAsRef = map[string]string{ //nolint:gochecknoglobals // a constant in all but syntax

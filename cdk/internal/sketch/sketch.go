@@ -102,7 +102,7 @@ func OfTemplate(now Version, before *Version, id string) (Sketch, error) {
 }
 
 func (v Version) spec(id string) (chain.Spec, lint.Naming, error) {
-	one, err := v.Template.Chain(id)
+	one, err := v.Template.ChainUnder(id, v.Values)
 	if err != nil {
 		return chain.Spec{}, lint.Naming{}, err
 	}

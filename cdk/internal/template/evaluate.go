@@ -185,6 +185,9 @@ func (e *evaluator) parameter(from *node, name string, parameter *node) *result 
 	if text, isKnown := e.values.Parameters[name]; isKnown {
 		return parameterValue(text, kind, from.at, from.at)
 	}
+	if e.values.Hidden[name] {
+		return nil
+	}
 	if e.assumed != nil {
 		if choice, isChosen := e.assumed.choices[name]; isChosen && !choice.other {
 			at := from.at

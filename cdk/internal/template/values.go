@@ -19,6 +19,8 @@ type Values struct {
 	Refs, Attributes map[string]string
 	// Exports are what other stacks export, by name.
 	Exports map[string]string
+	// Hidden are parameters that have a value which nobody shows: those with NoEcho of a deployed stack.
+	Hidden map[string]bool
 	// NoDefaults has parameters without a value be unknown. Otherwise they have their Default.
 	NoDefaults bool
 }
