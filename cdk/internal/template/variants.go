@@ -33,8 +33,8 @@ func (a *assumption) equals(e *evaluator, expression, argument *node) truth {
 	given := e.values
 	given.NoDefaults = true
 	inner := newEvaluator(e.template, given)
-	inner.assumed = a
-	inner.deciding = e.deciding
+	inner.assumed, inner.depth = a, e.depth
+	inner.conditions, inner.deciding = e.conditions, e.deciding // under an assumption a condition depends on nothing else
 	if decided := same(inner.value(argument.items[0]), inner.value(argument.items[1])); decided != undecided {
 		return decided
 	}
@@ -157,12 +157,16 @@ func assume(variables []variable, way []int) *assumption {
 type gatherer struct {
 	template  *Template
 	values    Values
+	given     *evaluator // with what is given
+	likely    *evaluator // with every Default as well
 	visited   map[string]bool
 	variables []variable
 }
 
 func (t *Template) variables(values Values, resources []Resource) []variable {
-	g := &gatherer{template: t, values: values, visited: map[string]bool{}}
+	given := values
+	given.NoDefaults = true
+	g := &gatherer{template: t, values: values, given: newEvaluator(t, given), likely: newEvaluator(t, values), visited: map[string]bool{}}
 	for _, resource := range resources {
 		g.condition(resource.Condition)
 		walk(resource.node.get("Properties"), func(from *node) {
@@ -194,9 +198,7 @@ func (g *gatherer) condition(name string) {
 }
 
 func (g *gatherer) comparison(expression, argument *node) {
-	given := g.values
-	given.NoDefaults = true
-	if same(newEvaluator(g.template, given).value(argument.items[0]), newEvaluator(g.template, given).value(argument.items[1])) != undecided {
+	if same(g.given.value(argument.items[0]), g.given.value(argument.items[1])) != undecided {
 		return
 	}
 	for i, item := range argument.items {
@@ -212,7 +214,7 @@ func (g *gatherer) comparison(expression, argument *node) {
 		return
 	}
 	one := variable{name: text, truths: []truth{isTrue, isFalse}}
-	one.asGiven = same(newEvaluator(g.template, g.values).value(argument.items[0]), newEvaluator(g.template, g.values).value(argument.items[1]))
+	one.asGiven = same(g.likely.value(argument.items[0]), g.likely.value(argument.items[1]))
 	if one.asGiven == isFalse {
 		slices.Reverse(one.truths)
 	}

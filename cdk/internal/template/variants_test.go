@@ -132,6 +132,20 @@ func TestVariantsAreBounded(t *testing.T) {
 	}
 }
 
+// Each condition is evaluated once under an assumption, however many others use it: this test would not end otherwise.
+func TestConditionsThatUseEachOtherTwice(t *testing.T) {
+	t.Parallel()
+	const count = 45
+	head := "Parameters: {P: {Type: String}}\nConditions:\n  Always: !Equals [!If [C0, a, b], a]\n"
+	for i := range count {
+		head += fmt.Sprintf("  C%d: !Equals [!If [C%d, a, b], !If [C%d, a, b]]\n", i, i+1, i+2)
+	}
+	head += fmt.Sprintf("  C%d: !Equals [!Ref P, x]\n  C%d: !Equals [!Ref P, y]\n", count, count+1)
+	if got := strings.Join(outcomes(t, head, `!If [C0, a, b]`, template.Values{}), " "); got != "a" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	read := read(t, "t.yaml", `
