@@ -33,7 +33,7 @@ with the function's own parser and guardrails, and for uses of a chain that do n
 
 A FILE may be a folder: every *.json, *.yaml, *.yml and *.template below it is read, and
 what is no template is skipped. - is the standard input. Where a condition is not decided
-by --parameter, both branches are checked.
+by --parameter, both branches are checked, in at most 16 combinations for each chain.
 
 Exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 a file could not be
 read.`,
@@ -52,8 +52,8 @@ read.`,
 
 func runLint(around surroundings, options lintOptions, arguments []string) error {
 	if options.listRules {
-		if len(arguments) > 0 {
-			return errors.New("--list-rules checks nothing. Leave the files out, or the flag")
+		if len(arguments)+len(options.parameters) > 0 || options.strict || options.skipOthers || options.format != "text" {
+			return errors.New("--list-rules checks nothing. Leave the files and the other flags out, or the flag")
 		}
 		return lint.WriteRules(around.out)
 	}

@@ -50,6 +50,8 @@ func TestLintExitCodes(t *testing.T) {
 		{[]string{"-p", "VpcId=my-vpc", valid}, "", 1, `VpcId: "my-vpc" is not a VPC ID`, "1 error"},
 		{[]string{"-p", "VpcId=vpc-1", "--parameter", "Env=dev", testdata + "broken/broken-branch.yaml"}, "", 0, "", "0 errors"},
 		{[]string{"--list-rules", valid}, "", 2, "", "--list-rules checks nothing"},
+		{[]string{"--list-rules", "--strict"}, "", 2, "", "--list-rules checks nothing"},
+		{[]string{"--list-rules", "--format", "json"}, "", 2, "", "--list-rules checks nothing"},
 		{[]string{"--help"}, "", 0, "Exit codes: 0", ""},
 	} {
 		code, out, err := saidWith(t, c.in, append([]string{"lint"}, c.arguments...)...)

@@ -48,7 +48,9 @@ func (v *variant) tierNames() (names []string, areAll bool) {
 		return nil, false
 	case v.spec != nil && (!isWritten || isText):
 		for _, tier := range v.spec.Tiers {
-			names = append(names, tier.Name)
+			if v.standIns.texts[tier.Name] == "" {
+				names = append(names, tier.Name)
+			}
 		}
 		return names, !v.isWhollyUnsure("Tiers")
 	case !isWritten:

@@ -78,6 +78,7 @@ func Lint(read *template.Template, values template.Values) []Finding {
 	}
 	if len(l.chains) > 0 {
 		l.duplicates()
+		l.aliases()
 		l.references()
 		l.names()
 	}

@@ -275,3 +275,15 @@ func FuzzLint(f *testing.F) {
 		}
 	})
 }
+
+// TestStandInsAreNoNames: what stands for a tier that nobody knows is neither proposed nor taken for an attribute.
+func TestStandInsAreNoNames(t *testing.T) {
+	t.Parallel()
+	text := "Resources:\n  Chain:\n    Type: Custom::SecurityGroupChain\n    Properties: {VpcId: vpc-1, ServiceTimeout: 1020, ServiceToken: !ImportValue T, Tiers: !If [Nowhere, [{Name: A}], [{Name: B}]]}\n" +
+		"Outputs:\n  O: {Value: !Ref Chain}\n  P: {Value: !GetAtt Chain.Unknown1SecurityGroupId}\n"
+	for _, finding := range lintText(t, "t.yaml", text, template.Values{}) {
+		if strings.Contains(finding.Message+finding.Remedy, "Unknown1SecurityGroupId") && finding.Rule == lint.RuleRefOfChain {
+			t.Errorf("got %+v", finding)
+		}
+	}
+}

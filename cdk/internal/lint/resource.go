@@ -50,6 +50,16 @@ func (l *linter) duplicates() {
 	}
 }
 
+// aliases reports what CloudFormation's YAML does not have ("Template validation error: YAML aliases are not allowed in CloudFormation
+// templates").
+func (l *linter) aliases() {
+	for _, at := range l.template.Aliases {
+		l.add(template.Resource{}, at, Finding{
+			Rule: RuleYAMLAlias, Message: "CloudFormation refuses YAML aliases", Remedy: "Write the value itself, or deploy what aws cloudformation package writes.",
+		})
+	}
+}
+
 // ignored reads what the Metadata of each resource ignores, and reports what it cannot.
 func (l *linter) ignored() map[string]map[string]bool {
 	ignored := map[string]map[string]bool{}

@@ -17,6 +17,7 @@ const (
 	RuleDuplicateKey     = "duplicate-key"
 	RuleNullValue        = "null-value"
 	RuleResourceType     = "resource-type"
+	RuleYAMLAlias        = "yaml-alias"
 	RuleIgnore           = "ignore"
 )
 
@@ -46,6 +47,7 @@ func Rules() []Rule {
 		{RuleForeignRule, Error, "AWS::EC2::SecurityGroupIngress or Egress on a group of the chain, which the chain revokes", "Write the rule into the tier, or set UnmanagedRules: keep."},
 		{RuleRetainedGroups, Warning, "UpdateReplacePolicy: Retain, which keeps replaced security groups", "Leave UpdateReplacePolicy out."},
 		{RuleDuplicateKey, Error, "a key that is there twice in one map of a template with a chain", "Keep one of them."},
+		{RuleYAMLAlias, Warning, "an alias or a merge key of YAML in a template with a chain, which CloudFormation refuses", "Write the value itself, or deploy what aws cloudformation package writes."},
 		{RuleNullValue, Error, "a property without a value, which CloudFormation refuses", "Write the value, or leave the property out."},
 		{RuleResourceType, Error, "a type that is almost " + chain.ResourceType, "Write Type: " + chain.ResourceType + "."},
 		{RuleIgnore, Error, "Metadata that ignores a rule that there is none of", "Write the ID of a rule, as sgchain lint --list-rules has it."},

@@ -16,11 +16,11 @@ type jsonReader struct {
 	text    []byte
 	lines   []int // where each line begins
 	decoder *json.Decoder
-	twice   []Duplicate
+	remarks remarks
 }
 
 // readJSON returns the one value of a text.
-func readJSON(text []byte) (*node, []Duplicate, error) {
+func readJSON(text []byte) (*node, remarks, error) {
 	reader := &jsonReader{text: text, lines: []int{0}, decoder: json.NewDecoder(bytes.NewReader(text))}
 	reader.decoder.UseNumber()
 	for i, one := range text {
@@ -30,13 +30,13 @@ func readJSON(text []byte) (*node, []Duplicate, error) {
 	}
 	read, err := reader.value(1)
 	if err != nil {
-		return nil, nil, reader.problem(err)
+		return nil, remarks{}, reader.problem(err)
 	}
 	at := reader.next()
 	if _, err := reader.decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, &Error{At: at, Problem: "is not valid JSON: there is more after the end of the template"}
+		return nil, remarks{}, &Error{At: at, Problem: "is not valid JSON: there is more after the end of the template"}
 	}
-	return read, reader.twice, nil
+	return read, reader.remarks, nil
 }
 
 // problem gives an error of the decoder its place.
@@ -114,7 +114,7 @@ func (r *jsonReader) pairs(depth int) ([]pair, error) {
 		if !isText {
 			return nil, &Error{At: at, Problem: "is a key that is not text"}
 		}
-		own.add(pair{key: name, at: at, node: value}, &r.twice)
+		own.add(pair{key: name, at: at, node: value}, &r.remarks.twice)
 	}
 	_, err := r.decoder.Token()
 	return own.pairs, err

@@ -110,6 +110,12 @@ type Duplicate struct {
 	First, Then Position
 }
 
+// remarks are what a reader notes beside the values.
+type remarks struct {
+	twice   []Duplicate
+	aliases []Position // of aliases and merge keys
+}
+
 // entries gathers the entries of a map, and notes the keys that are there twice.
 type entries struct {
 	pairs  []pair

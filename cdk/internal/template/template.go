@@ -35,6 +35,8 @@ type Template struct {
 	Name string
 	// Duplicates are the keys that stand twice in a map of the template, in the order of the file.
 	Duplicates []Duplicate
+	// Aliases are the places of YAML's aliases, which CloudFormation refuses and aws cloudformation package writes out.
+	Aliases []Position
 
 	root *node
 }
@@ -54,7 +56,7 @@ type Chain = Resource
 // Read reads a template. The name is for errors, and its ending says what a text that is neither JSON nor YAML was meant to be.
 // The error is an [*Error], or wraps [ErrNotTemplate].
 func Read(name string, text []byte) (*Template, error) {
-	root, twice, err := read(name, text)
+	root, noted, err := read(name, text)
 	if err != nil {
 		if placed, isPlaced := errors.AsType[*Error](err); isPlaced {
 			placed.File = name
@@ -62,31 +64,31 @@ func Read(name string, text []byte) (*Template, error) {
 		}
 		return nil, fmt.Errorf("%s %w", name, err)
 	}
-	slices.SortStableFunc(twice, func(a, b Duplicate) int {
+	slices.SortStableFunc(noted.twice, func(a, b Duplicate) int {
 		return cmp.Or(cmp.Compare(a.Then.Line, b.Then.Line), cmp.Compare(a.Then.Column, b.Then.Column))
 	})
-	return &Template{Name: name, Duplicates: twice, root: root}, nil
+	return &Template{Name: name, Duplicates: noted.twice, Aliases: noted.aliases, root: root}, nil
 }
 
-func read(name string, text []byte) (root *node, twice []Duplicate, err error) {
+func read(name string, text []byte) (root *node, noted remarks, err error) {
 	start := Position{1, 1}
 	if len(text) > maxBytes {
-		return nil, nil, &Error{At: start, Problem: fmt.Sprintf("has %d bytes, and CloudFormation takes templates of at most 1 MB. Split it", len(text))}
+		return nil, remarks{}, &Error{At: start, Problem: fmt.Sprintf("has %d bytes, and CloudFormation takes templates of at most 1 MB. Split it", len(text))}
 	}
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-		return nil, nil, &Error{At: start, Problem: "is UTF-16. Save it as UTF-8"}
+		return nil, remarks{}, &Error{At: start, Problem: "is UTF-16. Save it as UTF-8"}
 	}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 {
-		return nil, nil, ErrNotTemplate
+		return nil, remarks{}, ErrNotTemplate
 	} else if trimmed[0] == '{' || trimmed[0] == '[' {
-		root, twice, err = readJSON(text)
+		root, noted, err = readJSON(text)
 		if err == nil || !isYAML(name) {
-			return checked([]*node{root}, twice, err)
+			return checked([]*node{root}, noted, err)
 		}
 	}
-	documents, twice, err := readYAML(text) // YAML may begin with a brace too
-	return checked(documents, twice, err)
+	documents, noted, err := readYAML(text) // YAML may begin with a brace too
+	return checked(documents, noted, err)
 }
 
 func isYAML(name string) bool {
@@ -95,21 +97,21 @@ func isYAML(name string) bool {
 }
 
 // checked is the one document that is a template.
-func checked(documents []*node, twice []Duplicate, err error) (root *node, duplicates []Duplicate, failed error) {
+func checked(documents []*node, noted remarks, err error) (root *node, kept remarks, failed error) {
 	if err != nil {
-		return nil, nil, err
+		return nil, remarks{}, err
 	}
 	for i, document := range documents {
 		switch {
 		case !isTemplate(document):
 		case len(documents) > 1:
 			at := documents[min(1, len(documents)-1)].at
-			return nil, nil, &Error{At: at, Problem: fmt.Sprintf("has %d YAML documents, of which number %d is a template. Write each template into a file of its own", len(documents), i+1)}
+			return nil, remarks{}, &Error{At: at, Problem: fmt.Sprintf("has %d YAML documents, of which number %d is a template. Write each template into a file of its own", len(documents), i+1)}
 		default:
-			return document, twice, nil
+			return document, noted, nil
 		}
 	}
-	return nil, nil, ErrNotTemplate
+	return nil, remarks{}, ErrNotTemplate
 }
 
 // isTemplate reports whether a document says that it is a template, or has resources as one.

@@ -15,30 +15,30 @@ import (
 
 // yamlReader turns YAML into nodes.
 type yamlReader struct {
-	done   map[*yaml.Node]*node
-	within map[*yaml.Node]bool // anchors that are being read, to notice one that contains itself
-	twice  []Duplicate
+	done    map[*yaml.Node]*node
+	within  map[*yaml.Node]bool // anchors that are being read, to notice one that contains itself
+	remarks remarks
 }
 
 // readYAML returns the documents of a text.
-func readYAML(text []byte) (documents []*node, twice []Duplicate, err error) {
+func readYAML(text []byte) (documents []*node, noted remarks, err error) {
 	reader := &yamlReader{done: map[*yaml.Node]*node{}, within: map[*yaml.Node]bool{}}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var document yaml.Node
 		err := decoder.Decode(&document)
 		if errors.Is(err, io.EOF) {
-			return documents, reader.twice, nil
+			return documents, reader.remarks, nil
 		}
 		if err != nil {
-			return nil, nil, yamlError(err)
+			return nil, remarks{}, yamlError(err)
 		}
 		if len(document.Content) == 0 {
 			continue
 		}
 		read, err := reader.node(document.Content[0], 1)
 		if err != nil {
-			return nil, nil, err
+			return nil, remarks{}, err
 		}
 		documents = append(documents, read)
 	}
@@ -66,6 +66,7 @@ func (r *yamlReader) node(from *yaml.Node, depth int) (*node, error) {
 		return nil, &Error{At: at, Problem: fmt.Sprintf("is nested more than %d levels deep. Nest less", maxDepth)}
 	}
 	if from.Kind == yaml.AliasNode {
+		r.remarks.aliases = append(r.remarks.aliases, at)
 		from = from.Alias
 		if from == nil || r.within[from] {
 			return nil, &Error{At: at, Problem: "is an alias of what it stands in. Write the value itself"}
@@ -135,7 +136,7 @@ func (r *yamlReader) pairs(from *yaml.Node, depth int) ([]pair, error) {
 		case key.ShortTag() == "!!merge" && value.kind == list:
 			merged = append(merged, value.items...)
 		default:
-			own.add(pair{key: key.Value, at: at, node: value}, &r.twice)
+			own.add(pair{key: key.Value, at: at, node: value}, &r.remarks.twice)
 		}
 	}
 	var none []Duplicate
