@@ -51,14 +51,21 @@ func (e *evaluator) sub(from, argument *node) *result {
 	}
 	var built strings.Builder
 	isKnown := true
+	known := map[string]*result{} // each variable once: they nest, and a name may stand many times
 	pieces(text, func(piece string) { built.WriteString(piece) }, func(name string) {
-		value := e.variable(from, own, name)
+		if !isKnown {
+			return
+		}
+		if _, isThere := known[name]; !isThere {
+			known[name] = e.variable(from, own, name)
+		}
+		value := known[name]
 		if value == nil {
 			isKnown = false
 			return
 		}
 		piece, isText := value.text()
-		if !isText {
+		if !isText || built.Len()+len(piece) > maxBytes {
 			isKnown = false
 			return
 		}
@@ -103,9 +110,10 @@ func (e *evaluator) join(from, argument *node) *result {
 		return nil
 	}
 	var parts []string
+	size := 0
 	for _, item := range arguments[1].items {
 		part, isText := item.text()
-		if !isText {
+		if size += len(part) + len(delimiter); !isText || size > maxBytes {
 			return nil
 		}
 		parts = append(parts, part)

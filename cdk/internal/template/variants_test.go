@@ -146,6 +146,23 @@ func TestConditionsThatUseEachOtherTwice(t *testing.T) {
 	}
 }
 
+// TestTextsThatGrow: what becomes longer than any template is unknown, and each variable of a Fn::Sub is evaluated once: this test would not
+// end otherwise.
+func TestTextsThatGrow(t *testing.T) {
+	t.Parallel()
+	inner := "a"
+	for range 30 {
+		inner = `!Sub ["${a}${a}", {a: ` + inner + `}]`
+	}
+	for _, value := range []string{inner, `!Join ["` + strings.Repeat("x", 1000) + `", [` + strings.Repeat("a, ", 5000) + `a]]`} {
+		text := "Resources:\n  Chain:\n    Type: Custom::SecurityGroupChain\n    Properties: {X: " + value + "}\n"
+		read := read(t, "t.yaml", text)
+		if _, unknown := read.Properties(read.Chains()[0], template.Values{}); len(unknown) != 1 {
+			t.Errorf("%.40s: got %v", value, unknown)
+		}
+	}
+}
+
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	read := read(t, "t.yaml", `
