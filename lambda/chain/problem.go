@@ -101,15 +101,15 @@ func (h hint) String() string {
 	const near = 2
 	for _, candidate := range h.known {
 		// Words whose lengths differ by more are further apart, and need not be compared.
-		if gap := len(h.word) - len(candidate); gap >= -near && gap <= near && distance(strings.ToLower(h.word), strings.ToLower(candidate)) <= near {
+		if gap := len(h.word) - len(candidate); gap >= -near && gap <= near && Distance(strings.ToLower(h.word), strings.ToLower(candidate)) <= near {
 			return "did you mean " + candidate + "?"
 		}
 	}
 	return "known here are " + strings.Join(h.known, ", ")
 }
 
-// distance is the number of letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
+// Distance returns the number of letters to insert, delete or replace that makes one text the other (Levenshtein).
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

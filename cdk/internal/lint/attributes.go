@@ -121,7 +121,7 @@ func nearest(written string, known []string) string {
 	const near = 3
 	best, least := "", near+1
 	for _, candidate := range known {
-		if gap := distance(strings.ToLower(written), strings.ToLower(candidate)); gap < least {
+		if gap := chain.Distance(strings.ToLower(written), strings.ToLower(candidate)); gap < least {
 			best, least = candidate, gap
 		}
 	}
@@ -135,27 +135,6 @@ func nearest(written string, known []string) string {
 		}
 	}
 	return best
-}
-
-// distance is the number of letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // wantsGroup are the places where a security group's ID has to stand.

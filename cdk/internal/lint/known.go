@@ -51,11 +51,7 @@ func (s *standIns) port(unknown template.Unknown) string {
 
 // named puts the texts of what is unknown in the place of the stand-ins.
 func (s *standIns) named(text string) string {
-	pairs := make([]string, 0, 2*len(s.texts))
-	for _, standIn := range slices.Sorted(maps.Keys(s.texts)) {
-		pairs = append(pairs, standIn, s.texts[standIn])
-	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return Naming{s.texts}.Named(text, func(word string) string { return word })
 }
 
 // properties are those of a chain with stand-ins.
@@ -223,25 +219,13 @@ func (s *standIns) tags(value any) any {
 	case template.Unknown:
 		return map[string]any{}
 	case map[string]any:
-		filled := make(map[string]any, len(value))
-		for _, key := range slices.Sorted(maps.Keys(value)) {
-			filled[key] = s.rest(value[key])
-		}
-		return filled
+		return s.rest(value)
 	default:
 		return s.list(value, func(unknown template.Unknown, value any) any {
-			entry, isMap := value.(map[string]any)
-			switch {
-			case unknown.Text != "":
+			if unknown.Text != "" {
 				return map[string]any{"Key": s.word(unknown, "unknown-%d"), "Value": ""}
-			case !isMap:
-				return s.rest(value)
 			}
-			filled := make(map[string]any, len(entry))
-			for _, key := range slices.Sorted(maps.Keys(entry)) {
-				filled[key] = s.rest(entry[key])
-			}
-			return filled
+			return s.rest(value)
 		})
 	}
 }

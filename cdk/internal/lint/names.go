@@ -20,7 +20,7 @@ func textOrUnknown(value any) string {
 	if unknown, isUnknown := value.(template.Unknown); isUnknown {
 		return unknown.Text
 	}
-	text, _ := textOf(value)
+	text, _ := template.TextOf(value)
 	return strings.TrimSpace(text)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sgchain/cdk/internal/template"
+	"sgchain/lambda/chain"
 )
 
 // types reports custom resources whose type is almost that of a chain.
@@ -14,7 +15,7 @@ func (l *linter) types() {
 		if resource.Type == template.ResourceType || !strings.HasPrefix(resource.Type, "Custom::") {
 			continue
 		}
-		if distance(strings.ToLower(resource.Type), strings.ToLower(template.ResourceType)) <= near {
+		if chain.Distance(strings.ToLower(resource.Type), strings.ToLower(template.ResourceType)) <= near {
 			_, at, _ := resource.Field("Type")
 			l.add(resource, at, Finding{
 				Rule: RuleResourceType, Path: "Type", Message: "Type: " + resource.Type + " is none that the provider serves", Remedy: "Write Type: " + template.ResourceType + ".",

@@ -12,21 +12,6 @@ import (
 // mostTimeout is the most and the default of ServiceTimeout, in seconds (user guide, AWS::CloudFormation::CustomResource).
 const mostTimeout = 3600
 
-// textOf returns a scalar as CloudFormation hands it on. Ok is false for what is unknown, a list or a map.
-func textOf(value any) (text string, ok bool) {
-	switch value := value.(type) {
-	case string:
-		return value, true
-	case bool:
-		return strconv.FormatBool(value), true
-	case interface{ String() string }:
-		_, isUnknown := value.(template.Unknown)
-		return value.String(), !isUnknown
-	default:
-		return "", false
-	}
-}
-
 func (l *linter) serviceTimeout(state *chainState, v variant) {
 	if v.Properties == nil {
 		return
@@ -36,7 +21,7 @@ func (l *linter) serviceTimeout(state *chainState, v variant) {
 	if _, isUnknown := value.(template.Unknown); isUnknown || (isThere && value == nil) {
 		return
 	}
-	text, isText := textOf(value)
+	text, isText := template.TextOf(value)
 	seconds, err := strconv.Atoi(text)
 	switch {
 	case !isThere:
@@ -67,7 +52,7 @@ func (l *linter) serviceToken(state *chainState, v variant) {
 	message := ""
 	if unknown, isUnknown := value.(template.Unknown); isUnknown {
 		message = l.wrongTarget(unknown.Text)
-	} else if text, isText := textOf(value); !isThere || value == nil {
+	} else if text, isText := template.TextOf(value); !isThere || value == nil {
 		message = "is missing: CloudFormation does not know which function serves the chain"
 	} else if !isText {
 		message = "must be one value, the ARN of the provider's function"

@@ -57,10 +57,11 @@ func (n *node) text() (text string, ok bool) {
 	if n == nil || n.kind != scalar {
 		return "", false
 	}
-	return textOf(n.value)
+	return TextOf(n.value)
 }
 
-func textOf(value any) (text string, ok bool) {
+// TextOf returns a scalar as CloudFormation hands it on: every scalar is text there. Ok is false for what is [Unknown], a list or a map.
+func TextOf(value any) (text string, ok bool) {
 	switch value := value.(type) {
 	case string:
 		return value, true

@@ -99,7 +99,7 @@ func (r *result) text() (text string, ok bool) {
 	if r.isList || r.fields != nil || r.gone {
 		return "", false
 	}
-	return textOf(r.plain)
+	return TextOf(r.plain)
 }
 
 // plainOf takes the places off a result, and adds what is unknown in it to unknowns.
