@@ -36,6 +36,7 @@ func homes() map[string][]string {
 		"github.com/aws/aws-sdk-go-v2/aws":                    {"cdk/cmd/sgchain", "cdk/internal", "lambda/inventory", "lambda/internal/sg", "lambda/internal/fence", "lambda/internal/clients", "lambda/internal/proof/world", "lambda/internal/proof/lifecycle", "lambda/internal/proof/stand"},
 		"github.com/aws/smithy-go":                            {"lambda/internal/proof/stand", "cdk/internal"},
 		"github.com/mattn/go-isatty":                          {"cdk/internal/terminal"},
+		"github.com/klauspost/compress":                       {"cdk/bootstrap"}, // a better deflate than the standard library's: 16 KB of the zip
 		"github.com/owenrumney/go-sarif":                      {"cdk/internal/lint"},
 		"github.com/spf13/pflag":                              {"cdk/cmd/sgchain"},
 		"github.com/spf13/cobra":                              {"cdk/cmd/sgchain"},

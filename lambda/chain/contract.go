@@ -1,5 +1,7 @@
 package chain
 
+import "slices"
+
 // What the function, the construct and the templates have to agree on, spelt here once. The
 // instruments that prove them have copies of their own: a second opinion.
 
@@ -26,6 +28,35 @@ const (
 	TagAdopted = OwnershipPrefix + "adopted"
 )
 
+// The marks: tags of the chain's own that come and go with what happens to a group, and are a part of [Group.Tags]. None of
+// them says whose the group is.
+const (
+	// TagStackTags records which of a group's tags came from its stack.
+	TagStackTags = OwnershipPrefix + "stack-tags"
+	// TagRelease has the value [ReleaseYes] on a group that left the chain by ReleaseTiers: the cleanup releases it.
+	TagRelease = OwnershipPrefix + "release"
+	// TagMovedFrom and TagMovedFromStack are the place from which a group was moved: "<epoch> <logical ID>" and the stack's ID.
+	// Once that chain is gone the first one is [MovedForGood], and stays: the group has the name that the other chain generated.
+	TagMovedFrom      = OwnershipPrefix + "moved-from"
+	TagMovedFromStack = OwnershipPrefix + "moved-from-stack"
+	// TagMovedFromProvider is the provider of that place, where it is another one.
+	TagMovedFromProvider = OwnershipPrefix + "moved-from-provider"
+)
+
+// Values of the marks.
+const (
+	ReleaseYes   = "yes"
+	MovedForGood = "settled"
+)
+
+// Marks lists the keys of the marks.
+func Marks() []string {
+	return []string{TagStackTags, TagRelease, TagMovedFrom, TagMovedFromStack, TagMovedFromProvider}
+}
+
+// IsMark reports whether a key is that of a mark.
+func IsMark(key string) bool { return slices.Contains(Marks(), key) }
+
 // The function's environment, and the only value of those that switch something on.
 const (
 	EnvProvider       = "SGCHAIN_PROVIDER" // the value of TagProvider
@@ -33,6 +64,8 @@ const (
 	GuardrailsEnforce = "enforce" // chains that ask for warnings are refused all the same
 	EnvRepair         = "SGCHAIN_REPAIR"
 	RepairAllow       = "allow" // the action repair is served
+	EnvMoves          = "SGCHAIN_MOVES"
+	MovesAllow        = "allow" // MovedFrom is served
 )
 
 // The actions for which the function can be invoked by others than CloudFormation, a person or a schedule.

@@ -254,7 +254,7 @@ func strangeTags(target sg.Target, observed sg.Observed) []string {
 		was, _ := observed.State.Find(wanted.Identity)
 		var keys []string
 		for _, key := range slices.Sorted(maps.Keys(was.Tags)) {
-			if _, isWanted := wanted.Tags[key]; !isWanted {
+			if _, isWanted := wanted.Tags[key]; !isWanted && !chain.IsMark(key) {
 				keys = append(keys, key)
 			}
 		}

@@ -77,7 +77,7 @@ func (a *application) release(ctx context.Context, steps []plan.Step) error {
 	for _, tag := range a.Owner.ruleTags() {
 		keys = append(keys, aws.ToString(tag.Key))
 	}
-	for _, some := range []struct{ resources, keys []string }{{rules, keys}, {ids, ownership()}} {
+	for _, some := range []struct{ resources, keys []string }{{rules, keys}, {ids, append(ownership(), chain.Marks()...)}} {
 		for resources := range slices.Chunk(some.resources, maxTagged) {
 			if err := a.untag(ctx, resources, some.keys); err != nil {
 				return err

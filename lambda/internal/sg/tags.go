@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// ownership lists the keys of all of them.
+// ownership lists the keys of all of them but the marks.
 func ownership() []string {
 	return []string{chain.TagProvider, chain.TagStackID, chain.TagLogicalID, chain.TagTier, chain.TagChain, chain.TagAdopted}
 }
@@ -53,11 +53,11 @@ func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Epoch) []string 
 	return texts
 }
 
-// othersTags is the tags of a group that are neither for ownership nor AWS's own.
+// othersTags is the tags of a group that are neither for ownership nor AWS's own: those of people, and the chain's marks.
 func othersTags(group types.SecurityGroup) map[string]string {
 	tags := map[string]string{}
 	for _, tag := range group.Tags {
-		if key := aws.ToString(tag.Key); !strings.HasPrefix(key, chain.OwnershipPrefix) && !strings.HasPrefix(key, "aws:") {
+		if key := aws.ToString(tag.Key); chain.IsMark(key) || (!strings.HasPrefix(key, chain.OwnershipPrefix) && !strings.HasPrefix(key, "aws:")) {
 			tags[key] = aws.ToString(tag.Value)
 		}
 	}
