@@ -49,6 +49,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 	}
 	handler.EnforceGuardrails = has(getenv, chain.EnvGuardrails, chain.GuardrailsEnforce, &err)
 	handler.Repairs = has(getenv, chain.EnvRepair, chain.RepairAllow, &err)
+	handler.Moves = has(getenv, chain.EnvMoves, chain.MovesAllow, &err)
 	handler.Misconfigured = err
 	handler.Responder = protocol.Responder{
 		Region: getenv("AWS_REGION"), Suffix: clients.Suffix(getenv("AWS_REGION")), Emulator: getenv("SGCHAIN_EMULATOR_ENDPOINT"), Client: protocol.NewClient(), Log: log,

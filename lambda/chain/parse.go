@@ -29,7 +29,7 @@ var (
 //nolint:gochecknoglobals // constants in all but syntax
 var (
 	propertyKeys = []string{
-		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "Guardrails", "RuleQuota", "Revision", "Tags",
+		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "Guardrails", "RuleQuota", "Revision", "Tags", "MovedFrom",
 		"ServiceToken", "ServiceTimeout",
 	}
 	tierKeys = []string{"Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "Tags", "AllowPublic"}
@@ -37,6 +37,7 @@ var (
 	ingressKeys = []string{"Ports", "Sources", "Description"}
 	egressKeys  = []string{"Ports", "Destinations", "Description"}
 	tagKeys     = []string{"Key", "Value"}
+	movedKeys   = []string{"LogicalId", "Stack", "Provider"}
 )
 
 // The words that are read, the default first.
@@ -69,6 +70,7 @@ func (r *reader) parse(properties map[string]any, answerBytes int) (Spec, error)
 		KeepUnmanaged: r.word("UnmanagedRules", object["UnmanagedRules"], unmanagedWords...) == "keep",
 		Adopt:         r.flag("AdoptExisting", object["AdoptExisting"]),
 		WarnOnly:      r.word("Guardrails", object["Guardrails"], guardrailWords...) == "warn",
+		MovedFrom:     r.movedFrom("MovedFrom", object["MovedFrom"]),
 	}
 	tags := r.tags("Tags", object["Tags"])
 	tiers, readable := r.tierList(object["Tiers"])

@@ -358,14 +358,21 @@ func TestSchemaOfTexts(t *testing.T) {
 		return properties
 	}
 	for place, form := range map[string]func(string) map[string]any{
-		"Ports":         func(text string) map[string]any { return tier("Ports", text) },
-		"Sources":       func(text string) map[string]any { return tier("Sources", []any{text}) },
-		"Name":          func(text string) map[string]any { return tier("Name", text) },
-		"GroupName":     func(text string) map[string]any { return tier("GroupName", text) },
-		"Egress":        func(text string) map[string]any { return tier("Egress", text) },
-		"AllowPublic":   func(text string) map[string]any { return tier("AllowPublic", text) },
-		"VpcId":         func(text string) map[string]any { return property("VpcId", text) },
-		"RuleQuota":     func(text string) map[string]any { return property("RuleQuota", text) },
+		"Ports":       func(text string) map[string]any { return tier("Ports", text) },
+		"Sources":     func(text string) map[string]any { return tier("Sources", []any{text}) },
+		"Name":        func(text string) map[string]any { return tier("Name", text) },
+		"GroupName":   func(text string) map[string]any { return tier("GroupName", text) },
+		"Egress":      func(text string) map[string]any { return tier("Egress", text) },
+		"AllowPublic": func(text string) map[string]any { return tier("AllowPublic", text) },
+		"VpcId":       func(text string) map[string]any { return property("VpcId", text) },
+		"RuleQuota":   func(text string) map[string]any { return property("RuleQuota", text) },
+		"MovedFrom":   func(text string) map[string]any { return property("MovedFrom", text) },
+		"MovedFrom.Stack": func(text string) map[string]any {
+			return property("MovedFrom", map[string]any{"LogicalId": "Old", "Stack": text})
+		},
+		"MovedFrom.Provider": func(text string) map[string]any {
+			return property("MovedFrom", map[string]any{"LogicalId": "Old", "Provider": text})
+		},
 		"IpFamilies":    func(text string) map[string]any { return property("IpFamilies", []any{"ipv4", text}) },
 		"Guardrails":    func(text string) map[string]any { return property("Guardrails", text) },
 		"key of a tag":  func(text string) map[string]any { return property("Tags", map[string]any{text: "v"}) },
@@ -414,7 +421,9 @@ func (d drawn) properties() map[string]any {
 	properties := map[string]any{"VpcId": d.one([]any{"vpc-0a", " vpc-1 "}), "Tiers": tiers}
 	more := map[string][]any{
 		"IpFamilies": {"ipv4", []any{"ipv4", "IPv6"}, nil}, "UnmanagedRules": {"keep", "Revoke", "", nil}, "AdoptExisting": {false, "False", ""},
-		"Guardrails": {"warn", "enforce", " "}, "RuleQuota": {60, "120", "", nil}, "Revision": {7, "x", []any{}, nil}, "ServiceTimeout": {1020, "1020"},
+		"Guardrails": {"warn", "enforce", " "}, "RuleQuota": {60, "120", "", nil},
+		"MovedFrom": {"Old", "", nil, 7, "no-id", map[string]any{"LogicalId": "Old", "Stack": "Shop"}, map[string]any{"LogicalId": ""}, map[string]any{"Stack": "Shop"}, map[string]any{}, []any{}},
+		"Revision":  {7, "x", []any{}, nil}, "ServiceTimeout": {1020, "1020"},
 		"ServiceToken": {"arn:aws:lambda:eu-central-1:123456789012:function:f"}, "Tags": d.tags(),
 	}
 	for _, key := range slices.Sorted(maps.Keys(more)) {

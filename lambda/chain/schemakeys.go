@@ -49,6 +49,8 @@ func propertyNodes() node {
 		"Revision": described("Any text. Changing it has the chain verified and repaired.", []any{"1"}, node{}),
 		"Tags": written("The tags of every group: a map, or a list of maps with Key and Value. The same may be JSON in a text, for a parameter of a template.",
 			"tags", newTag(), ref("TagsOfGroups")),
+		"MovedFrom": described("The chain whose groups this one takes over when it is created, as they are: its logical ID, or a map with LogicalId "+
+			"and the name or ID of its Stack. The provider has to allow moves.", []any{"OldChain", node{"Stack": "Shop", "LogicalId": "Chain"}}, movedRules()),
 		"ServiceToken": written("The ARN of the provider's function. A shared provider exports it as SecurityGroupChainProvider.",
 			"shared provider", node{"Fn::ImportValue": "SecurityGroupChainProvider"}, node{}),
 		"ServiceTimeout": described("How many seconds CloudFormation waits for the provider, which never needs more than 1020. By default 3600.",
@@ -85,6 +87,15 @@ func doorNodes(peers, who string) node {
 		peers:   described("Peers: "+who+".", peerOffers(), ref("ListOfPeers")),
 		"Description": described("The description of these rules in EC2. By default it says who reaches whom.",
 			[]any{"requests of clients"}, textRules()),
+	}
+}
+
+func movedNodes() node {
+	return node{
+		"LogicalId": described("The logical ID of the other chain.", []any{"Chain"}, formRules(logicalIDPattern, logicalIDForm)),
+		"Stack":     described("The name or the ID of its stack. By default the stack of this chain.", []any{"Shop"}, absent(formRules(stackPattern, stackForm))),
+		"Provider": described("The ID of its provider's stack, where that is another one: the value of the tag sgchain:provider on the groups.",
+			[]any{"arn:aws:cloudformation:eu-central-1:111122223333:stack/Provider/EXAMPLE"}, absent(formRules(stackIDPattern, providerForm))),
 	}
 }
 

@@ -158,6 +158,20 @@ func familyRules() node {
 	}
 }
 
+// movedRules is a logical ID, or a map with one; either may be empty, as the parameters of a template are.
+func movedRules() node {
+	return absent(node{
+		"if":   node{"type": "object"},
+		"then": object(movedKeys, movedNodes(), "LogicalId"),
+		"else": formRules(logicalIDPattern, logicalIDForm),
+	})
+}
+
+// formRules is a text of a form, or an empty one.
+func formRules(pattern func() *regexp.Regexp, form string) node {
+	return node{"type": []any{"string", "number", "boolean"}, "pattern": "^" + blanks + "$|" + spaced(inner(pattern())), "errorMessage": "is not " + form}
+}
+
 func tagKeyRules() node {
 	reserved := []string{reservedTag, OwnershipPrefix}
 	return except(anyCase(oneOf(reserved)), "the key begins with a prefix that is reserved ("+strings.Join(reserved, ", ")+"); choose another key", node{

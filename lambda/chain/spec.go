@@ -15,7 +15,9 @@ type Spec struct {
 	Adopt bool
 	// WarnOnly lets guardrails warn where they would refuse.
 	WarnOnly bool
-	Tiers    []Tier // outermost first, at least one
+	// MovedFrom is the chain whose groups a Create takes over.
+	MovedFrom Origin
+	Tiers     []Tier // outermost first, at least one
 }
 
 // Tier is one security group of the chain.

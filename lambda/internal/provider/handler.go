@@ -43,6 +43,8 @@ type Handler struct {
 	// Repairs admits the action repair. Every Update and Delete then waits until one that
 	// may be alive cannot write any more.
 	Repairs bool
+	// Moves admits MovedFrom. Every Delete then waits until a move that may be alive cannot write any more.
+	Moves   bool
 	Limiter *sg.Limiter
 	Log     *slog.Logger
 	// Misconfigured is why the function cannot work; every request is then

@@ -1,0 +1,59 @@
+package chain_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"sgchain/lambda/chain"
+)
+
+const someStack = "arn:aws:cloudformation:eu-central-1:111122223333:stack/Shop/6b1e1c10-0000-11ee-8c99-0242ac120002"
+
+func TestMovedFrom(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		value any
+		want  chain.Origin
+	}{
+		"a logical ID":        {"Old", chain.Origin{LogicalID: "Old"}},
+		"left out":            {nil, chain.Origin{}},
+		"an empty parameter":  {"", chain.Origin{}},
+		"empty parameters":    {map[string]any{"LogicalId": "", "Stack": "", "Provider": ""}, chain.Origin{}},
+		"the name of a stack": {map[string]any{"LogicalId": "Old", "Stack": "Shop"}, chain.Origin{LogicalID: "Old", Stack: "Shop"}},
+		"the ID of a stack, another provider": {
+			map[string]any{"LogicalId": "Old", "Stack": someStack, "Provider": someStack}, chain.Origin{LogicalID: "Old", Stack: someStack, Provider: someStack},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "MovedFrom": test.value}, math.MaxInt)
+			if err != nil || spec.MovedFrom != test.want {
+				t.Errorf("%+v, %v", spec.MovedFrom, err)
+			}
+		})
+	}
+}
+
+func TestMovedFromRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		value any
+		want  string
+	}{
+		"no logical ID":           {map[string]any{"Stack": "Shop"}, "MovedFrom.LogicalId: is missing"},
+		"nothing":                 {map[string]any{}, "MovedFrom.LogicalId: is missing"},
+		"a stack as logical ID":   {someStack, "MovedFrom: " + `"arn:aws:cloudformation`},
+		"too long":                {strings.Repeat("a", 181), "of at most 180 letters and digits"},
+		"the name of a provider":  {map[string]any{"LogicalId": "Old", "Provider": "Provider"}, "MovedFrom.Provider"},
+		"a key that is not known": {map[string]any{"LogicalID": "Old"}, "MovedFrom.LogicalID: unknown property"},
+		"a list":                  {[]any{"Old"}, "MovedFrom: must be one value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "MovedFrom": test.value}, math.MaxInt); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
