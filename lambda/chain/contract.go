@@ -35,7 +35,7 @@ const (
 	TagStackTags = OwnershipPrefix + "stack-tags"
 	// TagRelease has the value [ReleaseYes] on a group that left the chain by ReleaseTiers: the cleanup releases it.
 	TagRelease = OwnershipPrefix + "release"
-	// TagMovedFrom and TagMovedFromStack are the place from which a group was moved: "<epoch> <logical ID>" and the stack's ID.
+	// TagMovedFrom and TagMovedFromStack are the place from which a group was moved: "<epoch> <logical ID>" and the stack's ID; see [Former].
 	// Once that chain is gone the first one is [MovedForGood], and stays: the group has the name that the other chain generated.
 	TagMovedFrom      = OwnershipPrefix + "moved-from"
 	TagMovedFromStack = OwnershipPrefix + "moved-from-stack"

@@ -39,11 +39,12 @@ func (e Epoch) String() string { return fmt.Sprintf("%d:%s", e.Generation, e.Phy
 
 // Newest returns the physical ID of the highest generation among the groups and
 // that generation. Two IDs that share the highest generation are both not the
-// newest: the ID is then empty. Without groups both are zero.
+// newest: the ID is then empty. Without groups both are zero. Groups of another chain do not count.
 func (s State) Newest() Epoch {
 	var newest Epoch
 	for _, group := range s.Groups {
 		switch {
+		case group.Movable:
 		case group.Epoch.Generation > newest.Generation:
 			newest = group.Epoch
 		case group.Epoch.Generation == newest.Generation && group.Epoch.PhysicalID != newest.PhysicalID:

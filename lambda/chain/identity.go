@@ -64,6 +64,8 @@ type Resource struct {
 const (
 	physicalIDPrefix = "sgchain-"
 	physicalIDHex    = 40
+	generatedWord    = "sgchain" // with which a generated name begins
+	generatedHex     = 16
 )
 
 // lazily compiles an expression at its first use: the function's start is no time for it.
@@ -97,11 +99,11 @@ func IsPhysicalID(id string) bool {
 // EC2's 255 characters. It is frozen, like [PhysicalID].
 func GeneratedName(resource Resource, identity Identity) string {
 	fields := append([]string{resource.StackID, resource.LogicalID}, identity.fields()...)
-	words := []string{"sgchain"}
+	words := []string{generatedWord}
 	if name := resource.StackName(); name != "" {
 		words = append(words, name)
 	}
-	words = append(words, identity.Tier, digest("sgchain group name 1", fields...)[:16])
+	words = append(words, identity.Tier, digest("sgchain group name 1", fields...)[:generatedHex])
 	return strings.Join(words, "-")
 }
 

@@ -1,6 +1,9 @@
 package chain
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Origin is the chain that MovedFrom names. The zero Origin is none.
 type Origin struct {
@@ -74,11 +77,50 @@ func (r *reader) form(path, text string, fits func(string) bool, form string) {
 	}
 }
 
-// MovedMarks returns the marks of a group that was moved from a place, where it had the epoch.
-func (e Epoch) MovedMarks(from Resource, provider string) map[string]string {
-	marks := map[string]string{TagMovedFrom: fmt.Sprintf("%s %s", e, from.LogicalID), TagMovedFromStack: from.StackID}
-	if provider != "" {
-		marks[TagMovedFromProvider] = provider
+// Former is the place that a group was moved from.
+type Former struct {
+	Resource
+
+	Epoch    Epoch  // that the group had there
+	Provider string // empty for the provider that the group has
+	// Gone says that no stack had the chain any more when the group was moved: it had been kept.
+	Gone bool
+}
+
+// goneWord ends the mark of a group whose chain was gone.
+const goneWord = " gone"
+
+// Marks returns the marks of a group that was moved from the place.
+func (f Former) Marks() map[string]string {
+	marks := map[string]string{TagMovedFrom: fmt.Sprintf("%s %s", f.Epoch, f.LogicalID), TagMovedFromStack: f.StackID}
+	if f.Gone {
+		marks[TagMovedFrom] += goneWord
+	}
+	if f.Provider != "" {
+		marks[TagMovedFromProvider] = f.Provider
 	}
 	return marks
+}
+
+// FormerOf reads the marks among a group's tags; ok is false where they name no place: the group was never moved, or for good.
+func FormerOf(tags map[string]string) (from Former, ok bool) {
+	epoch, logicalID, found := strings.Cut(tags[TagMovedFrom], " ")
+	logicalID, isGone := strings.CutSuffix(logicalID, goneWord)
+	from = Former{Resource: Resource{StackID: tags[TagMovedFromStack], LogicalID: logicalID}, Epoch: ParseEpoch(epoch), Provider: tags[TagMovedFromProvider], Gone: isGone}
+	return from, found && from.StackID != "" && logicalID != ""
+}
+
+// IsGenerated reports whether a name has the form of [GeneratedName] for a tier. Of a group that was moved that is all that can be told:
+// the hash in its name is of a place that may be gone.
+func IsGenerated(name, tier string) bool {
+	rest, hash, found := cutLast(name, "-")
+	return found && strings.HasPrefix(name, generatedWord+"-") && strings.HasSuffix(rest, "-"+tier) &&
+		len(hash) == generatedHex && strings.Trim(hash, "0123456789abcdef") == ""
+}
+
+func cutLast(text, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
 }

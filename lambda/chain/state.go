@@ -24,6 +24,8 @@ type Group struct {
 	// Unmanaged are those of the Rules that the chain never made; filled where they
 	// were asked for.
 	Unmanaged []Rule
+	// Movable says that the group belongs to the chain that this one takes over. No tag says so.
+	Movable bool
 }
 
 // State is the groups of a chain and their rules, either desired or current.

@@ -42,6 +42,7 @@ type Fate string
 const (
 	Created  Fate = "create"
 	Adopted  Fate = "adopt"
+	Moved    Fate = "move"
 	Kept     Fate = "keep"
 	Leaves   Fate = "retire"
 	LeftOver Fate = "left over"
@@ -66,6 +67,8 @@ func Fates(change Change, current chain.State) []GroupFate {
 		switch {
 		case !exists:
 			fate.Fate = Created
+		case was.Movable:
+			fate.Fate = Moved
 		case was.Adoption == chain.Adoptable:
 			fate.Fate = Adopted
 		}
@@ -95,7 +98,7 @@ func (f GroupFate) Text(groupID string) string {
 		text += ": " + string(f.Last) + " in the cleanup"
 	case LeftOver:
 		text += ": " + string(f.Last) + " once nothing uses it"
-	case Created, Adopted, Kept:
+	case Created, Adopted, Moved, Kept:
 	}
 	return text
 }

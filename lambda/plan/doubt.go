@@ -17,7 +17,7 @@ import (
 // physical ID that the chain is to have.
 func Doubtful(change Change, current chain.State, recorded, wanted string) bool {
 	if change.Creating {
-		return slices.ContainsFunc(current.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable })
+		return slices.ContainsFunc(current.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable && !group.Movable })
 	}
 	isHidden := func(identity chain.Identity) bool { return !current.Has(identity) }
 	if current.Newest().PhysicalID != recorded || slices.ContainsFunc(change.Old.Identities(), isHidden) || len(change.Orphans(current)) > 0 {

@@ -18,6 +18,10 @@ type Change struct {
 	// Rollback says that this run takes back what another one did, Creating that it makes the chain:
 	// what there is was adopted by one before it that failed.
 	Rollback, Creating bool
+	// From is the chain that this one takes over, as it is; the zero Former where it takes over none.
+	From chain.Former
+	// MovedForGood says that the chain is gone from which groups were moved.
+	MovedForGood bool
 }
 
 // Standing says what a group is to the run.
@@ -179,10 +183,11 @@ func tags(change Change, wanted chain.Group, was chain.Group) map[string]string 
 	maps.Copy(all, wanted.Tags)
 	for key, value := range was.Tags {
 		isGiven := key == chain.NameTag && was.Adoption.IsForeign() && wanted.Tags[key] == wanted.GroupName
-		if change.onlyAdds(was) || isGiven {
+		if change.onlyAdds(was) || isGiven || (key == chain.NameTag && wasNamedElsewhere(wanted, was)) {
 			all[key] = value
 		}
 	}
+	change.markMoved(all, was)
 	return all
 }
 

@@ -41,6 +41,7 @@ type Action string
 const (
 	CreateGroup        Action = "create group"
 	AdoptGroup         Action = "adopt group"
+	MoveGroup          Action = "move group"
 	AuthorizeRules     Action = "authorize"
 	UpdateDescriptions Action = "update description"
 	RetagGroup         Action = "re-tag"
@@ -48,6 +49,7 @@ const (
 	RevokeRules        Action = "revoke"
 	DeleteGroup        Action = "delete group"
 	ReleaseGroup       Action = "release group"
+	ReturnGroup        Action = "give back group"
 )
 
 // Step is one change of one group; for rules, of one group and direction, so
@@ -149,6 +151,17 @@ func Diff(current, goal chain.State) Plan {
 		if was.Adoption == chain.Adoptable && wanted.Adoption != chain.Adoptable {
 			plan.add(Step{Phase: Create, Action: AdoptGroup, Group: wanted.Identity, Epoch: wanted.Epoch, Adoption: wanted.Adoption, Tags: tagged(was.Tags, wanted.Tags)})
 			was.Epoch, was.Adoption, was.Tags = wanted.Epoch, wanted.Adoption, wanted.Tags
+		}
+		if was.Movable && !wanted.Movable {
+			plan.add(Step{Phase: Create, Action: MoveGroup, Group: wanted.Identity, Epoch: wanted.Epoch, Tags: marks(wanted.Tags)})
+			was.Epoch = wanted.Epoch
+			was.Tags = maps.Clone(was.Tags)
+			if was.Tags == nil {
+				was.Tags = map[string]string{}
+			}
+			for _, mark := range marks(wanted.Tags) {
+				was.Tags[mark.Key] = mark.Value
+			}
 		}
 		retag := Step{Phase: Retag, Action: RetagGroup, Group: wanted.Identity, Tags: tagged(was.Tags, wanted.Tags)}
 		if was.Epoch != wanted.Epoch {

@@ -24,6 +24,8 @@ type Departure struct {
 	Hurried bool
 	// EachAlone says that each group is for itself: one that cannot go keeps no other.
 	EachAlone bool
+	// Returned are those that are given back to the chain from which they were moved: as they are, whoever uses them.
+	Returned []chain.Identity
 }
 
 // Removal returns the plan that takes targets away, in phases: what is in the way is revoked,
@@ -42,6 +44,8 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 	if len(waits) > 0 && !departure.EachAlone {
 		return Plan{}
 	}
+	targets, returned := without(targets, departure.Returned), within(targets, departure.Returned)
+	departure.All = without(departure.All, departure.Returned)
 	if departure.EachAlone {
 		targets, departure.All = without(targets, waits), without(departure.All, waits)
 	}
@@ -61,6 +65,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 	for _, identity := range adopted {
 		steps.add(Step{Phase: Release, Action: ReleaseGroup, Group: identity})
 	}
+	steps.returned(current, returned)
 	chain.Sort(steps, byPhase)
 	return Plan{Steps: steps, EachAlone: departure.EachAlone}
 }
@@ -69,7 +74,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 // the chain made, because EC2 deletes no group in use, and those that it adopted where rules
 // would be revoked that their members still need.
 func (d Departure) Holding(current chain.State, targets []chain.Identity) []chain.Identity {
-	made, adopted := split(current, targets)
+	made, adopted := split(current, without(targets, d.Returned))
 	if d.Hurried || !d.MembersMoving {
 		return made
 	}
@@ -92,6 +97,10 @@ func (d Departure) Waits(current chain.State, targets []chain.Identity) []chain.
 
 func without(identities, others []chain.Identity) []chain.Identity {
 	return slices.DeleteFunc(slices.Clone(identities), func(identity chain.Identity) bool { return slices.Contains(others, identity) })
+}
+
+func within(identities, others []chain.Identity) []chain.Identity {
+	return slices.DeleteFunc(slices.Clone(identities), func(identity chain.Identity) bool { return !slices.Contains(others, identity) })
 }
 
 // split tells the groups that the chain made from those that it adopted.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/task"
@@ -19,8 +20,8 @@ import (
 type Reading struct {
 	// At is when the reading began: it is no younger than this.
 	At time.Time
-	// Stack is the stack's status; empty where the stack is gone.
-	Stack string
+	// Stack is the stack's status, and StackID its ID; both are empty where the stack is gone.
+	Stack, StackID string
 	// Updated is when the stack's last update began; zero where there was none.
 	Updated time.Time
 	// Resource is the resource's status; empty where the stack has no such
@@ -65,26 +66,37 @@ func (r Reader) Read(ctx context.Context) (Reading, error) {
 	reading := Reading{At: time.Now()}
 	done := make(chan error, 1)
 	go func() { done <- task.Run(func() error { return r.readResource(ctx, &reading) }) }()
-	stack, updated, err := r.readStack(ctx)
+	stack, err := r.readStack(ctx)
 	if err := errors.Join(err, <-done); err != nil {
 		return Reading{}, err
 	}
-	reading.Stack, reading.Updated = stack, updated
+	reading.Stack, reading.StackID, reading.Updated = string(stack.StackStatus), aws.ToString(stack.StackId), aws.ToTime(stack.LastUpdatedTime)
 	return reading, nil
 }
 
-func (r Reader) readStack(ctx context.Context) (status string, updated time.Time, err error) {
+// IsThere reports whether the stack has the resource, and is not about to lose it.
+func (r Reading) IsThere() bool {
+	return r.Stack != "" && !isDelete(r.Stack) && r.Resource != "" && r.Resource != deleted && r.Resource != skipped
+}
+
+// IsInProgress reports whether an operation of the resource is going on.
+func (r Reading) IsInProgress() bool { return strings.HasSuffix(r.Resource, inProgress) }
+
+// StackInProgress reports whether an operation of the stack is going on.
+func (r Reading) StackInProgress() bool { return strings.HasSuffix(r.Stack, inProgress) }
+
+// readStack returns the stack; the zero Stack where it is gone.
+func (r Reader) readStack(ctx context.Context) (types.Stack, error) {
 	output, err := r.API.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(r.Resource.StackID)})
 	switch {
 	case isAbsent(err):
-		return "", time.Time{}, nil
+		return types.Stack{}, nil
 	case err != nil:
-		return "", time.Time{}, fmt.Errorf("describing stack (%s): %w", r.Resource.StackID, err)
+		return types.Stack{}, fmt.Errorf("describing stack (%s): %w", r.Resource.StackID, err)
 	case len(output.Stacks) != 1:
-		return "", time.Time{}, fmt.Errorf("describing stack (%s): CloudFormation answered with %d stacks", r.Resource.StackID, len(output.Stacks))
+		return types.Stack{}, fmt.Errorf("describing stack (%s): CloudFormation answered with %d stacks", r.Resource.StackID, len(output.Stacks))
 	}
-	stack := output.Stacks[0]
-	return string(stack.StackStatus), aws.ToTime(stack.LastUpdatedTime), nil
+	return output.Stacks[0], nil
 }
 
 // IsGone says whether a stack is there no more, or has given up a resource: one that was
@@ -92,7 +104,8 @@ func (r Reader) readStack(ctx context.Context) (status string, updated time.Time
 // another stack changes, its resource may be on the way out, and counts as there.
 func (r Reader) IsGone(ctx context.Context, resource chain.Resource) (bool, error) {
 	other := Reader{API: r.API, Resource: resource}
-	status, _, err := other.readStack(ctx)
+	stack, err := other.readStack(ctx)
+	status := string(stack.StackStatus)
 	switch {
 	case err != nil:
 		return false, err

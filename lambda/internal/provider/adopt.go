@@ -5,15 +5,15 @@ import (
 	"strings"
 
 	"sgchain/lambda/chain"
-	"sgchain/lambda/internal/fence"
 	"sgchain/lambda/internal/sg"
 	"sgchain/lambda/plan"
 )
 
 // query is what a run has to find out beside its own groups.
-func query(spec chain.Spec, chains plan.Change, reader fence.Reader) sg.Query {
+func (r *run) query(spec chain.Spec, chains plan.Change) sg.Query {
 	wanted := sg.Query{
-		Unmanaged: spec.KeepUnmanaged, Built: chains.Old.Identities(), Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: reader.IsGone,
+		MayBeMoved: r.Moves,
+		Unmanaged: spec.KeepUnmanaged, Built: chains.Old.Identities(), Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: r.reader.IsGone,
 	}
 	for _, identity := range spec.Identities() {
 		if spec.Adopt && identity.GroupName != "" {

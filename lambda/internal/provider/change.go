@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -37,7 +38,7 @@ func (r *run) read() intent {
 		Creating: r.event.RequestType == cfn.RequestCreate,
 	}
 	return intent{
-		spec: spec, refused: refused, query: query(spec, change, r.reader),
+		spec: spec, refused: refused, query: r.query(spec, change),
 		target: sg.Target{Change: change, PhysicalID: chain.PhysicalID(protocol.Resource(r.event), spec.Identities())},
 	}
 }
@@ -66,6 +67,14 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	}
 	// The operation that the run belongs to is the one that its first reading shows.
 	operation := fence.Begin(r.request)
+	var origin taking
+	if r.event.RequestType == cfn.RequestCreate {
+		var err error
+		if origin, err = r.taking(ctx, asked.spec); err != nil {
+			return nil, err
+		}
+		asked.query.From = origin.owner
+	}
 	looked := &lookedUp{run: r, asked: asked}
 	wanted := view{
 		query: asked.query, beside: looked.look,
@@ -77,7 +86,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 			return over
 		},
 		isDoubtful: func(seen chain.State) bool {
-			return plan.Doubtful(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID)
+			return plan.Doubtful(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID) || (origin.isThere() && !isMove(seen))
 		},
 	}
 	reading, observed, err := r.look(ctx, wanted)
@@ -91,9 +100,17 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
+	if target, err = r.take(target, origin, asked.spec.MovedFrom, reading, observed); err != nil {
+		return nil, err
+	}
+	isGone, still := r.settles(ctx, observed.State)
+	target.Change.MovedForGood, warnings = isGone && r.event.RequestType == cfn.RequestUpdate, append(warnings, still...)
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(operation.Over), r.log)
 	defer lease.Release()
 	result, err := r.edge.Converge(ctx, lease, asked.query, target, observed)
+	if away, ok := errors.AsType[*sg.MovedAwayError](err); ok && isBack(reading) {
+		return r.movedAway(asked.spec, observed, away), nil
+	}
 	if err != nil {
 		return nil, err
 	}

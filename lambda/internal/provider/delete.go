@@ -35,6 +35,12 @@ func (r *run) remove(ctx context.Context) error {
 		}
 	}
 	r.log.Info("delete", slog.String("scope", scope.String()))
+	var back []chain.Identity
+	if scope == fence.ForGood {
+		if back, err = r.giveBack(ctx, reading, observed); err != nil {
+			return err
+		}
+	}
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(func(now fence.Reading) error {
 		_, over := fence.Judge(r.request, now, newest)
 		return over
@@ -45,7 +51,7 @@ func (r *run) remove(ctx context.Context) error {
 			groups := slices.DeleteFunc(slices.Clone(state.Groups), isOlder)
 			return leaving(chain.State{Groups: groups}, scope, r.event.PhysicalResourceID)
 		},
-		Rollback: isBack(reading), MembersMoving: scope == fence.Cleanup,
+		Rollback: isBack(reading), MembersMoving: scope == fence.Cleanup, Returned: back,
 	})
 }
 

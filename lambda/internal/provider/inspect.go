@@ -103,7 +103,7 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 	}
 	a.report.Warnings = append(a.report.Warnings, findings...)
 	change := plan.Change{New: chain.Desired(spec), KeepUnmanaged: spec.KeepUnmanaged}
-	a.asked = intent{spec: spec, query: query(spec, change, a.reader), target: sg.Target{Change: change, PhysicalID: chain.PhysicalID(protocol.Resource(a.event), spec.Identities())}}
+	a.asked = intent{spec: spec, query: a.query(spec, change), target: sg.Target{Change: change, PhysicalID: chain.PhysicalID(protocol.Resource(a.event), spec.Identities())}}
 	a.report.PhysicalID = a.asked.target.PhysicalID
 	if isPlan {
 		a.asked.target.Change.AdoptedBy = chain.AdoptedBy("plan", stamp(time.Now()))

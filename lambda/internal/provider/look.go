@@ -41,7 +41,7 @@ type view struct {
 // more, and looks again. So it does where what EC2 shows is doubtful.
 func (r *run) look(ctx context.Context, wanted view) (fence.Reading, sg.Observed, error) {
 	reading, observed, err := r.lookOnce(ctx, wanted, sg.Observed{})
-	if err != nil || (!wanted.isDoubtful(observed.State) && !fence.OlderMayRun(r.request, reading) && !r.repairMayRun()) {
+	if err != nil || (!wanted.isDoubtful(observed.State) && !fence.OlderMayRun(r.request, reading) && !r.othersMayRun()) {
 		return reading, observed, err
 	}
 	r.log.Info("an older run may be alive: waiting", slog.Duration("wait", fence.Settle))
@@ -93,6 +93,8 @@ func aside(do func() error) <-chan error {
 // isBack says whether CloudFormation takes an operation back.
 func isBack(now fence.Reading) bool { return strings.Contains(now.Stack, "ROLLBACK") }
 
-// repairMayRun says whether a repair may be alive, which writes until it sees that the
-// stack is not at rest any more.
-func (r *run) repairMayRun() bool { return r.Repairs && r.request.Type != fence.Create }
+// othersMayRun reports whether a run that is none of this resource's may be alive: a repair, which writes until it sees that the
+// stack is not at rest any more, or the Create of another chain that takes over the groups which a Delete would delete.
+func (r *run) othersMayRun() bool {
+	return (r.Repairs && r.request.Type != fence.Create) || (r.Moves && r.request.Type == fence.Delete)
+}

@@ -143,7 +143,7 @@ func (p *planning) refuse(tier string, err error) {
 func (p *planning) isRefusal(err error) bool {
 	for _, one := range leaves(err) {
 		switch one.(type) { //nolint:errorlint // the tree is walked already
-		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *sg.RenameError:
+		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *sg.RenameError, *sg.MoveError, *sg.MovedAwayError:
 		default:
 			return false
 		}

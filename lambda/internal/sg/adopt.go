@@ -46,7 +46,7 @@ func (e *Edge) join(ctx context.Context, query Query, groups, named []types.Secu
 				continue
 			}
 			if e.Owner.owns(group) {
-				if identity := e.identity(group, query.Identities); identity != wanted {
+				if identity := e.Owner.identity(group, query.Identities); identity != wanted {
 					continue // another tier's: what the plan says of that is for people
 				}
 			} else if err := e.mayAdopt(ctx, query, group, wanted); err != nil {
@@ -232,16 +232,19 @@ func (a *application) stillAdoptable(ctx context.Context, id string, wanted chai
 	return fmt.Errorf("%w: adopting security group (%s): it is not there", errStaleView, id)
 }
 
-// settleAdoptions waits until no other run can take away any more what this one adopted, and
-// looks again. It reports whether there was nothing to wait for.
-func (a *application) settleAdoptions(ctx context.Context, observed Observed) (isSettled bool, now Observed, err error) {
+// settle waits until no other run can take away any more what this one adopted or moved, and
+// looks again. It reports whether there was nothing to wait for; then a move has to be confirmed.
+func (a *application) settle(ctx context.Context, target Target, observed Observed) (isSettled bool, now Observed, err error) {
 	a.mu.Lock()
-	isSettled = len(a.adopted) == 0 || a.confirmed
+	isSettled = len(a.adopted)+len(a.moved) == 0 || a.confirmed
 	wait := time.Until(a.adoptedAt.Add(adoptSettle))
 	a.confirmed = true
 	a.mu.Unlock()
 	if isSettled {
-		return true, observed, nil
+		if target.Confirm != nil && len(a.moved) > 0 {
+			err = target.Confirm(ctx)
+		}
+		return true, observed, err
 	}
 	if err = task.Sleep(ctx, wait); err != nil {
 		return false, observed, err

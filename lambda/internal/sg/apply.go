@@ -41,8 +41,13 @@ type application struct {
 	likely  map[chain.Identity]chain.Epoch
 	// old is the chain of before.
 	old chain.State
-	// adopted is the groups that this run took over, or may have.
-	adopted []chain.Identity
+	// adopted is the groups that this run took over, or may have; moved those of another chain.
+	adopted, moved []chain.Identity
+	// from is whose groups are taken over, and formerly the places of groups that were.
+	from     Owner
+	formerly map[chain.Identity]chain.Former
+	// looked is when the observation began that the plan of the moment is made from.
+	looked time.Time
 	// vanished is the groups that EC2 did not know when they were named.
 	vanished []chain.Identity
 	// applied is what this run changed with success; a read that does not show
@@ -80,7 +85,12 @@ func changes(step plan.Step) []change {
 func newApplication(edge *Edge, gate Gate, query Query, observed Observed) *application {
 	a := &application{
 		Edge: edge, gate: gate, query: query, groupIDs: observed.clone().GroupIDs, ruleIDs: map[chain.Identity]map[chain.Rule]string{},
-		applied: map[change]bool{}, likely: map[chain.Identity]chain.Epoch{}, retires: func(chain.Identity) bool { return false },
+		looked: observed.at, formerly: map[chain.Identity]chain.Former{}, applied: map[change]bool{}, likely: map[chain.Identity]chain.Epoch{}, retires: func(chain.Identity) bool { return false },
+	}
+	for _, group := range observed.State.Groups {
+		if from, isMoved := chain.FormerOf(group.Tags); isMoved {
+			a.formerly[group.Identity] = from
+		}
 	}
 	for identity, ids := range observed.ruleIDs {
 		a.ruleIDs[identity] = maps.Clone(ids)
@@ -112,19 +122,21 @@ func (a *application) apply(ctx context.Context, todo plan.Plan) error {
 func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() error {
 	switch phase[0].Phase {
 	case plan.Retag:
-		return a.retags(ctx, phase)
+		return a.retags(ctx, phase, a.retag)
 	case plan.Release:
-		return []func() error{func() error { return a.done(a.release(ctx, phase), phase...) }}
+		return []func() error{func() error { return a.done(a.leave(ctx, phase), phase...) }}
 	default:
-		tasks := make([]func() error, 0, len(phase))
-		for _, step := range phase {
+		moves, others := moving(phase)
+		tasks := a.retags(ctx, moves, a.move)
+		for _, step := range others {
 			tasks = append(tasks, func() error { return a.done(a.step(ctx, step), step) })
 		}
 		return tasks
 	}
 }
 
-func (a *application) retags(ctx context.Context, phase []plan.Step) []func() error {
+// retags is the calls for tags. Groups that move are none of those that are made or adopted in the same phase.
+func (a *application) retags(ctx context.Context, phase []plan.Step, retag func(context.Context, []plan.Step) error) []func() error {
 	var tasks []func() error
 	same := map[string][]plan.Step{}
 	for _, step := range phase {
@@ -132,7 +144,7 @@ func (a *application) retags(ctx context.Context, phase []plan.Step) []func() er
 	}
 	for _, set := range slices.Sorted(maps.Keys(same)) {
 		for some := range slices.Chunk(same[set], maxTagged) {
-			tasks = append(tasks, func() error { return a.done(a.retag(ctx, some), some...) })
+			tasks = append(tasks, func() error { return a.done(retag(ctx, some), some...) })
 		}
 	}
 	return tasks
@@ -170,7 +182,7 @@ func (a *application) done(err error, steps ...plan.Step) error {
 			for _, rule := range step.Rules {
 				delete(a.ruleIDs[step.Group], rule.Key())
 			}
-		case plan.ReleaseGroup:
+		case plan.ReleaseGroup, plan.ReturnGroup:
 			a.gone = append(a.gone, step.Group)
 		default:
 		}

@@ -31,6 +31,10 @@ type Target struct {
 	Quota      plan.Quota
 	// Unserved is, for people, what the chain asks for and nothing comes of.
 	Unserved []string
+	// From is whose groups the chain takes over, as they are; the zero Owner is nobody. Confirm, which may be nil, says at the end why
+	// that must not stand.
+	From    Owner
+	Confirm func(context.Context) error
 }
 
 // Goal is what must hold at the end, as far as an observation tells. The tag is worked
@@ -60,7 +64,7 @@ type Result struct {
 // itself, unless the gate is shut.
 func (e *Edge) Converge(ctx context.Context, gate Gate, query Query, target Target, observed Observed) (Result, error) {
 	run := newApplication(e, gate, query, observed)
-	run.old = target.Change.Old
+	run.old, run.from = target.Change.Old, target.From
 	result, err := run.converge(ctx, target, observed)
 	if err == nil {
 		return result, nil
@@ -83,7 +87,7 @@ func (a *application) converge(ctx context.Context, target Target, observed Obse
 			return Result{}, err
 		}
 		if todo.Empty() {
-			isSettled, now, err := a.settleAdoptions(ctx, observed)
+			isSettled, now, err := a.settle(ctx, target, observed)
 			if err != nil {
 				return Result{}, err
 			}
@@ -137,6 +141,12 @@ func (a *application) plan(ctx context.Context, target *Target, observed Observe
 		return plan.Plan{}, nil, err
 	}
 	todo = plan.Diff(observed.State, goal)
+	if err = a.onlyMoves(*target, todo); err != nil {
+		return plan.Plan{}, nil, err
+	}
+	if err = a.notMoved(ctx, todo, wrote); err != nil {
+		return plan.Plan{}, nil, err
+	}
 	if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
 		return plan.Plan{}, nil, &RenameError{NameConflict: conflicts[0]}
 	}
@@ -216,7 +226,7 @@ func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.groupIDs, a.vanished = maps.Clone(observed.GroupIDs), nil
+	a.groupIDs, a.vanished, a.looked = maps.Clone(observed.GroupIDs), nil, observed.at
 	return observed, nil
 }
 

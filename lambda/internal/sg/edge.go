@@ -61,6 +61,11 @@ type Query struct {
 	// IsGone says whether a stack is there no more, or the resource in it that made a group;
 	// without a logical ID it is about the stack alone.
 	IsGone func(ctx context.Context, resource chain.Resource) (bool, error)
+	// From is the owner whose groups are observed, too: those of the Identities, or all of them where there are none. The zero Owner
+	// is nobody.
+	From Owner
+	// MayBeMoved asks, where groups are missing that the chain had, whether another chain took them over.
+	MayBeMoved bool
 }
 
 // Writes is how many calls that change something were sent.

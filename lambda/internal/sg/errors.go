@@ -88,11 +88,16 @@ type DriftError struct {
 }
 
 func (e *DriftError) Error() string {
-	lines := strings.FieldsFunc(e.Rest.String(), func(r rune) bool { return r == '\n' })
+	return "verifying chain (" + e.LogicalID + "): still to do: " + strings.Join(lines(e.Rest), "; ")
+}
+
+// lines returns the lines of a plan.
+func lines(todo plan.Plan) []string {
+	lines := strings.FieldsFunc(todo.String(), func(r rune) bool { return r == '\n' })
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	return "verifying chain (" + e.LogicalID + "): still to do: " + strings.Join(lines, "; ")
+	return lines
 }
 
 // Remedy is one sentence of what to do.

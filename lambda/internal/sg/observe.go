@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -20,14 +21,16 @@ type Observed struct {
 	// ruleIDs are the IDs of the rules that the chain made on groups that somebody else
 	// made: they lose their tags when the group is released.
 	ruleIDs map[chain.Identity]map[chain.Rule]string
+	at      time.Time // when it began
 }
 
 // Observe reads the owner's groups and all their rules: one call, and one more each for
 // what the query asks for.
 func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	var groups, named []types.SecurityGroup
+	began := time.Now()
 	tasks := []func() error{func() (err error) {
-		groups, err = e.describe(ctx, e.Owner.filters()...)
+		groups, err = e.describe(ctx, e.Owner.filters(query.From)...)
 		return e.describing(err)
 	}}
 	if len(query.Adoptable) > 0 {
@@ -40,19 +43,15 @@ func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
-	groups = slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.Owner.owns(group) })
-	members := make(map[string]chain.Identity, len(groups))
-	for _, group := range groups {
-		members[aws.ToString(group.GroupId)] = e.identity(group, query.Identities)
-	}
+	groups, members := e.known(query, groups)
 	if groups, err = e.join(ctx, query, groups, named, members); err != nil {
 		return Observed{}, err
 	}
-	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups))}
+	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began}
 	for _, group := range groups {
 		id := aws.ToString(group.GroupId)
 		observed.GroupIDs[members[id]] = id
-		observed.State.Groups = append(observed.State.Groups, e.group(group, members))
+		observed.State.Groups = append(observed.State.Groups, e.group(group, members, query.From))
 	}
 	chain.Sort(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })
 	observed.State = observed.State.Normalize()
@@ -67,16 +66,48 @@ func (e *Edge) describing(err error) error {
 }
 
 // group is a group as EC2 shows it.
-func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity) chain.Group {
-	seen := chain.Group{Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: RulesOf(group, members), Tags: othersTags(group)}
-	if e.Owner.owns(group) {
+func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity, from Owner) chain.Group {
+	seen := chain.Group{
+		Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: RulesOf(group, members), Tags: othersTags(group), Movable: from.owns(group),
+	}
+	if seen.Movable || e.Owner.owns(group) {
 		seen.Epoch, seen.Adoption = chain.ParseEpoch(valueOf(group.Tags, chain.TagChain)), chain.Adoption(valueOf(group.Tags, chain.TagAdopted))
 	}
 	return seen
 }
 
+// known returns those of some groups that are the owner's, or that of the query's other owner are asked for, and who they are by their
+// IDs. Where two are the same to the chain, one that was moved to it and one that was made in its place, the latter is it.
+func (e *Edge) known(query Query, groups []types.SecurityGroup) ([]types.SecurityGroup, map[string]chain.Identity) {
+	var known []types.SecurityGroup
+	members, taken := make(map[string]chain.Identity, len(groups)), make(map[chain.Identity]bool, len(groups))
+	add := func(owner Owner, isWanted func(types.SecurityGroup, chain.Identity) bool) {
+		for _, group := range groups {
+			if !owner.owns(group) {
+				continue
+			}
+			identity := owner.identity(group, query.Identities)
+			if !isWanted(group, identity) {
+				continue
+			}
+			if taken[identity] {
+				identity.GroupName = aws.ToString(group.GroupName)
+			}
+			taken[identity], members[aws.ToString(group.GroupId)], known = true, identity, append(known, group)
+		}
+	}
+	add(e.Owner, func(group types.SecurityGroup, _ chain.Identity) bool { return valueOf(group.Tags, chain.TagMovedFrom) == "" })
+	add(e.Owner, func(group types.SecurityGroup, _ chain.Identity) bool { return valueOf(group.Tags, chain.TagMovedFrom) != "" })
+	if query.From != (Owner{}) {
+		add(query.From, func(_ types.SecurityGroup, identity chain.Identity) bool {
+			return len(query.Identities) == 0 || (slices.Contains(query.Identities, identity) && !taken[identity])
+		})
+	}
+	return known, members
+}
+
 // identity is who an owned group is to the chain.
-func (e *Edge) identity(group types.SecurityGroup, known []chain.Identity) chain.Identity {
+func (o Owner) identity(group types.SecurityGroup, known []chain.Identity) chain.Identity {
 	tier := valueOf(group.Tags, chain.TagTier)
 	if valueOf(group.Tags, chain.TagAdopted) != "" {
 		for _, one := range known {
@@ -85,7 +116,11 @@ func (e *Edge) identity(group types.SecurityGroup, known []chain.Identity) chain
 			}
 		}
 	}
-	return chain.ObservedIdentity(e.Owner.Resource, aws.ToString(group.VpcId), tier, aws.ToString(group.GroupName), aws.ToString(group.Description))
+	identity := chain.ObservedIdentity(o.Resource, aws.ToString(group.VpcId), tier, aws.ToString(group.GroupName), aws.ToString(group.Description))
+	if valueOf(group.Tags, chain.TagMovedFrom) != "" && chain.IsGenerated(identity.GroupName, tier) {
+		identity.GroupName = "" // by the place where the group was made
+	}
+	return identity
 }
 
 // ObserveAgain reads until every known group is shown. A read that lacks one most

@@ -22,6 +22,8 @@ type Leave struct {
 	Targets func(chain.State) [][]chain.Identity
 	// Rollback and MembersMoving are those of [plan.Departure].
 	Rollback, MembersMoving bool
+	// Returned are the groups that are given back to the chain from which they were moved.
+	Returned []chain.Identity
 }
 
 // releaseTime is what is kept of the time of a Delete to release groups that are still in
@@ -68,7 +70,7 @@ func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Obse
 func isInTheWay(err error) bool { return IsDependencyViolation(err) || errors.Is(err, errStaleView) }
 
 func (l Leave) departure(all, inUse []chain.Identity) plan.Departure {
-	return plan.Departure{All: all, InUse: inUse, Rollback: l.Rollback, MembersMoving: l.MembersMoving}
+	return plan.Departure{All: all, InUse: inUse, Rollback: l.Rollback, MembersMoving: l.MembersMoving, Returned: l.Returned}
 }
 
 // RemoveUnused takes those of some groups away that no network interface uses, without
@@ -145,7 +147,7 @@ func (r removal) take(ctx context.Context, observed Observed, targets []chain.Id
 		run := newApplication(r.Edge, r.gate, r.query, observed)
 		err := run.apply(ctx, todo)
 		gone = append(gone, run.gone...)
-		if todo.Count(plan.ReleaseGroup) == 0 || !hasCode(err, codeUnauthorized) || !lag.patient() {
+		if todo.Count(plan.ReleaseGroup)+todo.Count(plan.ReturnGroup) == 0 || !hasCode(err, codeUnauthorized) || !lag.patient() {
 			return gone, err
 		}
 		r.Log.Info("observing again", slog.String("because", Cause(err)))

@@ -30,6 +30,9 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	}
 	doing, operation := "tagging", opCreateTags
 	var tags []types.Tag
+	if steps[0].Action == plan.MoveGroup {
+		tags = a.Owner.ruleTags()
+	}
 	if steps[0].Epoch != (chain.Epoch{}) {
 		tags = append(tags, tag(chain.TagChain, steps[0].Epoch.String()))
 	}
@@ -58,6 +61,22 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
 	}
 	return a.unlessStale(err)
+}
+
+// leave releases groups that somebody else made, and gives back those of another chain.
+func (a *application) leave(ctx context.Context, phase []plan.Step) error {
+	var released, returned []plan.Step
+	for _, step := range phase {
+		if step.Action == plan.ReturnGroup {
+			returned = append(returned, step)
+		} else {
+			released = append(released, step)
+		}
+	}
+	if err := a.giveBack(ctx, returned); err != nil || len(released) == 0 {
+		return err
+	}
+	return a.release(ctx, released)
 }
 
 // release gives up groups that somebody else made: their rules stay, and the ownership tags

@@ -64,12 +64,16 @@ func othersTags(group types.SecurityGroup) map[string]string {
 	return tags
 }
 
-// filters asks EC2 for the owner's groups. Owns asks again, because what a
+// filters asks EC2 for the groups of the owner and of another one, who may be nobody. Owns asks again, because what a
 // filter lets through is not proof: emulators ignore filters they do not know.
-func (o Owner) filters() []types.Filter {
+func (o Owner) filters(other Owner) []types.Filter {
 	filters := make([]types.Filter, 0, len(o.ruleTags()))
-	for _, tag := range o.ruleTags() {
-		filters = append(filters, filter("tag:"+aws.ToString(tag.Key), aws.ToString(tag.Value)))
+	for i, tag := range o.ruleTags() {
+		one := filter("tag:"+aws.ToString(tag.Key), aws.ToString(tag.Value))
+		if other != (Owner{}) {
+			one.Values = append(one.Values, aws.ToString(other.ruleTags()[i].Value))
+		}
+		filters = append(filters, one)
 	}
 	return filters
 }

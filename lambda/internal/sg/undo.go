@@ -13,14 +13,14 @@ import (
 // nothing else: a failed Update leaves the groups that were there before. Nobody lives in
 // these by the chain's doing, because no answer named them.
 func (a *application) undo(ctx context.Context) error {
-	if len(a.created)+len(a.likely)+len(a.adopted) == 0 {
+	if len(a.created)+len(a.likely)+len(a.adopted)+len(a.moved) == 0 {
 		return nil
 	}
 	mine := func(state chain.State) [][]chain.Identity {
 		var mine []chain.Identity
 		for _, group := range state.Groups {
 			// One that can still be adopted was not adopted after all.
-			if a.isOwn(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable) {
+			if a.isOwn(group) || a.hasMoved(group) || (slices.Contains(a.adopted, group.Identity) && group.Adoption != chain.Adoptable) {
 				mine = append(mine, group.Identity)
 			}
 		}
@@ -40,7 +40,7 @@ func (a *application) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.Remove(bounded, a.gate, a.query, observed, Leave{Targets: mine, Rollback: true})
+	return a.Remove(bounded, a.gate, a.query, observed, Leave{Targets: mine, Rollback: true, Returned: a.moved})
 }
 
 // hides says whether a read lacks a rule that this run gave to a group that it adopted: it

@@ -31,7 +31,7 @@ func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed
 	}
 	wait := task.Backoff{Next: 500 * time.Millisecond, Last: 2 * time.Second}
 	for began := time.Now(); ; {
-		listed, err := e.listRules(ctx, observed.idsOf(asked), members)
+		listed, err := e.listRules(ctx, observed.idsOf(asked), members, observed.moved())
 		if err != nil {
 			return Observed{}, err
 		}
@@ -72,8 +72,9 @@ type listedRule struct {
 	ours bool
 }
 
-// listRules reads the rules of groups, by group and by what makes them the same.
-func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[string]chain.Identity) (map[string]map[chain.Rule]listedRule, error) {
+// listRules reads the rules of groups, by group and by what makes them the same. Moved are those groups whose rules may have been made
+// in another place.
+func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[string]chain.Identity, moved []string) (map[string]map[chain.Rule]listedRule, error) {
 	rules, err := everyPage(ctx, []types.Filter{filter(groupIDFilter, groupIDs...)}, func(filters []types.Filter) paginator[*ec2.DescribeSecurityGroupRulesOutput] {
 		return ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
 	}, func(page *ec2.DescribeSecurityGroupRulesOutput) []types.SecurityGroupRule {
@@ -91,13 +92,16 @@ func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[str
 		if listed[group] == nil {
 			listed[group] = map[chain.Rule]listedRule{}
 		}
-		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one)}
+		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one, slices.Contains(moved, group))}
 	}
 	return listed, nil
 }
 
-// made says whether the chain made a rule.
-func (o Owner) made(rule types.SecurityGroupRule) bool {
+// made reports whether the chain made a rule. Those of a group that was moved to it bear the place of before.
+func (o Owner) made(rule types.SecurityGroupRule, isMoved bool) bool {
+	if isMoved {
+		return valueOf(rule.Tags, chain.TagProvider) != ""
+	}
 	tags := tagMap(rule.Tags)
 	return tags[chain.TagProvider] == o.Provider && tags[chain.TagStackID] == o.Resource.StackID && tags[chain.TagLogicalID] == o.Resource.LogicalID
 }

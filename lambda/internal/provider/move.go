@@ -1,0 +1,249 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/fence"
+	"sgchain/lambda/internal/protocol"
+	"sgchain/lambda/internal/sg"
+)
+
+// taking is the chain whose groups a Create takes over, as CloudFormation shows it. The zero taking is none.
+type taking struct {
+	owner   sg.Owner
+	reading fence.Reading
+}
+
+// takes reports whether there is one.
+func (t taking) takes() bool { return t.owner != (sg.Owner{}) }
+
+// isThere reports whether the chain is in its stack, and stays there for all that can be seen.
+func (t taking) isThere() bool { return t.reading.IsThere() }
+
+// taking finds out whose groups a Create takes over. A stack of a name that is not there has none: a template that says where it was
+// moved from may be deployed afresh.
+func (r *run) taking(ctx context.Context, spec chain.Spec) (taking, error) {
+	from := spec.MovedFrom
+	if from == (chain.Origin{}) {
+		return taking{}, nil
+	}
+	if !r.Moves {
+		return taking{}, movesOffError{}
+	}
+	own := protocol.Resource(r.event)
+	found := taking{owner: sg.Owner{Provider: from.Provider, Resource: chain.Resource{StackID: from.Stack, LogicalID: from.LogicalID}}}
+	if found.owner.Provider == "" {
+		found.owner.Provider = r.Provider
+	}
+	if from.Stack == "" {
+		found.owner.Resource.StackID = own.StackID
+	}
+	reading, err := fence.Reader{API: r.CloudFormation, Resource: found.owner.Resource}.Read(ctx)
+	if err != nil {
+		return taking{}, &originError{from, err}
+	}
+	if found.reading = reading; reading.StackID != "" {
+		found.owner.Resource.StackID = reading.StackID
+	}
+	switch {
+	case found.owner.Resource == own:
+		return taking{}, &takingError{from, "is this chain itself", "Name the chain that has the groups, or leave MovedFrom out."}
+	case !strings.HasPrefix(found.owner.Resource.StackID, "arn:"):
+		r.log.Warn("no stack has the name in MovedFrom: nothing is taken over", slog.String("stack", from.Stack))
+		return taking{}, nil
+	}
+	return found, nil
+}
+
+// busy says why the groups of the chain cannot be taken over now; nil where they can. Now is the reading of the run's own stack.
+func (t taking) busy(from chain.Origin, own chain.Resource, now fence.Reading) error {
+	refused := func(why, todo string) error { return &takingError{from, why, todo} }
+	switch reading := t.reading; {
+	case !t.isThere():
+		return nil
+	case t.owner.Resource.StackID != own.StackID && reading.StackInProgress():
+		return refused("is in a stack that is "+reading.Stack, "Nothing was changed. Wait until that operation has ended, and deploy again.")
+	case reading.IsInProgress():
+		return refused("is "+reading.Resource, "Nothing was changed. Take it out of its template, or wait until its operation has ended, and deploy again.")
+	case t.owner.Resource.StackID == own.StackID && !now.Updated.IsZero() && reading.Changed.After(now.Updated):
+		return refused("is still in this template, and was changed in this operation", "Nothing was changed. Take it out of the template in the update that adds this chain.")
+	}
+	return nil
+}
+
+// take turns a Create into one that takes the groups of another chain over.
+func (r *run) take(target sg.Target, origin taking, from chain.Origin, now fence.Reading, observed sg.Observed) (sg.Target, error) {
+	if !origin.takes() {
+		return target, nil
+	}
+	if !isMove(observed.State) {
+		if origin.isThere() {
+			return target, &takingError{from, "is there, and EC2 shows none of its security groups for these tiers", "Nothing was changed. Look whether they lost their sgchain tags, or leave MovedFrom out to have groups made anew."}
+		}
+		return target, nil
+	}
+	err := r.judge(func(now fence.Reading) error { return origin.busy(from, protocol.Resource(r.event), now) })(now)
+	place := chain.Former{Resource: origin.owner.Resource, Gone: !origin.isThere()}
+	if origin.owner.Provider != r.Provider {
+		place.Provider = origin.owner.Provider
+	}
+	target.Change, target.From, target.Confirm = target.Change.Moving(place), origin.owner, r.confirm(origin, from)
+	return target, err
+}
+
+// confirm looks at the chain once more at the end: an operation of its own that began meanwhile may have changed its groups.
+func (r *run) confirm(t taking, from chain.Origin) func(context.Context) error {
+	return func(ctx context.Context) error {
+		now, err := fence.Reader{API: r.CloudFormation, Resource: t.owner.Resource}.Read(ctx)
+		if err != nil {
+			return &originError{from, err}
+		}
+		if t.isThere() && now.IsThere() && !now.Changed.Equal(t.reading.Changed) {
+			return &takingError{from, "was changed while its groups were taken over", "They were given back. Take that chain out of its template, and deploy again."}
+		}
+		return nil
+	}
+}
+
+// isMove reports whether a Create takes groups over, or a run before it did.
+func isMove(seen chain.State) bool {
+	for _, group := range seen.Groups {
+		if _, isMoved := chain.FormerOf(group.Tags); isMoved || group.Movable {
+			return true
+		}
+	}
+	return false
+}
+
+// former is the place from which the groups of a chain were moved; ok is false where there is none, or they were moved for good.
+func former(seen chain.State) (from chain.Former, ok bool) {
+	for _, group := range seen.Groups {
+		if from, ok = chain.FormerOf(group.Tags); ok && !group.Movable {
+			return from, true
+		}
+	}
+	return chain.Former{}, false
+}
+
+// ownerOf is who had the groups.
+func (r *run) ownerOf(from chain.Former) sg.Owner {
+	owner := sg.Owner{Provider: from.Provider, Resource: from.Resource}
+	if owner.Provider == "" {
+		owner.Provider = r.Provider
+	}
+	return owner
+}
+
+// settles reports whether the chain is gone from which the groups were moved. Where it is not, or that cannot be told, the warning says so:
+// the marks stay.
+func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warnings []string) {
+	from, isMoved := former(seen)
+	if !isMoved {
+		return false, nil
+	}
+	reading, err := fence.Reader{API: r.CloudFormation, Resource: from.Resource}.Read(ctx)
+	switch {
+	case err != nil:
+		r.log.Warn("whether the chain is gone from which the groups were moved cannot be told", slog.String("error", err.Error()))
+		return false, nil
+	case !reading.IsThere():
+		return true, nil
+	default:
+		return false, []string{fmt.Sprintf("the chain %s, from which the security groups were moved, is still in the template of stack %s: remove it there", from.LogicalID, from.StackID)}
+	}
+}
+
+// giveBack looks at the chain from which the groups of a Delete for good were moved, and returns those of them that are given back.
+func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Observed) ([]chain.Identity, error) {
+	from, isMoved := former(observed.State)
+	if !isMoved {
+		return nil, nil
+	}
+	reading, err := fence.Reader{API: r.CloudFormation, Resource: from.Resource}.Read(ctx)
+	if err != nil {
+		return nil, &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
+	}
+	if !reading.IsThere() && !(from.Gone && isBack(now)) {
+		return nil, nil
+	}
+	seen, err := r.edge.ObserveAgain(ctx, sg.Query{From: r.ownerOf(from)}, observed)
+	if err != nil {
+		return nil, err
+	}
+	back := returned(seen.State, from)
+	r.log.Info("give back", slog.String("to", from.LogicalID), slog.String("stack", from.StackID), slog.Int("groups", len(back)))
+	return back, nil
+}
+
+// returned lists the groups that go back to the chain that they were moved from: those of whose tier it has no group of its own.
+func returned(seen chain.State, from chain.Former) []chain.Identity {
+	own := map[string]bool{}
+	for _, group := range seen.Groups {
+		if group.Movable {
+			own[group.Tier] = true
+		}
+	}
+	var all []chain.Identity
+	for _, group := range seen.Groups {
+		if place, isMoved := chain.FormerOf(group.Tags); isMoved && !group.Movable && place.Resource == from.Resource && !own[group.Tier] {
+			all = append(all, group.Identity)
+		}
+	}
+	return all
+}
+
+// movedAway is the answer of a way back of a chain whose groups are another one's by now: it stays so.
+func (r *run) movedAway(spec chain.Spec, observed sg.Observed, away *sg.MovedAwayError) map[string]string {
+	warning := away.Error() + ". " + away.Remedy()
+	r.log.Warn("warning", slog.String("text", warning))
+	answer := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: observed.State.RuleCount(), Warnings: []string{warning}}
+	for _, identity := range spec.Identities() {
+		id := observed.GroupIDs[identity]
+		if id == "" {
+			id = away.GroupIDs[identity]
+		}
+		answer.GroupIDs[identity.Tier] = id
+	}
+	return answer.Attributes(r.room())
+}
+
+// movesOffError is a move where none is allowed.
+type movesOffError struct{}
+
+func (movesOffError) Error() string { return "reading MovedFrom: the provider does not allow moves" }
+func (movesOffError) Remedy() string {
+	return "Nothing was changed. Deploy the provider with AllowMoves, or leave MovedFrom out."
+}
+
+// originError is a chain in MovedFrom whose status cannot be read.
+type originError struct {
+	from chain.Origin
+	err  error
+}
+
+func (e *originError) Error() string {
+	return "reading the status of chain (" + e.from.String() + "): " + e.err.Error()
+}
+func (e *originError) Unwrap() error { return e.err }
+func (e *originError) Remedy() string {
+	if status, ok := errors.AsType[*statusError](e.err); ok {
+		return status.Remedy()
+	}
+	return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on that stack, which a provider with AllowMoves has; then deploy again."
+}
+
+// takingError is a chain that cannot be taken over now.
+type takingError struct {
+	from      chain.Origin
+	why, todo string
+}
+
+func (e *takingError) Error() string {
+	return "taking over chain (" + e.from.String() + "): it " + e.why
+}
+func (e *takingError) Remedy() string { return e.todo }

@@ -1,0 +1,233 @@
+package sg
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/internal/task"
+	"sgchain/lambda/plan"
+)
+
+// moving splits the steps of a phase into those that move groups, which are one call for all that get the same tags, and others.
+func moving(phase []plan.Step) (moves, others []plan.Step) {
+	for _, step := range phase {
+		if step.Action == plan.MoveGroup {
+			moves = append(moves, step)
+		} else {
+			others = append(others, step)
+		}
+	}
+	return moves, others
+}
+
+// moved lists the IDs of groups that belong to another chain, or did.
+func (o Observed) moved() []string {
+	var ids []string
+	for _, group := range o.State.Groups {
+		if _, isMoved := group.Tags[chain.TagMovedFrom]; isMoved || group.Movable {
+			ids = append(ids, o.GroupIDs[group.Identity])
+		}
+	}
+	return ids
+}
+
+// move makes groups of another chain the run's own: a call for all that get the same tags. Two chains may take over the same one, and a
+// run may be late: as for an adoption, the look that the move is made by is not older than adoptWithin at the end of the call, and the
+// run looks again adoptSettle later. Whose tags are there then has the groups.
+func (a *application) move(ctx context.Context, steps []plan.Step) error {
+	bounded, cancel := context.WithDeadlineCause(ctx, a.looked.Add(adoptWithin), adoptionLapsed{})
+	defer cancel()
+	a.mu.Lock()
+	for _, step := range steps {
+		a.moved = append(a.moved, step.Group)
+	}
+	a.confirmed, a.adoptedAt = false, a.looked.Add(adoptWithin)
+	a.mu.Unlock()
+	if err := a.moveRules(bounded, steps); err != nil {
+		return err
+	}
+	if err := a.retag(bounded, steps); err != nil {
+		return lapsed(bounded, err)
+	}
+	if err := task.Sleep(ctx, adoptSettle); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.confirmed = true // by the look that follows
+	return nil
+}
+
+// lapsed adds to an error why its context ended.
+func lapsed(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return errors.Join(cause, err)
+	}
+	return err
+}
+
+// moveRules gives the rules of groups of another provider the tags of this one. Within a provider they keep the place where they were
+// made: nothing is judged by that once their group was moved.
+func (a *application) moveRules(ctx context.Context, steps []plan.Step) error {
+	if a.from.Provider == a.Owner.Provider {
+		return nil
+	}
+	var ids []string
+	for _, step := range steps {
+		ids = append(ids, a.groupID(step.Group))
+	}
+	return a.tagRules(ctx, ids, a.Owner.ruleTags())
+}
+
+func (a *application) tagRules(ctx context.Context, groupIDs []string, tags []types.Tag) error {
+	listed, err := a.listRules(ctx, groupIDs, nil, groupIDs)
+	if err != nil {
+		return err
+	}
+	var rules []string
+	for _, group := range listed {
+		for _, rule := range group {
+			if rule.ours {
+				rules = append(rules, rule.id)
+			}
+		}
+	}
+	slices.Sort(rules)
+	for resources := range slices.Chunk(rules, maxTagged) {
+		if err := a.tag(ctx, resources, tags, "tagging rules of security groups"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tag gives resources tags, all the same.
+func (a *application) tag(ctx context.Context, resources []string, tags []types.Tag, doing string) error {
+	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
+		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: tags})
+		return err
+	})
+	if err != nil {
+		err = &CallError{Doing: doing + " (" + capped(resources) + ")", Err: err}
+	}
+	return a.unlessStale(err)
+}
+
+// giveBack makes groups those of the chain again from which they were moved. The marks go last: a run that finds a group that bears its
+// own place takes them away.
+func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
+	same := map[chain.Former][]string{}
+	for _, step := range steps {
+		from := a.formerly[step.Group]
+		same[from] = append(same[from], a.groupID(step.Group))
+	}
+	for from, ids := range same {
+		owner := Owner{Provider: from.Provider, Resource: from.Resource}
+		if owner.Provider == "" {
+			owner.Provider = a.Owner.Provider
+		} else if err := a.tagRules(ctx, ids, owner.ruleTags()); err != nil {
+			return err
+		}
+		// The name may be that of a place before: then the chain knows it by the mark.
+		tags := append(owner.ruleTags(), tag(chain.TagChain, from.Epoch.String()), tag(chain.TagMovedFrom, chain.MovedForGood))
+		if err := a.tag(ctx, ids, tags, "giving back security groups"); err != nil {
+			return err
+		}
+		if from.Provider != "" {
+			continue // no right reaches them any more
+		}
+		if err := a.untag(ctx, ids, []string{chain.TagMovedFromStack}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasMoved reports whether a group is one that this run took over, and still has. The lock is held.
+func (a *application) hasMoved(group chain.Group) bool {
+	return slices.Contains(a.moved, group.Identity) && !group.Movable
+}
+
+// onlyMoves refuses to take over a chain that has to be changed for it: who takes the move back could not restore it.
+func (a *application) onlyMoves(target Target, todo plan.Plan) error {
+	if target.From == (Owner{}) || todo.Beyond().Empty() {
+		return nil
+	}
+	return &MoveError{From: target.From.Resource, Rest: todo.Beyond()}
+}
+
+// notMoved refuses to make groups anew that the chain had, and that another chain took over.
+func (a *application) notMoved(ctx context.Context, todo plan.Plan, wrote bool) error {
+	isMissing := func(step plan.Step) bool {
+		return step.Action == plan.CreateGroup && slices.Contains(a.query.Built, step.Group)
+	}
+	if !a.query.MayBeMoved || !slices.ContainsFunc(todo.Steps, isMissing) {
+		return nil
+	}
+	groups, err := a.describe(ctx, filter("tag:"+chain.TagMovedFromStack, a.Owner.Resource.StackID))
+	if err != nil {
+		return &CallError{Doing: "describing security groups that were moved from chain (" + a.Owner.Resource.LogicalID + ")", Err: err}
+	}
+	away := &MovedAwayError{LogicalID: a.Owner.Resource.LogicalID, GroupIDs: map[chain.Identity]string{}, Wrote: wrote}
+	for _, group := range groups {
+		from, _ := chain.FormerOf(tagMap(group.Tags))
+		if from.Resource != a.Owner.Resource {
+			continue
+		}
+		away.To = chain.Resource{StackID: valueOf(group.Tags, chain.TagStackID), LogicalID: valueOf(group.Tags, chain.TagLogicalID)}
+		away.GroupIDs[a.Owner.identity(group, a.query.Identities)] = aws.ToString(group.GroupId)
+	}
+	if len(away.GroupIDs) == 0 {
+		return nil
+	}
+	return away
+}
+
+// MoveError is a chain that cannot be taken over as it is.
+type MoveError struct {
+	From chain.Resource
+	Rest plan.Plan
+}
+
+func (e *MoveError) Error() string {
+	return "taking over chain (" + e.From.LogicalID + "): it is not what this chain is to be; to do beside the move: " + strings.Join(lines(e.Rest), "; ")
+}
+
+// Remedy is one sentence of what to do.
+func (e *MoveError) Remedy() string {
+	return "A move changes nothing but whose the groups are. Give this chain the properties that the other one has, or update the other one first; then move; then change."
+}
+
+// MovedAwayError is a chain whose groups another one took over.
+type MovedAwayError struct {
+	LogicalID string
+	To        chain.Resource
+	// GroupIDs are the groups that it had.
+	GroupIDs map[chain.Identity]string
+	Wrote    bool // whether the run had changed something by then
+}
+
+func (e *MovedAwayError) Error() string {
+	var ids []string
+	for _, id := range e.GroupIDs {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return "updating chain (" + e.LogicalID + "): its security groups (" + capped(ids) + ") were moved to the chain " + e.To.LogicalID + " of stack " + e.To.StackID
+}
+
+// Remedy is one sentence of what to do.
+func (e *MovedAwayError) Remedy() string {
+	const remedy = "Remove this chain from its template: the other one has its groups."
+	if e.Wrote {
+		return remedy
+	}
+	return "Nothing was changed. " + remedy
+}
