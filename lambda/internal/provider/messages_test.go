@@ -57,6 +57,9 @@ var problems = []string{
 	`"Tiers": "[{\"Name\": \"A\", \"Ports\": [80], \"Ports\": [443]}]"`,
 	`"ServiceTOKEN": "x", "Tiers": [{"Name": "A", "ports": 80, "Ingress": [{"Ports": 80, "Sources": "sg-0a", "Description": "a & b"}]}]`,
 	`"Tiers": [{"Name": "A", "Ingress": [` + entries(3, 1000) + `]}]`,
+	`"MovedFrom": "Shop/Chain"`,
+	`"MovedFrom": {"Stack": "Shop"}`,
+	`"MovedFrom": {"LogicalId": "Chain", "Stack": "Shop/x", "Provider": "Provider"}`,
 	`"Tiers": [` + crowded(6) + `]`,
 	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 101), ", ") + `]`,
 	`"Tiers": [` + strings.TrimSuffix(strings.Repeat(`{"Name": "Tier#"}, `, 60), ", ") + `]`,
@@ -479,7 +482,7 @@ func TestMessages(t *testing.T) { //nolint:tparallel // the messages are written
 		}
 	}
 	page.WriteString("\n## Everything else\n\n")
-	for _, one := range append(situations(), careSituations()...) {
+	for _, one := range slices.Concat(situations(), careSituations(), moveSituations()) {
 		t.Run(one.title, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)

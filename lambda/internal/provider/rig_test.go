@@ -33,6 +33,12 @@ const (
 	latency     = 100 * time.Millisecond
 )
 
+// Another stack, by its name and its ID.
+const (
+	otherName    = "Front"
+	stackOfOther = "arn:aws:cloudformation:us-east-1:123456789012:stack/Front/7c1e1c10-0000-11ee-8c99-0242ac120002"
+)
+
 // stack is CloudFormation's record of one stack with one chain, as the fence
 // reads it.
 type stack struct {
@@ -49,6 +55,8 @@ type stack struct {
 	hidden     string // a stack that must not be read
 	// others are the status of further stacks, by their ID, and of further resources.
 	others map[string]string
+	// othersChanged is when those changed.
+	othersChanged time.Time
 	script []func(*stack) // changes before the following reads
 }
 
@@ -83,7 +91,10 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 	case s.status == "" || (s.gone != "" && aws.ToString(in.StackName) == s.gone):
 		return nil, notFound("Stack with id " + aws.ToString(in.StackName))
 	}
-	one := types.Stack{StackStatus: types.StackStatus(cmp.Or(s.others[aws.ToString(in.StackName)], s.status))}
+	one := types.Stack{StackId: in.StackName, StackStatus: types.StackStatus(cmp.Or(s.others[aws.ToString(in.StackName)], s.status))}
+	if aws.ToString(in.StackName) == otherName {
+		one.StackId = aws.String(stackOfOther)
+	}
 	if !s.updated.IsZero() {
 		one.LastUpdatedTime = aws.Time(s.updated)
 	}
@@ -98,16 +109,16 @@ func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.Desc
 	case s.err != nil:
 		return nil, s.err
 	}
-	status := s.resource
+	status, changed := s.resource, s.changed
 	if other, isOther := s.others[aws.ToString(in.LogicalResourceId)]; isOther {
-		status = other
+		status, changed = other, s.othersChanged
 	}
 	if status == "" {
 		return nil, notFound("Resource " + aws.ToString(in.LogicalResourceId))
 	}
 	return &cloudformation.DescribeStackResourceOutput{StackResourceDetail: &types.StackResourceDetail{
 		ResourceStatus: types.ResourceStatus(status), ResourceType: aws.String(s.kind),
-		PhysicalResourceId: aws.String(s.physicalID), LastUpdatedTimestamp: aws.Time(s.changed),
+		PhysicalResourceId: aws.String(s.physicalID), LastUpdatedTimestamp: aws.Time(changed),
 	}}, nil
 }
 

@@ -124,6 +124,8 @@ type NameTakenError struct {
 	// a resource whose logical ID changes is another one to CloudFormation, which makes the new
 	// one before it deletes the old one.
 	Before string
+	// Moved says that the group was a chain's of this place, from which it was moved.
+	Moved bool
 }
 
 func (e *NameTakenError) Error() string {
@@ -131,11 +133,17 @@ func (e *NameTakenError) Error() string {
 	if e.Holder != "" {
 		text += " by " + e.Holder
 	}
+	if e.Moved {
+		text += ", to which it was moved"
+	}
 	return text
 }
 
 // Remedy is one sentence of what to do.
 func (e *NameTakenError) Remedy() string {
+	if e.Moved {
+		return "Give this chain another logical ID, or its tiers a GroupName; or delete the other chain first."
+	}
 	if e.Before != "" {
 		return "Choose another GroupName, or leave GroupName out to have one generated; if this chain was only moved or renamed in the template, give it its logical ID " + e.Before + " back (OverrideLogicalId in CDK)."
 	}

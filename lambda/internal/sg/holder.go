@@ -2,7 +2,6 @@ package sg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,19 +15,24 @@ import (
 // inTheWay says whose a group is that has the name of one that is to be created, which would
 // carry the epoch. Built are the groups that the chain had until now.
 func (e *Edge) inTheWay(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) error {
+	if _, isMoved := tagMap(holder.Tags)[chain.TagMovedFrom]; isMoved && !e.Owner.owns(holder) {
+		taken := e.nameTaken(holder)
+		taken.Moved = true
+		return taken
+	}
 	if e.mayBeOurs(holder, wanted, epoch, built) {
 		return &LostTagsError{
 			GroupID: aws.ToString(holder.GroupId), Tier: wanted.Tier, Tags: e.Owner.TagTexts(wanted, epoch), MayBeAdopted: wanted.GroupName != "", Wrote: e.Writes() > 0,
 		}
 	}
-	err := e.nameTaken(holder)
-	if taken, ok := errors.AsType[*NameTakenError](err); ok && wanted.GroupName != "" {
+	taken := e.nameTaken(holder)
+	if wanted.GroupName != "" {
 		taken.Name = wanted.GroupName // the holder's may be in another letter case
 	}
-	return err
+	return taken
 }
 
-func (e *Edge) nameTaken(holder types.SecurityGroup) error {
+func (e *Edge) nameTaken(holder types.SecurityGroup) *NameTakenError {
 	id, tags := aws.ToString(holder.GroupId), tagMap(holder.Tags)
 	whose := id
 	switch stack := tags["aws:cloudformation:stack-id"]; {

@@ -1,0 +1,459 @@
+package provider_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+
+	"sgchain/lambda/internal/proof/world"
+)
+
+// movedChain is a chain with an explicit and with a generated name, whose second tier names the first.
+func movedChain() properties {
+	return props(
+		map[string]any{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"443"}, "Tags": map[string]any{"Team": "web"}},
+		map[string]any{"Name": "App", "Ports": []any{"6060"}, "Egress": "chain"},
+	)
+}
+
+func setting(p properties, key string, value any) properties {
+	p = maps.Clone(p)
+	p[key] = value
+	return p
+}
+
+// newMover is a rig whose stack has the chain Chain at rest.
+func newMover(t *testing.T, chain properties) (*rig, cfn.Response) {
+	t.Helper()
+	r := newRig(t)
+	return r, r.settle(chain)
+}
+
+// settle makes the chain Chain, which is at rest then.
+func (r *rig) settle(chain properties) cfn.Response {
+	r.handler.Moves = true
+	made := r.succeeds(r.create(chain))
+	r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, time.Now()
+	time.Sleep(time.Hour) // of the virtual clock
+	return made
+}
+
+// moveSituations are what goes wrong with moves.
+func moveSituations() []situation {
+	warning := func(answer cfn.Response) string { return fmt.Sprint(answer.Data["Warnings"]) }
+	same := setting(movedChain(), "MovedFrom", "Chain")
+	refused := func(now properties, given func(*rig)) func(*rig) string {
+		return func(r *rig) string {
+			r.settle(movedChain())
+			given(r)
+			return reason(r.takeOver(now))
+		}
+	}
+	elsewhere := setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Edge"})
+	return []situation{
+		{"a move where the provider does not allow it", refused(same, func(r *rig) { r.handler.Moves = false })},
+		{"a move from the chain itself", refused(setting(same, "MovedFrom", "New"), func(*rig) {})},
+		{"a move with another change", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80)}), func(*rig) {})},
+		{"a move from a chain that is being updated", refused(same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" })},
+		{"a move from a chain that is changed in the same update", refused(same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) })},
+		{"a move from a chain that is changed meanwhile", refused(same, func(r *rig) {
+			go func() {
+				time.Sleep(2 * time.Second) // the move waits longer, to see who has the groups
+				r.stack.mu.Lock()
+				defer r.stack.mu.Unlock()
+				r.stack.othersChanged = time.Now()
+			}()
+		})},
+		{"a move from a chain whose groups are not to be found", refused(same, func(r *rig) {
+			for _, id := range r.world.Groups() {
+				r.world.SetTag(id, "sgchain:tier", "")
+			}
+		})},
+		{"a move from a stack that is being updated", func(r *rig) string {
+			r.stackID, r.logicalID = stackOfOther, "Edge"
+			r.settle(movedChain())
+			r.stackID, r.stack.others = stackID, map[string]string{"Edge": "CREATE_COMPLETE", stackOfOther: "UPDATE_IN_PROGRESS", otherName: "UPDATE_IN_PROGRESS"}
+			return reason(r.takeOver(elsewhere))
+		}},
+		{"a move from a stack whose status cannot be read", refused(elsewhere, func(r *rig) { r.stack.hidden = otherName })},
+		{"an update of a chain whose groups were moved", func(r *rig) string {
+			made := r.settle(movedChain())
+			r.succeeds(r.takeOver(same))
+			r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
+			return reason(r.update(made.PhysicalResourceID, setting(movedChain(), "Revision", "2"), movedChain()))
+		}},
+		{"warning: the chain from which the groups were moved is still there", func(r *rig) string {
+			r.settle(movedChain())
+			moved := r.succeeds(r.takeOver(same))
+			return warning(r.update(moved.PhysicalResourceID, setting(same, "Revision", "2"), same))
+		}},
+		{"warning: a way back of a chain whose groups were moved", func(r *rig) string {
+			made := r.settle(movedChain())
+			r.succeeds(r.takeOver(same))
+			r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
+			return warning(r.rollback(made.PhysicalResourceID, movedChain(), setting(movedChain(), "Revision", "2")))
+		}},
+		{"a chain is made again in the place from which it was moved", func(r *rig) string {
+			r.settle(movedChain3())
+			r.succeeds(r.takeOver(setting(movedChain3(), "MovedFrom", "Chain")))
+			r.logicalID, r.stack.others = "Chain", nil
+			return reason(r.create(movedChain3()))
+		}},
+	}
+}
+
+// takeOver plays the Create of New in an update of the stack.
+func (r *rig) takeOver(now properties) cfn.Response {
+	r.logicalID = "New"
+	r.stack.updated = time.Now()
+	r.stack.set("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+	r.forget()
+	return r.deliver(r.event(cfn.RequestCreate, "", now, nil))
+}
+
+// shown is the world without what a move leaves behind on a group that was given back.
+func (r *rig) shown() string {
+	return strings.ReplaceAll(r.world.String(), "  tag sgchain:moved-from=settled\n", "")
+}
+
+func (r *rig) groupsOf(answer cfn.Response) []string {
+	var ids []string
+	for key, value := range answer.Data {
+		if strings.HasSuffix(key, "SecurityGroupId") {
+			ids = append(ids, fmt.Sprint(value))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Within a stack: the groups keep their IDs and rules, the old chain's Delete finds nothing, and the new chain lives on.
+func TestMove(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, made := newMover(t, movedChain())
+		moved := r.succeeds(r.takeOver(setting(movedChain(), "MovedFrom", "Chain")))
+		if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
+			t.Fatalf("the groups are %v, and were %v", moved.Data, made.Data)
+		}
+		for _, call := range r.world.Calls() {
+			if call.Write && call.Operation != "CreateTags" {
+				t.Errorf("a move calls %s", call)
+			}
+		}
+		// Whoever reads the function's role would see 2 + N calls: N groups.
+		if calls := r.ec2.Count(); calls > 2+2 {
+			t.Errorf("a move of 2 groups takes %d calls", calls)
+		}
+		r.stack.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "CREATE_COMPLETE", moved.PhysicalResourceID)
+		r.logicalID = "Chain"
+		r.stack.others = map[string]string{"Chain": "DELETE_IN_PROGRESS", "New": "CREATE_COMPLETE"}
+		r.forget()
+		r.succeeds(r.deliver(r.event(cfn.RequestDelete, made.PhysicalResourceID, movedChain(), nil)))
+		r.writesNothing()
+
+		// The next update settles the move, and can replace the group whose name was generated elsewhere.
+		r.logicalID = "New"
+		r.stack.others = map[string]string{"Chain": ""}
+		old := setting(movedChain(), "MovedFrom", "Chain")
+		next := setting(old, "Revision", "2")
+		updated := r.succeeds(r.update(moved.PhysicalResourceID, next, old))
+		if !slices.Equal(r.groupsOf(made), r.groupsOf(updated)) || updated.PhysicalResourceID != moved.PhysicalResourceID {
+			t.Fatalf("an update of a moved chain replaces its groups: %v", updated.Data)
+		}
+		if mark := r.world.Tag(fmt.Sprint(updated.Data["AppSecurityGroupId"]), "sgchain:moved-from"); mark != "settled" {
+			t.Errorf("the move is not settled: %q", mark)
+		}
+		r.forget()
+		r.succeeds(r.update(moved.PhysicalResourceID, setting(next, "Revision", "3"), next))
+		r.writesNothing()
+		r.succeeds(r.destroy(moved.PhysicalResourceID, next))
+		if left := r.world.Groups(); len(left) > 0 {
+			t.Errorf("left over: %v", left)
+		}
+	})
+}
+
+// Undone: by the Delete of a rollback, the groups are the old chain's again.
+func TestMoveUndone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, made := newMover(t, movedChain())
+		before := r.shown()
+		moved := r.succeeds(r.takeOver(setting(movedChain(), "MovedFrom", "Chain")))
+		r.attach("eni-app", "task", fmt.Sprint(made.Data["AppSecurityGroupId"]))
+		r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", moved.PhysicalResourceID)
+		r.succeeds(r.deliver(r.event(cfn.RequestDelete, moved.PhysicalResourceID, movedChain(), nil)))
+		r.attach("eni-app", "")
+		if after := r.shown(); after != before {
+			t.Fatalf("given back:\n%s\nbefore:\n%s", after, before)
+		}
+		r.logicalID = "Chain"
+		r.stack.others = nil
+		r.forget()
+		r.succeeds(r.update(made.PhysicalResourceID, setting(movedChain(), "Revision", "2"), movedChain()))
+		r.writesNothing()
+	})
+}
+
+// Crashed at each call: the run that follows goes on, and so does a Delete that takes it back.
+func TestMoveCrashes(t *testing.T) {
+	t.Parallel()
+	for call := 1; call <= 5; call++ {
+		for _, goesOn := range []bool{true, false} {
+			t.Run(fmt.Sprintf("call %d, goes on: %t", call, goesOn), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r, made := newMover(t, movedChain())
+					before := r.shown()
+					r.ec2.FailAt(r.ec2.Count()+call, world.Fault{Cut: true})
+					now := setting(movedChain(), "MovedFrom", "Chain")
+					r.takeOver(now)
+					time.Sleep(time.Minute)
+					r.ec2 = r.world.Client("handler again")
+					r.handler.EC2 = r.ec2
+					if goesOn {
+						moved := r.succeeds(r.deliver(r.event(cfn.RequestCreate, "", now, nil)))
+						if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
+							t.Errorf("the groups are %v, and were %v", moved.Data, made.Data)
+						}
+						return
+					}
+					r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "Shop-New-1A2B3C")
+					r.succeeds(r.deliver(r.event(cfn.RequestDelete, "Shop-New-1A2B3C", now, nil)))
+					if after := r.shown(); after != before {
+						t.Errorf("given back:\n%s\nbefore:\n%s", after, before)
+					}
+				})
+			})
+		}
+	}
+}
+
+// The old chain left in the template by mistake: its update is refused, and the way back changes nothing.
+func TestUpdateOfMovedChain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, made := newMover(t, movedChain())
+		r.succeeds(r.takeOver(setting(movedChain(), "MovedFrom", "Chain")))
+		r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
+		r.forget()
+		next := setting(movedChain(), "Revision", "2")
+		r.fails(r.update(made.PhysicalResourceID, next, movedChain()), "were moved to the chain New", "Remove this chain from its template")
+		back := r.succeeds(r.rollback(made.PhysicalResourceID, movedChain(), next))
+		if back.PhysicalResourceID != made.PhysicalResourceID || !slices.Equal(r.groupsOf(back), r.groupsOf(made)) {
+			t.Errorf("the way back answers %v", back)
+		}
+		r.writesNothing()
+	})
+}
+
+// What a move is refused for. Nothing is written then.
+func TestMoveRefused(t *testing.T) {
+	t.Parallel()
+	tier := func(p properties, place int, key string, value any) properties {
+		tiers := slices.Clone(p["Tiers"].([]any))
+		tiers[place] = map[string]any(setting(tiers[place].(map[string]any), key, value))
+		return setting(p, "Tiers", tiers)
+	}
+	same := setting(movedChain(), "MovedFrom", "Chain")
+	for name, test := range map[string]struct {
+		now   properties
+		given func(*rig)
+		want  []string
+	}{
+		"a provider that does not allow it": {same, func(r *rig) { r.handler.Moves = false }, []string{"does not allow moves", "AllowMoves"}},
+		"the chain itself":                  {setting(movedChain(), "MovedFrom", "New"), nil, []string{"is this chain itself"}},
+		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"to do beside the move", "authorize Alb"}},
+		"another tag":                       {tier(same, 0, "Tags", map[string]any{"Team": "shop"}), nil, []string{`Team="shop"`}},
+		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"create group App"}},
+		"a chain that is changed":           {same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" }, []string{"it is UPDATE_IN_PROGRESS"}},
+		"a chain that is deleted":           {same, func(r *rig) { r.stack.others["Chain"] = "DELETE_IN_PROGRESS" }, []string{"it is DELETE_IN_PROGRESS"}},
+		"a chain of the same operation":     {same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) }, []string{"still in this template"}},
+		"a stack in progress": {
+			setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Chain"}),
+			func(r *rig) { r.stack.others[stackOfOther], r.stack.others[otherName] = "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS" }, []string{"none of its security groups"},
+		},
+		"a chain whose groups are not shown": {setting(movedChain(), "MovedFrom", "Chain"), func(r *rig) {
+			for _, id := range r.world.Groups() {
+				r.world.SetTag(id, "sgchain:tier", "")
+			}
+		}, []string{"EC2 shows none of its security groups"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := newMover(t, movedChain())
+				if test.given != nil {
+					test.given(r)
+				}
+				r.fails(r.takeOver(test.now), test.want...)
+				r.writesNothing()
+			})
+		})
+	}
+}
+
+// Where the chain is nowhere, a template that says where it was moved from makes its groups anew.
+func TestMoveOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, from := range []any{"Elsewhere", map[string]any{"Stack": otherName, "LogicalId": "Elsewhere"}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.handler.Moves = true
+			r.stack.others = map[string]string{"Elsewhere": ""}
+			r.succeeds(r.create(setting(movedChain(), "MovedFrom", from)))
+		})
+	}
+}
+
+// Between stacks: the other stack is named, and its chain may be gone, with its groups kept.
+func TestMoveBetweenStacks(t *testing.T) {
+	t.Parallel()
+	for name, status := range map[string]string{"it is there": "CREATE_COMPLETE", "it was retained": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := newMover(t, movedChain())
+				r.stackID = stackOfOther
+				r.logicalID = "Edge"
+				made := r.succeeds(r.create(movedChain3()))
+				before := r.shown()
+				r.stack.others, r.stackID = map[string]string{"Edge": status, otherName: "UPDATE_COMPLETE", stackOfOther: "UPDATE_COMPLETE"}, stackID
+				now := setting(movedChain3(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Edge"})
+				moved := r.succeeds(r.takeOver(now))
+				if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
+					t.Fatalf("the groups are %v, and were %v", moved.Data, made.Data)
+				}
+				r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", moved.PhysicalResourceID)
+				r.succeeds(r.deliver(r.event(cfn.RequestDelete, moved.PhysicalResourceID, now, nil)))
+				if after := r.shown(); after != before {
+					t.Errorf("given back:\n%s\nbefore:\n%s", after, before)
+				}
+			})
+		})
+	}
+}
+
+// movedChain3 is a chain of three tiers without explicit names.
+func movedChain3() properties {
+	return props(map[string]any{"Name": "Web", "Ports": []any{"443"}}, map[string]any{"Name": "App", "Ports": []any{"6060"}}, map[string]any{"Name": "Db", "Ports": []any{"5432"}})
+}
+
+// A chain that was made anew in the old place keeps its groups, and the new one's are deleted with it.
+func TestMoveNotGivenBackToChainMadeAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newMover(t, movedChain3())
+		now := setting(movedChain3(), "MovedFrom", "Chain")
+		moved := r.succeeds(r.takeOver(now))
+		r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
+		r.fails(r.create(movedChain3()), "to which it was moved", "another logical ID")
+		other := movedChain3()
+		for _, one := range other["Tiers"].([]any) {
+			one.(map[string]any)["Description"] = "made anew"
+		}
+		anew := r.succeeds(r.create(other))
+		r.logicalID, r.stack.others = "New", map[string]string{"Chain": "CREATE_COMPLETE"}
+		r.succeeds(r.destroy(moved.PhysicalResourceID, now))
+		left := r.world.Groups()
+		for _, id := range r.groupsOf(anew) {
+			if !slices.Contains(left, id) {
+				t.Errorf("the group %s of the chain that was made anew is gone", id)
+			}
+		}
+		if len(left) != 3 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
+// A rule that keeps nobody's place: under UnmanagedRules: keep a moved chain still knows which rules it made.
+func TestMoveKeepsRulesApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keep := setting(movedChain3(), "UnmanagedRules", "keep")
+		r, made := newMover(t, keep)
+		web := fmt.Sprint(made.Data["WebSecurityGroupId"])
+		r.letIn(web, tcpFrom(8080, "192.0.2.0/24"))
+		old := setting(keep, "MovedFrom", "Chain")
+		moved := r.succeeds(r.takeOver(old))
+		r.stack.others = map[string]string{"Chain": ""}
+		next := setting(old, "Tiers", []any{map[string]any{"Name": "Web", "Ports": []any{"80"}}, keep["Tiers"].([]any)[1], keep["Tiers"].([]any)[2]})
+		r.succeeds(r.update(moved.PhysicalResourceID, next, old))
+		if r.world.AllowsFrom(outside, web, "tcp", 443) || !r.world.AllowsFrom(office, web, "tcp", 8080) || !r.world.AllowsFrom(outside, web, "tcp", 80) {
+			t.Errorf("the chain does not know its own rules:\n%s", r.world)
+		}
+	})
+}
+
+// A provider that is gone: its chains are taken over by another one.
+func TestMoveFromFormerProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
+		r := newRig(t)
+		r.handler.Provider = gone
+		made := r.succeeds(r.create(movedChain3()))
+		time.Sleep(time.Hour)
+		r.handler.Provider, r.handler.Moves = ownProvider, true
+		r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, r.stack.changed.Add(-time.Hour)
+		now := setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": gone})
+		moved := r.succeeds(r.takeOver(now))
+		if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
+			t.Fatalf("the groups are %v, and were %v", moved.Data, made.Data)
+		}
+		for _, id := range r.groupsOf(moved) {
+			for rule, tags := range r.world.RuleTags(id) {
+				if tags["sgchain:provider"] != ownProvider && len(tags) > 0 {
+					t.Errorf("the rule %s of %s has the tags %v", rule, id, tags)
+				}
+			}
+		}
+		r.stack.others = map[string]string{"Chain": ""}
+		r.succeeds(r.update(moved.PhysicalResourceID, setting(now, "Revision", "2"), now))
+		r.succeeds(r.destroy(moved.PhysicalResourceID, now))
+		if left := r.world.Groups(); len(left) > 0 {
+			t.Errorf("left over: %v", left)
+		}
+	})
+}
+
+// Two chains that take over the same one at once: one of them has it, and the other one is refused.
+func TestTwoMovesAtOnce(t *testing.T) {
+	t.Parallel()
+	for pause := time.Duration(0); pause < 8*time.Second; pause += 250 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			r, made := newMover(t, movedChain3())
+			now := setting(movedChain3(), "MovedFrom", "Chain")
+			r.logicalID, r.stack.updated = "New", time.Now()
+			r.stack.set("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
+			one, other := r.event(cfn.RequestCreate, "", now, nil), r.event(cfn.RequestCreate, "", now, nil)
+			other.LogicalResourceID = "Newer"
+			answers := make(chan cfn.Response, 2)
+			go func() { answers <- r.deliver(one) }()
+			time.Sleep(pause)
+			answers <- r.deliver(other)
+			var owners []string
+			for range 2 {
+				if answer := <-answers; answer.Status == cfn.StatusSuccess && slices.Equal(r.groupsOf(answer), r.groupsOf(made)) {
+					owners = append(owners, answer.LogicalResourceID)
+				}
+			}
+			if len(owners) != 1 {
+				t.Fatalf("after %s the groups are answered by %v", pause, owners)
+			}
+			for _, id := range r.groupsOf(made) {
+				if owner := r.world.Tag(id, "sgchain:logical-id"); owner != owners[0] {
+					t.Errorf("after %s the group %s is %s's, and %s answered with it", pause, id, owner, owners[0])
+				}
+			}
+		})
+	}
+}
