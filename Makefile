@@ -14,10 +14,11 @@ TOOL := go tool -modfile=.ci/tools.mod
 
 # The same toolchain and the same flags everywhere: reproducible bytes, and each package, above all
 # the AWS SDK, which takes a minute, is compiled once for the Lambda, the demo, vet and the tests alike.
-bootstrap_const = $(shell sed -n 's/^const $(1) = "\(.*\)"$$/\1/p' cdk/bootstrap/bootstrap.go)
+bootstrap_const = $(shell sed -n 's/^\(const\)\{0,1\}[[:space:]]*$(1) *= "\(.*\)"$$/\2/p' cdk/bootstrap/bootstrap.go)
 TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
-export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) -gcflags=$(call bootstrap_const,gcflags)
+GCFLAGS := $(foreach one,gcflags netFlags regexpFlags logFlags,-gcflags=$(call bootstrap_const,$(one)))
+export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) $(GCFLAGS)
 export CGO_ENABLED := 0
 export PYTHON
 # The CDK's libraries are unpacked once, and not into the home folder.
@@ -228,7 +229,7 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@touch $@
 
 # With the Lambda's own flags, so that what both are made of is compiled once.
-DEMO_BUILD := go build -gcflags '$(call bootstrap_const,gcflags)' -gcflags '$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/proof/stand/demo
+DEMO_BUILD := go build $(GCFLAGS) -gcflags=$(call bootstrap_const,ownFlags) -o $(TOOLS)/demo ./lambda/internal/proof/stand/demo
 
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo

@@ -53,8 +53,9 @@ func (p Plan) Beyond() Plan {
 func (b *builder) returned(current chain.State, identities []chain.Identity) {
 	for _, identity := range identities {
 		group, _ := current.Find(identity)
-		from, _ := chain.FormerOf(group.Tags)
-		b.add(Step{Phase: Release, Action: ReturnGroup, Group: identity, Epoch: from.Epoch})
+		if from, isMoved := chain.FormerOf(group.Tags); isMoved {
+			b.add(Step{Phase: Release, Action: ReturnGroup, Group: identity, Epoch: from.Epoch})
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 		return nil, err
 	}
 	isGone, still := r.settles(ctx, observed.State)
-	target.Change.MovedForGood, warnings = isGone && r.event.RequestType == cfn.RequestUpdate, append(warnings, still...)
+	target.Change.MovedForGood, warnings = isGone, append(warnings, still...)
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(operation.Over), r.log)
 	defer lease.Release()
 	result, err := r.edge.Converge(ctx, lease, asked.query, target, observed)

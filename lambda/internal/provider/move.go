@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/aws/aws-lambda-go/cfn"
+
 	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/fence"
 	"sgchain/lambda/internal/protocol"
@@ -88,12 +90,17 @@ func (r *run) take(target sg.Target, origin taking, from chain.Origin, now fence
 		return target, nil
 	}
 	err := r.judge(func(now fence.Reading) error { return origin.busy(from, protocol.Resource(r.event), now) })(now)
+	target.Change, target.From, target.Confirm = target.Change.Moving(r.place(origin)), origin.owner, r.confirm(origin, from)
+	return target, err
+}
+
+// place is the chain as the marks of its groups name it.
+func (r *run) place(origin taking) chain.Former {
 	place := chain.Former{Resource: origin.owner.Resource, Gone: !origin.isThere()}
 	if origin.owner.Provider != r.Provider {
 		place.Provider = origin.owner.Provider
 	}
-	target.Change, target.From, target.Confirm = target.Change.Moving(place), origin.owner, r.confirm(origin, from)
-	return target, err
+	return place
 }
 
 // confirm looks at the chain once more at the end: an operation of its own that began meanwhile may have changed its groups.
@@ -143,7 +150,7 @@ func (r *run) ownerOf(from chain.Former) sg.Owner {
 // the marks stay.
 func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warnings []string) {
 	from, isMoved := former(seen)
-	if !isMoved {
+	if !isMoved || r.event.RequestType != cfn.RequestUpdate { // the old chain goes once the new one is made
 		return false, nil
 	}
 	reading, err := fence.Reader{API: r.CloudFormation, Resource: from.Resource}.Read(ctx)

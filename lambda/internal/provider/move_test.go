@@ -236,6 +236,46 @@ func TestMoveCrashes(t *testing.T) {
 	}
 }
 
+// A call that hangs until the look behind it is too old is made again after another look.
+func TestMoveLate(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []world.Fault{{Hang: 6 * time.Second}, {Late: 3 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			r, made := newMover(t, movedChain())
+			r.world.After = func(call world.Call) {
+				noteCall(call)
+				if call.Operation == "DescribeSecurityGroups" {
+					r.world.After = noteCall
+					r.ec2.FailAt(r.ec2.Count()+1, fault)
+				}
+			}
+			moved := r.succeeds(r.takeOver(setting(movedChain(), "MovedFrom", "Chain")))
+			if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
+				t.Errorf("the groups are %v, and were %v", moved.Data, made.Data)
+			}
+		})
+	}
+}
+
+// The action plan shows a move, and what it would be refused for.
+func TestPlanOfMove(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newMover(t, movedChain())
+		r.logicalID = "New"
+		r.stack.resource = ""
+		now := setting(movedChain(), "MovedFrom", "Chain")
+		report := r.reports("plan", now, "plan")
+		if !strings.Contains(report.Text, "move group Alb(ALB-SG)") || strings.Contains(report.Text, "create group") {
+			t.Errorf("the plan is:\n%s", report.Text)
+		}
+		refused := r.reports("plan", setting(now, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80)}), "refused")
+		if !strings.Contains(refused.Text, "to do beside the move") {
+			t.Errorf("the plan is:\n%s", refused.Text)
+		}
+	})
+}
+
 // The old chain left in the template by mistake: its update is refused, and the way back changes nothing.
 func TestUpdateOfMovedChain(t *testing.T) {
 	t.Parallel()

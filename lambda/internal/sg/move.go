@@ -50,11 +50,8 @@ func (a *application) move(ctx context.Context, steps []plan.Step) error {
 	}
 	a.confirmed, a.adoptedAt = false, a.looked.Add(adoptWithin)
 	a.mu.Unlock()
-	if err := a.moveRules(bounded, steps); err != nil {
-		return err
-	}
-	if err := a.retag(bounded, steps); err != nil {
-		return lapsed(bounded, err)
+	if err := errors.Join(a.moveRules(bounded, steps), a.retag(bounded, steps)); err != nil {
+		return a.unlessStale(errors.Join(context.Cause(bounded), err))
 	}
 	if err := task.Sleep(ctx, adoptSettle); err != nil {
 		return err
@@ -63,14 +60,6 @@ func (a *application) move(ctx context.Context, steps []plan.Step) error {
 	defer a.mu.Unlock()
 	a.confirmed = true // by the look that follows
 	return nil
-}
-
-// lapsed adds to an error why its context ended.
-func lapsed(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return errors.Join(cause, err)
-	}
-	return err
 }
 
 // moveRules gives the rules of groups of another provider the tags of this one. Within a provider they keep the place where they were
@@ -152,7 +141,8 @@ func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
 
 // hasMoved reports whether a group is one that this run took over, and still has. The lock is held.
 func (a *application) hasMoved(group chain.Group) bool {
-	return slices.Contains(a.moved, group.Identity) && !group.Movable
+	_, isMoved := chain.FormerOf(group.Tags)
+	return isMoved && !group.Movable && slices.Contains(a.moved, group.Identity)
 }
 
 // onlyMoves refuses to take over a chain that has to be changed for it: who takes the move back could not restore it.
