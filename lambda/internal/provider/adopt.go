@@ -13,7 +13,7 @@ import (
 func (r *run) query(spec chain.Spec, chains plan.Change) sg.Query {
 	wanted := sg.Query{
 		MayBeMoved: r.Moves,
-		Unmanaged: spec.KeepUnmanaged, Built: chains.Old.Identities(), Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: r.reader.IsGone,
+		Unmanaged:  spec.KeepUnmanaged, Built: chains.Old.Identities(), Identities: append(chains.New.Identities(), chains.Old.Identities()...), IsGone: r.reader.IsGone,
 	}
 	for _, identity := range spec.Identities() {
 		if spec.Adopt && identity.GroupName != "" {

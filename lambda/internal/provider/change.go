@@ -67,13 +67,13 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	}
 	// The operation that the run belongs to is the one that its first reading shows.
 	operation := fence.Begin(r.request)
-	var origin taking
+	var from origin
 	if r.event.RequestType == cfn.RequestCreate {
 		var err error
-		if origin, err = r.taking(ctx, asked.spec); err != nil {
+		if from, err = r.origin(ctx, asked.spec); err != nil {
 			return nil, err
 		}
-		asked.query.From = origin.owner
+		asked.query.From = from.owner
 	}
 	looked := &lookedUp{run: r, asked: asked}
 	wanted := view{
@@ -86,7 +86,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 			return over
 		},
 		isDoubtful: func(seen chain.State) bool {
-			return plan.Doubtful(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID) || (origin.isThere() && !isMove(seen))
+			return plan.Doubtful(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID) || (from.isThere() && !isMove(seen))
 		},
 	}
 	reading, observed, err := r.look(ctx, wanted)
@@ -100,7 +100,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
-	if target, err = r.take(target, origin, asked.spec.MovedFrom, reading, observed); err != nil {
+	if target, err = r.take(target, from, asked.spec.MovedFrom, reading, observed); err != nil {
 		return nil, err
 	}
 	isGone, still := r.settles(ctx, observed.State)

@@ -15,30 +15,30 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// taking is the chain whose groups a Create takes over, as CloudFormation shows it. The zero taking is none.
-type taking struct {
+// origin is the chain whose groups a Create takes over, as CloudFormation shows it. The zero origin is none.
+type origin struct {
 	owner   sg.Owner
 	reading fence.Reading
 }
 
-// takes reports whether there is one.
-func (t taking) takes() bool { return t.owner != (sg.Owner{}) }
+// exists reports whether there is one.
+func (o origin) exists() bool { return o.owner != (sg.Owner{}) }
 
 // isThere reports whether the chain is in its stack, and stays there for all that can be seen.
-func (t taking) isThere() bool { return t.reading.IsThere() }
+func (o origin) isThere() bool { return o.reading.IsThere() }
 
-// taking finds out whose groups a Create takes over. A stack of a name that is not there has none: a template that says where it was
+// origin finds out whose groups a Create takes over. A stack of a name that is not there has none: a template that says where it was
 // moved from may be deployed afresh.
-func (r *run) taking(ctx context.Context, spec chain.Spec) (taking, error) {
+func (r *run) origin(ctx context.Context, spec chain.Spec) (origin, error) {
 	from := spec.MovedFrom
 	if from == (chain.Origin{}) {
-		return taking{}, nil
+		return origin{}, nil
 	}
 	if !r.Moves {
-		return taking{}, movesOffError{}
+		return origin{}, movesOffError{}
 	}
 	own := protocol.Resource(r.event)
-	found := taking{owner: sg.Owner{Provider: from.Provider, Resource: chain.Resource{StackID: from.Stack, LogicalID: from.LogicalID}}}
+	found := origin{owner: sg.Owner{Provider: from.Provider, Resource: chain.Resource{StackID: from.Stack, LogicalID: from.LogicalID}}}
 	if found.owner.Provider == "" {
 		found.owner.Provider = r.Provider
 	}
@@ -47,70 +47,70 @@ func (r *run) taking(ctx context.Context, spec chain.Spec) (taking, error) {
 	}
 	reading, err := fence.Reader{API: r.CloudFormation, Resource: found.owner.Resource}.Read(ctx)
 	if err != nil {
-		return taking{}, &originError{from, err}
+		return origin{}, &originError{from, err}
 	}
 	if found.reading = reading; reading.StackID != "" {
 		found.owner.Resource.StackID = reading.StackID
 	}
 	switch {
 	case found.owner.Resource == own:
-		return taking{}, &takingError{from, "is this chain itself", "Name the chain that has the groups, or leave MovedFrom out."}
+		return origin{}, &takingError{from, "is this chain itself", "Name the chain that has the groups, or leave MovedFrom out."}
 	case !strings.HasPrefix(found.owner.Resource.StackID, "arn:"):
 		r.log.Warn("no stack has the name in MovedFrom: nothing is taken over", slog.String("stack", from.Stack))
-		return taking{}, nil
+		return origin{}, nil
 	}
 	return found, nil
 }
 
 // busy says why the groups of the chain cannot be taken over now; nil where they can. Now is the reading of the run's own stack.
-func (t taking) busy(from chain.Origin, own chain.Resource, now fence.Reading) error {
+func (o origin) busy(from chain.Origin, own chain.Resource, now fence.Reading) error {
 	refused := func(why, todo string) error { return &takingError{from, why, todo} }
-	switch reading := t.reading; {
-	case !t.isThere():
+	switch reading := o.reading; {
+	case !o.isThere():
 		return nil
-	case t.owner.Resource.StackID != own.StackID && reading.StackInProgress():
+	case o.owner.Resource.StackID != own.StackID && reading.StackInProgress():
 		return refused("is in a stack that is "+reading.Stack, "Nothing was changed. Wait until that operation has ended, and deploy again.")
 	case reading.IsInProgress():
 		return refused("is "+reading.Resource, "Nothing was changed. Take it out of its template, or wait until its operation has ended, and deploy again.")
-	case t.owner.Resource.StackID == own.StackID && !now.Updated.IsZero() && reading.Changed.After(now.Updated):
+	case o.owner.Resource.StackID == own.StackID && reading.Changed.After(now.Updated):
 		return refused("is still in this template, and was changed in this operation", "Nothing was changed. Take it out of the template in the update that adds this chain.")
 	}
 	return nil
 }
 
 // take turns a Create into one that takes the groups of another chain over.
-func (r *run) take(target sg.Target, origin taking, from chain.Origin, now fence.Reading, observed sg.Observed) (sg.Target, error) {
-	if !origin.takes() {
+func (r *run) take(target sg.Target, found origin, from chain.Origin, now fence.Reading, observed sg.Observed) (sg.Target, error) {
+	if !found.exists() {
 		return target, nil
 	}
 	if !isMove(observed.State) {
-		if origin.isThere() {
+		if found.isThere() {
 			return target, &takingError{from, "is there, and EC2 shows none of its security groups for these tiers", "Nothing was changed. Look whether they lost their sgchain tags, or leave MovedFrom out to have groups made anew."}
 		}
 		return target, nil
 	}
-	err := r.judge(func(now fence.Reading) error { return origin.busy(from, protocol.Resource(r.event), now) })(now)
-	target.Change, target.From, target.Confirm = target.Change.Moving(r.place(origin)), origin.owner, r.confirm(origin, from)
+	err := r.judge(func(now fence.Reading) error { return found.busy(from, protocol.Resource(r.event), now) })(now)
+	target.Change, target.From, target.Confirm = target.Change.Moving(r.place(found)), found.owner, r.confirm(found, from)
 	return target, err
 }
 
 // place is the chain as the marks of its groups name it.
-func (r *run) place(origin taking) chain.Former {
-	place := chain.Former{Resource: origin.owner.Resource, Gone: !origin.isThere()}
-	if origin.owner.Provider != r.Provider {
-		place.Provider = origin.owner.Provider
+func (r *run) place(found origin) chain.Former {
+	place := chain.Former{Resource: found.owner.Resource, Gone: !found.isThere()}
+	if found.owner.Provider != r.Provider {
+		place.Provider = found.owner.Provider
 	}
 	return place
 }
 
 // confirm looks at the chain once more at the end: an operation of its own that began meanwhile may have changed its groups.
-func (r *run) confirm(t taking, from chain.Origin) func(context.Context) error {
+func (r *run) confirm(found origin, from chain.Origin) func(context.Context) error {
 	return func(ctx context.Context) error {
-		now, err := fence.Reader{API: r.CloudFormation, Resource: t.owner.Resource}.Read(ctx)
+		now, err := fence.Reader{API: r.CloudFormation, Resource: found.owner.Resource}.Read(ctx)
 		if err != nil {
 			return &originError{from, err}
 		}
-		if t.isThere() && now.IsThere() && !now.Changed.Equal(t.reading.Changed) {
+		if found.isThere() && now.IsThere() && !now.Changed.Equal(found.reading.Changed) {
 			return &takingError{from, "was changed while its groups were taken over", "They were given back. Take that chain out of its template, and deploy again."}
 		}
 		return nil

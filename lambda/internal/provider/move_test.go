@@ -269,6 +269,11 @@ func TestPlanOfMove(t *testing.T) {
 		if !strings.Contains(report.Text, "move group Alb(ALB-SG)") || strings.Contains(report.Text, "create group") {
 			t.Errorf("the plan is:\n%s", report.Text)
 		}
+		for _, group := range report.Groups {
+			if group.Fate != "move" || group.GroupID == "" || (group.Tier == "App" && group.GroupName != "sgchain-Shop-App-c7fb67798bb415ea") {
+				t.Errorf("a group is %+v", group)
+			}
+		}
 		refused := r.reports("plan", setting(now, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80)}), "refused")
 		if !strings.Contains(refused.Text, "to do beside the move") {
 			t.Errorf("the plan is:\n%s", refused.Text)
@@ -318,8 +323,13 @@ func TestMoveRefused(t *testing.T) {
 		"a chain of the same operation":     {same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) }, []string{"still in this template"}},
 		"a stack in progress": {
 			setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Chain"}),
-			func(r *rig) { r.stack.others[stackOfOther], r.stack.others[otherName] = "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS" }, []string{"none of its security groups"},
+			func(r *rig) {
+				r.stack.others[stackOfOther], r.stack.others[otherName] = "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"
+			}, []string{"none of its security groups"},
 		},
+		"a chain of the same first operation": {same, func(r *rig) {
+			r.stack.script = []func(*stack){func(s *stack) { s.updated = time.Time{} }}
+		}, []string{"still in this template"}},
 		"a chain whose groups are not shown": {setting(movedChain(), "MovedFrom", "Chain"), func(r *rig) {
 			for _, id := range r.world.Groups() {
 				r.world.SetTag(id, "sgchain:tier", "")

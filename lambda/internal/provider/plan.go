@@ -35,15 +35,15 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	p.refuse("", refused)
 	p.looked.target = p.asked.target
 	p.looked.target.Quota = plan.Quota{Rules: p.asked.spec.RuleQuota} // unless the look-ups complete it
-	origin, err := p.taking(ctx, p.asked.spec)
+	from, err := p.origin(ctx, p.asked.spec)
 	p.refuse("", err)
-	p.asked.query.From = origin.owner
+	p.asked.query.From = from.owner
 	if err := p.look(ctx); err != nil {
 		return err
 	}
 	p.looked.target.Change.Old = plan.AsBuilt(p.observed.State)
-	if origin.takes() && isMove(p.observed.State) {
-		p.looked.target.Change, p.looked.target.From = p.looked.target.Change.Moving(p.place(origin)), origin.owner
+	if from.exists() && isMove(p.observed.State) {
+		p.looked.target.Change, p.looked.target.From = p.looked.target.Change.Moving(p.place(from)), from.owner
 	}
 	todo, made, err := p.edge.Plan(ctx, p.looked.target, p.observed)
 	if err != nil && !p.isRefusal(err) {

@@ -121,7 +121,7 @@ func (a *acting) changes(observed sg.Observed, todo plan.Plan, room int) []Chang
 	var changes []Change
 	for _, step := range todo.Steps {
 		change := Change{
-			Action: string(step.Action), Tier: step.Group.Tier, GroupName: step.Group.EC2Name(protocol.Resource(a.event)),
+			Action: string(step.Action), Tier: step.Group.Tier, GroupName: observed.Name(step.Group, protocol.Resource(a.event)),
 			GroupID: observed.GroupIDs[step.Group],
 		}
 		for i, rule := range step.Rules {
@@ -145,7 +145,7 @@ func (a *acting) groups(observed sg.Observed) []Group {
 	var groups []Group
 	for _, fate := range plan.Fates(a.looked.target.Change, observed.State) {
 		groups = append(groups, Group{
-			Tier: fate.Tier, GroupName: fate.EC2Name(protocol.Resource(a.event)), GroupID: observed.GroupIDs[fate.Identity],
+			Tier: fate.Tier, GroupName: observed.Name(fate.Identity, protocol.Resource(a.event)), GroupID: observed.GroupIDs[fate.Identity],
 			Fate: string(fate.Fate), Last: string(fate.Last),
 		})
 	}

@@ -57,7 +57,7 @@ type stack struct {
 	others map[string]string
 	// othersChanged is when those changed.
 	othersChanged time.Time
-	script []func(*stack) // changes before the following reads
+	script        []func(*stack) // changes before the following reads
 }
 
 func (s *stack) set(status, resource, physicalID string) {

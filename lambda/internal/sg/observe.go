@@ -22,6 +22,15 @@ type Observed struct {
 	// made: they lose their tags when the group is released.
 	ruleIDs map[chain.Identity]map[chain.Rule]string
 	at      time.Time // when it began
+	names   map[chain.Identity]string
+}
+
+// Name returns the name that a group has in EC2, or that it will have.
+func (o Observed) Name(identity chain.Identity, resource chain.Resource) string {
+	if name, isThere := o.names[identity]; isThere {
+		return name
+	}
+	return identity.EC2Name(resource)
 }
 
 // Observe reads the owner's groups and all their rules: one call, and one more each for
@@ -47,10 +56,10 @@ func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	if groups, err = e.join(ctx, query, groups, named, members); err != nil {
 		return Observed{}, err
 	}
-	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began}
+	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began, names: make(map[chain.Identity]string, len(groups))}
 	for _, group := range groups {
 		id := aws.ToString(group.GroupId)
-		observed.GroupIDs[members[id]] = id
+		observed.GroupIDs[members[id]], observed.names[members[id]] = id, aws.ToString(group.GroupName)
 		observed.State.Groups = append(observed.State.Groups, e.group(group, members, query.From))
 	}
 	chain.Sort(observed.State.Groups, func(a, b chain.Group) int { return chain.CompareIdentities(a.Identity, b.Identity) })
@@ -96,8 +105,12 @@ func (e *Edge) known(query Query, groups []types.SecurityGroup) ([]types.Securit
 			taken[identity], members[aws.ToString(group.GroupId)], known = true, identity, append(known, group)
 		}
 	}
-	add(e.Owner, func(group types.SecurityGroup, _ chain.Identity) bool { return valueOf(group.Tags, chain.TagMovedFrom) == "" })
-	add(e.Owner, func(group types.SecurityGroup, _ chain.Identity) bool { return valueOf(group.Tags, chain.TagMovedFrom) != "" })
+	add(e.Owner, func(group types.SecurityGroup, _ chain.Identity) bool {
+		return valueOf(group.Tags, chain.TagMovedFrom) == ""
+	})
+	add(e.Owner, func(group types.SecurityGroup, _ chain.Identity) bool {
+		return valueOf(group.Tags, chain.TagMovedFrom) != ""
+	})
 	if query.From != (Owner{}) {
 		add(query.From, func(_ types.SecurityGroup, identity chain.Identity) bool {
 			return len(query.Identities) == 0 || (slices.Contains(query.Identities, identity) && !taken[identity])
