@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"sgchain/lambda/chain"
 )
 
@@ -55,5 +57,38 @@ func TestMovedFromRefused(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// What marks say comes back out of them, and every name that a chain generates has the form of one.
+func TestFormer(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		place := chain.Resource{StackID: someStack, LogicalID: rapid.StringMatching(`[A-Za-z0-9]{1,180}`).Draw(t, "logical ID")}
+		former := chain.Former{
+			Resource: place, Epoch: chain.Epoch{Generation: rapid.IntRange(1, 1_000_000_000).Draw(t, "generation"), PhysicalID: chain.PhysicalID(place, nil)},
+			Provider: rapid.SampledFrom([]string{"", someStack}).Draw(t, "provider"), Gone: rapid.Bool().Draw(t, "gone"),
+		}
+		marks := former.Marks()
+		for key, value := range marks {
+			if !chain.IsMark(key) || len(value) > 256 {
+				t.Fatalf("%s=%s is no mark, or has no room in a tag", key, value)
+			}
+		}
+		if again, ok := chain.FormerOf(marks); !ok || again != former {
+			t.Fatalf("%+v became %+v", former, again)
+		}
+		tier := rapid.StringMatching(`[A-Za-z][A-Za-z0-9]{0,63}`).Draw(t, "tier")
+		name := chain.GeneratedName(place, chain.Identity{VPCID: "vpc-1", Tier: tier, Description: rapid.String().Draw(t, "description")})
+		if !chain.IsGenerated(name, tier) || chain.IsGenerated(name, tier+"x") || chain.IsGenerated(name+"x", tier) {
+			t.Fatalf("the name %s of tier %s is not told from others", name, tier)
+		}
+	})
+	for _, tags := range []map[string]string{
+		nil, {chain.TagMovedFrom: chain.MovedForGood, chain.TagMovedFromStack: someStack}, {chain.TagMovedFrom: "1:sgchain-x Chain"}, {chain.TagMovedFrom: "1:sgchain-x ", chain.TagMovedFromStack: someStack},
+	} {
+		if from, ok := chain.FormerOf(tags); ok {
+			t.Errorf("%v name the place %+v", tags, from)
+		}
 	}
 }
