@@ -73,8 +73,9 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 		return slices.ContainsFunc(step.Rules, func(other chain.Rule) bool { return other.Key() == rule.Key() })
 	}
 	switch step.Action {
-	case plan.CreateGroup, plan.AdoptGroup, plan.DeleteGroup, plan.ReleaseGroup:
-	case plan.RetagGroup, plan.UntagGroup:
+	case plan.CreateGroup, plan.AdoptGroup, plan.DeleteGroup, plan.ReleaseGroup, plan.ReturnGroup:
+	case plan.MoveGroup, plan.RetagGroup, plan.UntagGroup:
+		group.Movable = group.Movable && step.Action != plan.MoveGroup
 		if step.Epoch != (chain.Epoch{}) {
 			group.Epoch = step.Epoch
 		}

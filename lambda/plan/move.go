@@ -28,6 +28,7 @@ func (c Change) markMoved(tags map[string]string, was chain.Group) {
 	case was.Movable:
 		from := c.From
 		from.Epoch = was.Epoch
+		delete(tags, chain.TagMovedFromProvider) // of a move before
 		maps.Copy(tags, from.Marks())
 	case isMoved && c.MovedForGood, tags[chain.TagMovedFrom] == chain.MovedForGood:
 		tags[chain.TagMovedFrom] = chain.MovedForGood

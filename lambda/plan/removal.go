@@ -25,6 +25,7 @@ type Departure struct {
 	// EachAlone says that each group is for itself: one that cannot go keeps no other.
 	EachAlone bool
 	// Returned are those that are given back to the chain from which they were moved: as they are, whoever uses them.
+	// Nobody moves out of those.
 	Returned []chain.Identity
 }
 

@@ -189,6 +189,12 @@ func drawnRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, 
 		}
 	}
 	departure.Rollback, departure.MembersMoving, departure.Hurried, departure.EachAlone = oneIn(3), oneIn(2), oneIn(4), oneIn(3)
+	for i, group := range current.Groups {
+		if moves := oneIn(4) && !departure.MembersMoving; moves && slices.Contains(departure.All, group.Identity) {
+			current.Groups[i].Tags = chain.Former{Resource: chain.Resource{StackID: "stack", LogicalID: "Old"}, Epoch: first}.Marks()
+			departure.Returned = append(departure.Returned, group.Identity)
+		}
+	}
 	return current.Normalize(), targets, departure
 }
 
@@ -223,7 +229,7 @@ func TestRemovalOfAnything(t *testing.T) {
 			met[fmt.Sprint(step.Action, " ", step.Stage, " ", departure.EachAlone)]++
 		}
 	}
-	for _, want := range []string{"revoke 0 true", "revoke 0 false", "delete group 1 true", "delete group 2 true", "delete group 1 false", "delete group 2 false", "release group 0 true", "release group 0 false"} {
+	for _, want := range []string{"revoke 0 true", "revoke 0 false", "delete group 1 true", "delete group 2 true", "delete group 1 false", "delete group 2 false", "release group 0 true", "release group 0 false", "give back group 0 true", "give back group 0 false"} {
 		if met[want] < 500 {
 			t.Errorf("only %d times: %s", met[want], want)
 		}
@@ -267,7 +273,10 @@ func (c court) ends() string {
 			continue
 		}
 		want := plan.DeleteGroup
-		if c.find(step.Group).Adoption.IsForeign() {
+		switch {
+		case slices.Contains(c.departure.Returned, step.Group):
+			want = plan.ReturnGroup
+		case c.find(step.Group).Adoption.IsForeign():
 			want = plan.ReleaseGroup
 		}
 		if step.Action != want || ended[step.Group] != "" || !slices.Contains(c.targets, step.Group) {

@@ -1,0 +1,66 @@
+package plan_test
+
+import (
+	"maps"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sgchain/lambda/chain"
+	"sgchain/lambda/plan"
+)
+
+// To take over a chain as it is, whatever it is, is nothing but moves, and then nothing is left to do. To take over another one is more.
+func TestMoving(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		chains := []chain.State{drawState(rt, "old"), drawState(rt, "now")}
+		wanted := chains[rapid.IntRange(0, 1).Draw(rt, "which")]
+		start := built(chains[0], first)
+		for i := range start.Groups {
+			start.Groups[i].Movable = true
+			if rapid.Bool().Draw(rt, "moved before") {
+				start.Groups[i].Tags = maps.Clone(start.Groups[i].Tags)
+				if start.Groups[i].Tags == nil {
+					start.Groups[i].Tags = map[string]string{}
+				}
+				maps.Copy(start.Groups[i].Tags, chain.Former{Resource: chain.Resource{StackID: "older", LogicalID: "Oldest"}, Epoch: second, Provider: "gone"}.Marks())
+			}
+		}
+		from := chain.Former{Resource: chain.Resource{StackID: "stack", LogicalID: "Old"}}
+		change := plan.Change{New: wanted, Creating: true}.Moving(from)
+		goal := plan.Goal(change, start, second)
+		todo := plan.Diff(start, goal)
+		differs := !plan.Diff(built(chains[0], first), built(wanted, first)).Empty()
+		if todo.Beyond().Empty() == differs {
+			rt.Fatalf("the chains differ: %t, and the move is\n%s", differs, todo)
+		}
+		if differs {
+			return
+		}
+		if moves := todo.Count(plan.MoveGroup); moves != len(start.Groups) {
+			rt.Fatalf("%d of %d groups move:\n%s", moves, len(start.Groups), todo)
+		}
+		end := apply(start, todo)
+		if rest := plan.Diff(end, plan.Goal(change, end, second)); !rest.Empty() {
+			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
+		}
+		for _, group := range end.Groups {
+			want := from
+			want.Epoch = first
+			if marked, ok := chain.FormerOf(group.Tags); !ok || marked != want || group.Epoch != second {
+				rt.Fatalf("a moved group is %+v", group)
+			}
+		}
+		// Once the old chain is gone, the next update says so, and the one after that has nothing to do.
+		settled := plan.Change{New: wanted, Old: wanted, MovedForGood: true}
+		end = apply(end, plan.Diff(end, plan.Goal(settled, end, second)))
+		if _, isMoved := chain.FormerOf(end.Groups[0].Tags); isMoved || end.Groups[0].Tags[chain.TagMovedFrom] != chain.MovedForGood {
+			rt.Fatalf("a move that is settled has the tags %v", end.Groups[0].Tags)
+		}
+		settled.MovedForGood = false
+		if rest := plan.Diff(end, plan.Goal(settled, end, second)); !rest.Empty() {
+			rt.Fatalf("after the move was settled there is still\n%s", rest)
+		}
+	})
+}
