@@ -22,10 +22,11 @@ type Act struct {
 // moment has. It waits for its end.
 func (c *CloudFormation) Act(act Act) error {
 	c.mu.Lock()
-	properties := c.stack.properties
+	place := c.mainPlace()
+	properties := c.siteOf(place).properties
 	c.serial++
 	client := c.World.Client(fmt.Sprintf("%s %d", act.Do, c.serial))
-	client.Role = Role(Provider)
+	client.Role = c.role()
 	c.mu.Unlock()
 	if properties == nil {
 		return nil // no schedule without a chain
@@ -34,7 +35,7 @@ func (c *CloudFormation) Act(act Act) error {
 	for _, fault := range act.Faults {
 		client.FailAt(fault.Call, c.asWorld(fault))
 	}
-	event, err := json.Marshal(map[string]any{"action": act.Do, "StackId": StackID, "LogicalResourceId": LogicalID, "ResourceProperties": properties})
+	event, err := json.Marshal(map[string]any{"action": act.Do, "StackId": place.StackID, "LogicalResourceId": place.LogicalID, "ResourceProperties": properties})
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (c *CloudFormation) Act(act Act) error {
 		}
 	})
 	mail := &Mail{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
-	err = c.Function(ctx, Delivery{Event: event, EC2: client, CloudFormation: Status{cf: c, client: client}, Mail: mail, Repairs: c.Repairs})
+	err = c.Function(ctx, Delivery{Event: event, EC2: client, CloudFormation: Status{cf: c, client: client}, Mail: mail, Repairs: c.Repairs, Moves: c.Movable})
 	c.step("action %s ended: %v", act.Do, err)
 	if mail.count() > 0 {
 		c.violate(OneAnswer, "an action answered CloudFormation")

@@ -91,7 +91,7 @@ func (c *CloudFormation) Receive(requestID string, body []byte) {
 		c.violate(OneAnswer, "an answer to %q, which nobody asked for", requestID)
 		return
 	}
-	answer, err := Accept(body, requestID)
+	answer, err := acceptAt(body, requestID, r.place)
 	if err != nil {
 		c.violate(OneAnswer, "%s: %v: %s", requestID, err, body)
 	}
@@ -123,6 +123,10 @@ const (
 // Accept judges an answer as CloudFormation does. One that it does not take counts as
 // FAILED, with an ID that CloudFormation made up.
 func Accept(body []byte, requestID string) (cfn.Response, error) {
+	return acceptAt(body, requestID, Home)
+}
+
+func acceptAt(body []byte, requestID string, place Place) (cfn.Response, error) {
 	refused := func(reason string) (cfn.Response, error) {
 		return cfn.Response{Status: cfn.StatusFailed, Reason: reason, PhysicalResourceID: Invented}, fmt.Errorf("%s", reason)
 	}
@@ -134,7 +138,7 @@ func Accept(body []byte, requestID string) (cfn.Response, error) {
 		return refused("Invalid Response object: " + err.Error())
 	case answer.PhysicalResourceID == "" || len(answer.PhysicalResourceID) > maxID:
 		return refused("Invalid PhysicalResourceId")
-	case answer.RequestID != requestID || answer.StackID != StackID || answer.LogicalResourceID != LogicalID:
+	case answer.RequestID != requestID || answer.StackID != place.StackID || answer.LogicalResourceID != place.LogicalID:
 		return refused("Invalid Response object: it is not about this request")
 	case answer.Status != cfn.StatusSuccess && answer.Status != cfn.StatusFailed:
 		return refused("Invalid Response object: Status")

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -42,11 +44,11 @@ func (o *course) cleanup(id string, properties map[string]any) bool {
 // remove takes the chain out of the template.
 func (c *CloudFormation) remove(op Operation) bool {
 	o := &course{CloudFormation: c, Operation: op}
-	id, properties := c.ID(), c.stack.properties
+	id, properties := c.ID(), c.site().properties
 	// What an Update made that failed and was not rolled back bears an ID that was never
 	// answered, and looks like the live chain beside a replaced one: the Delete leaves it
 	// (residue; see docs/lifecycle.md).
-	half := strings.HasSuffix(c.StackStatus(), "_FAILED") || c.skipped
+	half := strings.HasSuffix(c.StackStatus(), "_FAILED") || c.site().skipped
 	c.row("12")
 	c.begin("UPDATE_IN_PROGRESS")
 	c.leave(op.Linger)
@@ -58,23 +60,71 @@ func (c *CloudFormation) remove(op Operation) bool {
 		c.abandoned = !o.cleanup(id, properties) || half || c.abandoned
 	}
 	c.set("UPDATE_COMPLETE", absent, "")
-	c.mu.Lock()
-	c.stack.properties, c.stack.tiers = nil, nil
-	c.mu.Unlock()
+	c.empty()
 	return true
+}
+
+// empty forgets the chain of a place that is gone.
+func (c *CloudFormation) empty() {
+	site := c.site()
+	c.mu.Lock()
+	site.properties, site.tiers = nil, nil
+	c.mu.Unlock()
 }
 
 // Delete deletes the stack, once more where that fails, and says whether it is gone.
 func (c *CloudFormation) Delete(op Operation) bool {
 	o := &course{CloudFormation: c, Operation: op}
-	id, properties := c.ID(), c.stack.properties
-	if c.stack.resource.status == "DELETE_COMPLETE" {
+	for _, other := range c.others() {
+		isGone := false
+		c.at(other, func() {
+			if isGone = o.deleteResource(); isGone {
+				c.set("DELETE_IN_PROGRESS", absent, "")
+			}
+		})
+		if !isGone {
+			return false
+		}
+	}
+	if !o.deleteResource() {
+		return false
+	}
+	gone := deletedStack
+	if c.Habits.GoneShows == "absent" {
+		gone = ""
+	}
+	c.set(gone, absent, "")
+	return true
+}
+
+// others lists the further resources of the stack, which go before the one that operations are about.
+func (c *CloudFormation) others() []Place {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	here := c.place()
+	var all []Place
+	for _, logicalID := range slices.Sorted(maps.Keys(c.stackOf(here.StackID).resources)) {
+		if logicalID != here.LogicalID {
+			all = append(all, Place{here.StackID, logicalID})
+		}
+	}
+	return all
+}
+
+// deleteResource deletes the chain with its stack, and says whether it is gone.
+func (o *course) deleteResource() bool {
+	c, op := o.CloudFormation, o.Operation
+	id, site := c.ID(), c.site()
+	properties := site.properties
+	c.mu.Lock()
+	if c.recorded(c.place()).status == deletedStack {
 		id = ""
 	}
+	c.mu.Unlock()
 	c.abandoned = c.abandoned || op.Retain
-	if c.failedID != "" {
-		id = c.failedID
-		c.failedID = ""
+	if site.failedID != "" {
+		id = site.failedID
+		site.failedID = ""
 	}
 	c.leave(op.Linger)
 	for range 3 {
@@ -94,10 +144,5 @@ func (c *CloudFormation) Delete(op Operation) bool {
 	if id != "" && !op.Retain {
 		return false
 	}
-	gone := "DELETE_COMPLETE"
-	if c.Habits.GoneShows == "absent" {
-		gone = ""
-	}
-	c.set(gone, absent, "")
 	return true
 }

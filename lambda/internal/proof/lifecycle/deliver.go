@@ -22,6 +22,8 @@ const maxAge = 360 * time.Second
 type request struct {
 	id      string
 	kind    cfn.RequestType
+	place   Place
+	moves   bool // whether the chain of the event takes over the groups of another one
 	sent    time.Time
 	event   []byte
 	mishap  Mishap
@@ -37,7 +39,8 @@ const mostAnswers = 32
 func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[string]any, mishap Mishap) *request {
 	c.mu.Lock()
 	c.serial++
-	r := &request{id: fmt.Sprintf("request-%d", c.serial), kind: kind, sent: time.Now(), mishap: mishap, answers: make(chan cfn.Response, mostAnswers)}
+	r := &request{id: fmt.Sprintf("request-%d", c.serial), kind: kind, place: c.place(), sent: time.Now(), mishap: mishap, answers: make(chan cfn.Response, mostAnswers)}
+	_, r.moves = now["MovedFrom"]
 	if c.requests == nil {
 		c.requests = map[string]*request{}
 	}
@@ -53,8 +56,8 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 		address += "&X-Amz-Date=" + date.UTC().Format("20060102T150405Z")
 	}
 	event := map[string]any{
-		"RequestType": kind, "RequestId": r.id, "ResponseURL": address, "ResourceType": resourceOf, "LogicalResourceId": LogicalID,
-		"StackId": StackID, "ResourceProperties": c.encoded(now),
+		"RequestType": kind, "RequestId": r.id, "ResponseURL": address, "ResourceType": resourceOf, "LogicalResourceId": r.place.LogicalID,
+		"StackId": r.place.StackID, "ResourceProperties": c.encoded(now),
 	}
 	if kind != cfn.RequestCreate {
 		event["PhysicalResourceId"] = id
@@ -63,7 +66,7 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 		event["OldResourceProperties"] = c.encoded(old)
 	}
 	r.event = asSent(event)
-	c.step("event %s %s %s", r.id, kind, id)
+	c.step("event %s %s %s%s", r.id, kind, id, r.place.suffix())
 	c.running.Go(func() { c.invoke(r, true) })
 	for _, seconds := range mishap.Again {
 		c.running.Go(func() {
@@ -133,7 +136,8 @@ func (c *CloudFormation) mayStart(r *request) bool {
 		// What else happens at this very moment, such as that the operation is cancelled, comes before the run's first look or after it.
 		<-time.After(time.Millisecond)
 		c.mu.Lock()
-		changed, resting := c.stack.resource.changed, !strings.HasSuffix(c.stack.resource.status, "_IN_PROGRESS")
+		recorded := c.recorded(r.place)
+		changed, resting := recorded.changed, !strings.HasSuffix(recorded.status, "_IN_PROGRESS")
 		c.mu.Unlock()
 		age := changed.Sub(r.sent)
 		if time.Since(r.sent) > maxAge {
@@ -151,7 +155,7 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 	c.mu.Lock()
 	c.serial++
 	client := c.World.Client(fmt.Sprintf("%s run %d", r.id, c.serial))
-	client.Role = Role(Provider)
+	client.Role = c.role()
 	c.mu.Unlock()
 	client.Deny(r.mishap.Lacks...)
 	status := Status{cf: c, client: client, behind: time.Duration(r.mishap.Behind) * time.Second}
@@ -171,7 +175,7 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 		}
 	})
 	mail := &Mail{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
-	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail, Repairs: c.Repairs})
+	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail, Repairs: c.Repairs, Moves: c.Movable})
 	if c.OnRun != nil {
 		c.OnRun(client.Count())
 	}

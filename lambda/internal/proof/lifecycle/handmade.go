@@ -71,7 +71,7 @@ func (w *Watch) handMade(id string) {
 }
 
 // isTaken says whether a group is the chain's now.
-func (w *Watch) isTaken(id string) bool { return w.cf.World.Tag(id, "sgchain:stack-id") == StackID }
+func (w *Watch) isTaken(id string) bool { return isOurs(w.cf.World.Tag(id, tagStackID)) }
 
 // adopted holds the groups that somebody made against what they were.
 func (w *Watch) adopted() {

@@ -15,6 +15,9 @@ func (c *CloudFormation) move() {
 // join starts a dependent in each group of the last answer; those that are elsewhere stay
 // for now, as the tasks of a service do while it is being deployed.
 func (c *CloudFormation) join() {
+	if !c.isMain() {
+		return
+	}
 	for _, tier := range slices.Sorted(maps.Keys(c.GroupIDs())) {
 		group := c.GroupIDs()[tier]
 		one := Member{Interface: "eni-" + tier + "-" + group, Tier: tier, Group: group}
@@ -37,6 +40,9 @@ func (c *CloudFormation) join() {
 // part ends the dependents that are not in the groups that were answered last, one
 // by one; the last one of them after it lingered.
 func (c *CloudFormation) part(linger time.Duration) {
+	if !c.isMain() {
+		return
+	}
 	var leaving []Member
 	for _, one := range c.Members() {
 		if c.GroupIDs()[one.Tier] != one.Group {
@@ -47,7 +53,11 @@ func (c *CloudFormation) part(linger time.Duration) {
 }
 
 // leave ends all dependents.
-func (c *CloudFormation) leave(linger time.Duration) { c.end(c.Members(), linger) }
+func (c *CloudFormation) leave(linger time.Duration) {
+	if c.isMain() {
+		c.end(c.Members(), linger)
+	}
+}
 
 func (c *CloudFormation) end(leaving []Member, linger time.Duration) {
 	for i, one := range leaving {

@@ -29,6 +29,11 @@ type Operation struct {
 	// Mishaps are those of the events, one after the other: the first event, the
 	// rollback's or the cleanup's, and so on. Missing ones go well.
 	Mishaps []Mishap
+	// From is the place that the chain leaves, to which its dependents return where this fails: they
+	// stay in its groups. Out takes it out of the template in the same operation, and Retains keeps
+	// what it has then.
+	From         *Place
+	Out, Retains bool
 	// Forgives says whether the way back may be shut: by what others did outside the stack.
 	Forgives func() bool
 }
@@ -71,7 +76,8 @@ func (c *CloudFormation) record(answer cfn.Response, properties map[string]any) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stack.properties, c.stack.tiers = properties, tiers
+	one := c.siteOf(c.place())
+	one.properties, one.tiers = properties, tiers
 }
 
 // Create makes the stack, or adds the chain to a stack that has none. It says whether
@@ -83,7 +89,7 @@ func (c *CloudFormation) Create(op Operation) bool {
 	if adding {
 		forward, undone, failed, cleanup = "UPDATE", "UPDATE_ROLLBACK", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
 		c.begin("UPDATE_IN_PROGRESS")
-		if c.failedID != "" {
+		if c.site().failedID != "" {
 			return o.createAgain()
 		}
 	}
@@ -98,16 +104,13 @@ func (c *CloudFormation) Create(op Operation) bool {
 	case answer.Status == cfn.StatusSuccess:
 		c.record(answer, op.Properties)
 		c.set(forward+"_IN_PROGRESS", "CREATE_COMPLETE", id)
-		c.move()
+		o.arrive()
 		if !op.SiblingFails {
-			c.row("1")
-			if adding {
-				c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
-			}
-			c.set(forward+"_COMPLETE", "", "")
+			o.created(forward, adding)
 			return true
 		}
 		c.row("4 simple")
+		o.comeBack()
 		if c.Habits.InventsAlways {
 			id = Invented
 		}
@@ -117,7 +120,7 @@ func (c *CloudFormation) Create(op Operation) bool {
 	}
 	if op.NoRollback && why == "" && answer.Status != cfn.StatusSuccess {
 		c.row("17")
-		c.failedID = id
+		c.site().failedID = id
 		c.set(failed, "", "")
 		return false
 	}
@@ -133,9 +136,7 @@ func (c *CloudFormation) Create(op Operation) bool {
 func (o *course) undoCreate(id, undone, cleanup string, adding bool) {
 	c := o.CloudFormation
 	c.leave(o.Linger)
-	c.mu.Lock()
-	c.stack.properties, c.stack.tiers = nil, nil // nobody is owed anything in groups that are taken back
-	c.mu.Unlock()
+	c.empty() // nobody is owed anything in groups that are taken back
 	o.showRemoved(cleanup, id)
 	if !adding {
 		answer, why := o.request(cfn.RequestDelete, id, o.Properties, nil)
@@ -164,8 +165,9 @@ func (o *course) showRemoved(stack, id string) {
 // last known stable state is deleted and made anew.
 func (o *course) createAgain() bool {
 	c := o.CloudFormation
-	failed := c.failedID
-	c.failedID = ""
+	site := c.site()
+	failed := site.failedID
+	site.failedID = ""
 	drop := func(status string) {
 		c.set(status, "DELETE_IN_PROGRESS", failed)
 		answer, why := o.request(cfn.RequestDelete, failed, o.Properties, nil)
@@ -206,7 +208,7 @@ func (c *CloudFormation) Update(op Operation) bool {
 		return c.remove(op)
 	}
 	o := &course{CloudFormation: c, Operation: op}
-	old, id := c.stack.properties, c.ID()
+	old, id := c.site().properties, c.ID()
 	c.begin("UPDATE_IN_PROGRESS")
 	c.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
 	before := c.GroupIDs()
@@ -238,7 +240,7 @@ func (c *CloudFormation) Update(op Operation) bool {
 func (o *course) updated(answer cfn.Response, id string, old map[string]any, before map[string]string) bool {
 	c := o.CloudFormation
 	replaced := answer.PhysicalResourceID != id
-	c.skipped = false
+	c.site().skipped = false
 	c.record(answer, o.Properties)
 	c.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 	c.join()
@@ -300,8 +302,9 @@ func (o *course) rollback(old, failed map[string]any, oldID, recorded string, be
 	}
 	// ContinueUpdateRollback with the resource skipped: it counts as rolled back.
 	c.row("16 skipped")
+	site := c.site()
 	c.mu.Lock()
-	c.stack.properties, c.stack.tiers, c.skipped = old, before, true
+	site.properties, site.tiers, site.skipped = old, before, true
 	c.mu.Unlock()
 	c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", carried)
 	return false

@@ -42,9 +42,15 @@ func (o *Outcome) clone() Outcome {
 
 // resume takes over what another one, at rest, has of the stack.
 func (c *CloudFormation) resume(was *CloudFormation) {
-	c.stack, c.encodings, c.serial, c.members = was.stack, slices.Clip(was.encodings), was.serial, slices.Clone(was.members)
-	c.failedID, c.abandoned, c.skipped, c.refused = was.failedID, was.abandoned, was.skipped, was.refused
-	c.stack.past = slices.Clip(was.stack.past)
+	c.encodings, c.serial, c.members = slices.Clip(was.encodings), was.serial, slices.Clone(was.members)
+	c.here, c.main, c.abandoned, c.refused = was.here, was.main, was.abandoned, was.refused
+	for id, one := range was.stacks {
+		*c.stackOf(id) = *one
+		c.stackOf(id).past = slices.Clip(one.past)
+	}
+	for place, one := range was.sites {
+		*c.siteOf(place) = *one
+	}
 }
 
 // resume takes over what another watch knows.

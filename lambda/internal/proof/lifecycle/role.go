@@ -15,9 +15,33 @@ import (
 const Provider = "arn:provider"
 
 const (
-	tagProvider = "sgchain:provider"
-	tagAdopted  = "sgchain:adopted"
+	tagProvider  = "sgchain:provider"
+	tagStackID   = "sgchain:stack-id"
+	tagLogicalID = "sgchain:logical-id"
+	tagAdopted   = "sgchain:adopted"
 )
+
+// MovingRole is Role with the right to move: MoveOwnGroup lets the provider give its own groups
+// another owner among its chains.
+func MovingRole(provider string) world.Role {
+	role := Role(provider)
+	return func(operation string, input any, resourceID string, tags map[string]string) bool {
+		if in, isTags := input.(*ec2.CreateTagsInput); isTags && tags[tagProvider] == provider && slices.ContainsFunc(in.Tags, func(tag types.Tag) bool {
+			return aws.ToString(tag.Key) == tagProvider && aws.ToString(tag.Value) == provider
+		}) {
+			return true
+		}
+		return role(operation, input, resourceID, tags)
+	}
+}
+
+// role is the role of the function under test.
+func (c *CloudFormation) role() world.Role {
+	if c.Movable {
+		return MovingRole(Provider)
+	}
+	return Role(Provider)
+}
 
 // Role is the role of the provider that a tag names, with the right to adopt, as far as the
 // tags of what it writes to matter: the statements of the provider's template. That it is
@@ -52,7 +76,7 @@ func Role(provider string) world.Role {
 
 // isIdentity says whether a tag is one that a group gets only when it is made or adopted.
 func isIdentity(tag types.Tag) bool {
-	return slices.Contains([]string{tagProvider, "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"}, aws.ToString(tag.Key))
+	return slices.Contains([]string{tagProvider, tagStackID, tagLogicalID, "sgchain:tier"}, aws.ToString(tag.Key))
 }
 
 func isOwnership(tag types.Tag) bool {

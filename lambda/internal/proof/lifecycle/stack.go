@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,11 +51,11 @@ type Delivery struct {
 	EC2            *world.Client
 	CloudFormation Status
 	Mail           *Mail
-	// Repairs says that the function may repair.
-	Repairs bool
+	// Repairs says that the function may repair, Moves that it serves MovedFrom.
+	Repairs, Moves bool
 }
 
-// CloudFormation plays one stack with one chain.
+// CloudFormation plays one stack with one chain, and another stack to which that may move.
 type CloudFormation struct {
 	World    *world.World
 	Function Function
@@ -66,8 +67,8 @@ type CloudFormation struct {
 	// Waits bounds what comes late.
 	RetryAfter          []time.Duration
 	Moves, Rests, Waits time.Duration
-	// Repairs lets the function repair, which an action asks for.
-	Repairs bool
+	// Repairs lets the function repair, which an action asks for, Movable serve MovedFrom.
+	Repairs, Movable bool
 	// ResponseBase is where answers go, if not to the real bucket's name.
 	ResponseBase string
 	// OnStep is told what happens, for stories; OnRow which row of the table of
@@ -96,22 +97,23 @@ type CloudFormation struct {
 	OnAnswer func()
 
 	mu       sync.Mutex
-	stack    record
+	stacks   map[string]*record // by ID
+	sites    map[Place]*site
+	here     Place // that operations are about; Home where it is not set
+	main     Place // that dependents use; Home where it is not set
 	requests map[string]*request
 	// encodings are properties that were sent.
 	encodings []encoding
 	serial    int
 	running   sync.WaitGroup
 	members   []Member
-	failedID  string // of a Create that stayed CREATE_FAILED
 	// abandoned says that CloudFormation gave up a resource whose Delete failed three
 	// times, and knows nothing of it any more.
 	abandoned bool
-	skipped   bool // the resource in a rollback that could not be done
 	refused   bool // an answer said that a group has not room for the rules
 }
 
-// StackID and LogicalID are the place of the one chain.
+// StackID and LogicalID are the place of the one chain, as long as it does not move.
 const (
 	StackID     = "arn:aws:cloudformation:us-east-1:123456789012:stack/Shop/6b1e1c10-0000-11ee-8c99-0242ac120002"
 	LogicalID   = "Chain"
@@ -119,14 +121,11 @@ const (
 	resourceOf  = "Custom::SecurityGroupChain"
 )
 
-// record is what CloudFormation knows of the stack.
+// record is what CloudFormation knows of a stack.
 type record struct {
-	status   string
-	updated  time.Time
-	resource resource
-	// properties and answer belong to the last state that was reached.
-	properties map[string]any
-	tiers      map[string]string // group IDs as they were answered
+	status    string
+	updated   time.Time
+	resources map[string]resource // by logical ID; a map is never changed
 
 	past []reading
 }
@@ -138,10 +137,10 @@ type resource struct {
 
 // reading is the record at a moment, for readers that are behind.
 type reading struct {
-	at     time.Time
-	status string
-	update time.Time
-	resource
+	at        time.Time
+	status    string
+	update    time.Time
+	resources map[string]resource
 }
 
 // Member is a network interface of somebody who lives in a tier.
@@ -150,16 +149,29 @@ type Member struct{ Interface, Tier, Group string }
 // set changes what is recorded. An empty resource status leaves it as it is.
 func (c *CloudFormation) set(stack, resourceStatus, id string) {
 	c.mu.Lock()
-	c.stack.status = stack
-	if resourceStatus != "" && (c.stack.resource.status != resourceStatus || c.stack.resource.id != id) {
-		c.stack.resource = resource{status: resourceStatus, id: id, changed: time.Now()}
-	}
-	if resourceStatus == absent {
-		c.stack.resource = resource{}
-	}
-	c.stack.past = append(c.stack.past, reading{at: time.Now(), status: c.stack.status, update: c.stack.updated, resource: c.stack.resource})
+	place := c.place()
+	record := c.stackOf(place.StackID)
+	record.status = stack
+	record.show(place.LogicalID, resourceStatus, id)
+	record.past = append(record.past, reading{at: time.Now(), status: record.status, update: record.updated, resources: record.resources})
 	c.mu.Unlock()
-	c.step("stack %s, resource %s %s", stack, resourceStatus, id)
+	c.step("stack %s, resource%s %s %s", stack, place.suffix(), resourceStatus, id)
+}
+
+// show changes what is recorded of a resource.
+func (r *record) show(logicalID, status, id string) {
+	was := r.resources[logicalID]
+	if status == "" || (status != absent && was.status == status && was.id == id) {
+		return
+	}
+	all := maps.Clone(r.resources)
+	if all == nil {
+		all = map[string]resource{}
+	}
+	if all[logicalID] = (resource{status: status, id: id, changed: time.Now()}); status == absent {
+		delete(all, logicalID)
+	}
+	r.resources = all
 }
 
 // absent is the status of a resource that the stack does not list.
@@ -167,7 +179,7 @@ const absent = "ABSENT"
 
 func (c *CloudFormation) begin(stack string) {
 	c.mu.Lock()
-	c.stack.updated = time.Now()
+	c.stackOf(c.place().StackID).updated = time.Now()
 	c.mu.Unlock()
 	c.set(stack, "", "")
 }
@@ -183,21 +195,21 @@ func (c *CloudFormation) step(format string, args ...any) {
 func (c *CloudFormation) ID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stack.resource.id
+	return c.recorded(c.place()).id
 }
 
 // StackStatus is the stack's status.
 func (c *CloudFormation) StackStatus() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stack.status
+	return c.stackOf(c.place().StackID).status
 }
 
-// GroupIDs are the groups of the tiers as they were answered last.
+// GroupIDs are the groups of the tiers as they were answered last to those who use them.
 func (c *CloudFormation) GroupIDs() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stack.tiers
+	return c.siteOf(c.mainPlace()).tiers
 }
 
 // Members are the dependents of the chain: who lives in which group now.
@@ -216,59 +228,65 @@ type Status struct {
 	client *world.Client
 }
 
-func (s Status) read() (reading, error) {
+// read shows a stack, by its ID or its name; one without a status is not there.
+func (s Status) read(stack string) (id string, now reading, err error) {
 	if s.client.IsCut() {
-		return reading{}, world.ErrCut
+		return "", reading{}, world.ErrCut
 	}
 	if s.denied {
-		return reading{}, world.NewError("AccessDenied", "User: arn:aws:sts::123456789012:assumed-role/Provider/Provider is not authorized to perform: cloudformation:DescribeStackResource")
+		return "", reading{}, world.NewError("AccessDenied", "User: arn:aws:sts::123456789012:assumed-role/Provider/Provider is not authorized to perform: cloudformation:DescribeStackResource")
 	}
 	s.cf.mu.Lock()
 	defer s.cf.mu.Unlock()
+	id, past := s.cf.find(stack)
 	then := time.Now().Add(-s.behind)
-	for _, one := range slices.Backward(s.cf.stack.past) {
+	for _, one := range slices.Backward(past) {
 		if !one.at.After(then) {
-			return one, nil
+			return id, one, nil
 		}
 	}
-	return s.cf.stack.past[0], nil
+	if len(past) > 0 {
+		return id, past[0], nil
+	}
+	return id, reading{}, nil
 }
 
-// DescribeStacks shows the stack.
+// DescribeStacks shows a stack.
 func (s Status) DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
-	now, err := s.read()
+	id, now, err := s.read(aws.ToString(in.StackName))
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, err
-	case now.status == "" || aws.ToString(in.StackName) != StackID:
+	case now.status == "":
 		return nil, world.NewError("ValidationError", "Stack with id "+aws.ToString(in.StackName)+" does not exist")
 	}
-	one := types.Stack{StackId: aws.String(StackID), StackName: aws.String("Shop"), StackStatus: types.StackStatus(now.status), CreationTime: aws.Time(time.Unix(946684800, 0).UTC())}
+	one := types.Stack{StackId: aws.String(id), StackName: aws.String(stackName(id)), StackStatus: types.StackStatus(now.status), CreationTime: aws.Time(time.Unix(946684800, 0).UTC())}
 	if !now.update.IsZero() {
 		one.LastUpdatedTime = aws.Time(now.update)
 	}
 	return &cloudformation.DescribeStacksOutput{Stacks: []types.Stack{one}}, nil
 }
 
-// DescribeStackResource shows the chain's resource.
+// DescribeStackResource shows a resource of a stack.
 func (s Status) DescribeStackResource(ctx context.Context, in *cloudformation.DescribeStackResourceInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceOutput, error) {
-	now, err := s.read()
+	id, now, err := s.read(aws.ToString(in.StackName))
+	one := now.resources[aws.ToString(in.LogicalResourceId)]
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, err
-	case now.resource.status == "" || aws.ToString(in.LogicalResourceId) != LogicalID:
-		return nil, world.NewError("ValidationError", "Resource "+aws.ToString(in.LogicalResourceId)+" does not exist for stack "+StackID)
+	case one.status == "":
+		return nil, world.NewError("ValidationError", "Resource "+aws.ToString(in.LogicalResourceId)+" does not exist for stack "+aws.ToString(in.StackName))
 	}
 	detail := &types.StackResourceDetail{
-		StackId: aws.String(StackID), StackName: aws.String("Shop"), LogicalResourceId: aws.String(LogicalID),
-		ResourceStatus: types.ResourceStatus(now.resource.status), ResourceType: aws.String(resourceOf), LastUpdatedTimestamp: aws.Time(now.changed),
+		StackId: aws.String(id), StackName: aws.String(stackName(id)), LogicalResourceId: in.LogicalResourceId,
+		ResourceStatus: types.ResourceStatus(one.status), ResourceType: aws.String(resourceOf), LastUpdatedTimestamp: aws.Time(one.changed),
 	}
-	if now.id != "" {
-		detail.PhysicalResourceId = aws.String(now.id)
+	if one.id != "" {
+		detail.PhysicalResourceId = aws.String(one.id)
 	}
 	return &cloudformation.DescribeStackResourceOutput{StackResourceDetail: detail}, nil
 }

@@ -43,8 +43,13 @@ func (p *player) foreign() string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(all, func(block string) bool {
-		return strings.Contains(block, "sgchain:stack-id="+StackID) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || strings.Contains(block, " of account ")
+		return isOfChain(block) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || strings.Contains(block, " of account ")
 	}), "")
+}
+
+// isOfChain reports whether a printed group, or one of a printed world, is the chain's.
+func isOfChain(text string) bool {
+	return strings.Contains(text, tagStackID+"="+StackID) || strings.Contains(text, ":stack/"+otherStack+"/")
 }
 
 // nothingLeft holds the world after the end against what it was before.
@@ -52,7 +57,7 @@ func (p *player) nothingLeft() {
 	p.watch.count(Crash)
 	text := p.cf.World.String()
 	switch {
-	case strings.Contains(text, "sgchain:stack-id="+StackID) && !p.cf.abandoned && (p.chain != nil || !p.watch.Robbed()):
+	case isOfChain(text) && !p.cf.abandoned && (p.chain != nil || !p.watch.Robbed()):
 		p.watch.violate(Crash, "groups are left behind")
 	case strings.Contains(p.cf.World.String(), "sgchain:adopted") && !p.cf.abandoned:
 		p.watch.violate(Adoption, "a group that somebody made by hand is not released")

@@ -210,7 +210,7 @@ func (w *Watch) call(call world.Call) {
 	defer w.look.Unlock()
 	w.count(HandsOff)
 	for id, tags := range call.Touched {
-		if (tags["sgchain:stack-id"] != StackID || tags["sgchain:logical-id"] != LogicalID) && !w.mayWrite(call, id) {
+		if !w.owns(call, tags) && !w.mayWrite(call, id) {
 			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
 		}
 	}
@@ -231,7 +231,7 @@ func (w *Watch) moved() {
 func (w *Watch) snapshot() map[string]bool {
 	var groups []Member
 	for _, id := range w.cf.World.Groups() {
-		if w.cf.World.Tag(id, "sgchain:stack-id") == StackID {
+		if isOurs(w.cf.World.Tag(id, tagStackID)) {
 			groups = append(groups, Member{Tier: w.cf.World.Tag(id, "sgchain:tier"), Group: id})
 		}
 	}
