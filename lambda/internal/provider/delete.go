@@ -18,7 +18,10 @@ func (r *run) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	newest := observed.State.Newest()
+	newest, err := r.newest(ctx, observed)
+	if err != nil {
+		return err
+	}
 	scope, err := fence.Judge(r.request, reading, newest)
 	if err != nil {
 		if !r.FenceOnlyLogs {
@@ -53,6 +56,21 @@ func (r *run) remove(ctx context.Context) error {
 		},
 		Rollback: isBack(reading), MembersMoving: scope == fence.Cleanup, Returned: back,
 	})
+}
+
+// newest is the newest epoch of the groups, and of those that another chain took over: what the chain left behind before that goes with
+// its last Delete.
+func (r *run) newest(ctx context.Context, observed sg.Observed) (chain.Epoch, error) {
+	newest := observed.State.Newest()
+	isRequested := func(group chain.Group) bool { return group.Epoch.PhysicalID == r.event.PhysicalResourceID }
+	if !r.Moves || len(observed.State.Groups) == 0 || slices.ContainsFunc(observed.State.Groups, isRequested) {
+		return newest, nil
+	}
+	away, err := r.edge.NewestAway(ctx)
+	if away.Generation > newest.Generation {
+		newest = away
+	}
+	return newest, err
 }
 
 // showsNothing doubts a view without groups: they may not be shown yet.

@@ -161,16 +161,12 @@ func (a *application) notMoved(ctx context.Context, todo plan.Plan, wrote bool) 
 	if !a.query.MayBeMoved || !slices.ContainsFunc(todo.Steps, isMissing) {
 		return nil
 	}
-	groups, err := a.describe(ctx, filter("tag:"+chain.TagMovedFromStack, a.Owner.Resource.StackID))
+	groups, err := a.away(ctx)
 	if err != nil {
-		return &CallError{Doing: "describing security groups that were moved from chain (" + a.Owner.Resource.LogicalID + ")", Err: err}
+		return err
 	}
 	away := &MovedAwayError{LogicalID: a.Owner.Resource.LogicalID, GroupIDs: map[chain.Identity]string{}, Wrote: wrote}
 	for _, group := range groups {
-		from, _ := chain.FormerOf(tagMap(group.Tags))
-		if from.Resource != a.Owner.Resource {
-			continue
-		}
 		away.To = chain.Resource{StackID: valueOf(group.Tags, chain.TagStackID), LogicalID: valueOf(group.Tags, chain.TagLogicalID)}
 		away.GroupIDs[a.Owner.identity(group, a.query.Identities)] = aws.ToString(group.GroupId)
 	}
@@ -178,6 +174,33 @@ func (a *application) notMoved(ctx context.Context, todo plan.Plan, wrote bool) 
 		return nil
 	}
 	return away
+}
+
+// away returns the groups that another chain took over.
+func (e *Edge) away(ctx context.Context) ([]types.SecurityGroup, error) {
+	groups, err := e.describe(ctx, filter("tag:"+chain.TagMovedFromStack, e.Owner.Resource.StackID))
+	if err != nil {
+		return nil, &CallError{Doing: "describing security groups that were moved from chain (" + e.Owner.Resource.LogicalID + ")", Err: err}
+	}
+	return slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.isFrom(group) }), nil
+}
+
+// isFrom reports whether a group is one that another chain took over from this one.
+func (e *Edge) isFrom(group types.SecurityGroup) bool {
+	from, _ := chain.FormerOf(tagMap(group.Tags))
+	return from.Resource == e.Owner.Resource
+}
+
+// NewestAway returns the newest epoch that groups had which another chain took over.
+func (e *Edge) NewestAway(ctx context.Context) (chain.Epoch, error) {
+	groups, err := e.away(ctx)
+	var newest chain.Epoch
+	for _, group := range groups {
+		if from, _ := chain.FormerOf(tagMap(group.Tags)); from.Epoch.Generation > newest.Generation {
+			newest = from.Epoch
+		}
+	}
+	return newest, err
 }
 
 // MoveError is a chain that cannot be taken over as it is.
