@@ -45,6 +45,9 @@ func (e *Edge) join(ctx context.Context, query Query, groups, named []types.Secu
 			if known || aws.ToString(group.VpcId) != wanted.VPCID || aws.ToString(group.GroupName) != wanted.GroupName {
 				continue
 			}
+			if e.isFrom(group) {
+				continue // what there is to be said of a chain that moved is said once it lacks its groups
+			}
 			if e.Owner.owns(group) {
 				if identity := e.Owner.identity(group, query.Identities); identity != wanted {
 					continue // another tier's: what the plan says of that is for people

@@ -24,6 +24,7 @@ type request struct {
 	kind    cfn.RequestType
 	place   Place
 	moves   bool // whether the chain of the event takes over the groups of another one
+	pure    bool // whether nothing but tags may be written for it
 	sent    time.Time
 	event   []byte
 	mishap  Mishap
@@ -41,6 +42,7 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 	c.serial++
 	r := &request{id: fmt.Sprintf("request-%d", c.serial), kind: kind, place: c.place(), sent: time.Now(), mishap: mishap, answers: make(chan cfn.Response, mostAnswers)}
 	_, r.moves = now["MovedFrom"]
+	r.pure = r.place == c.pure
 	if c.requests == nil {
 		c.requests = map[string]*request{}
 	}

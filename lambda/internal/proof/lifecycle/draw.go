@@ -61,6 +61,7 @@ func Draw(seed, index uint64) History {
 	}
 	later(&h, seed, index)
 	names(&h, seed, index)
+	moves(&h, seed, index)
 	return h
 }
 

@@ -20,8 +20,8 @@ func inProcess() lifecycle.Function {
 	return func(ctx context.Context, delivery lifecycle.Delivery) error {
 		lines := slog.New(slog.DiscardHandler)
 		handler := &provider.Handler{
-			Repairs: delivery.Repairs,
-			EC2:     delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: lifecycle.Provider, Limiter: limiter, Log: lines,
+			Repairs: delivery.Repairs, Moves: delivery.Moves,
+			EC2: delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: lifecycle.Provider, Limiter: limiter, Log: lines,
 			Responder: protocol.Responder{Region: "us-east-1", Suffix: "amazonaws.com", Client: &http.Client{Transport: delivery.Mail}, Log: lines},
 		}
 		_, err := handler.Invoke(ctx, lifecycle.FunctionARN, delivery.Event)

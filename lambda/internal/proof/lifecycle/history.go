@@ -8,9 +8,11 @@ import (
 type History struct {
 	// Repairs lets the function repair.
 	Repairs bool `json:",omitempty"`
-	Habits  Habits
-	World   Setting
-	Steps   []Step
+	// Moves lets the function serve MovedFrom.
+	Moves  bool `json:",omitempty"`
+	Habits Habits
+	World  Setting
+	Steps  []Step
 }
 
 // Setting is what kind of EC2 it happens in.
@@ -30,7 +32,7 @@ type Setting struct {
 
 // Step is one operation, or a stranger's hand between two.
 type Step struct {
-	// Do is create, update, remove, delete, repair, or what a stranger does: make a group
+	// Do is create, update, remove, move, repair, or what a stranger does: make a group
 	// by hand, or a deed. An update of what is not there creates it.
 	Do           string
 	Chain        Chain
@@ -44,6 +46,10 @@ type Step struct {
 	Acts []Act `json:",omitempty"`
 	Pick int   `json:",omitempty"`
 	Rest int   `json:",omitempty"`
+	// Move is how the chain moves, where it does.
+	Move *Move `json:",omitempty"`
+	// Forgets leaves MovedFrom out of the properties from now on.
+	Forgets bool `json:",omitempty"`
 }
 
 // End stands among the events sent where the stack is deleted at last.

@@ -38,6 +38,8 @@ func (o *course) takeOut() {
 func (o *course) comeBack() {
 	if o.From != nil {
 		o.row("moved back")
+	}
+	if o.From != nil && !o.Kept {
 		o.follow(*o.From)
 	}
 }

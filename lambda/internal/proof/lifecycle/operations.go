@@ -29,11 +29,11 @@ type Operation struct {
 	// Mishaps are those of the events, one after the other: the first event, the
 	// rollback's or the cleanup's, and so on. Missing ones go well.
 	Mishaps []Mishap
-	// From is the place that the chain leaves, to which its dependents return where this fails: they
-	// stay in its groups. Out takes it out of the template in the same operation, and Retains keeps
-	// what it has then.
-	From         *Place
-	Out, Retains bool
+	// From is the place that the chain leaves: dependents stay in its groups, and return to it where
+	// the Create fails, unless Kept says that no template has it any more. Out takes it out of the
+	// template in the same operation, and Retains keeps what it has then.
+	From               *Place
+	Kept, Out, Retains bool
 	// Forgives says whether the way back may be shut: by what others did outside the stack.
 	Forgives func() bool
 }
@@ -135,8 +135,10 @@ func (c *CloudFormation) Create(op Operation) bool {
 // undoCreate deletes what a Create left.
 func (o *course) undoCreate(id, undone, cleanup string, adding bool) {
 	c := o.CloudFormation
-	c.leave(o.Linger)
-	c.empty() // nobody is owed anything in groups that are taken back
+	if !o.Kept {
+		c.leave(o.Linger)
+		c.empty() // nobody is owed anything in groups that are taken back
+	}
 	o.showRemoved(cleanup, id)
 	if !adding {
 		answer, why := o.request(cfn.RequestDelete, id, o.Properties, nil)

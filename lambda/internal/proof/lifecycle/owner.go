@@ -24,9 +24,18 @@ func (w *Watch) owns(call world.Call, tags map[string]string) bool {
 	case !isOurs(owner.StackID):
 		return false
 	}
-	in, isTags := call.Input.(*ec2.CreateTagsInput)
-	return r.moves && isTags && slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return aws.ToString(tag.Key) == tagMovedFrom })
+	switch in := call.Input.(type) {
+	case *ec2.CreateTagsInput:
+		return r.moves && slices.ContainsFunc(in.Tags, isMark)
+	case *ec2.DeleteTagsInput: // given back a moment ago
+		return len(in.Tags) > 0 && !slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return !isMark(tag) })
+	default:
+		return false
+	}
 }
+
+// isMark reports whether a tag is one of those that say where a group was moved from.
+func isMark(tag types.Tag) bool { return strings.HasPrefix(aws.ToString(tag.Key), tagMovedFrom) }
 
 // requestOf is the request for which a call was made, if it was made for one.
 func (c *CloudFormation) requestOf(call world.Call) *request {
@@ -37,3 +46,16 @@ func (c *CloudFormation) requestOf(call world.Call) *request {
 }
 
 const tagMovedFrom = "sgchain:moved-from"
+
+// onlyTags holds a run that takes over the groups of another chain, or gives them back, against
+// the promise that nothing but tags is written for it.
+func (w *Watch) onlyTags(call world.Call) {
+	r := w.cf.requestOf(call)
+	if r == nil || !r.pure {
+		return
+	}
+	w.count(Moving)
+	if call.Operation != "CreateTags" && call.Operation != "DeleteTags" && !w.Robbed() {
+		w.violate(Moving, call.String()+": a move that is more than tags")
+	}
+}

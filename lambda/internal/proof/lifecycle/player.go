@@ -56,7 +56,7 @@ func newPlayer(h History, ec2World *world.World, function Function, pace Pace, s
 	p.cf = &CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
-		Telling: story, Repairs: h.Repairs,
+		Telling: story, Repairs: h.Repairs, Movable: h.Moves,
 		OnRow: func(row string) { p.note(func() { p.out.Rows[row] = true }) },
 		OnRun: func(calls int) { p.note(func() { p.out.Runs = append(p.out.Runs, calls) }) },
 	}
@@ -138,6 +138,7 @@ type player struct {
 	before  string // the strangers' groups
 	over    bool
 	chain   *Chain // what is deployed
+	moving  moving
 
 	mu sync.Mutex // of what is noted in out
 }
@@ -164,6 +165,11 @@ func (p *player) step(step Step) {
 		})
 	}
 	switch step.Do {
+	case "repair", "update", "create", "remove", doMove:
+	default:
+		p.moving.isExact = false // until an update has looked
+	}
+	switch step.Do {
 	case byHand:
 		p.out.Kinds[byHand] = true
 		p.makeByHand(step.Pick)
@@ -180,6 +186,8 @@ func (p *player) step(step Step) {
 		p.repair()
 	case "update", "create":
 		p.build(step)
+	case doMove:
+		p.move(step)
 	case "remove":
 		if p.chain != nil {
 			p.watch.Begin(*p.chain, false)
@@ -249,10 +257,10 @@ func (s Step) undisturbed() bool {
 }
 
 func (p *player) build(step Step) {
-	properties := step.Chain.Properties(VPC)
-	if p.chain != nil && reflect.DeepEqual(step.Chain, *p.chain) {
+	if p.chain != nil && reflect.DeepEqual(step.Chain, *p.chain) && !p.forgets(step) {
 		return // CloudFormation sends nothing where no property changes
 	}
+	properties := p.properties(step.Chain)
 	p.watch.Begin(step.Chain, p.chain == nil)
 	p.cf.refused = false
 	var ok bool
@@ -268,11 +276,12 @@ func (p *player) build(step Step) {
 		p.watch.Settle(step.Chain, false)
 		p.tags(p.chain, step.Chain)
 		p.chain = &step.Chain
+		p.marks(step)
 	case step.undisturbed() && !p.cf.refused && !p.watch.lost(step.Chain):
 		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
 		p.over = true // only the stack's deletion is left
-	case p.cf.StackStatus() == "UPDATE_ROLLBACK_COMPLETE" && p.chain != nil && !p.out.Rows["16 skipped"]:
+	case p.failed() && p.chain != nil && !p.out.Rows["16 skipped"]:
 		p.watch.Settle(*p.chain, true)
 	}
 }
@@ -310,4 +319,5 @@ func (p *player) end() {
 	if !p.cf.Delete(Operation{Linger: p.wait(30 * time.Second)}) {
 		p.watch.violate(Crash, "the stack cannot be deleted: "+p.cf.StackStatus())
 	}
+	p.endOthers()
 }

@@ -40,6 +40,12 @@ func (h History) smaller() []History {
 		try(func(n *History) { n.Steps[i].NoRollback = false })
 		try(func(n *History) { n.Steps[i].Nested, n.Steps[i].Retain = false, false })
 		try(func(n *History) { n.Steps[i].Linger = 0 })
+		if step.Move != nil {
+			try(func(n *History) { n.Steps[i].Move.Way = "" })
+			try(func(n *History) { n.Steps[i].Move.Anew, n.Steps[i].Move.ByName = false, false })
+			try(func(n *History) { n.Steps[i].Move.To = "away" })
+		}
+		try(func(n *History) { n.Steps[i].Forgets = false })
 		try(func(n *History) { n.Steps[i].Rest = longRest })
 		if i > 0 && len(h.Steps[i-1].Chain.Tiers) > 0 {
 			try(func(n *History) { n.Steps[i].Chain = n.Steps[i-1].Chain })

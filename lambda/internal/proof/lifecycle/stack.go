@@ -110,7 +110,8 @@ type CloudFormation struct {
 	// abandoned says that CloudFormation gave up a resource whose Delete failed three
 	// times, and knows nothing of it any more.
 	abandoned bool
-	refused   bool // an answer said that a group has not room for the rules
+	pure      Place // of a chain that takes groups over: nothing but their tags is written for it
+	refused   bool  // an answer said that a group has not room for the rules
 }
 
 // StackID and LogicalID are the place of the one chain, as long as it does not move.

@@ -14,6 +14,7 @@ const (
 	NoGap     = "no gap"
 	NoOpening = "no opening"
 	AnyToAny  = "any to any"
+	Moving    = "moving"
 	Crash     = "crash anywhere"
 	HandsOff  = "hands off"
 	OneAnswer = "one answer"
@@ -144,6 +145,14 @@ func (w *Watch) Settle(chain Chain, back bool) {
 	w.waysOut(chain)
 }
 
+// unchanged says that an operation came to nothing, which left everything as it was: what strangers
+// did before it, too.
+func (w *Watch) unchanged(chain Chain, meddled bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inPlay, w.before, w.hands = []Chain{chain}, w.answered(), w.hands || meddled
+}
+
 // Empty says that the chain is gone for good.
 func (w *Watch) Empty() {
 	w.mu.Lock()
@@ -215,6 +224,7 @@ func (w *Watch) call(call world.Call) {
 		}
 	}
 	w.alone(call)
+	w.onlyTags(call)
 	w.flows()
 	w.adopted()
 }
