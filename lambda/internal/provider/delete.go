@@ -34,7 +34,8 @@ func (r *run) remove(ctx context.Context) error {
 	if scope == fence.ForGood && fence.Ambiguous(r.request, reading) {
 		// Nobody made this resource anew: what was adopted before is in a chain that lives.
 		isOlder = func(group chain.Group) bool {
-			return group.Epoch == newest && group.Adoption.IsBefore(stamp(reading.Updated))
+			_, isMoved := chain.FormerOf(group.Tags) // a Create takes over what was adopted long before it
+			return !isMoved && group.Epoch == newest && group.Adoption.IsBefore(stamp(reading.Updated))
 		}
 	}
 	r.log.Info("delete", slog.String("scope", scope.String()))
