@@ -114,7 +114,10 @@ func (a *application) tag(ctx context.Context, resources []string, tags []types.
 func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
 	same := map[chain.Former][]string{}
 	for _, step := range steps {
-		from := a.formerly[step.Group]
+		from, isMoved := a.formerly[step.Group]
+		if !isMoved {
+			return errStaleView // nothing says whose it was
+		}
 		same[from] = append(same[from], a.groupID(step.Group))
 	}
 	for from, ids := range same {

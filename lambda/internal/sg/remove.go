@@ -160,9 +160,10 @@ func (r removal) take(ctx context.Context, observed Observed, targets []chain.Id
 		}
 		var rest []chain.Identity
 		for _, identity := range targets {
+			group, isThere := fresh.State.Find(identity)
 			switch {
 			case slices.Contains(gone, identity):
-			case fresh.State.Has(identity):
+			case isThere && !group.Movable: // one that can be moved was given back
 				rest = append(rest, identity)
 			default:
 				gone = append(gone, identity)
