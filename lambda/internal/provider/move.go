@@ -187,17 +187,18 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	return back, nil
 }
 
-// returned lists the groups that go back to the chain that they were moved from: those of whose tier it has no group of its own.
+// returned lists the groups that go back to the chain that they were moved from: those of whose tier it has no group of its own, apart
+// from what it had left behind before the move.
 func returned(seen chain.State, from chain.Former) []chain.Identity {
-	own := map[string]bool{}
+	newest := map[string]int{}
 	for _, group := range seen.Groups {
 		if group.Movable {
-			own[group.Tier] = true
+			newest[group.Tier] = max(newest[group.Tier], group.Epoch.Generation)
 		}
 	}
 	var all []chain.Identity
 	for _, group := range seen.Groups {
-		if place, isMoved := chain.FormerOf(group.Tags); isMoved && !group.Movable && place.Resource == from.Resource && !own[group.Tier] {
+		if place, isMoved := chain.FormerOf(group.Tags); isMoved && !group.Movable && place.Resource == from.Resource && newest[group.Tier] < place.Epoch.Generation {
 			all = append(all, group.Identity)
 		}
 	}

@@ -135,7 +135,7 @@ func (o *course) deleteResource() bool {
 		c.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
 		answer, why := o.request(cfn.RequestDelete, id, properties, nil)
 		if why == "" && answer.Status == cfn.StatusSuccess {
-			id, c.abandoned = "", false
+			id, c.abandoned = "", c.abandoned && !c.isMain()
 			break
 		}
 		c.set("DELETE_FAILED", "DELETE_FAILED", id)

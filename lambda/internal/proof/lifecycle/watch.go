@@ -147,10 +147,10 @@ func (w *Watch) Settle(chain Chain, back bool) {
 
 // unchanged says that an operation came to nothing, which left everything as it was: what strangers
 // did before it, too.
-func (w *Watch) unchanged(chain Chain, meddled bool) {
+func (w *Watch) unchanged(meddled bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.inPlay, w.before, w.hands = []Chain{chain}, w.answered(), w.hands || meddled
+	w.inPlay, w.before, w.hands = w.inPlay[:len(w.inPlay)-1], w.answered(), w.hands || meddled
 }
 
 // Empty says that the chain is gone for good.

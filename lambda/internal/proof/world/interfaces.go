@@ -129,3 +129,15 @@ func (w *World) meetsInterface(filters []types.Filter, id string, one networkInt
 	}
 	return true, nil
 }
+
+// IsUsed reports whether a network interface is on a group.
+func (w *World) IsUsed(groupID string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.interfaces {
+		if slices.Contains(one.groups, groupID) {
+			return true
+		}
+	}
+	return false
+}
