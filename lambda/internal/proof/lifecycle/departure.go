@@ -24,6 +24,7 @@ func (m *departure) depart() {
 		return
 	}
 	if !isMoved && (m.step.Move.Way == kept || m.isStuck()) {
+		p.cf.goTo(p.cf.mainPlace())
 		p.over, p.cf.abandoned = true, true // no template has the groups: people have to undo what a stranger did
 		return
 	}
@@ -121,7 +122,7 @@ func (m *departure) judge(owner, other Place, how string) {
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s is not the chain's any more (deleted: %v)", how, id, isGone))
 		case owner == m.from && is.epoch != was.epoch:
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has the epoch %s, and had %s", how, id, is.epoch, was.epoch))
-		case !p.watch.meddled() && (is.rules != was.rules || is.tags != was.tags):
+		case !p.watch.meddled() && !p.history.Repairs && (is.rules != was.rules || is.tags != was.tags):
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has changed from\n%+v to\n%+v", how, id, was, is))
 		}
 	}
@@ -203,7 +204,7 @@ func (m *departure) updateLeft() {
 	p := m.player
 	chain := *p.chain
 	chain.Tags = map[string]string{"Cost": "of the chain that moved"}
-	before := p.holdings(m.to)
+	before, spare := p.holdings(m.to), p.holdings(m.from)
 	calls := len(p.cf.World.Calls())
 	isUpdated := true
 	p.cf.at(m.from, func() {
@@ -216,7 +217,7 @@ func (m *departure) updateLeft() {
 	case p.watch.Robbed() || p.watch.meddled():
 	case isUpdated:
 		p.watch.violate(Moving, "the chain was updated whose groups had moved")
-	case !maps.Equal(before, now) || len(p.holdings(m.from)) > 0:
+	case !maps.Equal(before, now) || !maps.Equal(spare, p.holdings(m.from)):
 		p.watch.violate(Moving, fmt.Sprintf("an update of the chain that moved changed groups: %v, %v", before, now))
 	}
 	for _, call := range p.cf.World.Calls()[calls:] {

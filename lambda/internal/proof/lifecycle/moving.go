@@ -105,7 +105,7 @@ func (c *CloudFormation) isThere(place Place) bool {
 func (p *player) move(step Step) {
 	from := p.cf.mainPlace()
 	to, ok := p.target(from, step.Move.To)
-	if p.chain == nil || p.over || !ok || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.hasUsedSpares(from) {
+	if p.chain == nil || p.over || !ok || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.hasSpares(from, step) {
 		return
 	}
 	p.out.Kinds["move "+step.Move.To] = true
@@ -153,13 +153,14 @@ func (p *player) holdings(place Place) map[string]holding {
 	return all
 }
 
-// hasUsedSpares reports whether an earlier operation left groups behind that something uses. Such a
-// group stays with the old resource, whose Delete cannot take it away, and its rules keep those that
-// moved from being deleted: somebody has to end that use (docs/lifecycle.md).
-func (p *player) hasUsedSpares(place Place) bool {
+// hasSpares reports whether an earlier operation left groups behind that the Delete of the old
+// resource cannot take away: something uses them, or no Delete comes. Their rules keep those that
+// moved from being deleted: people have to end that (docs/lifecycle.md).
+func (p *player) hasSpares(place Place, step Step) bool {
+	isKept := step.Move.Way == kept || step.Retain
 	answered := slices.Collect(maps.Values(p.cf.GroupIDs()))
 	for id := range p.holdings(place) {
-		if !slices.Contains(answered, id) && p.cf.World.IsUsed(id) {
+		if !slices.Contains(answered, id) && (isKept || p.cf.World.IsUsed(id)) {
 			return true
 		}
 	}

@@ -26,7 +26,8 @@ func (w *Watch) owns(call world.Call, tags map[string]string) bool {
 	}
 	switch in := call.Input.(type) {
 	case *ec2.CreateTagsInput:
-		return r.moves && slices.ContainsFunc(in.Tags, isMark)
+		// One that is given back may be so twice, by runs of which one does not see the other's writes.
+		return slices.ContainsFunc(in.Tags, isMark) && (r.moves || placeOf(tagMap(in.Tags)) == owner)
 	case *ec2.DeleteTagsInput: // given back a moment ago
 		return len(in.Tags) > 0 && !slices.ContainsFunc(in.Tags, func(tag types.Tag) bool { return !isMark(tag) })
 	default:
@@ -58,4 +59,12 @@ func (w *Watch) onlyTags(call world.Call) {
 	if call.Operation != "CreateTags" && call.Operation != "DeleteTags" && !w.Robbed() {
 		w.violate(Moving, call.String()+": a move that is more than tags")
 	}
+}
+
+func tagMap(tags []types.Tag) map[string]string {
+	all := map[string]string{}
+	for _, tag := range tags {
+		all[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return all
 }
