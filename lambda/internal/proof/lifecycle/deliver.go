@@ -68,7 +68,7 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 		event["OldResourceProperties"] = c.encoded(old)
 	}
 	r.event = asSent(event)
-	c.step("event %s %s %s%s", r.id, kind, id, r.place.suffix())
+	c.step("event %s %s%s", r.id, strings.TrimSpace(string(kind)+" "+id), r.place.suffix())
 	c.running.Go(func() { c.invoke(r, true) })
 	for _, seconds := range mishap.Again {
 		c.running.Go(func() {

@@ -61,6 +61,8 @@ func (b *table) lacks() []string {
 		"row 15", "row 16", "row 16 skipped", "row 17", "row 18", "row 19", "row 20", "row cancelled Update",
 		"fault: duplicate", "fault: status denied", "fault: status behind", "fault: answer lost", "fault: answer late", "fault: answer without ID", "fault: cancelled",
 		"fault: make a group by hand", "fault: plan", "fault: check", "fault: repair", "fault: repair at rest",
+		"row moved", "row moved back", "fault: move beside", "fault: move away", "fault: move at once", "fault: move kept", "fault: move stack deleted",
+		"fault: move left", "fault: move left and updated", "fault: move left, both updated", "fault: move left and undone",
 		"fault: dated", "fault: right missing", "fault: another list takes the name, or gives it back", "fault: a peer is made again under its name",
 	}
 	for _, kind := range append(lifecycle.Kinds(), lifecycle.LaterKinds()...) {

@@ -105,7 +105,7 @@ func rows() []row {
 	}
 	end := []string{lifecycle.End, "Delete X"}
 	endY := []string{lifecycle.End, "Delete Y"}
-	return []row{
+	return append([]row{
 		{"1", "stack create", created(), append([]string{"Create"}, end...), []string{app1, web1}},
 		{"2", "Create fails with an ID", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, Mishaps: []lifecycle.Mishap{denied}}}}, []string{"Create", "Delete X", lifecycle.End}, nil},
 		{"3", "Create fails without an ID", lifecycle.History{Steps: []lifecycle.Step{{Do: "create", Chain: first, Mishaps: []lifecycle.Mishap{{Answer: "without ID"}}}}}, []string{"Create", "Delete I", lifecycle.End}, nil},
@@ -168,7 +168,7 @@ func rows() []row {
 			nil,
 		},
 		{"answer lost", "CloudFormation never sees the answer and rolls back", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Answer: "lost"}}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
-	}
+	}, moveRows()...)
 }
 
 var (
@@ -200,7 +200,7 @@ func sent(out lifecycle.Outcome) []string {
 	for i, event := range events {
 		event = chainID.ReplaceAllStringFunc(event, func(id string) string {
 			if names[id] == "" {
-				names[id] = string("XYZ"[len(names)])
+				names[id] = string("XYZVW"[len(names)])
 			}
 			return names[id]
 		})

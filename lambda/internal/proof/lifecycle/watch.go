@@ -22,7 +22,7 @@ const (
 
 // Promises lists them.
 func Promises() []string {
-	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence}
+	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence, Moving}
 }
 
 // Failure is a broken promise.
