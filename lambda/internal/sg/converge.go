@@ -144,7 +144,7 @@ func (a *application) plan(ctx context.Context, target *Target, observed Observe
 	if err = a.onlyMoves(*target, todo); err != nil {
 		return plan.Plan{}, nil, err
 	}
-	if err = a.notMoved(ctx, todo, wrote); err != nil {
+	if err = a.notMoved(ctx, target.Change, observed, wrote); err != nil {
 		return plan.Plan{}, nil, err
 	}
 	if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {

@@ -156,12 +156,14 @@ func (a *application) onlyMoves(target Target, todo plan.Plan) error {
 	return &MoveError{From: target.From.Resource, Rest: todo.Beyond()}
 }
 
-// notMoved refuses to make groups anew that the chain had, and that another chain took over.
-func (a *application) notMoved(ctx context.Context, todo plan.Plan, wrote bool) error {
-	isMissing := func(step plan.Step) bool {
-		return step.Action == plan.CreateGroup && slices.Contains(a.query.Built, step.Group)
+// notMoved refuses to change a chain whose groups another chain took over, whether it would make them anew or others in their place.
+func (a *application) notMoved(ctx context.Context, change plan.Change, observed Observed, wrote bool) error {
+	had := change.Old
+	if change.Rollback {
+		had = change.New
 	}
-	if !a.query.MayBeMoved || !slices.ContainsFunc(todo.Steps, isMissing) {
+	missing := slices.DeleteFunc(had.Identities(), observed.State.Has)
+	if !a.query.MayBeMoved || len(missing) == 0 || change.From != (chain.Former{}) {
 		return nil
 	}
 	groups, err := a.away(ctx)
@@ -170,8 +172,12 @@ func (a *application) notMoved(ctx context.Context, todo plan.Plan, wrote bool) 
 	}
 	away := &MovedAwayError{LogicalID: a.Owner.Resource.LogicalID, GroupIDs: map[chain.Identity]string{}, Wrote: wrote}
 	for _, group := range groups {
+		identity := a.Owner.identity(group, a.query.Identities)
+		if !slices.Contains(missing, identity) {
+			continue // of a chain that was here before
+		}
 		away.To = chain.Resource{StackID: valueOf(group.Tags, chain.TagStackID), LogicalID: valueOf(group.Tags, chain.TagLogicalID)}
-		away.GroupIDs[a.Owner.identity(group, a.query.Identities)] = aws.ToString(group.GroupId)
+		away.GroupIDs[identity] = aws.ToString(group.GroupId)
 	}
 	if len(away.GroupIDs) == 0 {
 		return nil

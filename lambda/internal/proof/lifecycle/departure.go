@@ -12,6 +12,10 @@ import (
 func (m *departure) depart() {
 	p := m.player
 	p.moving.from, p.moving.byName = &m.from, m.step.Move.ByName
+	if m.step.Move.Way == overlapping {
+		m.overlap()
+		return
+	}
 	if m.step.Move.Way == kept {
 		m.keep()
 	}

@@ -20,6 +20,8 @@ type Move struct {
 	Way string `json:",omitempty"`
 	// ByName names the other stack by its name.
 	ByName bool `json:",omitempty"`
+	// Late is when, in milliseconds after the Create was sent, an update of the chain begins.
+	Late int `json:",omitempty"`
 	// Anew makes another chain where the chain was.
 	Anew bool `json:",omitempty"`
 }
@@ -32,6 +34,7 @@ const (
 	leftUpdated  = "left and updated"   // and is updated meanwhile
 	leftLong     = "left, both updated" // and both are updated meanwhile
 	leftUndone   = "left and undone"    // and the move is undone by taking the new resource out
+	overlapping  = "while it changes"   // it is updated while the chain is made in another stack
 )
 
 // moving is what a player knows of moves.
@@ -219,7 +222,7 @@ func moves(h *History, seed, index uint64) {
 // move draws a move, and what goes wrong with it.
 func (r *drawer) move(repairs bool) Step {
 	one := Move{
-		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, stackDeleted, left, leftUpdated, leftLong, leftUndone), ByName: r.oneIn(2), Anew: r.oneIn(5),
+		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, stackDeleted, left, leftUpdated, leftLong, leftUndone, overlapping), ByName: r.oneIn(2), Anew: r.oneIn(5),
 	}
 	step := Step{Do: doMove, Move: &one, Rest: r.rest(), SiblingFails: r.oneIn(4), Retain: r.oneIn(10)}
 	if r.oneIn(2) {
@@ -230,6 +233,9 @@ func (r *drawer) move(repairs bool) Step {
 		if r.oneIn(3) {
 			step.Mishaps[0].Faults = append(step.Mishaps[0].Faults, Fault{Call: 1 + r.IntN(6), Kind: pick(r, repeated, refused, refusedOnce, wayOut), Pick: r.IntN(1 << 16)})
 		}
+	}
+	if one.Way == overlapping {
+		one.To, one.Late, step.Pick = "away", r.IntN(9000), r.IntN(2)
 	}
 	if one.Way == kept { // no template has the chain then, and who takes a move back gives it to nobody but in a rollback
 		step.Mishaps = step.Mishaps[:min(1, len(step.Mishaps))]

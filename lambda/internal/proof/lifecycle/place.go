@@ -59,6 +59,19 @@ type site struct {
 	skipped    bool   // the resource in a rollback that could not be done
 }
 
+// New opens CloudFormation for operations.
+func New(c CloudFormation) *CloudFormation {
+	c.shared = &shared{}
+	return &c
+}
+
+// beside is CloudFormation for an operation that goes on beside others, in another stack.
+func (c *CloudFormation) beside(place Place) *CloudFormation {
+	one := *c
+	one.here = place
+	return &one
+}
+
 // place is what operations are about.
 func (c *CloudFormation) place() Place { return cmp.Or(c.here, Home) }
 

@@ -53,13 +53,13 @@ func newWorld(setting Setting, pace Pace) *world.World {
 
 func newPlayer(h History, ec2World *world.World, function Function, pace Pace, story bool) *player {
 	p := &player{history: h, pace: pace, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
-	p.cf = &CloudFormation{
+	p.cf = New(CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
 		Telling: story, Repairs: h.Repairs, Movable: h.Moves,
 		OnRow: func(row string) { p.note(func() { p.out.Rows[row] = true }) },
 		OnRun: func(calls int) { p.note(func() { p.out.Runs = append(p.out.Runs, calls) }) },
-	}
+	})
 	started := time.Now()
 	p.cf.OnStep = func(text string) {
 		p.mu.Lock()

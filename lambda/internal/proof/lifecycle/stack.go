@@ -96,10 +96,15 @@ type CloudFormation struct {
 	// OnAnswer is called for every answer.
 	OnAnswer func()
 
+	*shared
+	here Place // that operations are about; Home where it is not set
+}
+
+// shared is what operations have in common that go on side by side.
+type shared struct {
 	mu       sync.Mutex
 	stacks   map[string]*record // by ID
 	sites    map[Place]*site
-	here     Place // that operations are about; Home where it is not set
 	main     Place // that dependents use; Home where it is not set
 	requests map[string]*request
 	// encodings are properties that were sent.
@@ -111,6 +116,7 @@ type CloudFormation struct {
 	// times, and knows nothing of it any more.
 	abandoned bool
 	pure      Place // of a chain that takes groups over: nothing but their tags is written for it
+	overlaps  bool  // two operations go on at once
 	refused   bool  // an answer said that a group has not room for the rules
 }
 

@@ -18,7 +18,7 @@ func TestHandBesideMove(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ec2World := &world.World{Latency: pace.Latency}
 			ec2World.AddVPC(lifecycle.VPC)
-			cf := &lifecycle.CloudFormation{World: ec2World, Function: inProcess(), Limit: pace.Limit, Patience: pace.Patience, Moves: pace.Moves, Waits: pace.Waits}
+			cf := lifecycle.New(lifecycle.CloudFormation{World: ec2World, Function: inProcess(), Limit: pace.Limit, Patience: pace.Patience, Moves: pace.Moves, Waits: pace.Waits})
 			watch := lifecycle.NewWatch(cf)
 			watch.Begin(first, true)
 			if !cf.Create(lifecycle.Operation{Properties: first.Properties(lifecycle.VPC)}) {
