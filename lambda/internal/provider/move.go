@@ -158,7 +158,7 @@ func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warni
 	case err != nil:
 		r.log.Warn("whether the chain is gone from which the groups were moved cannot be told", slog.String("error", err.Error()))
 		return false, nil
-	case !reading.IsThere():
+	case !reading.IsThere() || isAnother(reading, from):
 		return true, nil
 	default:
 		return false, []string{fmt.Sprintf("the chain %s, from which the security groups were moved, is still in the template of stack %s: remove it there", from.LogicalID, from.StackID)}
@@ -182,23 +182,26 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	if err != nil {
 		return nil, err
 	}
-	back := returned(seen.State, from)
+	back := returned(seen.State, from, reading.PhysicalID)
 	r.log.Info("give back", slog.String("to", from.LogicalID), slog.String("stack", from.StackID), slog.Int("groups", len(back)))
 	return back, nil
 }
 
-// returned lists the groups that go back to the chain that they were moved from: those of whose tier it has no group of its own, apart
-// from what it had left behind before the move.
-func returned(seen chain.State, from chain.Former) []chain.Identity {
-	newest := map[string]int{}
-	for _, group := range seen.Groups {
-		if group.Movable {
-			newest[group.Tier] = max(newest[group.Tier], group.Epoch.Generation)
-		}
-	}
+// isAnother reports whether the resource is a chain that was made anew since the groups of the one before it were moved.
+func isAnother(reading fence.Reading, from chain.Former) bool {
+	return chain.IsPhysicalID(reading.PhysicalID) && reading.PhysicalID != from.Epoch.PhysicalID
+}
+
+// returned lists the groups that go back to the chain that they were moved from: none where that has groups of its own by now, under the
+// physical ID that is recorded. What it left behind before the move has another one, and what was given back already has a mark.
+func returned(seen chain.State, from chain.Former, recorded string) []chain.Identity {
 	var all []chain.Identity
 	for _, group := range seen.Groups {
-		if place, isMoved := chain.FormerOf(group.Tags); isMoved && !group.Movable && place.Resource == from.Resource && newest[group.Tier] < place.Epoch.Generation {
+		place, isMoved := chain.FormerOf(group.Tags)
+		switch {
+		case group.Movable && group.Epoch.PhysicalID == recorded && group.Tags[chain.TagMovedFrom] == "":
+			return nil
+		case isMoved && !group.Movable && place.Resource == from.Resource:
 			all = append(all, group.Identity)
 		}
 	}

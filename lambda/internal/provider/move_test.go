@@ -39,7 +39,7 @@ func newMover(t *testing.T, chain properties) (*rig, cfn.Response) {
 func (r *rig) settle(chain properties) cfn.Response {
 	r.handler.Moves = true
 	made := r.succeeds(r.create(chain))
-	r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, time.Now()
+	r.stack.others, r.stack.othersChanged, r.stack.othersID = map[string]string{"Chain": "CREATE_COMPLETE"}, time.Now(), made.PhysicalResourceID
 	time.Sleep(time.Hour) // of the virtual clock
 	return made
 }

@@ -55,8 +55,9 @@ type stack struct {
 	hidden     string // a stack that must not be read
 	// others are the status of further stacks, by their ID, and of further resources.
 	others map[string]string
-	// othersChanged is when those changed.
+	// othersChanged is when those changed, othersID the physical ID of those resources.
 	othersChanged time.Time
+	othersID      string
 	script        []func(*stack) // changes before the following reads
 }
 
@@ -109,16 +110,16 @@ func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.Desc
 	case s.err != nil:
 		return nil, s.err
 	}
-	status, changed := s.resource, s.changed
+	status, id, changed := s.resource, s.physicalID, s.changed
 	if other, isOther := s.others[aws.ToString(in.LogicalResourceId)]; isOther {
-		status, changed = other, s.othersChanged
+		status, id, changed = other, s.othersID, s.othersChanged
 	}
 	if status == "" {
 		return nil, notFound("Resource " + aws.ToString(in.LogicalResourceId))
 	}
 	return &cloudformation.DescribeStackResourceOutput{StackResourceDetail: &types.StackResourceDetail{
 		ResourceStatus: types.ResourceStatus(status), ResourceType: aws.String(s.kind),
-		PhysicalResourceId: aws.String(s.physicalID), LastUpdatedTimestamp: aws.Time(changed),
+		PhysicalResourceId: aws.String(id), LastUpdatedTimestamp: aws.Time(changed),
 	}}, nil
 }
 

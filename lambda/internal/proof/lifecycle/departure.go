@@ -166,7 +166,7 @@ func (m *departure) takeOut(mishaps []Mishap) {
 	operation := Operation{Mishaps: mishaps[min(1, len(mishaps)):]}
 	m.cf.at(m.from, func() {
 		if m.step.Move.Way == stackDeleted {
-			if !m.cf.Delete(operation) {
+			if !m.cf.Delete(operation) && !m.watch.meddled() {
 				m.watch.violate(Moving, "the stack that the chain left cannot be deleted")
 			}
 			return
@@ -178,6 +178,8 @@ func (m *departure) takeOut(mishaps []Mishap) {
 // leftIn is what follows where the resource that the chain left stays in its template.
 func (m *departure) leftIn(way string) {
 	p := m.player
+	p.moving.isLeft = true
+	defer func() { p.moving.isLeft = false }()
 	<-time.After(p.wait(seconds(max(m.step.Rest, 1))))
 	m.judge(m.to, m.from, "moved, and left in the template")
 	p.watch.Settle(*p.chain, true)
@@ -206,7 +208,7 @@ func (m *departure) leftIn(way string) {
 // updateLeft updates the resource that the chain left: that is refused, and its rollback succeeds.
 func (m *departure) updateLeft() {
 	p := m.player
-	chain := *p.chain
+	chain := p.chain.changed(m.step.Pick)
 	chain.Tags = map[string]string{"Cost": "of the chain that moved"}
 	before, spare := p.holdings(m.to), p.holdings(m.from)
 	calls := len(p.cf.World.Calls())
@@ -275,9 +277,7 @@ func (p *player) marks(step Step) {
 	if p.moving.from == nil || !step.undisturbed() || p.watch.meddled() {
 		return
 	}
-	p.cf.mu.Lock()
-	isThere := p.cf.recorded(*p.moving.from).status != ""
-	p.cf.mu.Unlock()
+	isThere := p.moving.isLeft
 	for tier, id := range p.cf.GroupIDs() {
 		mark, stack := p.cf.World.Tag(id, tagMovedFrom), p.cf.World.Tag(id, "sgchain:moved-from-stack")
 		if isSettled := stack == ""; mark != "" && isSettled == isThere {

@@ -42,6 +42,7 @@ type moving struct {
 	from    *Place // what MovedFrom names
 	byName  bool
 	stacks  int  // how many stacks of the other name there were
+	isLeft  bool // the place that it names has its chain still
 	isExact bool // the chain is what its properties say, for all that the player knows
 }
 
@@ -108,7 +109,7 @@ func (c *CloudFormation) isThere(place Place) bool {
 func (p *player) move(step Step) {
 	from := p.cf.mainPlace()
 	to, ok := p.target(from, step.Move.To)
-	if p.chain == nil || p.over || !ok || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.hasSpares(from, step) {
+	if p.chain == nil || p.over || !ok || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.hasSpares(from, step) || p.settlesBeside(step) {
 		return
 	}
 	p.out.Kinds["move "+step.Move.To] = true
@@ -120,6 +121,7 @@ func (p *player) move(step Step) {
 	p.watch.Begin(*p.chain, false)
 	p.cf.refused = false
 	m.depart()
+	p.moving.isExact = p.moving.isExact && !p.watch.meddled()
 	p.cf.pure = Place{}
 }
 
@@ -164,6 +166,17 @@ func (p *player) hasSpares(place Place, step Step) bool {
 	answered := slices.Collect(maps.Values(p.cf.GroupIDs()))
 	for id := range p.holdings(place) {
 		if !slices.Contains(answered, id) && (isKept || p.cf.World.IsUsed(id)) {
+			return true
+		}
+	}
+	return false
+}
+
+// settlesBeside reports whether an update would take the marks of an earlier move away while another
+// chain writes new ones. Whose come last is not told apart where the two begin within a second.
+func (p *player) settlesBeside(step Step) bool {
+	for _, id := range p.cf.GroupIDs() {
+		if step.Move.Way == overlapping && p.cf.World.Tag(id, "sgchain:moved-from-stack") != "" {
 			return true
 		}
 	}
@@ -224,7 +237,7 @@ func (r *drawer) move(repairs bool) Step {
 	one := Move{
 		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, stackDeleted, left, leftUpdated, leftLong, leftUndone, overlapping), ByName: r.oneIn(2), Anew: r.oneIn(5),
 	}
-	step := Step{Do: doMove, Move: &one, Rest: r.rest(), SiblingFails: r.oneIn(4), Retain: r.oneIn(10)}
+	step := Step{Do: doMove, Move: &one, Pick: r.IntN(2), Rest: r.rest(), SiblingFails: r.oneIn(4), Retain: r.oneIn(10)}
 	if r.oneIn(2) {
 		step.Mishaps = r.mishaps()
 		if r.oneIn(4) {
@@ -235,7 +248,7 @@ func (r *drawer) move(repairs bool) Step {
 		}
 	}
 	if one.Way == overlapping {
-		one.To, one.Late, step.Pick = "away", r.IntN(9000), r.IntN(2)
+		one.To, one.Late = "away", r.IntN(9000)
 	}
 	if one.Way == kept { // no template has the chain then, and who takes a move back gives it to nobody but in a rollback
 		step.Mishaps = step.Mishaps[:min(1, len(step.Mishaps))]
