@@ -29,7 +29,7 @@ var (
 //nolint:gochecknoglobals // constants in all but syntax
 var (
 	propertyKeys = []string{
-		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "Guardrails", "RuleQuota", "Revision", "Tags", "MovedFrom",
+		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "ReleaseTiers", "Guardrails", "RuleQuota", "Revision", "Tags", "MovedFrom",
 		"ServiceToken", "ServiceTimeout",
 	}
 	tierKeys = []string{"Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "Tags", "AllowPublic"}
@@ -81,7 +81,9 @@ func (r *reader) parse(properties map[string]any, answerBytes int) (Spec, error)
 		r.problem("Tiers", "has %d tiers, and CloudFormation's answer has room for no more than %d; use fewer tiers, or split the chain in several", len(tiers), maxTiers)
 		return Spec{}, r.err()
 	}
-	in := newScope(r.tierNames(tiers), spec.IPv6)
+	names := r.tierNames(tiers)
+	spec.ReleaseTiers = r.releaseTiers("ReleaseTiers", object["ReleaseTiers"], names)
+	in := newScope(names, spec.IPv6)
 	for i, value := range tiers {
 		tier := r.tier(index("Tiers", i), value, i, in)
 		tier.Tags = r.mergeTags(index("Tiers", i)+".Tags", tags, tier.Tags, spec.Adopt && tier.GroupName != "")
@@ -173,6 +175,15 @@ func (r *reader) vpcID(value any) string {
 	return text
 }
 
+// isTierName reports whether a name can be a tier's, and notes the problem where it cannot.
+func (r *reader) isTierName(path, name string) bool {
+	if len(name) <= maxTierName && tierPattern().MatchString(name) {
+		return true
+	}
+	r.problem(path, "%s is not a tier name; use at most %d letters and digits, a letter first", quoted(name), maxTierName)
+	return false
+}
+
 // tierNames reads the names first, because tiers name one another. One that cannot be read is empty.
 func (r *reader) tierNames(tiers []any) []string {
 	names, taken := make([]string, len(tiers)), map[string]bool{}
@@ -187,14 +198,34 @@ func (r *reader) tierNames(tiers []any) []string {
 		case !ok:
 		case name == "":
 			r.problem(path, "is missing; every tier has a name such as Alb")
-		case len(name) > maxTierName || !tierPattern().MatchString(name):
-			r.problem(path, "%s is not a tier name; use at most %d letters and digits, a letter first", quoted(name), maxTierName)
+		case !r.isTierName(path, name):
 		case slices.Contains(peerWords(), strings.ToLower(name)):
 			r.problem(path, "%s is a word for a peer; choose another name", quoted(name))
 		case taken[name]:
 			r.problem(path, "%s is the name of another tier too; every tier needs its own", quoted(name))
 		default:
 			names[i], taken[name] = name, true
+		}
+	}
+	return names
+}
+
+// releaseTiers reads the names of tiers whose groups are released when they leave the chain. Empty
+// ones do not count: none of them means the same as no list, which a parameter that is a list cannot be.
+func (r *reader) releaseTiers(path string, value any, live []string) []string {
+	var names []string
+	seen := map[string]bool{}
+	for i, entry := range r.list(path, value) {
+		name, ok := r.scalar(index(path, i), entry)
+		switch {
+		case !ok || name == "":
+		case !r.isTierName(index(path, i), name):
+		case slices.Contains(live, name):
+			r.problem(index(path, i), "tier %s is in Tiers; take it out of Tiers in the same update", name)
+		case seen[name]:
+			r.problem(index(path, i), "tier %s is there twice; keep one", name)
+		default:
+			names, seen[name] = append(names, name), true
 		}
 	}
 	return names

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -415,6 +416,13 @@ func TestOptions(t *testing.T) {
 		`"Guardrails": "warn"`:                                         "",
 		`"Guardrails": "off"`:                                          `Guardrails: "off" is not known; write enforce or warn, or leave it out for enforce`,
 		`"Guardrails": ""`:                                             "",
+		`"ReleaseTiers": ["Db", "Cache"]`:                              "",
+		`"ReleaseTiers": "Db"`:                                         "",
+		`"ReleaseTiers": [""]`:                                         "",
+		`"ReleaseTiers": []`:                                           "",
+		`"ReleaseTiers": ["Db", "Alb"]`:                                `ReleaseTiers[1]: tier Alb is in Tiers; take it out of Tiers in the same update`,
+		`"ReleaseTiers": ["Db", "Db"]`:                                 `ReleaseTiers[1]: tier Db is there twice; keep one`,
+		`"ReleaseTiers": ["sg-1"]`:                                     `ReleaseTiers[0]: "sg-1" is not a tier name; use at most 64 letters and digits, a letter first`,
 		`"Revision": "7"`:                                              "",
 		`"ServiceTimeout": "1020"`:                                     "",
 		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": true}]`:   "",
@@ -426,8 +434,8 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", property, err, want)
 		}
 	}
-	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "UnmanagedRules": "keep", "AdoptExisting": "true", "Guardrails": "Warn", "Tiers": [{"Name": "A", "GroupName": "a", "AllowPublic": "true"}]}`), chain.DefaultAnswerBytes)
-	if err != nil || !spec.KeepUnmanaged || !spec.Adopt || !spec.WarnOnly || !spec.Tiers[0].AllowPublic {
+	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "UnmanagedRules": "keep", "AdoptExisting": "true", "Guardrails": "Warn", "ReleaseTiers": [" Db ", ""], "Tiers": [{"Name": "A", "GroupName": "a", "AllowPublic": "true"}]}`), chain.DefaultAnswerBytes)
+	if err != nil || !slices.Equal(spec.ReleaseTiers, []string{"Db"}) || !spec.KeepUnmanaged || !spec.Adopt || !spec.WarnOnly || !spec.Tiers[0].AllowPublic {
 		t.Errorf("got %+v, %v", spec, err)
 	}
 }
@@ -507,6 +515,7 @@ func TestValuesOfTheWrongKind(t *testing.T) {
 		`"Tags": [["a"]]`:                  "Tags[0]: must be a map with the keys Key, Value, not a list",
 		`"Tags": [{"Key": ["a"]}]`:         "Tags[0].Key: must be one value, not a list",
 		`"Tiers": {"Name": "A"}`:           "Tiers: must be a list, not a map",
+		`"ReleaseTiers": {"Db": true}`:     "ReleaseTiers: must be a list, not a map",
 		`"RuleQuota": {"Limit": 60}`:       "RuleQuota: must be one value, not a map",
 		`"AdoptExisting": [{"Limit": 60}]`: "AdoptExisting: must be one value, not a list",
 	} {

@@ -201,7 +201,7 @@ func TestSchemaOffers(t *testing.T) {
 			return map[string]any{"VpcId": "vpc-1", "AdoptExisting": value}
 		},
 	}
-	for _, key := range []string{"VpcId", "IpFamilies", "UnmanagedRules", "Guardrails", "RuleQuota", "Revision", "ServiceTimeout"} {
+	for _, key := range []string{"VpcId", "IpFamilies", "UnmanagedRules", "Guardrails", "RuleQuota", "ReleaseTiers", "Revision", "ServiceTimeout"} {
 		forms["Properties/else/properties/"+key+""] = func(value any) map[string]any {
 			properties := map[string]any{"VpcId": "vpc-1"}
 			properties[key] = value
@@ -375,6 +375,7 @@ func TestSchemaOfTexts(t *testing.T) {
 		},
 		"IpFamilies":    func(text string) map[string]any { return property("IpFamilies", []any{"ipv4", text}) },
 		"Guardrails":    func(text string) map[string]any { return property("Guardrails", text) },
+		"ReleaseTiers":  func(text string) map[string]any { return property("ReleaseTiers", []any{text}) },
 		"key of a tag":  func(text string) map[string]any { return property("Tags", map[string]any{text: "v"}) },
 		"Key of a tag":  func(text string) map[string]any { return property("Tags", []any{map[string]any{"Key": text}}) },
 		"Tiers as text": func(text string) map[string]any { return property("Tiers", text) },
@@ -421,7 +422,7 @@ func (d drawn) properties() map[string]any {
 	properties := map[string]any{"VpcId": d.one([]any{"vpc-0a", " vpc-1 "}), "Tiers": tiers}
 	more := map[string][]any{
 		"IpFamilies": {"ipv4", []any{"ipv4", "IPv6"}, nil}, "UnmanagedRules": {"keep", "Revoke", "", nil}, "AdoptExisting": {false, "False", ""},
-		"Guardrails": {"warn", "enforce", " "}, "RuleQuota": {60, "120", "", nil},
+		"Guardrails": {"warn", "enforce", " "}, "RuleQuota": {60, "120", "", nil}, "ReleaseTiers": {[]any{"Old", " Gone "}, "Old", []any{""}, []any{}, "", nil},
 		"MovedFrom": {"Old", "", nil, 7, "no-id", map[string]any{"LogicalId": "Old", "Stack": "Shop"}, map[string]any{"LogicalId": ""}, map[string]any{"Stack": "Shop"}, map[string]any{}, []any{}},
 		"Revision":  {7, "x", []any{}, nil}, "ServiceTimeout": {1020, "1020"},
 		"ServiceToken": {"arn:aws:lambda:eu-central-1:123456789012:function:f"}, "Tags": d.tags(),

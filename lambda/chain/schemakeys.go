@@ -42,6 +42,8 @@ func propertyNodes() node {
 			texts(unmanagedWords), wordRules(unmanagedWords)),
 		"AdoptExisting": described("true: take over security groups of the VPC that have a tier's GroupName. By default false.",
 			flagOffers(), wordRules(flagWords, "boolean")),
+		"ReleaseTiers": described("Names of tiers that leave Tiers: their groups are released with their own rules, and not deleted.",
+			[]any{"Db"}, releaseRules()),
 		"Guardrails": described("enforce, or warn of what the guardrails would refuse. By default enforce.",
 			texts(guardrailWords), wordRules(guardrailWords)),
 		"RuleQuota": described("How many rules a group may have for each direction and family of addresses, 1 to 1000. By default 60.",

@@ -13,6 +13,8 @@ type Spec struct {
 	KeepUnmanaged bool
 	// Adopt takes over groups of the tiers' explicit names that somebody else made.
 	Adopt bool
+	// ReleaseTiers names tiers whose groups are released and not deleted when they leave the chain; none of them is in Tiers.
+	ReleaseTiers []string
 	// WarnOnly lets guardrails warn where they would refuse.
 	WarnOnly bool
 	// MovedFrom is the chain whose groups a Create takes over.

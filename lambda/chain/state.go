@@ -31,6 +31,12 @@ type Group struct {
 // State is the groups of a chain and their rules, either desired or current.
 type State struct{ Groups []Group }
 
+// IsReleased reports whether a removal releases the group and never deletes it: somebody else made it, or its tier left the
+// chain by ReleaseTiers.
+func (g Group) IsReleased() bool {
+	return g.Adoption.IsForeign() || g.Tags[TagRelease] == ReleaseYes
+}
+
 // Normalize returns the state with every group's rules sorted and each rule
 // once. Two states that mean the same then differ at most in the groups' order,
 // which is the author's in a desired state and the identities' in a current one.

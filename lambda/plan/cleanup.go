@@ -18,7 +18,7 @@ func Cleanup(change Change, state chain.State) Plan {
 	cleanup := Removal(state, retired, Departure{All: retired, MembersMoving: true})
 	cleanup.Steps = slices.DeleteFunc(cleanup.Steps, func(step Step) bool {
 		group, _ := state.Find(step.Group)
-		return step.Action == RevokeRules && slices.Contains(retired, step.Group) && !group.Adoption.IsForeign()
+		return step.Action == RetagGroup || step.Action == RevokeRules && slices.Contains(retired, step.Group) && !group.IsReleased()
 	})
 	order := state.Identities()
 	chain.Sort(cleanup.Steps, func(a, b Step) int {
@@ -28,7 +28,7 @@ func Cleanup(change Change, state chain.State) Plan {
 }
 
 func lastAction(group chain.Group) Action {
-	if group.Adoption.IsForeign() {
+	if group.IsReleased() {
 		return ReleaseGroup
 	}
 	return DeleteGroup
@@ -78,6 +78,7 @@ func Fates(change Change, current chain.State) []GroupFate {
 		switch change.Standing(group.Identity) {
 		case Live:
 		case Retired:
+			group.Tags = change.marked(group)
 			fates = append(fates, GroupFate{Identity: group.Identity, Fate: Leaves, Last: lastAction(group)})
 		case Orphan:
 			fates = append(fates, GroupFate{Identity: group.Identity, Fate: LeftOver, Last: lastAction(group)})

@@ -15,6 +15,8 @@ type Change struct {
 	KeepUnmanaged bool
 	// AdoptedBy is what groups carry that this run takes over.
 	AdoptedBy chain.Adoption
+	// Release names tiers whose groups are released when they leave the chain, and not deleted.
+	Release []string
 	// Rollback says that this run takes back what another one did, Creating that it makes the chain:
 	// what there is was adopted by one before it that failed.
 	Rollback, Creating bool
@@ -62,7 +64,7 @@ func (c Change) Orphans(current chain.State) []chain.Identity {
 //
 //	group    carries
 //	live     the new chain's doors; and its old doors to a tier that left the chain
-//	retired  the old chain's doors
+//	retired  the old chain's doors; and a mark where its tier left and is to be released
 //	orphan   what it has, until somebody removes it
 //
 // Live and retired groups carry, too, what the chain never made and has to keep: see
@@ -97,7 +99,7 @@ func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
 			rules := append(expand.rules(old.Rules), namingOrphans(change, was.Rules)...)
 			goal.Groups = append(goal.Groups, chain.Group{
 				Identity: was.Identity, Epoch: was.Epoch, Rules: change.keep(acceptDefaultEgress(rules, was.Rules, true), was, Retired),
-				Tags: was.Tags, Adoption: was.Adoption, Unmanaged: was.Unmanaged,
+				Tags: change.marked(was), Adoption: was.Adoption, Unmanaged: was.Unmanaged,
 			})
 		case Orphan:
 			goal.Groups = append(goal.Groups, was)
@@ -188,6 +190,21 @@ func tags(change Change, wanted chain.Group, was chain.Group) map[string]string 
 		}
 	}
 	change.markMoved(all, was)
+	delete(all, chain.TagRelease) // its tier is in the chain, maybe again
+	return all
+}
+
+// marked is what a retired group carries: the cleanup knows no properties, and learns from a mark that
+// it is to release the group. Nothing is released of what an operation made that is taken back.
+func (c Change) marked(was chain.Group) map[string]string {
+	all := maps.Clone(was.Tags)
+	delete(all, chain.TagRelease)
+	if slices.Contains(c.Release, was.Tier) && !c.New.HasTier(was.Tier) && was.Adoption == chain.Made && !c.Rollback {
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[chain.TagRelease] = chain.ReleaseYes
+	}
 	return all
 }
 

@@ -55,7 +55,7 @@ func (b *builder) returned(current chain.State, identities []chain.Identity) {
 	for _, identity := range identities {
 		group, _ := current.Find(identity)
 		if from, isMoved := chain.FormerOf(group.Tags); isMoved {
-			b.add(Step{Phase: Release, Action: ReturnGroup, Group: identity, Epoch: from.Epoch})
+			b.add(Step{Phase: Release, Stage: 3, Action: ReturnGroup, Group: identity, Epoch: from.Epoch})
 		}
 	}
 }

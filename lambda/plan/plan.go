@@ -56,7 +56,7 @@ const (
 // that it is one EC2 call whatever the number of rules.
 type Step struct {
 	Phase     Phase
-	Stage     int // of the phases MakeRoom and Delete, from 1
+	Stage     int // of the phases MakeRoom, Delete and Release, from 1
 	Action    Action
 	Group     chain.Identity
 	Direction chain.Direction // of the rules; empty where there are none

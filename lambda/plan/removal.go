@@ -30,7 +30,7 @@ type Departure struct {
 }
 
 // Removal returns the plan that takes targets away, in phases: what is in the way is revoked,
-// the groups that the chain made are deleted in two waves, and those that it adopted are
+// the groups that the chain made are deleted in two waves, and those that it adopted or is to keep are
 // released, with all their rules but the chain's doors between them and its other groups.
 //
 // The waves are the tiers by the parity of their place from the end, so that nearly half of
@@ -50,37 +50,41 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 	if departure.EachAlone {
 		targets, departure.All = without(targets, waits), without(departure.All, waits)
 	}
-	made, adopted := split(current, targets)
-	leaving := leaving{Departure: departure, current: current, adopted: adopted, wave: waves(made, TierOrder(current))}
+	deleted, released := split(current, targets)
+	leaving := leaving{Departure: departure, current: current, released: released, wave: waves(deleted, TierOrder(current))}
 	var steps builder
 	for _, group := range current.Groups {
 		steps.rules(Revoke, RevokeRules, group.Identity, leaving.revoked(group))
 	}
 	for wave := 1; wave <= 2; wave++ {
-		for _, identity := range made {
+		for _, identity := range deleted {
 			if leaving.wave[identity] == wave {
 				steps.add(Step{Phase: Delete, Stage: wave, Action: DeleteGroup, Group: identity})
 			}
 		}
 	}
-	for _, identity := range adopted {
-		steps.add(Step{Phase: Release, Action: ReleaseGroup, Group: identity})
+	for _, identity := range released {
+		if group, _ := current.Find(identity); group.Adoption == chain.Made {
+			// The role takes no ownership tag off a group that it could delete.
+			steps.add(Step{Phase: Release, Stage: 1, Action: RetagGroup, Group: identity, Adoption: chain.Settled})
+		}
+		steps.add(Step{Phase: Release, Stage: 2, Action: ReleaseGroup, Group: identity})
 	}
 	steps.returned(current, returned)
 	chain.Sort(steps, byPhase)
 	return Plan{Steps: steps, EachAlone: departure.EachAlone}
 }
 
-// Holding lists the targets that nothing may happen to while somebody is in them: those that
-// the chain made, because EC2 deletes no group in use, and those that it adopted where rules
+// Holding lists the targets that nothing may happen to while somebody is in them: those to
+// delete, because EC2 deletes no group in use, and those to release where rules
 // would be revoked that their members still need.
 func (d Departure) Holding(current chain.State, targets []chain.Identity) []chain.Identity {
-	made, adopted := split(current, without(targets, d.Returned))
+	deleted, released := split(current, without(targets, d.Returned))
 	if d.Hurried || !d.MembersMoving {
-		return made
+		return deleted
 	}
-	leaving := leaving{Departure: d, current: current, adopted: adopted}
-	return append(made, slices.DeleteFunc(slices.Clone(adopted), func(identity chain.Identity) bool { return !leaving.binds(identity) })...)
+	leaving := leaving{Departure: d, current: current, released: released}
+	return append(deleted, slices.DeleteFunc(slices.Clone(released), func(identity chain.Identity) bool { return !leaving.binds(identity) })...)
 }
 
 // Waits lists those of them that are in use. Where each group is for itself, one that waits
@@ -104,22 +108,22 @@ func within(identities, others []chain.Identity) []chain.Identity {
 	return slices.DeleteFunc(slices.Clone(identities), func(identity chain.Identity) bool { return !slices.Contains(others, identity) })
 }
 
-// split tells the groups that the chain made from those that it adopted.
-func split(state chain.State, identities []chain.Identity) (made, adopted []chain.Identity) {
+// split tells the groups to delete from those to release: the ones that the chain adopted, and the ones that are marked for it.
+func split(state chain.State, identities []chain.Identity) (deleted, released []chain.Identity) {
 	for _, identity := range identities {
-		if group, _ := state.Find(identity); group.Adoption.IsForeign() {
-			adopted = append(adopted, identity)
+		if group, _ := state.Find(identity); group.IsReleased() {
+			released = append(released, identity)
 		} else {
-			made = append(made, identity)
+			deleted = append(deleted, identity)
 		}
 	}
-	return made, adopted
+	return deleted, released
 }
 
 // waves says for each group to delete whether it goes in the first or the second wave.
-func waves(made []chain.Identity, tierOrder []string) map[chain.Identity]int {
+func waves(deleted []chain.Identity, tierOrder []string) map[chain.Identity]int {
 	place := func(identity chain.Identity) int { return slices.Index(tierOrder, identity.Tier) }
-	sorted := chain.Sorted(made, func(a, b chain.Identity) int {
+	sorted := chain.Sorted(deleted, func(a, b chain.Identity) int {
 		return cmp.Or(cmp.Compare(place(b), place(a)), chain.CompareIdentities(b, a))
 	})
 	wave, now := make(map[chain.Identity]int, len(sorted)), 2
@@ -136,9 +140,9 @@ func waves(made []chain.Identity, tierOrder []string) map[chain.Identity]int {
 type leaving struct {
 	Departure
 
-	current chain.State
-	adopted []chain.Identity       // the targets to release
-	wave    map[chain.Identity]int // of those to delete
+	current  chain.State
+	released []chain.Identity       // the targets to release
+	wave     map[chain.Identity]int // of those to delete
 }
 
 // revoked lists the rules of a group that are revoked first.
@@ -181,8 +185,8 @@ func (l leaving) severs(group chain.Group, rule chain.Rule) bool {
 		return false
 	}
 	isOwn := !isUnmanaged(group, rule)
-	return (slices.Contains(l.adopted, named.Identity) && l.stays(group.Identity) && (group.Adoption == chain.Settled || isOwn)) ||
-		(slices.Contains(l.adopted, group.Identity) && !named.Adoption.IsForeign() && (isOwn || !l.stays(named.Identity)))
+	return (slices.Contains(l.released, named.Identity) && l.stays(group.Identity) && (group.Adoption == chain.Settled || isOwn)) ||
+		(slices.Contains(l.released, group.Identity) && !named.IsReleased() && (isOwn || !l.stays(named.Identity)))
 }
 
 // stays says whether a group is none of those that go.
@@ -191,7 +195,7 @@ func (l leaving) stays(identity chain.Identity) bool { return !slices.Contains(l
 // isTakenBack says whether the chain gave a rule to a group that it adopted in what is taken
 // back now.
 func (l leaving) isTakenBack(group chain.Group, rule chain.Rule) bool {
-	return l.Rollback && group.Adoption.IsFresh() && slices.Contains(l.adopted, group.Identity) && !isUnmanaged(group, rule)
+	return l.Rollback && group.Adoption.IsFresh() && slices.Contains(l.released, group.Identity) && !isUnmanaged(group, rule)
 }
 
 func isUnmanaged(group chain.Group, rule chain.Rule) bool {

@@ -37,6 +37,12 @@ func adopted(group chain.Group, how chain.Adoption, unmanaged ...chain.Rule) cha
 	return group
 }
 
+// marked is a group that left the chain by ReleaseTiers.
+func marked(group chain.Group) chain.Group {
+	group.Tags = map[string]string{"sgchain:release": "yes"}
+	return group
+}
+
 var fresh = chain.AdoptedBy("request-1", "2026-01-01T00:00:00.000Z")
 
 func TestRemoval(t *testing.T) {
@@ -72,6 +78,24 @@ func TestRemoval(t *testing.T) {
 		"what somebody else made is released, and loses the chain's doors": {
 			groups: []chain.Group{tierGroup("A"), adopted(tierGroup("B", "A"), chain.Settled, rule(host4(1, 32), 80, 80))},
 			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\nrelease group B\n",
+		},
+		"what is marked is released, undeletable before its tags go": {
+			groups: []chain.Group{tierGroup("A"), marked(tierGroup("B", "A"))},
+			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\nre-tag B\nrelease group B\n",
+		},
+		"what is marked loses the doors to groups that stay": {
+			groups: []chain.Group{tierGroup("A", "B"), marked(tierGroup("B", "A", "B"))}, targets: []string{"B"},
+			want: "revoke A\n  ingress tcp 443 B\nrevoke B\n  ingress tcp 443 A\nre-tag B\nrelease group B\n",
+		},
+		"two that are marked keep the doors between them": {
+			groups: []chain.Group{marked(tierGroup("A")), marked(tierGroup("B", "A"))},
+			want:   "re-tag A\nre-tag B\nrelease group A\nrelease group B\n",
+		},
+		"who moves out of a marked group keeps its doors": {
+			groups:    []chain.Group{marked(tierGroup("A")), tierGroup("B", "A")},
+			targets:   []string{"A"},
+			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true},
+			want:      "nothing to do\n",
 		},
 		"a group that stays loses its door for one that is released": {
 			groups: []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")}, targets: []string{"A"},
@@ -145,7 +169,7 @@ func shortened(todo plan.Plan) string {
 	return text
 }
 
-// drawnRemoval is some groups of four tiers, made, adopted and of two generations, with rules between
+// drawnRemoval is some groups of four tiers, made, adopted, marked to be released, and of two generations, with rules between
 // them of which some are not the chain's, and which of them go how.
 func drawnRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, departure plan.Departure) {
 	oneIn := func(n int) bool { return r.IntN(n) == 0 }
@@ -156,6 +180,9 @@ func drawnRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, 
 			}
 			group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: tier, Description: description}, Epoch: first}
 			group.Adoption = []chain.Adoption{chain.Made, chain.Made, chain.Settled, fresh}[r.IntN(4)]
+			if oneIn(4) {
+				group = marked(group)
+			}
 			current.Groups = append(current.Groups, group)
 		}
 	}
@@ -229,7 +256,7 @@ func TestRemovalOfAnything(t *testing.T) {
 			met[fmt.Sprint(step.Action, " ", step.Stage, " ", departure.EachAlone)]++
 		}
 	}
-	for _, want := range []string{"revoke 0 true", "revoke 0 false", "delete group 1 true", "delete group 2 true", "delete group 1 false", "delete group 2 false", "release group 0 true", "release group 0 false", "give back group 0 true", "give back group 0 false"} {
+	for _, want := range []string{"revoke 0 true", "revoke 0 false", "delete group 1 true", "delete group 2 true", "delete group 1 false", "delete group 2 false", "re-tag 1 true", "re-tag 1 false", "release group 2 true", "release group 2 false", "give back group 3 true", "give back group 3 false"} {
 		if met[want] < 500 {
 			t.Errorf("only %d times: %s", met[want], want)
 		}
@@ -267,17 +294,26 @@ func (c court) order() string {
 
 // ends says whether each target that goes ends as it must, once, and nothing else does.
 func (c court) ends() string {
-	ended := map[chain.Identity]plan.Action{}
-	for _, step := range c.todo.Steps {
-		if step.Action == plan.RevokeRules {
+	ended, undeletable := map[chain.Identity]plan.Action{}, map[chain.Identity]int{}
+	for i, step := range c.todo.Steps {
+		group := c.find(step.Group)
+		isMarked := group.Tags["sgchain:release"] == "yes"
+		switch {
+		case step.Action == plan.RevokeRules:
+			continue
+		case step.Action == plan.RetagGroup && isMarked && group.Adoption == chain.Made && step.Adoption == chain.Settled:
+			undeletable[step.Group] = step.Stage
 			continue
 		}
 		want := plan.DeleteGroup
 		switch {
 		case slices.Contains(c.departure.Returned, step.Group):
 			want = plan.ReturnGroup
-		case c.find(step.Group).Adoption.IsForeign():
+		case group.Adoption.IsForeign() || isMarked:
 			want = plan.ReleaseGroup
+		}
+		if want == plan.ReleaseGroup && group.Adoption == chain.Made && (undeletable[step.Group] == 0 || undeletable[step.Group] == step.Stage) {
+			return fmt.Sprintf("step %d releases %v, which the role could still delete", i, step.Group)
 		}
 		if step.Action != want || ended[step.Group] != "" || !slices.Contains(c.targets, step.Group) {
 			return fmt.Sprintf("%s of %v", step.Action, step.Group)

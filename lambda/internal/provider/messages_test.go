@@ -33,6 +33,7 @@ var problems = []string{
 	`"VpcId": "", "Tiers": {"Name": "A"}`,
 	`"Tiers": []`,
 	`"AdoptExisting": true, "Tiers": [{"Name": "A"}]`,
+	`"ReleaseTiers": ["Db", "A", "Db", "db-2"], "Tiers": [{"Name": "A"}]`,
 	`"Tiers": "[{"`,
 	`"Tiers": "[] []"`,
 	`"Tiers": [{}, {"Name": "self"}, {"Name": "A"}, {"Name": "A"}, {"Name": "Web-Tier"}, 7]`,

@@ -120,11 +120,13 @@ func (a *application) apply(ctx context.Context, todo plan.Plan) error {
 // tasks is the calls of a phase: one a step, but one for all groups that get or lose
 // the same tags, because CreateTags and DeleteTags take a list of resources.
 func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() error {
-	switch phase[0].Phase {
-	case plan.Retag:
+	switch phase[0].Action {
+	case plan.RetagGroup, plan.UntagGroup:
 		return a.retags(ctx, phase, a.retag)
-	case plan.Release:
-		return []func() error{func() error { return a.done(a.leave(ctx, phase), phase...) }}
+	case plan.ReleaseGroup:
+		return []func() error{func() error { return a.done(a.release(ctx, phase), phase...) }}
+	case plan.ReturnGroup:
+		return []func() error{func() error { return a.done(a.giveBack(ctx, phase), phase...) }}
 	default:
 		moves, others := moving(phase)
 		tasks := a.retags(ctx, moves, a.move)

@@ -63,22 +63,6 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	return a.unlessStale(err)
 }
 
-// leave releases groups that somebody else made, and gives back those of another chain.
-func (a *application) leave(ctx context.Context, phase []plan.Step) error {
-	var released, returned []plan.Step
-	for _, step := range phase {
-		if step.Action == plan.ReturnGroup {
-			returned = append(returned, step)
-		} else {
-			released = append(released, step)
-		}
-	}
-	if err := a.giveBack(ctx, returned); err != nil || len(released) == 0 {
-		return err
-	}
-	return a.release(ctx, released)
-}
-
 // release gives up groups that somebody else made: their rules stay, and the ownership tags
 // go, those of the groups last, so that a run after a crash finds them.
 func (a *application) release(ctx context.Context, steps []plan.Step) error {

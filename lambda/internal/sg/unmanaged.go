@@ -23,7 +23,7 @@ const unmanagedPatience = 5 * time.Second
 // as the chain's on groups that it made.
 func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed, members map[string]chain.Identity) (Observed, error) {
 	var asked []chain.Identity
-	if query.Unmanaged || slices.ContainsFunc(observed.State.Groups, func(group chain.Group) bool { return group.Adoption.IsForeign() }) {
+	if query.Unmanaged || slices.ContainsFunc(observed.State.Groups, chain.Group.IsReleased) {
 		asked = observed.State.Identities()
 	}
 	if len(asked) == 0 {
@@ -46,7 +46,7 @@ func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed
 			})
 			observed.ruleIDs[group.Identity] = map[chain.Rule]string{}
 			for _, rule := range group.Rules {
-				if found := listed[id][rule.Key()]; found.ours && group.Adoption.IsForeign() {
+				if found := listed[id][rule.Key()]; found.ours && group.IsReleased() {
 					observed.ruleIDs[group.Identity][rule.Key()] = found.id
 				}
 			}

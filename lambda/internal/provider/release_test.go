@@ -1,0 +1,291 @@
+package provider_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"sgchain/lambda/internal/proof/lifecycle"
+	"sgchain/lambda/internal/proof/world"
+)
+
+// leaving is a chain of three tiers, and the same one without Db, which is to be released. Db lets in App, itself and an address.
+func leaving() (before, after properties) {
+	db := tier("Db", "Ingress", []any{properties{"Ports": []any{5432}, "Sources": []any{"App", "self", "192.0.2.0/24"}}}, "Egress", "chain", "Tags", properties{"Team": "data"})
+	before, after = props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", []any{"Web", "Db"}), db), props(tier("Web", "Ports", 443), tier("App", "Ports", 6060))
+	after["ReleaseTiers"] = []any{"Db"}
+	return before, after
+}
+
+const cleaning = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+
+// isReleased holds a group of tier Db that was released against what it has to be: free, whole, and apart from the chain.
+func (r *rig) isReleased(id string) {
+	r.t.Helper()
+	if !slices.Contains(r.world.Groups(), id) {
+		r.t.Fatalf("the group is gone:\n%s", r.world)
+	}
+	block := r.block()
+	if strings.Contains(block, "sgchain:") || r.world.Tag(id, "Team") != "data" || r.world.Tag(id, "Name") == "" {
+		r.t.Errorf("the group has not the tags that it has to have:\n%s", block)
+	}
+	if !r.world.AllowsFrom(office, id, "tcp", 5432) || !r.world.Allows(id, id, "tcp", 5432) {
+		r.t.Errorf("the group has lost rules of its own:\n%s", block)
+	}
+	if strings.Count(r.world.String(), nameOfDb) != strings.Count(block, nameOfDb) {
+		r.t.Errorf("a group of the chain still names the one that was released:\n%s", r.world)
+	}
+	for rule, tags := range r.world.RuleTags(id) {
+		if len(tags) > 0 {
+			r.t.Errorf("the rule %s still has the tags %v", rule, tags)
+		}
+	}
+}
+
+// block is what the world prints of the group of tier Db.
+func (r *rig) block() string {
+	_, after, _ := strings.Cut("\n"+r.world.String(), "\n"+nameOfDb)
+	block := nameOfDb
+	for line := range strings.Lines(after) {
+		if block != nameOfDb && !strings.HasPrefix(line, " ") {
+			break // the next group
+		}
+		block += line
+	}
+	return block
+}
+
+// nameOfDb begins the name of its group.
+const nameOfDb = "sgchain-Shop-Db-"
+
+// role lets the handler do what the provider's role lets it do.
+func (r *rig) role() { r.ec2.Role = lifecycle.Role(ownProvider) }
+
+// TestReleaseTiers: a tier that leaves is released by the cleanup once nobody is in it whom that would cut off.
+func TestReleaseTiers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.role()
+		before, after := leaving()
+		x := r.succeeds(r.create(before))
+		app, db := attribute(x, "App"), attribute(x, "Db")
+		r.attach("eni-db", "RDSNetworkInterface", db)
+		r.forget()
+		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+		if !strings.Contains(r.logged(), "release group") || r.world.Tag(db, "sgchain:release") != "yes" || !r.world.Allows(app, db, "tcp", 5432) {
+			t.Fatalf("the update did not prepare the release:\n%s", r.world)
+		}
+		moved := time.AfterFunc(5*time.Minute, func() {
+			if !r.world.Allows(app, db, "tcp", 5432) || !r.world.Allows(db, app, "tcp", 6060) {
+				t.Error("who still lives in the group that is to be released is cut off")
+			}
+			r.attach("eni-db", "")
+		})
+		defer moved.Stop()
+		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
+		r.isReleased(db)
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", y.PhysicalResourceID)
+		again := props(tier("Web", "Ports", 443), tier("App", "Ports", 7070))
+		again["ReleaseTiers"] = []any{"Db"}
+		z := r.succeeds(r.update(y.PhysicalResourceID, again, after))
+		if warnings := fmt.Sprint(z.Data["Warnings"]); warnings != "" {
+			t.Errorf("the update after it warns: %s", warnings)
+		}
+		r.succeeds(r.destroy(z.PhysicalResourceID, again))
+		r.isReleased(db)
+		if groups := len(r.world.Groups()); groups != 1 {
+			t.Errorf("%d groups are left:\n%s", groups, r.world)
+		}
+	})
+}
+
+// TestReleaseTakenBack: an update that marked a group is rolled back, and nothing of it is left; the Delete of what it answered
+// releases nothing.
+func TestReleaseTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, carried := range []string{"old", "new"} {
+		t.Run("rollback carries the "+carried+" ID", func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.role()
+				before, after := leaving()
+				x := r.succeeds(r.create(before))
+				want := world.Strip(r.world.String())
+				y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+				carries := map[string]string{"old": x.PhysicalResourceID, "new": y.PhysicalResourceID}[carried]
+				back := r.succeeds(r.rollback(carries, before, after))
+				r.shows(want)
+				r.succeeds(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", y.PhysicalResourceID, back.PhysicalResourceID, after))
+				r.shows(want)
+				r.stack.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", back.PhysicalResourceID)
+				r.succeeds(r.destroy(back.PhysicalResourceID, before))
+				r.shows("")
+			})
+		})
+	}
+}
+
+// TestReleaseOfALeftOver: where CloudFormation never sent the cleanup, or it failed, the next update releases the group; so does the
+// deletion of the stack.
+func TestReleaseOfALeftOver(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]func(r *rig, id string, now properties) cfn.Response{
+		"update": func(r *rig, id string, now properties) cfn.Response {
+			r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", id)
+			next := properties{"Revision": "2"}
+			for key, value := range now {
+				next[key] = value
+			}
+			return r.update(id, next, now)
+		},
+		"stack deleted": func(r *rig, id string, now properties) cfn.Response { return r.destroy(id, now) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.role()
+				before, after := leaving()
+				x := r.succeeds(r.create(before))
+				db := attribute(x, "Db")
+				y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+				delete(after, "ReleaseTiers") // the mark says it
+				r.succeeds(ends(r, y.PhysicalResourceID, after))
+				r.isReleased(db)
+			})
+		})
+	}
+}
+
+// TestReleaseComesBack: a tier that is in the chain again before its cleanup came is not released any more.
+func TestReleaseComesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.role()
+		before, after := leaving()
+		x := r.succeeds(r.create(before))
+		want := world.Strip(r.world.String())
+		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", y.PhysicalResourceID)
+		back := r.succeeds(r.update(y.PhysicalResourceID, before, after))
+		r.shows(want)
+		r.succeeds(r.destroy(back.PhysicalResourceID, before))
+		r.shows("")
+	})
+}
+
+// TestReleaseCrash: a run dies at any call of the update or of the cleanup, and Lambda runs it again; the group is never deleted and is
+// free in the end. Between, it can be deleted no more before it loses the tag that makes it the chain's.
+func TestReleaseCrash(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []world.Fault{{Cut: true}, {Cut: true, Lost: true}, {Lost: true}, {Repeated: true}} {
+		for at := 1; at <= 12; at++ {
+			for _, kind := range []cfn.RequestType{cfn.RequestUpdate, cfn.RequestDelete} {
+				t.Run(fmt.Sprintf("%s, %+v at %d", kind, fault, at), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						r := newRig(t)
+						r.role()
+						before, after := leaving()
+						x := r.succeeds(r.create(before))
+						db := attribute(x, "Db")
+						fails := func(mine cfn.RequestType, physicalID string, now, old properties) cfn.Response {
+							event := r.event(mine, physicalID, now, old)
+							if mine == kind {
+								r.ec2 = r.world.Client("dies")
+								r.role()
+								r.ec2.FailAt(at, fault)
+								r.handler.EC2 = r.ec2
+								r.deliver(event)
+								r.ec2 = r.world.Client("handler")
+								r.role()
+								r.handler.EC2 = r.ec2
+							}
+							return r.succeeds(r.deliver(event))
+						}
+						r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x.PhysicalResourceID)
+						r.stack.updated = time.Now()
+						y := fails(cfn.RequestUpdate, x.PhysicalResourceID, after, before)
+						r.stack.set(cleaning, "UPDATE_COMPLETE", y.PhysicalResourceID)
+						fails(cfn.RequestDelete, x.PhysicalResourceID, before, nil)
+						r.isReleased(db)
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestReleaseOfAnUnmanagedRule: under keep a rule that somebody else made on the group stays, and the chain's own goes that names a
+// group of the chain.
+func TestReleaseOfAnUnmanagedRule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.role()
+		before, after := leaving()
+		before["UnmanagedRules"], after["UnmanagedRules"] = "keep", "keep"
+		x := r.succeeds(r.create(before))
+		web, app, db := attribute(x, "Web"), attribute(x, "App"), attribute(x, "Db")
+		r.letIn(db, tcpFromGroup(9999, web))
+		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
+		if !r.world.Allows(web, db, "tcp", 9999) || r.world.Allows(app, db, "tcp", 5432) {
+			t.Errorf("the rules of the released group are not those that it has to keep:\n%s", r.world)
+		}
+	})
+}
+
+// TestReleasedNameIsTaken: the tier comes back after its group was released. That still has the name; the answer says how to have it
+// again.
+func TestReleasedNameIsTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.role()
+		before, after := leaving()
+		x := r.succeeds(r.create(before))
+		db := attribute(x, "Db")
+		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
+		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", y.PhysicalResourceID)
+		r.fails(r.update(y.PhysicalResourceID, before, after), db, "give it the tags back")
+	})
+}
+
+// TestReleaseIsOneCallMore: the update makes one call for the mark, and the cleanup one for what makes the group undeletable.
+func TestReleaseIsOneCallMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		before, after := leaving()
+		x := r.succeeds(r.create(before))
+		r.forget()
+		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+		tagged := func() (calls int) {
+			for _, call := range r.world.Calls() {
+				if _, isTags := call.Input.(*ec2.CreateTagsInput); isTags {
+					calls++
+				}
+			}
+			return calls
+		}
+		if calls := tagged(); calls != 2 { // the other one is for the groups that stay
+			t.Errorf("the update made %d calls of CreateTags", calls)
+		}
+		r.forget()
+		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
+		if calls := tagged(); calls != 1 {
+			t.Errorf("the cleanup made %d calls of CreateTags", calls)
+		}
+	})
+}
