@@ -82,7 +82,7 @@ func (r *reader) parse(properties map[string]any, answerBytes int) (Spec, error)
 		return Spec{}, r.err()
 	}
 	names := r.tierNames(tiers)
-	spec.ReleaseTiers = r.releaseTiers("ReleaseTiers", object["ReleaseTiers"], names)
+	spec.ReleaseTiers = r.releaseTiers(object["ReleaseTiers"], names)
 	in := newScope(names, spec.IPv6)
 	for i, value := range tiers {
 		tier := r.tier(index("Tiers", i), value, i, in)
@@ -175,60 +175,59 @@ func (r *reader) vpcID(value any) string {
 	return text
 }
 
-// isTierName reports whether a name can be a tier's, and notes the problem where it cannot.
-func (r *reader) isTierName(path, name string) bool {
-	if len(name) <= maxTierName && tierPattern().MatchString(name) {
-		return true
-	}
-	r.problem(path, "%s is not a tier name; use at most %d letters and digits, a letter first", quoted(name), maxTierName)
-	return false
-}
-
 // tierNames reads the names first, because tiers name one another. One that cannot be read is empty.
 func (r *reader) tierNames(tiers []any) []string {
-	names, taken := make([]string, len(tiers)), map[string]bool{}
+	names, taken := make([]string, len(tiers)), map[string]string{}
 	for i, value := range tiers {
 		object, ok := value.(map[string]any)
 		if !ok {
 			continue // tier reports it
 		}
 		path := index("Tiers", i) + ".Name"
-		name, ok := r.scalar(path, object["Name"])
-		switch {
-		case !ok:
-		case name == "":
+		if isBlank(object["Name"]) || object["Name"] == nil {
 			r.problem(path, "is missing; every tier has a name such as Alb")
-		case !r.isTierName(path, name):
-		case slices.Contains(peerWords(), strings.ToLower(name)):
-			r.problem(path, "%s is a word for a peer; choose another name", quoted(name))
-		case taken[name]:
-			r.problem(path, "%s is the name of another tier too; every tier needs its own", quoted(name))
-		default:
-			names[i], taken[name] = name, true
+			continue
 		}
+		names[i] = r.tierName(path, object["Name"], taken, "is the name of another tier too; every tier needs its own")
 	}
 	return names
 }
 
 // releaseTiers reads the names of tiers whose groups are released when they leave the chain. Empty
-// ones do not count: none of them means the same as no list, which a parameter that is a list cannot be.
-func (r *reader) releaseTiers(path string, value any, live []string) []string {
+// ones do not count: a parameter that is a list cannot have none.
+func (r *reader) releaseTiers(value any, live []string) []string {
 	var names []string
-	seen := map[string]bool{}
-	for i, entry := range r.list(path, value) {
-		name, ok := r.scalar(index(path, i), entry)
-		switch {
-		case !ok || name == "":
-		case !r.isTierName(index(path, i), name):
-		case slices.Contains(live, name):
-			r.problem(index(path, i), "tier %s is in Tiers; take it out of Tiers in the same update", name)
-		case seen[name]:
-			r.problem(index(path, i), "tier %s is there twice; keep one", name)
-		default:
-			names, seen[name] = append(names, name), true
+	taken := map[string]string{}
+	for _, name := range live {
+		taken[name] = "is in Tiers; take it out of Tiers in the same update"
+	}
+	for i, entry := range r.list("ReleaseTiers", value) {
+		if entry == nil || isBlank(entry) {
+			continue
+		}
+		if name := r.tierName(index("ReleaseTiers", i), entry, taken, "is there twice; keep one"); name != "" {
+			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// tierName reads a name that is not taken, and takes it: again is what is wrong with it the next time. One that cannot be read is empty.
+func (r *reader) tierName(path string, value any, taken map[string]string, again string) string {
+	name, ok := r.scalar(path, value)
+	switch {
+	case !ok:
+	case len(name) > maxTierName || !tierPattern().MatchString(name):
+		r.problem(path, "%s is not a tier name; use at most %d letters and digits, a letter first", quoted(name), maxTierName)
+	case slices.Contains(peerWords(), strings.ToLower(name)):
+		r.problem(path, "%s is a word for a peer; choose another name", quoted(name))
+	case taken[name] != "":
+		r.problem(path, "%s %s", quoted(name), taken[name])
+	default:
+		taken[name] = again
+		return name
+	}
+	return ""
 }
 
 func (r *reader) tier(path string, value any, place int, in scope) Tier {

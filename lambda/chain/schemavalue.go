@@ -116,10 +116,8 @@ func nameRules() node {
 
 // releaseRules takes a list of tier names, or one in its place, and nothing as well.
 func releaseRules() node {
-	one := node{
-		"type": []any{"string", "boolean", "null"}, "pattern": spaced("(?:" + tierName() + ")?"),
-		"errorMessage": "is not a tier name; use at most " + strconv.Itoa(maxTierName) + " letters and digits, a letter first",
-	}
+	one := nameRules()
+	one["type"], one["pattern"] = []any{"string", "boolean", "null"}, spaced("(?:"+tierName()+")?")
 	return node{"if": node{"type": "array"}, "then": node{"items": value(node{}, one)}, "else": one}
 }
 

@@ -33,8 +33,21 @@ type State struct{ Groups []Group }
 
 // IsReleased reports whether a removal releases the group and never deletes it: somebody else made it, or its tier left the
 // chain by ReleaseTiers.
-func (g Group) IsReleased() bool {
-	return g.Adoption.IsForeign() || g.Tags[TagRelease] == ReleaseYes
+func (g *Group) IsReleased() bool {
+	return g.Adoption.IsForeign() || g.Tags[TagRelease] != ""
+}
+
+// Releasing returns the state with a mark on the groups of some tiers: they are to be released when they leave the chain.
+func (s State) Releasing(tiers []string) State {
+	groups := slices.Clone(s.Groups)
+	for i := range groups {
+		if slices.Contains(tiers, groups[i].Tier) {
+			tags := map[string]string{TagRelease: ReleaseYes}
+			maps.Copy(tags, groups[i].Tags)
+			groups[i].Tags = tags
+		}
+	}
+	return State{Groups: groups}
 }
 
 // Normalize returns the state with every group's rules sorted and each rule

@@ -8,15 +8,14 @@ import (
 )
 
 // Change is the two desired states of a run: what the properties ask for now, and what they
-// asked for before. Old is empty on Create.
+// asked for before. Old is empty on Create; of the groups that leave, the cleanup releases those that bear
+// [chain.TagRelease] in it.
 type Change struct {
 	New, Old chain.State
 	// KeepUnmanaged lets rules stay that the chain never made.
 	KeepUnmanaged bool
 	// AdoptedBy is what groups carry that this run takes over.
 	AdoptedBy chain.Adoption
-	// Release names tiers whose groups are released when they leave the chain, and not deleted.
-	Release []string
 	// Rollback says that this run takes back what another one did, Creating that it makes the chain:
 	// what there is was adopted by one before it that failed.
 	Rollback, Creating bool
@@ -99,7 +98,7 @@ func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
 			rules := append(expand.rules(old.Rules), namingOrphans(change, was.Rules)...)
 			goal.Groups = append(goal.Groups, chain.Group{
 				Identity: was.Identity, Epoch: was.Epoch, Rules: change.keep(acceptDefaultEgress(rules, was.Rules, true), was, Retired),
-				Tags: change.marked(was), Adoption: was.Adoption, Unmanaged: was.Unmanaged,
+				Tags: change.marked(&was), Adoption: was.Adoption, Unmanaged: was.Unmanaged,
 			})
 		case Orphan:
 			goal.Groups = append(goal.Groups, was)
@@ -169,10 +168,8 @@ func doorsToLeftTiers(change Change, tier string) []chain.Rule {
 // made keeps its Name where the author gives none, and all that it has where the run only
 // adds.
 func tags(change Change, wanted chain.Group, was chain.Group) map[string]string {
-	all := maps.Clone(was.Tags)
-	if all == nil {
-		all = map[string]string{}
-	}
+	all := map[string]string{}
+	maps.Copy(all, was.Tags)
 	if !change.onlyAdds(was) {
 		for _, group := range change.Old.Groups {
 			if group.Tier == wanted.Tier {
@@ -196,13 +193,11 @@ func tags(change Change, wanted chain.Group, was chain.Group) map[string]string 
 
 // marked is what a retired group carries: the cleanup knows no properties, and learns from a mark that
 // it is to release the group. Nothing is released of what an operation made that is taken back.
-func (c Change) marked(was chain.Group) map[string]string {
-	all := maps.Clone(was.Tags)
+func (c *Change) marked(was *chain.Group) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, was.Tags)
 	delete(all, chain.TagRelease)
-	if slices.Contains(c.Release, was.Tier) && !c.New.HasTier(was.Tier) && was.Adoption == chain.Made && !c.Rollback {
-		if all == nil {
-			all = map[string]string{}
-		}
+	if old, _ := c.Old.Find(was.Identity); old.IsReleased() && was.Adoption == chain.Made && !c.New.HasTier(was.Tier) && !c.Rollback {
 		all[chain.TagRelease] = chain.ReleaseYes
 	}
 	return all

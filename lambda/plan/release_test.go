@@ -32,15 +32,15 @@ func TestRelease(t *testing.T) {
 		steps   string // of phase Retag, without those that only give another epoch
 		fate    string // of the group of App
 	}{
-		"the tier leaves":                        {plan.Change{New: alone, Old: both, Release: []string{"App"}}, groups, `re-tag App sgchain:release="yes"`, "release group in the cleanup"},
-		"another tier is to be released":         {plan.Change{New: alone, Old: both, Release: []string{"Db"}}, groups, "", "delete group in the cleanup"},
-		"the tier stays and its group goes":      {plan.Change{New: replaced, Old: both, Release: []string{"App"}}, groups, "", "delete group in the cleanup"},
-		"the group was adopted":                  {plan.Change{New: alone, Old: both, Release: []string{"App"}}, with(groups, "App", taken), "", "release group in the cleanup"},
-		"it is marked already":                   {plan.Change{New: alone, Old: both, Release: []string{"App"}}, with(groups, "App", marked), "", "release group in the cleanup"},
+		"the tier leaves":                        {plan.Change{New: alone, Old: both.Releasing([]string{"App"})}, groups, `re-tag App sgchain:release="yes"`, "release group in the cleanup"},
+		"another tier is to be released":         {plan.Change{New: alone, Old: both.Releasing([]string{"Db"})}, groups, "", "delete group in the cleanup"},
+		"the tier stays and its group goes":      {plan.Change{New: replaced, Old: both.Releasing([]string{"App"})}, groups, "", "delete group in the cleanup"},
+		"the group was adopted":                  {plan.Change{New: alone, Old: both.Releasing([]string{"App"})}, with(groups, "App", taken), "", "release group in the cleanup"},
+		"it is marked already":                   {plan.Change{New: alone, Old: both.Releasing([]string{"App"})}, with(groups, "App", marked), "", "release group in the cleanup"},
 		"nothing is to be released any more":     {plan.Change{New: alone, Old: both}, with(groups, "App", marked), "untag App sgchain:release", "delete group in the cleanup"},
-		"the tier is in the chain again":         {plan.Change{New: both, Old: alone, Release: []string{"Db"}}, with(groups, "App", marked), "untag App sgchain:release", "keep"},
+		"the tier is in the chain again":         {plan.Change{New: both, Old: alone.Releasing([]string{"Db"})}, with(groups, "App", marked), "untag App sgchain:release", "keep"},
 		"the removal of the tier is taken back":  {plan.Change{New: both, Old: alone, Rollback: true}, with(groups, "App", marked), "untag App sgchain:release", "keep"},
-		"a rollback takes away what was added":   {plan.Change{New: alone, Old: both, Release: []string{"App"}, Rollback: true}, groups, "", "delete group in the cleanup"},
+		"a rollback takes away what was added":   {plan.Change{New: alone, Old: both.Releasing([]string{"App"}), Rollback: true}, groups, "", "delete group in the cleanup"},
 		"a run that only adds takes off no less": {plan.Change{New: both, Old: both, Rollback: true}, with(groups, "App", fated), "untag App sgchain:release", "keep"},
 		"a group left over stays marked":         {plan.Change{New: alone, Old: alone}, with(groups, "App", marked), "", "release group once nothing uses it"},
 	} {

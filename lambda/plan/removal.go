@@ -63,11 +63,13 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 			}
 		}
 	}
-	for _, identity := range released {
-		if group, _ := current.Find(identity); group.Adoption == chain.Made {
-			// The role takes no ownership tag off a group that it could delete.
-			steps.add(Step{Phase: Release, Stage: 1, Action: RetagGroup, Group: identity, Adoption: chain.Settled})
+	for i := range current.Groups {
+		// The role takes no ownership tag off a group that it could delete.
+		if group := &current.Groups[i]; group.Adoption == chain.Made && slices.Contains(released, group.Identity) {
+			steps.add(Step{Phase: Release, Stage: 1, Action: RetagGroup, Group: group.Identity, Adoption: chain.Settled})
 		}
+	}
+	for _, identity := range released {
 		steps.add(Step{Phase: Release, Stage: 2, Action: ReleaseGroup, Group: identity})
 	}
 	steps.returned(current, returned)

@@ -257,7 +257,7 @@ func (o *ofStack) change(ctx context.Context, api inventory.API, s *Sketch) erro
 	if o.spec.KeepUnmanaged {
 		s.Warnings = append(s.Warnings, "UnmanagedRules is keep: a rule that the chain never made is drawn as removed, and stays")
 	}
-	change := plan.Change{New: resolved, Old: plan.AsBuilt(o.current), AdoptedBy: chain.AdoptedBy("draw", "")}
+	change := plan.Change{New: resolved, Old: plan.AsBuilt(o.current).Releasing(o.spec.ReleaseTiers), AdoptedBy: chain.AdoptedBy("draw", "")}
 	s.Drawing.After = plan.Goal(change, o.current, chain.Epoch{})
 	for _, group := range o.current.Groups {
 		if change.Standing(group.Identity) == plan.Retired {

@@ -34,7 +34,7 @@ func (r *run) read() intent {
 		return intent{refused: refused, target: sg.Target{PhysicalID: chain.PhysicalID(protocol.Resource(r.event), nil)}}
 	}
 	change := plan.Change{
-		New: chain.Desired(spec), Old: r.oldChain(), KeepUnmanaged: spec.KeepUnmanaged, Release: spec.ReleaseTiers, AdoptedBy: chain.AdoptedBy(r.event.RequestID, stamp(time.Now())),
+		New: chain.Desired(spec), Old: r.oldChain().Releasing(spec.ReleaseTiers), KeepUnmanaged: spec.KeepUnmanaged, AdoptedBy: chain.AdoptedBy(r.event.RequestID, stamp(time.Now())),
 		Creating: r.event.RequestType == cfn.RequestCreate,
 	}
 	return intent{

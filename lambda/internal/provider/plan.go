@@ -41,7 +41,7 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	if err := p.look(ctx); err != nil {
 		return err
 	}
-	p.looked.target.Change.Old = plan.AsBuilt(p.observed.State)
+	p.looked.target.Change.Old = plan.AsBuilt(p.observed.State).Releasing(p.asked.spec.ReleaseTiers)
 	if from.exists() && isMove(p.observed.State) {
 		p.looked.target.Change, p.looked.target.From = p.looked.target.Change.Moving(p.place(from)), from.owner
 	}

@@ -22,11 +22,12 @@ const unmanagedPatience = 5 * time.Second
 // was made by somebody else; then it is one call. EC2's own rules, the default egress, count
 // as the chain's on groups that it made.
 func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed, members map[string]chain.Identity) (Observed, error) {
-	var asked []chain.Identity
-	if query.Unmanaged || slices.ContainsFunc(observed.State.Groups, chain.Group.IsReleased) {
-		asked = observed.State.Identities()
+	asks := query.Unmanaged
+	for i := range observed.State.Groups {
+		asks = asks || observed.State.Groups[i].IsReleased()
 	}
-	if len(asked) == 0 {
+	asked := observed.State.Identities()
+	if !asks || len(asked) == 0 {
 		return observed, nil
 	}
 	wait := task.Backoff{Next: 500 * time.Millisecond, Last: 2 * time.Second}
