@@ -56,7 +56,7 @@ const noRoom = "RulesPerSecurityGroupLimitExceeded"
 
 // weigh holds what an answer says against what was done.
 func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
-	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, noRoom) || strings.Contains(answer.Reason, "(the-") {
+	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, noRoom) || strings.Contains(answer.Reason, "(the-") || (c.Freed != nil && strings.Contains(answer.Reason, "has its name") && c.Freed(answer.Reason)) {
 		c.mu.Lock()
 		c.refused = true
 		c.mu.Unlock()

@@ -21,6 +21,8 @@ type Chain struct {
 	// the chain never made.
 	Adopt bool `json:",omitempty"`
 	Keep  bool `json:",omitempty"`
+	// Release names tiers that are released when they leave the chain.
+	Release []string `json:",omitempty"`
 }
 
 // Tier is one tier of a Chain.
@@ -89,6 +91,9 @@ func (c Chain) Properties(vpcID string) map[string]any {
 	}
 	if c.Keep {
 		properties["UnmanagedRules"] = "keep"
+	}
+	if len(c.Release) > 0 {
+		properties["ReleaseTiers"] = c.Release
 	}
 	if c.Quota > 0 {
 		properties["RuleQuota"] = c.Quota

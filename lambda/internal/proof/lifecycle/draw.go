@@ -62,6 +62,7 @@ func Draw(seed, index uint64) History {
 	later(&h, seed, index)
 	names(&h, seed, index)
 	moves(&h, seed, index)
+	releases(&h, seed, index)
 	return h
 }
 

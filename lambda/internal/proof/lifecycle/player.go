@@ -261,6 +261,7 @@ func (p *player) build(step Step) {
 		return // CloudFormation sends nothing where no property changes
 	}
 	properties := p.properties(step.Chain)
+	p.watch.leaves(p.chain, step.Chain)
 	p.watch.Begin(step.Chain, p.chain == nil)
 	p.cf.refused = false
 	var ok bool
@@ -271,6 +272,7 @@ func (p *player) build(step Step) {
 		operation.Forgives = func() bool { return p.watch.noWayBack(*old, step.Chain) }
 		ok = p.cf.Update(operation)
 	}
+	p.watch.hasLeft(ok)
 	switch {
 	case ok:
 		p.watch.Settle(step.Chain, false)

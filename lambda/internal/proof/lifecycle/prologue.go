@@ -58,6 +58,7 @@ func (w *Watch) resume(was *Watch) {
 	w.inPlay, w.past, w.before = slices.Clip(was.inPlay), slices.Clip(was.past), maps.Clone(was.before)
 	w.exempt, w.held, w.checks = maps.Clone(was.exempt), maps.Clone(was.held), maps.Clone(was.checks)
 	w.hands, w.robbed, w.ways, w.leftOut, w.anew = was.hands, was.robbed, was.ways, was.leftOut, was.anew
+	w.releasing, w.released = was.releasing, maps.Clone(was.released)
 	w.peers, w.gone, w.called, w.failed = slices.Clip(was.peers), slices.Clip(was.gone), was.called, was.failed
 	for _, made := range was.foreign {
 		one := *made

@@ -47,6 +47,9 @@ var listed = lifecycle.Chain{
 	},
 }
 
+// alone is first without App, whose group is to be released.
+var alone = lifecycle.Chain{Tiers: []lifecycle.Tier{web}, Release: []string{"App"}}
+
 func created(steps ...lifecycle.Step) lifecycle.History {
 	return lifecycle.History{Steps: append([]lifecycle.Step{{Do: "create", Chain: first, Rest: 400}}, steps...)}
 }
@@ -167,6 +170,13 @@ func rows() []row {
 			[]string{"Create", "Update X", "Delete X", "Delete X", "Delete X", "Delete Y", lifecycle.End},
 			nil,
 		},
+		{"release", "a tier leaves that is to be released", created(lifecycle.Step{Do: "update", Chain: alone, Linger: 60, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app1, web1}},
+		{"release taken back", "the same; another resource fails", created(lifecycle.Step{Do: "update", Chain: alone, SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update Y", "Delete Y"}, end...), []string{app1, web1}},
+		{"release left over", "the same; the cleanup fails three times, and the next Update releases it", created(
+			lifecycle.Step{Do: "update", Chain: alone, Mishaps: []lifecycle.Mishap{ok, unreadable, unreadable, unreadable}, Rest: 400},
+			lifecycle.Step{Do: "update", Chain: lifecycle.Chain{Tiers: alone.Tiers}, Rest: 400}), append([]string{"Create", "Update X", "Delete X", "Delete X", "Delete X", "Update Y"}, endY...), []string{app1, web1}},
+		{"release crash", "the cleanup dies when the group can be deleted no more, and Lambda runs it again", created(
+			lifecycle.Step{Do: "update", Chain: alone, Mishaps: []lifecycle.Mishap{ok, {Faults: []lifecycle.Fault{{Call: 7, Kind: "crash after"}}}}, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app1, web1}},
 		{"answer lost", "CloudFormation never sees the answer and rolls back", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Answer: "lost"}}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
 	}, moveRows()...)
 }

@@ -36,6 +36,7 @@ func (h History) smaller() []History {
 			try(func(n *History) { n.Steps[i].Acts = slices.Delete(n.Steps[i].Acts, j, j+1) })
 			try(func(n *History) { n.Steps[i].Acts[j].Faults = nil })
 		}
+		try(func(n *History) { n.Steps[i].Chain.Release = nil })
 		try(func(n *History) { n.Steps[i].SiblingFails = false })
 		try(func(n *History) { n.Steps[i].NoRollback = false })
 		try(func(n *History) { n.Steps[i].Nested, n.Steps[i].Retain = false, false })

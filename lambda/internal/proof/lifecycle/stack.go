@@ -85,6 +85,8 @@ type CloudFormation struct {
 	OnNamesake func()
 	// OnLeftOut is told that a way back left rules out, and said so.
 	OnLeftOut func()
+	// Freed reports whether a text names a group that the chain released.
+	Freed func(text string) bool
 	// OnOwner lets the owner of a foreign group remove it.
 	OnOwner func(pick int)
 	// Excused says whether a group that was answered may be gone: a stranger acted.

@@ -43,7 +43,7 @@ func (p *player) foreign() string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(all, func(block string) bool {
-		return isOfChain(block) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || strings.Contains(block, " of account ")
+		return isOfChain(block) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || strings.HasPrefix(block, generated) || strings.Contains(block, " of account ")
 	}), "")
 }
 
@@ -63,5 +63,7 @@ func (p *player) nothingLeft() {
 		p.watch.violate(Adoption, "a group that somebody made by hand is not released")
 	case p.foreign() != p.before:
 		p.watch.violate(HandsOff, "a stranger's group has changed")
+	default:
+		p.watch.ends(p.cf.abandoned)
 	}
 }

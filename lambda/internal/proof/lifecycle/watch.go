@@ -22,7 +22,7 @@ const (
 
 // Promises lists them.
 func Promises() []string {
-	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence, Moving}
+	return []string{NoGap, NoOpening, AnyToAny, Crash, HandsOff, OneAnswer, Adoption, Fence, Moving, Release}
 }
 
 // Failure is a broken promise.
@@ -55,18 +55,21 @@ type Watch struct {
 	ways    bool              // a stranger opened a way out by IPv6
 	leftOut bool              // a way back left rules out, had no room for old and new ones together, or kept new ones in the place of old ones
 	anew    bool              // the operation makes the chain
-	failed  *Failure
-	checks  map[string]int
+	// releasing is what becomes of tiers that are to be released, and released the groups that were.
+	releasing releasing
+	released  map[string]bool
+	failed    *Failure
+	checks    map[string]int
 }
 
 // NewWatch makes a watch over a stack and its world.
 func NewWatch(cf *CloudFormation) *Watch {
-	w := &Watch{cf: cf, exempt: map[string]bool{}, held: map[string]bool{}, checks: map[string]int{}}
+	w := &Watch{cf: cf, exempt: map[string]bool{}, held: map[string]bool{}, released: map[string]bool{}, checks: map[string]int{}}
 	cf.World.After = w.call
 	cf.OnMove = w.moved
 	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
 	cf.Excused = w.meddled
-	cf.OnLeftOut = w.leavesOut
+	cf.OnLeftOut, cf.Freed = w.leavesOut, w.wasFreed
 	return w
 }
 
@@ -143,6 +146,7 @@ func (w *Watch) Settle(chain Chain, back bool) {
 		w.violate(AnyToAny, fmt.Sprintf("at rest, %s is %s", flow, openOrShut(is)))
 	})
 	w.waysOut(chain)
+	w.unmarked()
 }
 
 // unchanged says that an operation came to nothing, which left everything as it was: what strangers
@@ -225,6 +229,7 @@ func (w *Watch) call(call world.Call) {
 	}
 	w.alone(call)
 	w.onlyTags(call)
+	w.freed(call)
 	w.flows()
 	w.adopted()
 }
