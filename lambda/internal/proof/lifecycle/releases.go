@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -127,10 +128,20 @@ func (w *Watch) freed(call world.Call) {
 		if !isMeant {
 			w.violate(Release, fmt.Sprintf("the group %s is released in %s, and nobody asked for it", id, status))
 		}
-		for key := range tags {
-			if strings.HasPrefix(key, "sgchain:") && w.cf.World.Tag(id, key) != "" {
-				w.violate(Release, fmt.Sprintf("the group %s is released with the tag %s", id, key))
-			}
+		w.apart(id, tags)
+	}
+}
+
+// apart holds that a group which was released has no tag of ownership left, on itself or on a rule.
+func (w *Watch) apart(id string, tags map[string]string) {
+	for key := range tags {
+		if strings.HasPrefix(key, "sgchain:") && w.cf.World.Tag(id, key) != "" {
+			w.violate(Release, fmt.Sprintf("the group %s is released with the tag %s", id, key))
+		}
+	}
+	for rule, tagged := range w.cf.World.RuleTags(id) {
+		if tagged["sgchain:stack-id"] == StackID {
+			w.violate(Release, fmt.Sprintf("the group %s is released, and its rule is the chain's: %s", id, rule))
 		}
 	}
 }
@@ -147,6 +158,24 @@ func (w *Watch) unmarked() {
 	for tier, id := range w.cf.GroupIDs() {
 		if w.cf.World.Tag(id, tagRelease) != "" {
 			w.violate(Release, fmt.Sprintf("the group %s of tier %s is in the chain, and has the mark of one that is to be released", id, tier))
+		}
+	}
+	w.severed()
+}
+
+// severed holds that no group of the chain names a released one by a rule of the chain.
+func (w *Watch) severed() {
+	w.mu.Lock()
+	released := slices.Sorted(maps.Keys(w.released))
+	w.mu.Unlock()
+	for _, id := range released {
+		name := w.cf.World.Tag(id, "Name")
+		for tier, own := range w.cf.GroupIDs() {
+			for rule, tags := range w.cf.World.RuleTags(own) {
+				if !w.isTaken(id) && name != "" && tags["sgchain:stack-id"] == StackID && strings.Contains(rule+" ", " "+name+" ") {
+					w.violate(Release, fmt.Sprintf("the group %s is released, and the group of tier %s still has the rule %s", id, tier, rule))
+				}
+			}
 		}
 	}
 }
