@@ -355,6 +355,7 @@ func TestRefusals(t *testing.T) {
 		"nothing in it": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
 			`Tiers[0].Sources[0]: GroupId: "" is not`, `Tiers[0].Sources[1]: GroupId: "" is not`, `Tiers[0].Sources[2]: PrefixList: "" is not`,
 		}},
+		"released and there": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), ReleaseTiers: []string{"Fargate"}}, []string{`ReleaseTiers[0]: "Fargate" is in Tiers`}},
 		"unknown words": {&SecurityGroupChainProps{
 			VpcId: jsii.String("vpc-0abc"), UnmanagedRules: "drop", DriftGuard: &DriftGuardProps{Mode: "watch"},
 		}, []string{`UnmanagedRules: "drop" is not known`, `DriftGuard.Mode: "watch" is not known; write check or repair`}},

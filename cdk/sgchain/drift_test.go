@@ -92,7 +92,7 @@ func full(stack awscdk.Stack) *SecurityGroupChainProps {
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{NatGateways: jsii.Number(0), RestrictDefaultSecurityGroup: jsii.Bool(false)})
 	bastion := awsec2.NewSecurityGroup(stack, jsii.String("Bastion"), &awsec2.SecurityGroupProps{Vpc: vpc})
 	return &SecurityGroupChainProps{
-		Vpc: vpc, IPv6: true, RuleQuota: 120, Revision: "2", UnmanagedRules: UnmanagedRules_KEEP, AdoptExisting: true,
+		Vpc: vpc, IPv6: true, RuleQuota: 120, Revision: "2", UnmanagedRules: UnmanagedRules_KEEP, AdoptExisting: true, ReleaseTiers: []string{"Cache"},
 		Tags: map[string]*string{"Said": jsii.String(`"so" \ they`), "Bastion": bastion.SecurityGroupId()},
 		Tiers: []Tier{
 			{Name: "Alb", GroupName: "ALB-SG", Ports: Ports(80, 443), Sources: []Peer{Internet(), Group(bastion)}},
@@ -126,7 +126,7 @@ func TestDriftGuard(t *testing.T) {
 	_, resource := only(t, resources, chain.ResourceType)
 	functionID, function := only(t, resources, "AWS::Lambda::Function")
 	token := object{"Fn::GetAtt": []string{functionID, "Arn"}}
-	equal(t, "the new properties", []any{dig[any](resource, "Properties", "UnmanagedRules"), dig[any](resource, "Properties", "AdoptExisting")}, []any{"keep", "true"})
+	equal(t, "the new properties", []any{dig[any](resource, "Properties", "UnmanagedRules"), dig[any](resource, "Properties", "AdoptExisting"), dig[any](resource, "Properties", "ReleaseTiers")}, []any{"keep", "true", []any{"Cache"}})
 
 	ruleID, rule := only(t, resources, "AWS::Events::Rule")
 	target := dig[object](dig[[]any](rule, "Properties", "Targets")[0])

@@ -39,6 +39,9 @@ type SecurityGroupChainProps struct {
 	// needs AllowAdoption, which the implicit one gets by itself. Default: a name that is
 	// taken fails the deploy.
 	AdoptExisting bool
+	// ReleaseTiers names tiers that are not among Tiers any more: the deploy in which one leaves releases
+	// its group, with the rules of its own, and does not delete it. A name may stay afterwards. Default: none.
+	ReleaseTiers []string
 	// DriftGuard has the chain looked at by a schedule: CloudFormation's own detection of drift
 	// does not see custom resources. Default: none.
 	DriftGuard *DriftGuardProps
@@ -95,6 +98,13 @@ func (p *SecurityGroupChainProps) properties() map[string]any {
 	put(object, "UnmanagedRules", string(p.UnmanagedRules))
 	if p.AdoptExisting {
 		object["AdoptExisting"] = "true"
+	}
+	var released []any
+	for _, name := range p.ReleaseTiers {
+		released = append(released, name)
+	}
+	if len(released) > 0 {
+		object["ReleaseTiers"] = released
 	}
 	putTags(object, p.Tags)
 	if p.Tiers != nil {

@@ -107,6 +107,7 @@ func chainProperties() object {
 		"Guardrails":     ref("Guardrails"),
 		"UnmanagedRules": ref("UnmanagedRules"),
 		"AdoptExisting":  ref("AdoptExisting"),
+		"ReleaseTiers":   ref("ReleaseTiers"),
 		"Tags":           ifElse(tagged, ref("Tags"), ""),
 		"Tiers": ifElse(ownTiers, ref("Tiers"), list{
 			object{
@@ -196,6 +197,11 @@ func chainGroups(vpc parameter) []group {
 				"Type": "String", "Default": "", "AllowedPattern": `^(\s*\[[\s\S]*\]\s*)?$`,
 				"ConstraintDescription": `must be a list of tiers in JSON, such as [{"Name": "Web", "Ports": [443]}], or empty`,
 				"Description":           `Empty: load balancer and containers as above. Otherwise the list of tiers in JSON, outermost first, at most 4,096 bytes: [{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`,
+			}},
+			{"ReleaseTiers", "Tiers to release", object{
+				"Type": "CommaDelimitedList", "Default": "", "AllowedPattern": "^([A-Za-z][A-Za-z0-9]{0,63})?$",
+				"ConstraintDescription": "must be names of tiers, separated by commas, or empty",
+				"Description":           "Names of tiers that leave Tiers in this update: their groups are released with their own rules, and not deleted. Empty: none.",
 			}},
 		}},
 		optionsGroup(),

@@ -80,8 +80,12 @@ func alarm(metric, description string) object {
 // payload asks the function about the chain, as JSON that CloudFormation puts together.
 // Revision is left out: it means nothing, and is the one text in which a quote can stand.
 func payload(action any) object {
+	properties := chainProperties()
+	if action != chain.ActionPlan {
+		delete(properties, "ReleaseTiers") // no tier leaves in a check, and the input of a rule has a limit
+	}
 	return join("", written(object{
-		"action": action, "StackId": ref("AWS::StackId"), "LogicalResourceId": chainID, "ResourceProperties": chainProperties(),
+		"action": action, "StackId": ref("AWS::StackId"), "LogicalResourceId": chainID, "ResourceProperties": properties,
 	}, listParameters()))
 }
 
