@@ -166,6 +166,9 @@ func (c *securityGroupChain) server(stack awscdk.Stack, props *SecurityGroupChai
 		if props.AdoptExisting {
 			own.allowAdoption()
 		}
+		if props.MovedFrom != nil {
+			c.allowMoves(own, props.MovedFrom.Provider)
+		}
 		if props.DriftGuard.repairs() {
 			own.allowRepair()
 		}
@@ -179,8 +182,11 @@ func (c *securityGroupChain) server(stack awscdk.Stack, props *SecurityGroupChai
 	}
 	// What a provider of another app or template may do is not known here.
 	if given, isOurs := props.Provider.(*provider); isOurs {
-		if props.AdoptExisting && !given.adopts {
+		if props.AdoptExisting && !given.may(adoption) {
 			refuse("may not adopt groups, and AdoptExisting asks for that; set AllowAdoption there, or leave Provider out here")
+		}
+		if problem := props.MovedFrom.beyond(given); problem != "" {
+			refuse(problem)
 		}
 		if props.DriftGuard.repairs() && !given.repairs {
 			refuse("may not repair, and DriftGuard.Mode asks for that; set AllowRepair there, or leave Provider out here")

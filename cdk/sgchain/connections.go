@@ -145,7 +145,7 @@ func (v *validation) Validate() *[]*string {
 	everything := lastScan.of(c)
 	c.collectStrays(everything)
 	c.settle()
-	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.circles(everything))
+	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.circles(everything), c.wrongMoves(everything))
 	if c.settled.err != nil {
 		problems = append(problems, c.settled.err.Error())
 	}

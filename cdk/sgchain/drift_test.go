@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -209,19 +210,21 @@ func TestSingletonCanDoWhatItsChainsAsk(t *testing.T) {
 		props := anyVpc()
 		props.VpcId = jsii.String("vpc-" + strings.ToLower(id))
 		props.AdoptExisting, props.DriftGuard = true, &DriftGuardProps{Mode: DriftMode_REPAIR}
+		props.MovedFrom = &MovedFrom{LogicalID: "Old" + id, Stack: "Shop", Provider: gone}
 		NewSecurityGroupChain(stack, jsii.String(id), props)
 	}
 	resources := synth(stack)
 	_, function := only(t, resources, "AWS::Lambda::Function")
 	equal(t, "SGCHAIN_REPAIR", dig[any](function, "Properties", "Environment", "Variables", "SGCHAIN_REPAIR"), "allow")
+	equal(t, "SGCHAIN_MOVES", dig[any](function, "Properties", "Environment", "Variables", "SGCHAIN_MOVES"), "allow")
 	_, role := only(t, resources, "AWS::IAM::Role")
 	var sids []string
 	for _, statement := range dig[[]any](dig[[]any](role, "Properties", "Policies")[0], "PolicyDocument", "Statement") {
-		if sid := dig[string](statement, "Sid"); strings.HasPrefix(sid, "Adopt") {
+		if sid := dig[string](statement, "Sid"); regexp.MustCompile("Adopt.*Group|Move|Former|Other").MatchString(sid) {
 			sids = append(sids, sid)
 		}
 	}
-	equal(t, "rights", sids, []string{"AdoptGroup", "AdoptOwnGroup"})
+	equal(t, "rights", sids, []string{"AdoptGroup", "AdoptOwnGroup", "ReadOtherStacks", "MoveOwnGroup", "TakeFromFormer", "GiveBackToFormer"})
 }
 
 // TestProviderThatCanNot: one of the same app has to be able to; what one of another app can do
@@ -230,9 +233,10 @@ func TestProviderThatCanNot(t *testing.T) {
 	asking := map[string]*SecurityGroupChainProps{
 		"may not adopt groups, and AdoptExisting asks for that; set AllowAdoption": {AdoptExisting: true},
 		"may not repair, and DriftGuard.Mode asks for that; set AllowRepair":       {DriftGuard: &DriftGuardProps{Mode: DriftMode_REPAIR}},
+		"may not move chains, and MovedFrom asks for that; set AllowMoves":         {MovedFrom: &MovedFrom{LogicalID: "Old"}},
 	}
 	stack := newStack(t)
-	can := NewProvider(stack, jsii.String("Can"), &ProviderProps{AllowAdoption: true, AllowRepair: true})
+	can := NewProvider(stack, jsii.String("Can"), &ProviderProps{AllowAdoption: true, AllowMoves: true, AllowRepair: true})
 	cannot := NewProvider(stack, jsii.String("CanNot"), nil)
 	imported := Provider_FromServiceToken(stack, jsii.String("Imported"), awscdk.Fn_ImportValue(jsii.String("Token")))
 	for i, want := range slices.Sorted(maps.Keys(asking)) {

@@ -39,7 +39,7 @@ func newKnown(tiers []Tier) *known {
 // check is what the function itself does first with the properties.
 func (k *known) check(template map[string]any) (chain.Spec, error) {
 	properties := maps.Clone(template)
-	for _, key := range []string{"Tiers", "Tags"} {
+	for _, key := range []string{"Tiers", "Tags", "MovedFrom"} {
 		if template[key] != nil {
 			properties[key] = k.in(key, key, template[key])
 		}

@@ -50,6 +50,11 @@ func functionSuppressions(reserved bool) []suppression {
 	return list
 }
 
+// explainRole says of the role why it is as it is.
+func (p *provider) explainRole() {
+	explain(p.role, roleSuppressions(p.shared || p.may(others)))
+}
+
 func roleSuppressions(everyStack bool) []suppression {
 	const reason = "The policy is this role's alone: it comes, changes and goes with it, and its conditions name this provider."
 	return append(inPacks("IAMNoInlinePolicy", reason, hipaa, nist, pci), wildcardSuppressions(everyStack)...)
@@ -58,7 +63,7 @@ func roleSuppressions(everyStack bool) []suppression {
 // wildcardSuppressions says why some resources of the role's policy end in an asterisk. Each is named, so that one that joins them is
 // found.
 func wildcardSuppressions(everyStack bool) []suppression {
-	const wildcards, tagged = "AwsSolutions-IAM5", "The ID is not known beforehand: a condition admits only what carries this provider's own tag."
+	const wildcards, tagged = "AwsSolutions-IAM5", "The ID is not known beforehand: a condition admits only what carries this provider's own tag, or its FormerProvider's."
 	list := []suppression{
 		{wildcards, tagged + " Adoption, where it is on, takes only groups without one.", "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*"},
 		{wildcards, tagged, "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group-rule/*"},
@@ -67,7 +72,7 @@ func wildcardSuppressions(everyStack bool) []suppression {
 	}
 	if everyStack {
 		list = append(list, suppression{
-			wildcards, "The status of the stacks that a shared provider serves, or whose groups may be adopted, to read only.",
+			wildcards, "The status of the stacks that a shared provider serves, or whose groups may be adopted or moved, to read only.",
 			"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*",
 		})
 	}

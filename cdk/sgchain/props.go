@@ -42,6 +42,12 @@ type SecurityGroupChainProps struct {
 	// ReleaseTiers names tiers that are not among Tiers any more: the deploy in which one leaves releases
 	// its group, with the rules of its own, and does not delete it. A name may stay afterwards. Default: none.
 	ReleaseTiers []string
+	// MovedFrom names the chain whose groups this one takes over when it is created, with their IDs
+	// and rules: set it when the logical ID of a chain changes, as when its construct gets another ID
+	// or scope, or when it moves to another stack (docs/moves.md). Nothing else of the chain may change in
+	// the same deploy. Its provider needs AllowMoves, which the implicit one gets by itself. It has no
+	// effect on a chain that is there. Default: a chain that is created makes groups of its own.
+	MovedFrom *MovedFrom
 	// DriftGuard has the chain looked at by a schedule: CloudFormation's own detection of drift
 	// does not see custom resources. Default: none.
 	DriftGuard *DriftGuardProps
@@ -77,6 +83,7 @@ func (p *SecurityGroupChainProps) check(facts *known) {
 	if mode := p.Connections; mode != "" && mode != Connections_REFUSE && mode != Connections_FOLD {
 		facts.problem("Connections", strconv.Quote(string(mode))+" is not known; write sgchain.Connections_REFUSE or sgchain.Connections_FOLD")
 	}
+	p.MovedFrom.check(facts)
 	p.DriftGuard.check(facts)
 }
 
@@ -106,6 +113,7 @@ func (p *SecurityGroupChainProps) properties() map[string]any {
 	if len(released) > 0 {
 		object["ReleaseTiers"] = released
 	}
+	p.MovedFrom.put(object)
 	putTags(object, p.Tags)
 	if p.Tiers != nil {
 		object["Tiers"] = properties(p.Tiers)

@@ -3,6 +3,7 @@ package sgchain
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -35,6 +36,17 @@ type ProviderProps struct {
 	// provider, and so make it its own. Such a group is released in the end, and IAM itself
 	// keeps the function from deleting it. Default: it owns only what it made.
 	AllowAdoption bool
+	// AllowMoves lets the provider serve chains with MovedFrom: its role may then change the tags
+	// that say of which of its chains a group is, and read the status of every stack of the account
+	// and Region. Every Delete waits 10 s before it first writes, because a move may still be alive.
+	// Default: the function refuses MovedFrom.
+	AllowMoves bool
+	// FormerProvider is the stack ID of a provider that is gone, the value of the tag
+	// sgchain:provider on the groups of its chains: these may be moved to chains of this provider,
+	// by the Provider of their MovedFrom. It needs AllowMoves. The role may then give its own tag to
+	// any group and rule that has that provider's. Take it out again when the chains have moved.
+	// Default: groups of no other provider are touched.
+	FormerProvider *string
 	// EnforceGuardrails holds every chain against the guardrails, whatever its own property
 	// Guardrails says: a shared provider serves templates of many authors, and each of
 	// them can say warn. Default: the chain's own property counts.
@@ -93,8 +105,9 @@ type provider struct {
 	constructs.Construct
 	shared   bool
 	enforces bool
-	adopts   bool
 	repairs  bool
+	rights   []right // that the role has
+	former   *string // the provider that is gone, whose groups may be taken
 	function awslambda.Function
 	role     awsiam.Role
 	policy   awsiam.PolicyDocument
@@ -124,7 +137,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	}
 	p.logGroup = newLogGroup(p, props)
 	p.role = newRole(p, props)
-	explain(p.role, roleSuppressions(p.shared))
+	p.explainRole()
 	p.function = awslambda.NewFunction(p, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:   jsii.String("Serves Custom::SecurityGroupChain: chains of security groups"),
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
@@ -150,6 +163,9 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	if props.AllowAdoption {
 		p.allowAdoption()
 	}
+	if props.AllowMoves {
+		p.allowMoves(props.FormerProvider)
+	}
 	if props.AllowRepair {
 		p.allowRepair()
 	}
@@ -163,6 +179,13 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 func (p *ProviderProps) check() error {
 	if reserved := p.ReservedConcurrentExecutions; reserved != nil && *reserved == 0 {
 		return errors.New("ReservedConcurrentExecutions is 0, which switches the function off: every stack operation would hang until its ServiceTimeout; reserve at least 1, or leave it out")
+	}
+	switch former := p.FormerProvider; {
+	case isEmpty(former):
+	case !p.AllowMoves:
+		return errors.New("FormerProvider has no effect without AllowMoves; set AllowMoves, or leave FormerProvider out")
+	case !isToken(*former) && !chain.IsStackID(*former):
+		return fmt.Errorf("FormerProvider is %q, which is no stack ID; write the value of the tag %s on the groups", *former, chain.TagProvider)
 	}
 	return nil
 }
@@ -186,14 +209,24 @@ func newLogGroup(p *provider, props *ProviderProps) awslogs.LogGroup {
 	return logGroup
 }
 
-// allowAdoption and allowRepair switch on what a chain of an implicit provider asks
-// for, until the template is written.
+// What a chain of an implicit provider asks for is switched on until the template is written.
+
 func (p *provider) allowAdoption() {
-	if !p.adopts {
-		p.adopts = true
-		p.allow(true)
-		explain(p.role, roleSuppressions(true))
+	p.allow(adoption)
+	p.allow(others)
+	p.explainRole()
+}
+
+// allowMoves also lets it take the groups of a provider that is gone, where there is one.
+func (p *provider) allowMoves(former *string) {
+	p.allow(moves)
+	p.allow(others)
+	if !isEmpty(former) {
+		p.former = former
+		p.allow(takeover)
 	}
+	p.explainRole()
+	p.function.AddEnvironment(jsii.String(chain.EnvMoves), jsii.String(chain.MovesAllow), nil)
 }
 
 func (p *provider) allowRepair() {
@@ -202,6 +235,11 @@ func (p *provider) allowRepair() {
 		p.function.AddEnvironment(jsii.String(chain.EnvRepair), jsii.String(chain.RepairAllow), nil)
 	}
 }
+
+// may reports whether the role has a right.
+func (p *provider) may(one right) bool { return slices.Contains(p.rights, one) }
+
+func isEmpty(text *string) bool { return text == nil || *text == "" }
 
 // architectureContext is the context key for the architecture, as Go names it.
 const architectureContext = "sgchain:arch"

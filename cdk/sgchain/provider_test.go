@@ -188,25 +188,36 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestRole holds the whole policy against files, so that no change of it goes unseen:
-// with adoption it has two statements more.
+// TestRole holds the whole policy against files, so that no change of it goes unseen: what adoption and moves add stands behind
+// what every provider has.
 func TestRole(t *testing.T) {
-	var want, adoption object
-	for name, into := range map[string]*object{"role.json": &want, "adoption.json": &adoption} {
-		golden, err := os.ReadFile(filepath.Join("testdata", name))
+	of := map[string][]any{}
+	for _, name := range []string{"role", "adoption", "moves"} {
+		golden, err := os.ReadFile(filepath.Join("testdata", name+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal(golden, into); err != nil {
+		var decoded object
+		if err := json.Unmarshal(golden, &decoded); err != nil {
 			t.Fatal(err)
 		}
+		of[name] = dig[[]any](decoded, "Statement")
 	}
-	for _, props := range []*ProviderProps{nil, {AllowAdoption: true}} {
-		if props != nil {
-			want["Statement"] = append(dig[[]any](want, "Statement"), dig[[]any](adoption, "Statement")...)
-		}
+	role, adoption, moves := of["role"], of["adoption"], of["moves"]
+	for _, c := range []struct {
+		props *ProviderProps
+		want  []any
+	}{
+		{nil, role},
+		{&ProviderProps{AllowAdoption: true}, slices.Concat(role, adoption)},
+		{&ProviderProps{AllowMoves: true}, slices.Concat(role, moves[:2])},
+		{&ProviderProps{AllowMoves: true, FormerProvider: jsii.String("")}, slices.Concat(role, moves[:2])},
+		{&ProviderProps{AllowMoves: true, FormerProvider: jsii.String(gone)}, slices.Concat(role, moves)},
+		// One statement reads the stacks for both.
+		{&ProviderProps{AllowAdoption: true, AllowMoves: true, FormerProvider: jsii.String(gone)}, slices.Concat(role, adoption, moves[:1], moves[2:])},
+	} {
 		stack := newStack(t)
-		NewProvider(stack, jsii.String("Provider"), props)
+		NewProvider(stack, jsii.String("Provider"), c.props)
 		resources := synth(stack)
 		logID, _ := only(t, resources, "AWS::Logs::LogGroup")
 		_, role := only(t, resources, "AWS::IAM::Role")
@@ -215,7 +226,7 @@ func TestRole(t *testing.T) {
 			t.Fatalf("inline policies: got %d, want 1", len(policies))
 		}
 		policy := dig[object](policies[0], "PolicyDocument")
-		if got, want := strings.ReplaceAll(text(t, policy), logID, "LOG GROUP"), text(t, want); got != want {
+		if got, want := strings.ReplaceAll(text(t, policy["Statement"]), logID, "LOG GROUP"), text(t, c.want); got != want {
 			t.Errorf("policy: got\n%s\nwant\n%s", got, want)
 		}
 		checkWrites(t, policy)
@@ -235,6 +246,7 @@ func TestSwitches(t *testing.T) {
 		"none":      {ProviderProps{}, object{}},
 		"adoption":  {ProviderProps{AllowAdoption: true}, object{}}, // the right alone
 		"guardrail": {ProviderProps{EnforceGuardrails: true}, object{"SGCHAIN_GUARDRAILS": "enforce"}},
+		"moves":     {ProviderProps{AllowMoves: true}, object{"SGCHAIN_MOVES": "allow"}},
 		"repair":    {ProviderProps{AllowRepair: true}, object{"SGCHAIN_REPAIR": "allow"}},
 	} {
 		stack := newStack(t)

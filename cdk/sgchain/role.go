@@ -23,6 +23,11 @@ const (
 	everyStack = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/*"
 	// ownLogGroup stands for the function's log group.
 	ownLogGroup = "log group"
+	// formerID stands for the ID of the provider that is gone.
+	formerID = "former"
+
+	tagRequested = "aws:RequestTag/" + chain.TagProvider
+	tagThere     = "aws:ResourceTag/" + chain.TagProvider
 )
 
 // lasting is the ownership tags that stay as they were when the group was made.
@@ -35,15 +40,26 @@ type statement struct {
 	actions   []string
 	resources []string
 	when      map[string]map[string][]string // operator, key, values
-	// adoption says that only a provider that may adopt has it.
-	adoption bool
+	// only says which provider has it. Empty: every one.
+	only right
 }
+
+// right is what a provider may do beyond the default.
+type right string
+
+const (
+	always   right = ""
+	adoption right = "adoption"
+	moves    right = "moves"
+	takeover right = "takeover" // moves from a provider that is gone
+	others   right = "others"   // reading stacks that it does not serve: for adoption, and for moves
+)
 
 var (
 	// requested admits what is created with the owner's tag.
-	requested = map[string][]string{"aws:RequestTag/" + chain.TagProvider: {thisID}}
+	requested = map[string][]string{tagRequested: {thisID}}
 	// owned admits what carries it already.
-	owned = map[string][]string{"aws:ResourceTag/" + chain.TagProvider: {thisID}}
+	owned = map[string][]string{tagThere: {thisID}}
 )
 
 // statements pin every write to what carries this provider's tag. The only one
@@ -67,15 +83,15 @@ var statements = []statement{
 		sid:     "TagGroupOnCreate",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{"StringEquals": {
-			"aws:RequestTag/" + chain.TagProvider: {thisID}, "ec2:CreateAction": {"CreateSecurityGroup"},
+			tagRequested: {thisID}, "ec2:CreateAction": {"CreateSecurityGroup"},
 		}},
 	},
 	{
 		sid:     "TagRuleOnCreate",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyRule},
 		when: map[string]map[string][]string{"StringEquals": {
-			"aws:RequestTag/" + chain.TagProvider: {thisID},
-			"ec2:CreateAction":                    {"AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"},
+			tagRequested:       {thisID},
+			"ec2:CreateAction": {"AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"},
 		}},
 	},
 	{
@@ -126,26 +142,47 @@ var statements = []statement{
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals": requested,
-			"Null":         {"aws:ResourceTag/" + chain.TagProvider: {"true"}, "aws:RequestTag/" + chain.TagAdopted: {"false"}},
+			"Null":         {tagThere: {"true"}, "aws:RequestTag/" + chain.TagAdopted: {"false"}},
 		},
-		adoption: true,
+		only: adoption,
 	},
 	{
 		// A group of this provider whose stack is gone, which the function looks up.
 		sid:     "AdoptOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
-			"StringEquals": {"aws:ResourceTag/" + chain.TagProvider: {thisID}, "aws:RequestTag/" + chain.TagProvider: {thisID}},
+			"StringEquals": {tagThere: {thisID}, tagRequested: {thisID}},
 			"Null":         {"aws:RequestTag/" + chain.TagAdopted: {"false"}},
 		},
-		adoption: true,
+		only: adoption,
 	},
 	{
-		// Whether the stack that made a group is gone, or has given the group up. A shared
-		// provider reads every stack anyway.
-		sid:     "ReadStackOfAdopted",
+		// A move says again whose the group is, and where its chain is now. It is given back in the same way.
+		sid:     "MoveOwnGroup",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
+		when: map[string]map[string][]string{"StringEquals": {tagThere: {thisID}, tagRequested: {thisID}}},
+		only: moves,
+	},
+	{
+		// A chain of a provider that is gone, whose ID the provider's own stack names.
+		sid:     "TakeFromFormer",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup, anyRule},
+		when: map[string]map[string][]string{"StringEquals": {tagThere: {formerID}, tagRequested: {thisID}}},
+		only: takeover,
+	},
+	{
+		// Where the Create that took it is undone.
+		sid:     "GiveBackToFormer",
+		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup, anyRule},
+		when: map[string]map[string][]string{"StringEquals": {tagThere: {thisID}, tagRequested: {formerID}}},
+		only: takeover,
+	},
+	{
+		// Whether the stack that made a group is gone, or has given the group up; and where the chain is from which
+		// groups are moved. A shared provider reads every stack anyway.
+		sid:     "ReadOtherStacks",
 		actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}, resources: []string{everyStack},
-		adoption: true,
+		only: others,
 	},
 	{
 		// Always there: what was adopted is released also where the right to adopt has
@@ -193,7 +230,7 @@ var statements = []statement{
 	},
 }
 
-// Actions lists what a provider's role allows, adoption included, sorted, as in
+// Actions lists what a provider's role allows, adoption and moves included, sorted, as in
 // "ec2:CreateSecurityGroup".
 func Actions() []string {
 	var actions []string
@@ -211,7 +248,7 @@ func newRole(p *provider, props *ProviderProps) awsiam.Role {
 		// One statement for each reason stays readable.
 		Minimize: jsii.Bool(false),
 	})
-	p.allow(false)
+	p.allow(always)
 	return awsiam.NewRole(p, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description:    jsii.String("Lets the function of Custom::SecurityGroupChain change the security groups that it made"),
@@ -220,37 +257,49 @@ func newRole(p *provider, props *ProviderProps) awsiam.Role {
 	})
 }
 
-// allow adds statements to the role's policy: those that every provider has, or those
-// of adoption.
-func (p *provider) allow(adoption bool) {
+// allow adds the statements of a right to the role's policy, once.
+func (p *provider) allow(one right) {
+	if slices.Contains(p.rights, one) {
+		return
+	}
+	p.rights = append(p.rights, one)
 	stacks := thisID
 	if p.shared {
 		stacks = everyStack
 	}
-	known := map[string]*string{ownLogGroup: p.logGroup.LogGroupArn(), ownStacks: substitute(stacks)}
+	texts := map[string]*string{formerID: p.former, ownStacks: substitute(stacks), ownLogGroup: p.logGroup.LogGroupArn()}
 	for _, statement := range statements {
-		isKnown := p.shared && slices.Equal(statement.resources, []string{everyStack})
-		if statement.adoption == adoption && !isKnown {
-			p.policy.AddStatements(statement.policy(known))
+		isCovered := p.shared && slices.Equal(statement.resources, []string{everyStack})
+		if statement.only == one && !isCovered {
+			p.policy.AddStatements(statement.policy(texts))
 		}
 	}
 }
 
-// policy takes the resources that differ from provider to provider by their names.
-func (s statement) policy(known map[string]*string) awsiam.PolicyStatement {
+// policy takes what differs from provider to provider by its name.
+func (s statement) policy(texts map[string]*string) awsiam.PolicyStatement {
+	named := func(name string) *string {
+		if own, isKnown := texts[name]; isKnown {
+			return own
+		}
+		return substitute(name)
+	}
 	resources := make([]*string, 0, len(s.resources))
 	for _, resource := range s.resources {
-		if own, isKnown := known[resource]; isKnown {
-			resources = append(resources, own)
-			continue
-		}
-		resources = append(resources, substitute(resource))
+		resources = append(resources, named(resource))
 	}
 	conditions := map[string]any{}
 	for operator, keys := range s.when {
 		operands := map[string]any{}
 		for key, values := range keys {
-			operands[key] = operand(values)
+			var list []*string
+			for _, value := range values {
+				list = append(list, named(value))
+			}
+			operands[key] = list
+			if len(list) == 1 { // a list only where there is a choice
+				operands[key] = list[0]
+			}
 		}
 		conditions[operator] = operands
 	}
@@ -261,18 +310,6 @@ func (s statement) policy(known map[string]*string) awsiam.PolicyStatement {
 		props.Conditions = &conditions
 	}
 	return awsiam.NewPolicyStatement(props)
-}
-
-// operand is a list only where there is a choice.
-func operand(values []string) any {
-	if len(values) == 1 {
-		return substitute(values[0])
-	}
-	list := make([]*string, 0, len(values))
-	for _, value := range values {
-		list = append(list, substitute(value))
-	}
-	return list
 }
 
 func substitute(text string) *string {

@@ -67,6 +67,9 @@ func (r *reader) movedFrom(path string, value any) Origin {
 	return origin
 }
 
+// IsStackID reports whether a text has the form of a stack's ID.
+func IsStackID(text string) bool { return stackIDPattern().MatchString(text) && len(text) <= maxText }
+
 // form holds a text against a form.
 func (r *reader) form(path, text string, fits func(string) bool, form string) {
 	switch {

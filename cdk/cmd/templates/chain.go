@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"sgchain/cdk/internal/release"
 	"sgchain/lambda/chain"
 )
@@ -57,7 +59,7 @@ func vpcOfParameterStore() parameter {
 func allInOne(provider object, vpc parameter) template {
 	// After the last of the provider's resources, and so after all of them: the Delete
 	// event comes while role, log and the limits on retries are still there.
-	own := merge(chainResource(getAtt(functionID, "Arn")), after(retriesID))
+	own := merge(chainResource(getAtt(functionID, "Arn"), nil), after(retriesID))
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, with its provider " + release.Mark(),
 		groups:      append(chainGroups(vpc), functionGroup(), organizationGroup()),
@@ -78,19 +80,19 @@ func nestedChain() template {
 	}}
 	return template{
 		description: "A chain of security groups, each open to exactly the tier before it, served by a shared provider " + release.Mark(),
-		groups:      append([]group{{"Provider", []parameter{token}}}, chainGroups(vpcOfForm())...),
-		rules:       rules(),
+		groups:      slices.Concat([]group{{"Provider", []parameter{token}}}, chainGroups(vpcOfForm()), []group{movesGroup()}),
+		rules:       merge(rules(), moveRules()),
 		conditions:  chainConditions(),
-		resources:   merge(object{chainID: chainResource(ref("ServiceToken"))}, driftGuard(ref("ServiceToken"))),
+		resources:   merge(object{chainID: chainResource(ref("ServiceToken"), movedFrom())}, driftGuard(ref("ServiceToken"))),
 		outputs:     chainOutputs(ref("ServiceToken")),
 	}
 }
 
-// chainResource is one resource, however many tiers the chain has.
-func chainResource(serviceToken any) object {
+// chainResource is one resource, however many tiers the chain has. What is in further is not asked for by a plan.
+func chainResource(serviceToken any, further object) object {
 	return object{
 		"Type": chain.ResourceType,
-		"Properties": merge(chainProperties(), object{
+		"Properties": merge(chainProperties(), further, object{
 			"ServiceToken":   serviceToken,
 			"ServiceTimeout": chain.ServiceTimeout,
 			"Revision":       ref("Revision"),

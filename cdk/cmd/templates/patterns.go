@@ -71,3 +71,14 @@ func schedulePattern() string {
 	return `^(rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]{1,4}) (minutes|hours|days))\)` +
 		`|cron\(` + field + " " + field + ` (\? ` + field + " " + field + "|" + field + " " + field + ` \?) ` + field + `\))$`
 }
+
+// stackID is a stack's ID, as MovedFrom takes it. Its length is limited by a lookahead.
+const stackID = "arn:[a-z-]+:cloudformation:[a-z0-9-]+:[0-9]{12}:stack/[A-Za-z][-A-Za-z0-9]{0,127}/[-A-Za-z0-9]+"
+
+// Each takes the empty text, too.
+
+func logicalIDPattern() string { return "^[A-Za-z0-9]{0,180}$" }
+func providerPattern() string  { return "^(?!.{256})(" + stackID + ")?$" }
+
+// stackPattern takes a stack's name as well.
+func stackPattern() string { return "^(?!.{256})([A-Za-z][-A-Za-z0-9]{0,127}|" + stackID + ")?$" }

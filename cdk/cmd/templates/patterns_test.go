@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -14,10 +15,11 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// form asks the pattern of a field of the all-in-one, and the function's parser, about a text.
+// form asks the pattern of a field of a template, and the function's parser, about a text.
 type form struct {
 	template object
 	field    string
+	beside   map[string]string // what other fields have to have
 }
 
 func (f form) accepts(text string) bool {
@@ -28,7 +30,9 @@ func (f form) accepts(text string) bool {
 func (f form) parses(t *testing.T, text string) error {
 	t.Helper()
 	// The other group's name could be this one's.
-	l := launch{t, f.template, map[string]string{"VpcId": "vpc-0abc", "FargateGroupName": "", f.field: text}}
+	given := map[string]string{"VpcId": "vpc-0abc", "FargateGroupName": "", "ServiceToken": "arn", f.field: text}
+	maps.Copy(given, f.beside)
+	l := launch{t, f.template, given}
 	properties := dig[object](l.value(dig[any](f.template, "Resources", chainID, "Properties")))
 	_, err := chain.Parse(properties, chain.DefaultAnswerBytes)
 	return err
@@ -129,11 +133,22 @@ func nameTexts() *rapid.Generator[string] {
 	})
 }
 
+func stackTexts() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		if rapid.Bool().Draw(t, "is a name") {
+			return rapid.StringMatching(`[A-Za-z][-A-Za-z0-9]{0,130}`).Draw(t, "name")
+		}
+		return rapid.StringMatching(`arn:aws(-cn|-us-gov)?:cloudformation:[a-z]{2}-[a-z]{4,9}-[1-9]:[0-9]{12}:stack/[A-Za-z][-A-Za-z0-9]{0,130}/[0-9a-f-]{1,60}`).Draw(t, "ID")
+	})
+}
+
 // TestPatternsAreTheParsers: what a field of the form takes, the function's parser takes, and what the
 // parser takes of the kind that the field is for, the field takes.
 func TestPatternsAreTheParsers(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
+	nested, _ := read(t, release.Chain)
+	moved := map[string]string{movedFromID: "Chain"}
 	for _, c := range []struct {
 		field, alphabet string
 		texts           *rapid.Generator[string]
@@ -141,18 +156,26 @@ func TestPatternsAreTheParsers(t *testing.T) {
 		kind string
 		// later is what only the parser can tell of what the pattern takes.
 		later string
+		// beside is what a field of chain.json needs beside it.
+		beside map[string]string
 	}{
-		{"AlbPorts", "0123456789-/tcpudhs ", portTexts(), `^(((tcp|udp)/)?(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?|https?)$`, "runs backwards"},
+		{"AlbPorts", "0123456789-/tcpudhs ", portTexts(), `^(((tcp|udp)/)?(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?|https?)$`, "runs backwards", nil},
 		{
 			"AlbSources", "0123456789abcdefFG:./-{}sgpl", sourceTexts(),
-			`^([a-z0-9{}.-]+|([0-9]{12}/)?sg-[a-z0-9]+|[0-9.]+/[0-9]+|[0-9A-Fa-f:]+/[0-9]+|group/[^ ].*[^ ]|list/[^ "][^"]*[^ "])$`, "",
+			`^([a-z0-9{}.-]+|([0-9]{12}/)?sg-[a-z0-9]+|[0-9.]+/[0-9]+|[0-9A-Fa-f:]+/[0-9]+|group/[^ ].*[^ ]|list/[^ "][^"]*[^ "])$`, "", nil,
 		},
-		{"AlbGroupName", "sSgG-dDefault <&\"", nameTexts(), `^([^ ].*[^ ]|[^ ]?)$`, ""},
-		{"NamePrefix", "sSgG- <&\"", nameTexts(), `^.{0,100}$`, ""},
-		{"ContainerPort", "0123456789.-", rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(-5, 70000).Draw(t, "port")) }), `^[1-9][0-9]*$`, ""},
-		{"RuleQuota", "0123456789.-", rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(-5, 1100).Draw(t, "quota")) }), `^[1-9][0-9]*$`, ""},
+		{"AlbGroupName", "sSgG-dDefault <&\"", nameTexts(), `^([^ ].*[^ ]|[^ ]?)$`, "", nil},
+		{"NamePrefix", "sSgG- <&\"", nameTexts(), `^.{0,100}$`, "", nil},
+		{"ContainerPort", "0123456789.-", rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(-5, 70000).Draw(t, "port")) }), `^[1-9][0-9]*$`, "", nil},
+		{"RuleQuota", "0123456789.-", rapid.Custom(func(t *rapid.T) string { return strconv.Itoa(rapid.IntRange(-5, 1100).Draw(t, "quota")) }), `^[1-9][0-9]*$`, "", nil},
+		{movedFromID, "aZ09-_.", rapid.StringMatching(`[A-Za-z0-9]{0,190}`), `^[^ ]*$`, "", map[string]string{}},
+		{movedFromStack, "aZ09-_:/", stackTexts(), `^[^ ]*$`, "", moved},
+		{movedFromProvider, "aZ09-_:/", stackTexts(), `^[^ ]*$`, "", moved},
 	} {
-		f, kind := form{template, c.field}, regexp.MustCompile(c.kind)
+		f, kind := form{template, c.field, c.beside}, regexp.MustCompile(c.kind)
+		if c.beside != nil {
+			f.template = nested
+		}
 		taken, refused := 0, 0
 		property := func(rt *rapid.T) {
 			text := around(c.texts, c.alphabet).Draw(rt, c.field)

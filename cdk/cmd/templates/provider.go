@@ -47,11 +47,16 @@ func providerResources(shared bool) (resources object, err error) {
 	}
 	bucket := awss3.Bucket_FromBucketName(stack, jsii.String("PublishedCode"),
 		awscdk.Fn_Sub(jsii.String(release.Bucket("${"+release.BucketParameter+"}", "${AWS::Region}")), nil))
-	provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{
+	props := &sgchain.ProviderProps{
 		Architecture: awslambda.Architecture_Custom(awscdk.Fn_Ref(jsii.String("Architecture")), nil),
 		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key(release.Version, release.Zip("${Architecture}"))), nil), nil),
 		Shared:       shared, AllowAdoption: true, Dashboard: true,
-	})
+	}
+	if shared { // a provider of one stack has no room for it (TestWhatTemplatesMustNotHave), and that stack one chain
+		awscdk.NewCfnParameter(stack, jsii.String(formerParameter), nil)
+		props.AllowMoves, props.FormerProvider = true, awscdk.Fn_Ref(jsii.String(formerParameter))
+	}
+	provider := sgchain.NewProvider(stack, jsii.String("Provider"), props)
 	function := provider.Function().Node()
 	for id, node := range map[string]constructs.Node{
 		functionID: function, roleID: provider.Role().Node(), logGroupID: provider.LogGroup().Node(),
@@ -83,35 +88,50 @@ func providerResources(shared bool) (resources object, err error) {
 
 // The conditions of a provider's options.
 const (
-	adopts   = "Adopts"
-	enforces = "Enforces"
-	repairs  = "Repairs"
+	adopts     = "Adopts"
+	enforces   = "Enforces"
+	repairs    = "Repairs"
+	allowMoves = "Moves"
+	takesOver  = "TakesOver" // from a provider that is gone
 )
+
+// formerParameter has the ID of that one.
+const formerParameter = "FormerProvider"
+
+// onDemand is the condition of each statement that not every provider has.
+func onDemand(shared bool) map[string]string {
+	conditions := map[string]string{"AdoptGroup": adopts, "AdoptOwnGroup": adopts}
+	if shared {
+		conditions["MoveOwnGroup"], conditions["TakeFromFormer"], conditions["GiveBackToFormer"] = allowMoves, takesOver, takesOver
+	} else { // a shared one reads every stack anyway
+		conditions["ReadOtherStacks"] = adopts
+	}
+	return conditions
+}
 
 // optional hangs what the function may do by request on conditions. Each template says
 // itself when these hold.
 func optional(resources object, shared bool) error {
-	hung, want := 0, 3
-	if shared {
-		want = 2 // it reads every stack anyway
-	}
+	hung, conditions := 0, onDemand(shared)
 	policies, _ := resources[roleID].(object)["Properties"].(object)["Policies"].(list)
 	for _, policy := range policies {
 		statements, _ := policy.(object)["PolicyDocument"].(object)["Statement"].(list)
 		for i, statement := range statements {
-			if sid, _ := statement.(object)["Sid"].(string); sid == "AdoptGroup" || sid == "AdoptOwnGroup" || sid == "ReadStackOfAdopted" {
-				statements[i] = ifElse(adopts, statement, noValue())
+			sid, _ := statement.(object)["Sid"].(string)
+			if condition, isOptional := conditions[sid]; isOptional {
+				statements[i] = ifElse(condition, statement, noValue())
 				hung++
 			}
 		}
 	}
 	environment, isObject := resources[functionID].(object)["Properties"].(object)["Environment"].(object)["Variables"].(object)
-	if hung != want || !isObject {
-		return fmt.Errorf("making adoption optional: the provider has %d statements for it, want %d, and an environment: %t", hung, want, isObject)
+	if hung != len(conditions) || !isObject {
+		return fmt.Errorf("making adoption and moves optional: the provider has %d statements for them, want %d, and an environment: %t", hung, len(conditions), isObject)
 	}
 	environment[chain.EnvRepair] = ifElse(repairs, chain.RepairAllow, noValue())
-	if shared { // a provider of one chain leaves it to that
+	if shared { // a provider of one chain leaves the guardrails to that, and has nothing to move
 		environment[chain.EnvGuardrails] = ifElse(enforces, chain.GuardrailsEnforce, noValue())
+		environment[chain.EnvMoves] = ifElse(allowMoves, chain.MovesAllow, noValue())
 	}
 	return nil
 }
@@ -127,16 +147,27 @@ func sharedProvider(resources object) template {
 			}}}},
 			{"What chains may ask of it", []parameter{
 				yesOrNo("AllowAdoption", "Adoption", "true: chains with AdoptExisting are served, and the role may make any security group that no provider has tagged its own."),
+				yesOrNo("AllowMoves", "Moves", "true: chains with MovedFrom are served, which take over the groups of another chain. The role may pass groups from one of its chains to another, and every delete waits 10 s more."),
+				{formerParameter, "Former provider", object{
+					"Type": "String", "Default": "", "AllowedPattern": providerPattern(), "ConstraintDescription": "must be the ID of a stack, the value of the tag sgchain:provider on the groups, or empty",
+					"Description": "The stack ID of a provider that is gone, whose chains are moved to this one. The role may then make any group and rule with that provider's tag its own. Needs AllowMoves; empty: none.",
+				}},
 				yesOrNo("EnforceGuardrails", "Guardrails", "true: every chain is held against the guardrails, also one that says Guardrails: warn."),
 				yesOrNo("AllowRepair", "Repair", "true: drift guards may repair. Whoever may invoke the function can then have the rules of a chain set at any time, and every update and delete waits 10 s more."),
 			}},
 			functionGroup(), organizationGroup(),
+		},
+		rules: object{
+			"FormerProviderNeedsMoves": rule(not(equals(ref(formerParameter), "")), assertion(equals(ref("AllowMoves"), "true"),
+				"FormerProvider has no effect without AllowMoves. Set AllowMoves to true, or leave FormerProvider at its default (empty).")),
 		},
 		conditions: merge(organizationConditions(), object{
 			"Exported": not(equals(ref("ExportName"), "")),
 			adopts:     equals(ref("AllowAdoption"), "true"),
 			enforces:   equals(ref("EnforceGuardrails"), "true"),
 			repairs:    equals(ref("AllowRepair"), "true"),
+			allowMoves: equals(ref("AllowMoves"), "true"),
+			takesOver:  both(object{"Condition": allowMoves}, not(equals(ref(formerParameter), ""))),
 		}),
 		resources: resources,
 		outputs: object{

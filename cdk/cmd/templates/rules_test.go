@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sgchain/cdk/internal/release"
+	"sgchain/lambda/chain"
 )
 
 // refusals is what the template's rules say of the values of a launch.
@@ -94,6 +95,63 @@ func TestF17ParametersWithoutEffect(t *testing.T) {
 					t.Errorf("%s, %s: got %q, want the name of %s and what to do", name, what, said[i], parameter)
 				}
 			}
+		}
+	}
+}
+
+// TestMovesWithoutEffect: where from without what, and a provider that is gone without the right to move, are refused by name and with
+// what to do.
+func TestMovesWithoutEffect(t *testing.T) {
+	t.Parallel()
+	former := "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"
+	for what, c := range map[string]struct {
+		template string
+		given    map[string]string
+		names    []string
+	}{
+		"no move":             {release.Chain, nil, nil},
+		"a chain":             {release.Chain, map[string]string{movedFromID: "Chain"}, nil},
+		"everything":          {release.Chain, map[string]string{movedFromID: "Chain", movedFromStack: "Shop", movedFromProvider: former}, nil},
+		"a stack alone":       {release.Chain, map[string]string{movedFromStack: "Shop"}, []string{movedFromStack}},
+		"a provider alone":    {release.Chain, map[string]string{movedFromProvider: former}, []string{movedFromProvider}},
+		"both alone":          {release.Chain, map[string]string{movedFromStack: "Shop", movedFromProvider: former}, []string{movedFromProvider, movedFromStack}},
+		"no provider":         {release.Provider, nil, nil},
+		"moves":               {release.Provider, map[string]string{"AllowMoves": "true"}, nil},
+		"moves from one":      {release.Provider, map[string]string{"AllowMoves": "true", "FormerProvider": former}, nil},
+		"a provider, no move": {release.Provider, map[string]string{"FormerProvider": former}, []string{"FormerProvider"}},
+	} {
+		template, _ := read(t, c.template)
+		said := launch{t, template, c.given}.refusals()
+		if len(said) != len(c.names) {
+			t.Errorf("%s: got %q, want one for each of %v", what, said, c.names)
+			continue
+		}
+		for i, name := range c.names {
+			if !strings.HasPrefix(said[i], name+" has no effect without ") || !strings.HasSuffix(said[i], "or leave "+name+" at its default (empty).") {
+				t.Errorf("%s: got %q, want the name of %s and what to do", what, said[i], name)
+			}
+		}
+	}
+}
+
+// TestMovesMeanOrigins: what the form says of a move is what the function reads; by default it is none. A plan, which is of an update, does
+// not ask for it.
+func TestMovesMeanOrigins(t *testing.T) {
+	t.Parallel()
+	former := "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"
+	template, _ := read(t, release.Chain)
+	for _, want := range []chain.Origin{{}, {LogicalID: "Chain"}, {LogicalID: "Chain", Stack: "Shop"}, {LogicalID: "Chain", Stack: "Shop", Provider: former}} {
+		l := launch{t, template, map[string]string{vpcID: "vpc-0abc", "ServiceToken": "arn", movedFromID: want.LogicalID, movedFromStack: want.Stack, movedFromProvider: want.Provider}}
+		if got := l.spec().MovedFrom; got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if got := l.asks("a plan", dig[any](template, "Outputs", "PlanPayload", "Value"), "plan").MovedFrom; got != (chain.Origin{}) {
+			t.Errorf("the plan asks for %+v", got)
+		}
+	}
+	for _, name := range []string{release.AllInOne, release.AllInOneSSM} {
+		if _, text := read(t, name); strings.Contains(text, "MovedFrom") {
+			t.Errorf("%s has MovedFrom, and its provider may not move", name)
 		}
 	}
 }

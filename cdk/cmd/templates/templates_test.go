@@ -216,6 +216,7 @@ func compiled(pattern string) *regexp.Regexp {
 func TestPatterns(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
+	chainTemplate, _ := read(t, release.Chain)
 	for parameter, values := range map[string]struct{ good, bad []string }{
 		"ReleaseTiers":       {[]string{"", "Db", "A1"}, []string{"1A", "Db Cache", "sg-0a", strings.Repeat("x", 65)}},
 		"AlbPorts":           {[]string{"80", "8000-8010", "udp/443", "https", "0", "65535", "tcp/0-65535"}, []string{"", "80;443", "port", "80-", "65536", "99999", "80-65536", "443/tcp", "080", "ssh"}},
@@ -234,8 +235,14 @@ func TestPatterns(t *testing.T) {
 		pathParameter:        {[]string{"/", "/teams/", "/teams/shop/"}, []string{"", "teams", "/teams", "teams/", "/a b/", "/" + strings.Repeat("x", 511) + "/"}},
 		keyParameter:         {[]string{"", "arn:aws:kms:eu-central-1:123456789012:key/0b1c-2", "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-0b1c"}, []string{"0b1c", "alias/logs", "arn:aws:kms:eu-central-1:123456789012:alias/logs"}},
 		concurrencyParameter: {[]string{"", "1", "1000", "100000"}, []string{"0", "00", "-1", "1.5", "many"}},
+		movedFromID:          {[]string{"", "Chain", "ShopChain4F2A", strings.Repeat("x", 180)}, []string{"Shop-Chain", "a b", strings.Repeat("x", 181)}},
+		movedFromStack:       {[]string{"", "Shop", "shop-2", strings.Repeat("x", 128), "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/Shop/6b1e-2"}, []string{"2shop", "a_b", strings.Repeat("x", 129), "arn:aws:cloudformation:eu-central-1:123456789012:stack/Shop", "arn:aws:cloudformation:eu-central-1:123456789012:stack/Shop/" + strings.Repeat("x", 196)}},
+		movedFromProvider:    {[]string{"", "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"}, []string{"Gone", "arn:aws:cloudformation:eu-central-1:12345:stack/Gone/6b1e"}},
 	} {
 		pattern := dig[string](template, "Parameters", parameter, "AllowedPattern")
+		if pattern == "" {
+			pattern = dig[string](chainTemplate, "Parameters", parameter, "AllowedPattern")
+		}
 		for _, value := range values.good {
 			if !accepts(pattern, value) {
 				t.Errorf("%s refuses %q", parameter, value)
@@ -332,6 +339,9 @@ func (l launch) holds(condition any) bool {
 	}
 	if inner := dig[list](condition, "Fn::Not"); inner != nil {
 		return !l.holds(inner[0])
+	}
+	if all := dig[list](condition, "Fn::And"); all != nil {
+		return !slices.ContainsFunc(all, func(one any) bool { return !l.holds(one) })
 	}
 	name := dig[string](condition, "Condition")
 	if name == "" {
@@ -604,37 +614,45 @@ func TestDriftGuard(t *testing.T) {
 // parameter each, and in the all-in-one on what the chain asks for.
 func TestOptionsOfTheProvider(t *testing.T) {
 	t.Parallel()
-	type options struct{ adopts, repairs, enforces bool }
+	former := "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"
+	adopting, moving := "AdoptGroup AdoptOwnGroup", "MoveOwnGroup"
 	for _, c := range []struct {
 		template string
 		given    map[string]string
-		want     options
+		rights   string // the statements beyond those of every provider
+		switches object
 	}{
-		{release.AllInOne, nil, options{}},
-		{release.AllInOne, map[string]string{"AdoptExisting": "true"}, options{adopts: true}},
-		{release.AllInOne, map[string]string{"DriftGuard": "check"}, options{}},
-		{release.AllInOne, map[string]string{"DriftGuard": "repair"}, options{repairs: true}},
-		{release.Provider, nil, options{}},
-		{release.Provider, map[string]string{"AllowAdoption": "true"}, options{adopts: true}},
-		{release.Provider, map[string]string{"AllowRepair": "true"}, options{repairs: true}},
-		{release.Provider, map[string]string{"EnforceGuardrails": "true"}, options{enforces: true}},
+		{release.AllInOne, nil, "", object{}},
+		{release.AllInOne, map[string]string{"AdoptExisting": "true"}, adopting + " ReadOtherStacks", object{}},
+		{release.AllInOne, map[string]string{"DriftGuard": "check"}, "", object{}},
+		{release.AllInOne, map[string]string{"DriftGuard": "repair"}, "", object{"SGCHAIN_REPAIR": "allow"}},
+		{release.Provider, nil, "", object{}},
+		{release.Provider, map[string]string{"AllowAdoption": "true"}, adopting, object{}},
+		{release.Provider, map[string]string{"AllowMoves": "true"}, moving, object{"SGCHAIN_MOVES": "allow"}},
+		{release.Provider, map[string]string{"AllowMoves": "true", "FormerProvider": former}, moving + " TakeFromFormer GiveBackToFormer", object{"SGCHAIN_MOVES": "allow"}},
+		{release.Provider, map[string]string{"FormerProvider": former}, "", object{}}, // a rule refuses it
+		{release.Provider, map[string]string{"AllowRepair": "true"}, "", object{"SGCHAIN_REPAIR": "allow"}},
+		{release.Provider, map[string]string{"EnforceGuardrails": "true"}, "", object{"SGCHAIN_GUARDRAILS": "enforce"}},
 	} {
 		template, _ := read(t, c.template)
 		l := launch{t, template, c.given}
 		policy := dig[list](template, "Resources", "ProviderRole", "Properties", "Policies")[0]
-		adopting := 0
+		var rights []string
 		for _, statement := range dig[list](policy, "PolicyDocument", "Statement") {
-			if strings.HasPrefix(dig[string](l.value(statement), "Sid"), "Adopt") {
-				adopting++
+			if dig[list](statement, "Fn::If") == nil {
+				continue
+			}
+			if sid := dig[string](l.value(statement), "Sid"); sid != "" {
+				rights = append(rights, sid)
 			}
 		}
-		if (adopting == 2) != c.want.adopts || (adopting == 0) == c.want.adopts {
-			t.Errorf("%s, %v: %d statements let it adopt", c.template, c.given, adopting)
+		if got := strings.Join(rights, " "); got != c.rights {
+			t.Errorf("%s, %v: the role has %q, want %q", c.template, c.given, got, c.rights)
 		}
 		variables := dig[object](l.value(dig[any](template, "Resources", functionID, "Properties", "Environment", "Variables")))
-		got := options{c.want.adopts, variables["SGCHAIN_REPAIR"] == "allow", variables["SGCHAIN_GUARDRAILS"] == "enforce"}
-		if got != c.want {
-			t.Errorf("%s, %v: got %+v, want %+v", c.template, c.given, got, c.want)
+		maps.DeleteFunc(variables, func(name string, value any) bool { return value == "<AWS::NoValue>" || name == "SGCHAIN_PROVIDER" })
+		if !reflect.DeepEqual(variables, c.switches) {
+			t.Errorf("%s, %v: got the switches %v, want %v", c.template, c.given, variables, c.switches)
 		}
 	}
 }
