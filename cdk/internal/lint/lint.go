@@ -81,6 +81,7 @@ func Lint(read *template.Template, values template.Values) []Finding {
 		l.aliases()
 		l.references()
 		l.names()
+		l.moves()
 	}
 	return l.done()
 }

@@ -68,6 +68,7 @@ func besides() [][3]string {
 		{"ports-beside-the-tier.yaml", "`Ports` indented beside the tier", nothing},
 		{"broken-branch.yaml", "a broken branch of `!If`", nothing},
 		{"foreign-rule.yaml", "`AWS::EC2::SecurityGroupIngress` on a chain's group", nothing},
+		{"moved-from.yaml", "`MovedFrom` with a chain that is still there", nothing},
 		{"guardrails.yaml", "ssh that is open to the world", nothing},
 		{"no-values.yaml", "`Ports:` without a value", nothing},
 		{"almost-the-type.yaml", "a misspelled resource type", nothing},

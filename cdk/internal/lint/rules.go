@@ -13,6 +13,7 @@ const (
 	RuleServiceToken     = "service-token"
 	RuleGroupNameTwice   = "group-name-twice"
 	RuleForeignRule      = "foreign-rule"
+	RuleMovedFrom        = "moved-from"
 	RuleRetainedGroups   = "retained-groups"
 	RuleDuplicateKey     = "duplicate-key"
 	RuleNullValue        = "null-value"
@@ -45,6 +46,7 @@ func Rules() []Rule {
 		{RuleServiceToken, Error, "ServiceToken that is missing, empty, or no ARN of a function", "Write the ARN of the provider's function, as with !ImportValue SecurityGroupChainProvider."},
 		{RuleGroupNameTwice, Error, "two security groups of one VPC with the same explicit name", "Give one of them another GroupName, or leave GroupName out."},
 		{RuleForeignRule, Error, "AWS::EC2::SecurityGroupIngress or Egress on a group of the chain, which the chain revokes", "Write the rule into the tier, or set UnmanagedRules: keep."},
+		{RuleMovedFrom, Error, "MovedFrom with a resource that the template still has, or with a chain that another one is moved from too", "Remove the old chain from the template in the same update, or leave MovedFrom out."},
 		{RuleRetainedGroups, Warning, "UpdateReplacePolicy: Retain, which keeps replaced security groups", "Leave UpdateReplacePolicy out."},
 		{RuleDuplicateKey, Error, "a key that is there twice in one map of a template with a chain", "Keep one of them."},
 		{RuleYAMLAlias, Warning, "an alias or a merge key of YAML in a template with a chain, which CloudFormation refuses", "Write the value itself, or deploy what aws cloudformation package writes."},
