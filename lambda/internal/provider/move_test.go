@@ -449,10 +449,11 @@ func TestMoveFromFormerProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
 		r := newRig(t)
-		r.handler.Provider = gone
+		own := r.handler.EC2
+		r.handler.Provider, r.handler.EC2 = gone, r.world.Client("former") // whose calls are not this provider's
 		made := r.succeeds(r.create(movedChain3()))
 		time.Sleep(time.Hour)
-		r.handler.Provider, r.handler.Moves = ownProvider, true
+		r.handler.Provider, r.handler.EC2, r.handler.Moves = ownProvider, own, true
 		r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, r.stack.changed.Add(-time.Hour)
 		now := setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": gone})
 		moved := r.succeeds(r.takeOver(now))
