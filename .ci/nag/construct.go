@@ -29,6 +29,11 @@ func constructs() []construct {
 			chain.SecurityGroup("Alb").AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_HTTPS(), nil, nil)
 			chain.SecurityGroup("Fargate").Connections().AllowFrom(chain.SecurityGroup("Alb"), awsec2.Port_Tcp(jsii.Number(6061)), nil)
 		}},
+		{"a chain that moves from a provider that is gone", func(stack awscdk.Stack) {
+			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc, MovedFrom: &sgchain.MovedFrom{
+				LogicalID: "Chain", Stack: "Gone", Provider: "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e1c10-0000-11ee-8c99-0242ac120002",
+			}})
+		}},
 		{"a chain with a drift guard, adoption and a shared provider", func(stack awscdk.Stack) {
 			provider := sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{Shared: true, AllowAdoption: true, AllowRepair: true})
 			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
