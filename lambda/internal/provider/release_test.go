@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"pgregory.net/rapid"
 
 	"sgchain/lambda/internal/proof/lifecycle"
 	"sgchain/lambda/internal/proof/world"
@@ -288,4 +290,95 @@ func TestReleaseIsOneCallMore(t *testing.T) {
 			t.Errorf("the cleanup made %d calls of CreateTags", calls)
 		}
 	})
+}
+
+// TestReleaseOfAnyTiers: whatever leaves is released with exactly the rules that name no group of the chain, and the rest is the new
+// chain as if it had been made anew.
+func TestReleaseOfAnyTiers(t *testing.T) {
+	t.Parallel()
+	released := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		old, now := drawModel(rt, "old"), drawModel(rt, "now")
+		if err := inBubble(t, func(r *rig) error {
+			count, err := anyReleased(t, r, old, now)
+			released += count
+			return story(err, old, now, r)
+		}); err != nil {
+			rt.Fatal(err)
+		}
+	})
+	if released < 20 {
+		t.Errorf("only %d groups were released: the property says nothing", released)
+	}
+}
+
+func anyReleased(t *testing.T, r *rig, old, now model) (int, error) {
+	t.Helper()
+	r.role()
+	r.stranger()
+	before, after := old.props(), now.props()
+	x := r.succeeds(r.create(before))
+	var left []any
+	ids := map[string]string{} // of the groups to release, by their names
+	for _, one := range old.tiers {
+		if _, stays := now.tier(one.name); !stays {
+			left = append(left, one.name)
+			ids[r.world.Tag(attribute(x, one.name), "Name")] = attribute(x, one.name)
+		}
+	}
+	after["ReleaseTiers"] = left
+	want := map[string][]string{}
+	for _, id := range ids {
+		for rule := range r.world.RuleTags(id) {
+			names := groupNamedBy(rule, r)
+			if _, isReleased := ids[names]; names == "" || isReleased {
+				want[id] = append(want[id], rule)
+			}
+		}
+	}
+	y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
+	if x.PhysicalResourceID != y.PhysicalResourceID {
+		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
+	}
+	for name, id := range ids {
+		got := slices.Sorted(maps.Keys(r.world.RuleTags(id)))
+		slices.Sort(want[id])
+		if !slices.Contains(r.world.Groups(), id) || r.world.Tag(id, "sgchain:tier") != "" || !slices.Equal(got, want[id]) {
+			return 0, fmt.Errorf("the group %s is not released as it has to be: it has the rules\n%q\nand not\n%q", name, got, want[id])
+		}
+	}
+	if want, got := fresh(t, now), withoutGroups(r.plain(), ids); got != want {
+		return 0, fmt.Errorf("the chain is\n%swant\n%s", got, want)
+	}
+	r.succeeds(r.destroy(y.PhysicalResourceID, after))
+	if text := withoutGroups(r.world.String(), ids); text != strangerAlone {
+		return 0, fmt.Errorf("after the delete there is\n%s", text)
+	}
+	return len(ids), nil
+}
+
+// withoutGroups is what the world prints, but for some groups by their names.
+func withoutGroups(text string, names map[string]string) string {
+	var rest strings.Builder
+	isLeftOut := false
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, " ") {
+			name, _, _ := strings.Cut(line, " ")
+			_, isLeftOut = names[name]
+		}
+		if !isLeftOut {
+			rest.WriteString(line)
+		}
+	}
+	return rest.String()
+}
+
+// groupNamedBy is the name of the group of the chain that a rule names, if any.
+func groupNamedBy(rule string, r *rig) string {
+	for _, id := range r.world.Groups() {
+		if name := r.world.Tag(id, "Name"); strings.Contains(rule+" ", " "+name+" ") {
+			return name
+		}
+	}
+	return ""
 }
