@@ -42,7 +42,7 @@ func drawProperties(rt *rapid.T) map[string]any {
 	properties := map[string]any{"VpcId": "vpc-0123456789abcdef0", "ServiceTimeout": 1020, "ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:Provider"}
 	drawKeys(rt, properties, map[string][]any{
 		"IpFamilies": {"ipv4", []any{"ipv4", "ipv6"}}, "RuleQuota": {60, "120"}, "UnmanagedRules": {"keep", "revoke"}, "AdoptExisting": {true, "false"},
-		"Guardrails": {"warn", "enforce"}, "Revision": {1, "x"}, "Tags": {map[string]any{"Team": "a", "Name": "b"}, []any{map[string]any{"Key": "Team", "Value": "a"}, map[string]any{"Key": "Cost"}}},
+		"Guardrails": {"warn", "enforce"}, "ReleaseTiers": {"Gone", []any{"Gone", "Old"}}, "Revision": {1, "x"}, "Tags": {map[string]any{"Team": "a", "Name": "b"}, []any{map[string]any{"Key": "Team", "Value": "a"}, map[string]any{"Key": "Cost"}}},
 	})
 	names := []string{"Web", "App", "Db", "Log"}[:rapid.IntRange(1, 4).Draw(rt, "tiers")]
 	var tiers []any
