@@ -53,6 +53,11 @@ func TestF16PlanTellsBothParts(t *testing.T) {
 			[]string{"keep Web", "create App", "create Db", "retire App delete group", "retire Db delete group"},
 			[]string{"revoke App egress tcp 5432 to Db~", "revoke Db ingress tcp 5432 from App~", "delete group App", "delete group Db"},
 		},
+		"a tier is released": {
+			with(properties{"ReleaseTiers": "Db"}, tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Egress", "chain")),
+			[]string{"keep Web", "keep App", "retire Db release group"},
+			[]string{"revoke App egress tcp 5432 to Db~", "revoke Db ingress tcp 5432 from App~", "release group Db"},
+		},
 		"the last tier is removed": {
 			props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Egress", "chain")),
 			[]string{"keep Web", "keep App", "retire Db delete group"},
