@@ -78,5 +78,5 @@ func Example() {
 	//
 	// An update keeps a group whose line stays. Another line is another group: the update creates it
 	// and retires the old one, and its cleanup, once every consumer has moved, deletes that one (or
-	// releases it, if the chain adopted it). "make plan" asks the function what that is now.
+	// releases it, if the chain adopted it or ReleaseTiers names its tier). "make plan" asks the function what that is now.
 }

@@ -56,7 +56,7 @@ func planFileName(path, address string) string {
 const whatChanges = `
 An update keeps a group whose line stays. Another line is another group: the update creates it
 and retires the old one, and its cleanup, once every consumer has moved, deletes that one (or
-releases it, if the chain adopted it). "make plan" asks the function what that is now.
+releases it, if the chain adopted it or ReleaseTiers names its tier). "make plan" asks the function what that is now.
 `
 
 // text is the chain in one line, its picture, and what a plan from nothing leads to:
