@@ -126,7 +126,7 @@ func (m *departure) judge(owner, other Place, how string) {
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s is not the chain's any more (deleted: %v)", how, id, isGone))
 		case owner == m.from && is.epoch != was.epoch:
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has the epoch %s, and had %s", how, id, is.epoch, was.epoch))
-		case !p.watch.meddled() && !p.history.Repairs && (is.rules != was.rules || is.tags != was.tags):
+		case !p.watch.meddled() && !p.history.Repairs && (m.wasExact || m.step.Move.Way != overlapping) && (is.rules != was.rules || is.tags != was.tags):
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has changed from\n%+v to\n%+v", how, id, was, is))
 		}
 	}

@@ -64,6 +64,7 @@ func moveRows() []row {
 		{name: "moved, left in a stack", title: "the same between stacks; the new chain is updated before", history: moved(way("away", "left, both updated"), none), sent: events(undoneThere, "Create (Store)", "Update X (Store)", "Update Y", "Update Y", y)},
 		{name: "moved, undone", title: "the new resource is taken out again while the old one is there", history: moved(way("beside", "left and undone"), none), sent: events(y, "Create (Moved)", undone)},
 		{name: "moved, made anew", title: "another chain is made where the chain was", history: moved(lifecycle.Move{To: "beside", Anew: true}, none), sent: append(events(y, "Create (Moved)", x, "Create"), "Delete Z (Moved)"), left: []string{`A "anew"`, `B "anew"`}},
+		{name: "moved, changed meanwhile", title: "the old chain is updated once its groups have moved: the move is taken back, and the update goes on", history: moved(lifecycle.Move{To: "away", Way: "while it changes", Late: 2000}, lifecycle.Step{Pick: 1}), sent: events(x, "Create (Store)", "Update X", there)},
 		{name: "moved twice", title: "to another resource, and from there to another stack", history: moved(beside, none, next(away)), sent: events("Delete Z (Store)", "Create (Moved)", x, "Create (Store)", here)},
 		{name: "moved there and back", title: "to another resource and back", history: moved(beside, none, next(beside)), sent: events(x, "Create (Moved)", x, "Create", here)},
 	}
@@ -151,4 +152,23 @@ func TestMoveScope(t *testing.T) {
 		}
 	})
 	t.Logf("%d moves, %d histories", len(scopedMoves()), lives.Load())
+}
+
+// TestMoveWhileChanging updates the old chain in its own stack at each moment of a move to another
+// one, in steps of a call of EC2: a door of it, and a group.
+func TestMoveWhileChanging(t *testing.T) {
+	t.Parallel()
+	start := created()
+	start.Moves = true
+	lived := prologue(t, start)
+	for late := 0; late <= 9000; late += 97 {
+		for pick := range 2 {
+			steps := moved(lifecycle.Move{To: "away", Way: "while it changes", Late: late}, lifecycle.Step{Pick: pick}).Steps[1:]
+			if out := goOn(t, lived, steps); out.Failure != nil {
+				start.Steps = append(start.Steps[:1:1], steps...)
+				tell(t, start)
+				return
+			}
+		}
+	}
 }

@@ -76,6 +76,16 @@ func (p *player) forgets(step Step) bool {
 	return true
 }
 
+// forgetsAnother leaves MovedFrom out of a chain that is made again, where another chain is in the
+// place that it names: nothing of that is to be taken over.
+func (p *player) forgetsAnother() {
+	p.cf.mu.Lock()
+	defer p.cf.mu.Unlock()
+	if from := p.moving.from; from != nil && p.cf.recorded(*from).status != "" {
+		p.moving.from = nil
+	}
+}
+
 // target is the place to which a chain moves; ok is false where that is taken, or its stack is gone.
 func (p *player) target(from Place, to string) (Place, bool) {
 	place := Place{from.StackID, Home.LogicalID}

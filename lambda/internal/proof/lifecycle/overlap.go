@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -11,6 +12,9 @@ import (
 func (m *departure) overlap() {
 	p := m.player
 	next := p.chain.changed(m.step.Pick)
+	if reflect.DeepEqual(next, *p.chain) {
+		next = next.without()
+	}
 	p.watch.Begin(next, false)
 	var isUpdated bool
 	ended := make(chan struct{})

@@ -197,6 +197,7 @@ func (p *player) step(step Step) {
 			}
 			p.chain = nil
 			p.watch.Empty()
+			p.forgetsAnother()
 		}
 	default:
 		p.out.Kinds["hand "+step.Do] = true
