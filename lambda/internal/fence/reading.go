@@ -79,6 +79,9 @@ func (r Reading) IsThere() bool {
 	return r.Stack != "" && !isDelete(r.Stack) && r.Resource != "" && r.Resource != deleted && r.Resource != skipped
 }
 
+// IsLeaving reports whether the resource is being deleted.
+func (r Reading) IsLeaving() bool { return isDelete(r.Resource) }
+
 // IsInProgress reports whether an operation of the resource is going on.
 func (r Reading) IsInProgress() bool { return strings.HasSuffix(r.Resource, inProgress) }
 

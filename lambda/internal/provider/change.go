@@ -100,6 +100,9 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	if err != nil {
 		return nil, err
 	}
+	if from, err = r.fresh(ctx, asked.spec, from); err != nil {
+		return nil, err
+	}
 	if target, err = r.take(target, from, asked.spec.MovedFrom, reading, observed); err != nil {
 		return nil, err
 	}

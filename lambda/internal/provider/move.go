@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 
@@ -62,6 +63,14 @@ func (r *run) origin(ctx context.Context, spec chain.Spec) (origin, error) {
 	return found, nil
 }
 
+// fresh looks at the chain again where the run has waited: no write may rest on a reading of that age.
+func (r *run) fresh(ctx context.Context, spec chain.Spec, found origin) (origin, error) {
+	if !found.exists() || time.Since(found.reading.At) < fence.ValidFor {
+		return found, nil
+	}
+	return r.origin(ctx, spec)
+}
+
 // busy says why the groups of the chain cannot be taken over now; nil where they can. Now is the reading of the run's own stack.
 func (o origin) busy(from chain.Origin, own chain.Resource, now fence.Reading) error {
 	refused := func(why, todo string) error { return &takingError{from, why, todo} }
@@ -103,14 +112,15 @@ func (r *run) place(found origin) chain.Former {
 	return place
 }
 
-// confirm looks at the chain once more at the end: an operation of its own that began meanwhile may have changed its groups.
+// confirm looks at the chain once more at the end: an operation of its own that began meanwhile may have changed its groups. A Delete has
+// not: it waits until the move is done. It follows the answer of another run of the same request.
 func (r *run) confirm(found origin, from chain.Origin) func(context.Context) error {
 	return func(ctx context.Context) error {
 		now, err := fence.Reader{API: r.CloudFormation, Resource: found.owner.Resource}.Read(ctx)
 		if err != nil {
 			return &originError{from, err}
 		}
-		if found.isThere() && now.IsThere() && !now.Changed.Equal(found.reading.Changed) {
+		if found.isThere() && now.IsThere() && !now.IsLeaving() && !now.Changed.Equal(found.reading.Changed) {
 			return &takingError{from, "was changed while its groups were taken over", "They were given back. Take that chain out of its template, and deploy again."}
 		}
 		return nil

@@ -194,6 +194,9 @@ func compiled(file string, log io.Writer) lifecycle.Function {
 			"AWS_ENDPOINT_URL_EC2=" + server.URL + "/ec2", "AWS_ENDPOINT_URL_CLOUDFORMATION=" + server.URL + "/cfn",
 			"SGCHAIN_EMULATOR_ENDPOINT=" + server.URL, "SGCHAIN_PROVIDER=" + lifecycle.Provider,
 		}
+		if delivery.Moves {
+			process.Env = append(process.Env, "SGCHAIN_MOVES=allow")
+		}
 		process.Stdout, process.Stderr = log, log
 		if err := process.Start(); err != nil {
 			return err
