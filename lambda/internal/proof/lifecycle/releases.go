@@ -104,7 +104,7 @@ func (w *Watch) keeps() {
 // again, unless it adopts them.
 func (w *Watch) freed(call world.Call) {
 	for id, tags := range call.Touched {
-		if tags["sgchain:stack-id"] != StackID || w.isTaken(id) || !slices.Contains(w.cf.World.Groups(), id) {
+		if !isOurs(tags[tagStackID]) || w.isTaken(id) || !slices.Contains(w.cf.World.Groups(), id) {
 			continue
 		}
 		w.mu.Lock()
@@ -140,7 +140,7 @@ func (w *Watch) apart(id string, tags map[string]string) {
 		}
 	}
 	for rule, tagged := range w.cf.World.RuleTags(id) {
-		if tagged["sgchain:stack-id"] == StackID {
+		if isOurs(tagged[tagStackID]) {
 			w.violate(Release, fmt.Sprintf("the group %s is released, and its rule is the chain's: %s", id, rule))
 		}
 	}
@@ -172,7 +172,7 @@ func (w *Watch) severed() {
 		name := w.cf.World.Tag(id, "Name")
 		for tier, own := range w.cf.GroupIDs() {
 			for rule, tags := range w.cf.World.RuleTags(own) {
-				if !w.isTaken(id) && name != "" && tags["sgchain:stack-id"] == StackID && strings.Contains(rule+" ", " "+name+" ") {
+				if !w.isTaken(id) && name != "" && isOurs(tags[tagStackID]) && strings.Contains(rule+" ", " "+name+" ") {
 					w.violate(Release, fmt.Sprintf("the group %s is released, and the group of tier %s still has the rule %s", id, tier, rule))
 				}
 			}
@@ -204,15 +204,16 @@ func (w *Watch) ends(abandoned bool) {
 		}
 	}
 	for _, id := range w.cf.World.Groups() {
-		isGenerated := strings.HasPrefix(w.cf.World.Tag(id, "Name"), generated)
-		if isGenerated && w.cf.World.Tag(id, "sgchain:stack-id") == "" && !w.wasFreed(id) {
+		if isGenerated(w.cf.World.Tag(id, "Name")) && w.cf.World.Tag(id, "sgchain:stack-id") == "" && !w.wasFreed(id) {
 			w.violate(Release, "the group "+id+" of the chain has lost its tags")
 		}
 	}
 }
 
-// generated begins the names that the chain makes up.
-const generated = "sgchain-Shop-"
+// isGenerated reports whether a name, or a text that begins with it, is one that the chain made up in one of its stacks.
+func isGenerated(name string) bool {
+	return strings.HasPrefix(name, "sgchain-"+stackName(StackID)+"-") || strings.HasPrefix(name, "sgchain-"+otherStack+"-")
+}
 
 // releaseStream sets the draws of this file apart from all others.
 const releaseStream = 0x72656c65617365

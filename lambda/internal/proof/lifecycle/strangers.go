@@ -43,7 +43,7 @@ func (p *player) foreign() string {
 		}
 	}
 	return strings.Join(slices.DeleteFunc(all, func(block string) bool {
-		return isOfChain(block) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || strings.HasPrefix(block, generated) || strings.Contains(block, " of account ")
+		return isOfChain(block) || strings.HasPrefix(block, "by-hand-") || strings.HasPrefix(block, groupName("")) || isGenerated(block) || strings.Contains(block, " of account ")
 	}), "")
 }
 
