@@ -130,6 +130,11 @@ func (m *departure) judge(owner, other Place, how string) {
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has changed from\n%+v to\n%+v", how, id, was, is))
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(now)) {
+		if owner == m.to && m.isSpare(id) {
+			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has moved, of which nobody was told", how, id))
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(rest)) {
 		if !m.isSpare(id) {
 			p.watch.violate(Moving, fmt.Sprintf("%s: %v has the group %s", how, other, id))

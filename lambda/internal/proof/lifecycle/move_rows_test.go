@@ -72,7 +72,11 @@ func moveRows() []row {
 		all[i].left = append(all[i].left, `App "first"`, `Web "Security group of tier Web"`)
 		slices.Sort(all[i].left)
 	}
-	return all
+	return append(all, row{
+		name: "moved, made anew, taken out", title: "the same; then the chain that moved is taken out, and is not the other one's",
+		history: moved(lifecycle.Move{To: "beside", Anew: true}, none, lifecycle.Step{Do: "remove", Rest: 400}),
+		sent:    events("Delete Z", "Create (Moved)", x, "Create", "Delete Y (Moved)"), left: []string{`A "anew"`, `B "anew"`},
+	})
 }
 
 // scopedMove is a move within a stack or to another one, which succeeds or is taken back.

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -77,12 +78,24 @@ func (p *player) forgets(step Step) bool {
 }
 
 // forgetsAnother leaves MovedFrom out of a chain that is made again, where another chain is in the
-// place that it names: nothing of that is to be taken over.
-func (p *player) forgetsAnother() {
+// place that it names: nothing of that is to be taken over, and nothing was given to it when the chain
+// was taken out.
+func (p *player) forgetsAnother(answered map[string]string) {
+	if p.moving.from == nil {
+		return
+	}
+	from := *p.moving.from
 	p.cf.mu.Lock()
-	defer p.cf.mu.Unlock()
-	if from := p.moving.from; from != nil && p.cf.recorded(*from).status != "" {
-		p.moving.from = nil
+	isThere := p.cf.recorded(from).status != ""
+	p.cf.mu.Unlock()
+	if !isThere {
+		return
+	}
+	p.moving.from = nil
+	for id := range p.holdings(from) {
+		if slices.Contains(slices.Collect(maps.Values(answered)), id) {
+			p.watch.violate(Moving, fmt.Sprintf("group %s was given to another chain, which is where it was once", id))
+		}
 	}
 }
 

@@ -191,13 +191,14 @@ func (p *player) step(step Step) {
 	case "remove":
 		if p.chain != nil {
 			p.watch.Begin(*p.chain, false)
+			answered := p.cf.GroupIDs()
 			p.cf.Update(step.operation(nil, p.pace.Waits))
 			if step.Retain {
 				p.over = true // what is retained is its owner's
 			}
 			p.chain = nil
 			p.watch.Empty()
-			p.forgetsAnother()
+			p.forgetsAnother(answered)
 		}
 	default:
 		p.out.Kinds["hand "+step.Do] = true
