@@ -29,7 +29,7 @@ var (
 //nolint:gochecknoglobals // constants in all but syntax
 var (
 	propertyKeys = []string{
-		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "ReleaseTiers", "Guardrails", "RuleQuota", "Revision", "Tags", "MovedFrom",
+		"VpcId", "Tiers", "IpFamilies", "UnmanagedRules", "AdoptExisting", "ReleaseTiers", "Guardrails", "RuleQuota", "Revision", "Tags", "StackTags", "MovedFrom",
 		"ServiceToken", "ServiceTimeout",
 	}
 	tierKeys = []string{"Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "Tags", "AllowPublic"}
@@ -47,6 +47,7 @@ var (
 	unmanagedWords = []string{"revoke", "keep"}
 	guardrailWords = []string{"enforce", "warn"}
 	flagWords      = []string{"false", "true"}
+	stackTagsWords = []string{"true", "false"}
 	egressWords    = []string{egressAll, egressChain, egressNone}
 	familyWords    = []string{familyV4, familyV6}
 )
@@ -71,6 +72,7 @@ func (r *reader) parse(properties map[string]any, answerBytes int) (Spec, error)
 		Adopt:         r.flag("AdoptExisting", object["AdoptExisting"]),
 		WarnOnly:      r.word("Guardrails", object["Guardrails"], guardrailWords...) == "warn",
 		MovedFrom:     r.movedFrom("MovedFrom", object["MovedFrom"]),
+		NoStackTags:   r.word("StackTags", object["StackTags"], stackTagsWords...) == "false",
 	}
 	tags := r.tags("Tags", object["Tags"])
 	tiers, readable := r.tierList(object["Tiers"])

@@ -53,6 +53,8 @@ func propertyNodes() node {
 			"tags", newTag(), ref("TagsOfGroups")),
 		"MovedFrom": described("The chain whose groups this one takes over when it is created, as they are: its logical ID, or a map with LogicalId "+
 			"and the name or ID of its Stack. The provider has to allow moves.", []any{"OldChain", node{"Stack": "Shop", "LogicalId": "Chain"}}, movedRules()),
+		"StackTags": described("false: the groups do not get the tags of the stack. By default they do, where Tags do not have the same key.",
+			flagOffers(), wordRules(stackTagsWords, "boolean")),
 		"ServiceToken": written("The ARN of the provider's function. A shared provider exports it as SecurityGroupChainProvider.",
 			"shared provider", node{"Fn::ImportValue": "SecurityGroupChainProvider"}, node{}),
 		"ServiceTimeout": described("How many seconds CloudFormation waits for the provider, which never needs more than 1020. By default 3600.",

@@ -19,7 +19,9 @@ type Spec struct {
 	WarnOnly bool
 	// MovedFrom is the chain whose groups a Create takes over.
 	MovedFrom Origin
-	Tiers     []Tier // outermost first, at least one
+	// NoStackTags keeps the tags of the stack from the groups.
+	NoStackTags bool
+	Tiers       []Tier // outermost first, at least one
 }
 
 // Tier is one security group of the chain.
