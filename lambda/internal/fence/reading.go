@@ -24,6 +24,8 @@ type Reading struct {
 	Stack, StackID string
 	// Updated is when the stack's last update began; zero where there was none.
 	Updated time.Time
+	// Tags are the stack's.
+	Tags map[string]string
 	// Resource is the resource's status; empty where the stack has no such
 	// resource.
 	Resource string
@@ -71,6 +73,10 @@ func (r Reader) Read(ctx context.Context) (Reading, error) {
 		return Reading{}, err
 	}
 	reading.Stack, reading.StackID, reading.Updated = string(stack.StackStatus), aws.ToString(stack.StackId), aws.ToTime(stack.LastUpdatedTime)
+	reading.Tags = make(map[string]string, len(stack.Tags))
+	for _, tag := range stack.Tags {
+		reading.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
 	return reading, nil
 }
 
