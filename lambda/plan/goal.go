@@ -23,6 +23,8 @@ type Change struct {
 	From chain.Former
 	// MovedForGood says that the chain is gone from which groups were moved.
 	MovedForGood bool
+	// StackTags are those of the stack that its groups get: see [chain.Spec.StackTags].
+	StackTags map[string]string
 }
 
 // Standing says what a group is to the run.
@@ -85,9 +87,10 @@ func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
 		if change.Old.Has(wanted.Identity) {
 			rules = append(rules, namingOrphans(change, was.Rules)...)
 		}
+		all, _ := change.tags(wanted, was)
 		goal.Groups = append(goal.Groups, chain.Group{
 			Identity: wanted.Identity, Epoch: epoch, Rules: change.keep(acceptDefaultEgress(rules, was.Rules, exists), was, Live),
-			Tags: tags(change, wanted, was), Adoption: change.adoption(was), Unmanaged: was.Unmanaged,
+			Tags: all, Adoption: change.adoption(was), Unmanaged: was.Unmanaged,
 		})
 	}
 	for _, was := range sorted(current).Groups {
@@ -161,34 +164,6 @@ func doorsToLeftTiers(change Change, tier string) []chain.Rule {
 		}
 	}
 	return doors
-}
-
-// tags is what a live group carries: what its author asks for, and what others gave
-// it. A key that the author had and has no more is taken away. A group that somebody else
-// made keeps its Name where the author gives none, and all that it has where the run only
-// adds.
-func tags(change Change, wanted chain.Group, was chain.Group) map[string]string {
-	all := map[string]string{}
-	maps.Copy(all, was.Tags)
-	if !change.onlyAdds(was) {
-		for _, group := range change.Old.Groups {
-			if group.Tier == wanted.Tier {
-				for key := range group.Tags {
-					delete(all, key)
-				}
-			}
-		}
-	}
-	maps.Copy(all, wanted.Tags)
-	for key, value := range was.Tags {
-		isGiven := key == chain.NameTag && was.Adoption.IsForeign() && wanted.Tags[key] == wanted.GroupName
-		if change.onlyAdds(was) || isGiven || (key == chain.NameTag && wasNamedElsewhere(wanted, was)) {
-			all[key] = value
-		}
-	}
-	change.markMoved(all, was)
-	delete(all, chain.TagRelease) // its tier is in the chain, maybe again
-	return all
 }
 
 // marked is what a retired group carries: the cleanup knows no properties, and learns from a mark that

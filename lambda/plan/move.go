@@ -11,6 +11,7 @@ import (
 // chain wants beside that is for the caller to refuse ([Plan.Beyond]).
 func (c Change) Moving(from chain.Former) Change {
 	c.Old, c.From = c.New, from
+	c.StackTags = nil                    // those of its own stack come with its next update
 	c.Creating, c.Rollback = false, true // whoever adopted the groups before goes on being the one who did
 	return c
 }

@@ -56,7 +56,7 @@ const (
 // that it is one EC2 call whatever the number of rules.
 type Step struct {
 	Phase     Phase
-	Stage     int // of the phases MakeRoom, Delete and Release, from 1
+	Stage     int // of the phases MakeRoom, Delete and Release, from 1; of Retag, where something is untagged first
 	Action    Action
 	Group     chain.Identity
 	Direction chain.Direction // of the rules; empty where there are none
@@ -66,9 +66,12 @@ type Step struct {
 	Tags      []Tag           // what such a group gets, or an untagged one loses; sorted
 }
 
-// Tag is a tag that the author or somebody else gave a group; one that is taken away
+// Tag is a tag that the author, the stack or somebody else gave a group; one that is taken away
 // has no value here.
-type Tag struct{ Key, Value string }
+type Tag struct {
+	Key, Value string
+	OfStack    bool
+}
 
 // Plan is the steps from a current state to a goal, in the order in which they
 // are taken: by phase, then as the goal orders its groups, ingress before egress.
@@ -126,6 +129,9 @@ func (p Plan) String() string {
 			if text.WriteString(" " + tag.Key); step.Action != UntagGroup {
 				fmt.Fprintf(&text, "=%q", tag.Value)
 			}
+			if tag.OfStack {
+				text.WriteString(" (of the stack)")
+			}
 		}
 		text.WriteByte('\n')
 		for _, rule := range step.Rules {
@@ -170,11 +176,16 @@ func Diff(current, goal chain.State) Plan {
 		if was.Adoption != wanted.Adoption {
 			retag.Adoption = wanted.Adoption
 		}
+		// What goes makes room for what comes. The record of what came from the stack goes last, or shrinks with what
+		// comes: of a tag that it lacks nobody knows that it came from the stack.
+		for stage, isRecord := range []bool{false, true} {
+			if lost := untagged(was.Tags, wanted.Tags, isRecord); len(lost) > 0 {
+				plan.add(Step{Phase: Retag, Stage: stage, Action: UntagGroup, Group: wanted.Identity, Tags: lost})
+				retag.Stage = 1
+			}
+		}
 		if retag.Epoch != (chain.Epoch{}) || retag.Adoption != "" || len(retag.Tags) > 0 {
 			plan.add(retag)
-		}
-		if lost := untagged(was.Tags, wanted.Tags); len(lost) > 0 {
-			plan.add(Step{Phase: Retag, Action: UntagGroup, Group: wanted.Identity, Tags: lost})
 		}
 		if slices.Equal(was.Rules, wanted.Rules) {
 			continue
@@ -212,18 +223,18 @@ func tagged(was, wanted map[string]string) []Tag {
 	var tags []Tag
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		if value, has := was[key]; !has || value != wanted[key] {
-			tags = append(tags, Tag{Key: key, Value: wanted[key]})
+			tags = append(tags, Tag{Key: key, Value: wanted[key], OfStack: chain.IsOfStack(wanted, key)})
 		}
 	}
 	return tags
 }
 
-// untagged lists the tags that a group has to lose, sorted, without their values.
-func untagged(was, wanted map[string]string) []Tag {
+// untagged lists the tags that a group has to lose, sorted, without their values: the record of what came from the stack, or all others.
+func untagged(was, wanted map[string]string, isRecord bool) []Tag {
 	var tags []Tag
 	for _, key := range slices.Sorted(maps.Keys(was)) {
-		if _, stays := wanted[key]; !stays {
-			tags = append(tags, Tag{Key: key})
+		if _, stays := wanted[key]; !stays && isRecord == (key == chain.TagStackTags) {
+			tags = append(tags, Tag{Key: key, OfStack: chain.IsOfStack(was, key)})
 		}
 	}
 	return tags

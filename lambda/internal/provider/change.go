@@ -118,7 +118,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 		return nil, err
 	}
 	left := leftOvers{change: target.Change, query: asked.query, newest: observed.State.Newest(), takesOwn: r.takesOwn(reading, target.PhysicalID), rollback: target.Change.Rollback}
-	warnings = slices.Concat(warnings, result.Warnings, adoptions(target, result.Observed), kept(target, result.Observed), target.Unserved, r.removeOrphans(ctx, lease, left, result.Observed))
+	warnings = slices.Concat(warnings, result.Warnings, adoptions(target, result.Observed), kept(target, result.Observed), target.Change.LackingTags(result.Observed.State), target.Unserved, r.removeOrphans(ctx, lease, left, result.Observed))
 	return r.answer(asked.spec, target, result, warnings), nil
 }
 
@@ -137,7 +137,7 @@ func (r *run) insist(ctx context.Context, looked *lookedUp, wanted view, reading
 // they may refuse the way forward, never the way back. It returns the target as it can be had.
 func (r *run) admit(asked intent, looked *lookedUp, reading fence.Reading, observed sg.Observed) (sg.Target, []string, error) {
 	back := isBack(reading)
-	looked.target.Change.Rollback = back
+	looked.target.Change.Rollback, looked.target.Change.StackTags = back, asked.spec.StackTags(reading.Tags)
 	if err := cmp.Or(asked.refused, looked.problem()); err != nil && !back {
 		return sg.Target{}, nil, err
 	}

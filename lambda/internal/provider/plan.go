@@ -42,6 +42,7 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 		return err
 	}
 	p.looked.target.Change.Old = plan.AsBuilt(p.observed.State).Releasing(p.asked.spec.ReleaseTiers)
+	p.looked.target.Change.StackTags = p.asked.spec.StackTags(p.reading.Tags)
 	if from.exists() && isMove(p.observed.State) {
 		p.looked.target.Change, p.looked.target.From = p.looked.target.Change.Moving(p.place(from)), from.owner
 	}
@@ -149,7 +150,7 @@ func (p *planning) refuse(tier string, err error) {
 func (p *planning) isRefusal(err error) bool {
 	for _, one := range leaves(err) {
 		switch one.(type) { //nolint:errorlint // the tree is walked already
-		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *sg.RenameError, *sg.MoveError, *sg.MovedAwayError:
+		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *plan.TagRoomError, *sg.RenameError, *sg.MoveError, *sg.MovedAwayError:
 		default:
 			return false
 		}
@@ -186,6 +187,9 @@ func tierOf(err error, known string) string {
 	}
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		return tight.Group.Tier
+	}
+	if full, ok := errors.AsType[*plan.TagRoomError](err); ok {
+		return full.Group.Tier
 	}
 	return ""
 }
@@ -260,7 +264,9 @@ func strangeTags(target sg.Target, observed sg.Observed) []string {
 		was, _ := observed.State.Find(wanted.Identity)
 		var keys []string
 		for _, key := range slices.Sorted(maps.Keys(was.Tags)) {
-			if _, isWanted := wanted.Tags[key]; !isWanted && !chain.IsMark(key) {
+			_, isWanted := wanted.Tags[key]
+			_, isOfStack := target.Change.StackTags[key]
+			if !isWanted && !isOfStack && !chain.IsOfStack(was.Tags, key) && !chain.IsMark(key) {
 				keys = append(keys, key)
 			}
 		}

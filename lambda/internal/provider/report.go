@@ -3,6 +3,7 @@ package provider
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ func (a *acting) describe(observed sg.Observed, todo plan.Plan) {
 	for _, step := range todo.Steps {
 		a.report.Differences += max(1, len(step.Rules))
 	}
-	a.report.Warnings = append(append(a.report.Warnings, kept(target, observed)...), target.Unserved...)
+	a.report.Warnings = slices.Concat(a.report.Warnings, kept(target, observed), target.Change.LackingTags(observed.State), target.Unserved)
 }
 
 // changes are the steps of a plan, with rules as long as there is room.

@@ -53,6 +53,7 @@ type stack struct {
 	reads      int
 	gone       string // a stack that is not there
 	hidden     string // a stack that must not be read
+	tags       map[string]string
 	// others are the status of further stacks, by their ID, and of further resources.
 	others map[string]string
 	// othersChanged is when those changed, othersID the physical ID of those resources.
@@ -95,6 +96,9 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 	one := types.Stack{StackId: in.StackName, StackStatus: types.StackStatus(cmp.Or(s.others[aws.ToString(in.StackName)], s.status))}
 	if aws.ToString(in.StackName) == otherName {
 		one.StackId = aws.String(stackOfOther)
+	}
+	for key, value := range s.tags {
+		one.Tags = append(one.Tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
 	}
 	if !s.updated.IsZero() {
 		one.LastUpdatedTime = aws.Time(s.updated)

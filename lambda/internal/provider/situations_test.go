@@ -53,6 +53,18 @@ func careSituations() []situation {
 		{"warning: addresses where a tier could be named", func(r *rig) string {
 			return warning(r.create(props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", "10.1.0.0/16"))))
 		}},
+		{"a group has not room for the tags of the stack", func(r *rig) string {
+			r.stack.tags = numbered("stack", 40)
+			return reason(r.create(with(properties{"Tags": numbered("author", 10)}, tier("Web"))))
+		}},
+		{"a group has not room for them any more", func(r *rig) string { return crowdedMeanwhile(r) }},
+		{"warning: a group has not room for the tags of the stack on the way back", func(r *rig) string {
+			old, now := with(properties{"Tags": numbered("author", 10)}, tier("Web")), with(properties{"Tags": numbered("author", 10)}, tier("Web", "Ports", 443))
+			id := r.succeeds(r.create(old)).PhysicalResourceID
+			r.stack.tags = numbered("stack", 35)
+			r.fails(r.update(id, now, old))
+			return warning(r.rollback(id, old, now))
+		}},
 
 		{"a group to adopt is its VPC's default group", func(r *rig) string { return reason(r.create(adopts(tier("Web", "GroupName", "default")))) }},
 		{"a group to adopt belongs to a stack", func(r *rig) string {

@@ -140,6 +140,9 @@ func (a *application) plan(ctx context.Context, target *Target, observed Observe
 	if err = plan.OwnGroups(target.Change, observed.GroupIDs); err != nil {
 		return plan.Plan{}, nil, err
 	}
+	if err = target.Change.TagRoom(observed.State, wrote); err != nil {
+		return plan.Plan{}, nil, err
+	}
 	todo = plan.Diff(observed.State, goal)
 	if err = a.onlyMoves(*target, todo); err != nil {
 		return plan.Plan{}, nil, err

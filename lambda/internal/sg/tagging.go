@@ -18,7 +18,7 @@ import (
 
 // tagSet is what a step does to tags, as a key.
 func tagSet(step plan.Step) string {
-	return fmt.Sprintf("%s %s %s %q", step.Action, step.Epoch, step.Adoption, step.Tags)
+	return fmt.Sprintf("%s %s %s %#v", step.Action, step.Epoch, step.Adoption, step.Tags)
 }
 
 // retag gives groups new tags, all of them the same, or takes some away. A new ownership
