@@ -62,6 +62,11 @@ func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
 		c.mu.Unlock()
 		c.row("no room")
 	}
+	if strings.Contains(answer.Reason, noRoomForTags) {
+		c.mu.Lock()
+		c.crowded = true
+		c.mu.Unlock()
+	}
 	if warnings := fmt.Sprint(answer.Data["Warnings"]); c.OnLeftOut != nil && (strings.Contains(warnings, "on the way back") || strings.Contains(warnings, "lacks the rule")) {
 		c.OnLeftOut()
 	}

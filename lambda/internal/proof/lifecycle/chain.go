@@ -23,6 +23,8 @@ type Chain struct {
 	Keep  bool `json:",omitempty"`
 	// Release names tiers that are released when they leave the chain.
 	Release []string `json:",omitempty"`
+	// NoStackTags keeps the stack's tags from the groups.
+	NoStackTags bool `json:",omitempty"`
 }
 
 // Tier is one tier of a Chain.
@@ -94,6 +96,9 @@ func (c Chain) Properties(vpcID string) map[string]any {
 	}
 	if len(c.Release) > 0 {
 		properties["ReleaseTiers"] = c.Release
+	}
+	if c.NoStackTags {
+		properties["StackTags"] = "false"
 	}
 	if c.Quota > 0 {
 		properties["RuleQuota"] = c.Quota

@@ -112,18 +112,24 @@ func (s *service) describe(w http.ResponseWriter, r *http.Request) {
 	case "DescribeStacks":
 		var out *cloudformation.DescribeStacksOutput
 		if out, err = s.delivery.CloudFormation.DescribeStacks(r.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(r.FormValue("StackName"))}); err == nil {
+			type tag struct{ Key, Value string }
 			type member struct {
 				StackName       string
 				ID              string `xml:"StackId"`
 				StackStatus     string
 				CreationTime    string
 				LastUpdatedTime string
+				Tags            []tag `xml:"Tags>member"`
 			}
 			stack := out.Stacks[0]
+			var tags []tag
+			for _, one := range stack.Tags {
+				tags = append(tags, tag{*one.Key, *one.Value})
+			}
 			answer = struct {
 				XMLName xml.Name `xml:"DescribeStacksResponse"`
 				Member  member   `xml:"DescribeStacksResult>Stacks>member"`
-			}{Member: member{*stack.StackName, *stack.StackId, string(stack.StackStatus), stamp(stack.CreationTime), stamp(stack.LastUpdatedTime)}}
+			}{Member: member{*stack.StackName, *stack.StackId, string(stack.StackStatus), stamp(stack.CreationTime), stamp(stack.LastUpdatedTime), tags}}
 		}
 	case "DescribeStackResource":
 		var out *cloudformation.DescribeStackResourceOutput

@@ -63,6 +63,7 @@ func Draw(seed, index uint64) History {
 	names(&h, seed, index)
 	moves(&h, seed, index)
 	releases(&h, seed, index)
+	stackTags(&h, seed, index)
 	return h
 }
 

@@ -64,6 +64,7 @@ func (b *table) lacks() []string {
 		"row moved", "row moved back", "fault: move beside", "fault: move away", "fault: move at once", "fault: move kept", "fault: move stack deleted",
 		"fault: move left", "fault: move left and updated", "fault: move left, both updated", "fault: move left and undone",
 		"fault: dated", "fault: right missing", "fault: another list takes the name, or gives it back", "fault: a peer is made again under its name",
+		"fault: somebody tags a group", "fault: only the stack's tags change", "fault: the stack has more tags than a group has room for",
 	}
 	for _, kind := range append(lifecycle.Kinds(), lifecycle.LaterKinds()...) {
 		want = append(want, "fault: "+kind)

@@ -50,6 +50,9 @@ type Step struct {
 	Move *Move `json:",omitempty"`
 	// Forgets leaves MovedFrom out of the properties from now on.
 	Forgets bool `json:",omitempty"`
+	// StackTags are the tags of the stack from this operation on, and Crowd how many it has besides.
+	StackTags map[string]string `json:",omitempty"`
+	Crowd     int               `json:",omitempty"`
 }
 
 // End stands among the events sent where the stack is deleted at last.

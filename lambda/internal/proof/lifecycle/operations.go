@@ -13,6 +13,8 @@ import (
 type Operation struct {
 	// Properties are the chain's; nil takes it out of the template.
 	Properties map[string]any
+	// Tags are the stack's from now on.
+	Tags map[string]string
 	// SiblingFails lets another resource fail once this one is done.
 	SiblingFails bool
 	// NoRollback leaves what failed as it is ("preserve successfully provisioned
@@ -44,6 +46,7 @@ type course struct {
 	Operation
 
 	sent int
+	tags map[string]string // the stack's before
 }
 
 // request sends the next event and waits for its answer.
@@ -84,6 +87,7 @@ func (c *CloudFormation) record(answer cfn.Response, properties map[string]any) 
 // that succeeded.
 func (c *CloudFormation) Create(op Operation) bool {
 	o := &course{CloudFormation: c, Operation: op}
+	c.tagged(op.Tags)
 	forward, undone, failed, cleanup := "CREATE", "ROLLBACK", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS"
 	adding := c.StackStatus() != "" && c.StackStatus() != "DELETE_COMPLETE"
 	if adding {
@@ -211,6 +215,8 @@ func (c *CloudFormation) Update(op Operation) bool {
 	}
 	o := &course{CloudFormation: c, Operation: op}
 	old, id := c.site().properties, c.ID()
+	o.tags = c.StackTags()
+	c.tagged(op.Tags)
 	c.begin("UPDATE_IN_PROGRESS")
 	c.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
 	before := c.GroupIDs()
@@ -272,6 +278,7 @@ func (o *course) updated(answer cfn.Response, id string, old map[string]any, bef
 // rollback sends the Update to the old properties, until it succeeds or is skipped.
 func (o *course) rollback(old, failed map[string]any, oldID, recorded string, before map[string]string) bool {
 	c := o.CloudFormation
+	defer o.showTags()()
 	carried := recorded
 	if c.Habits.RollbackCarries == "old" {
 		carried = oldID
@@ -291,6 +298,9 @@ func (o *course) rollback(old, failed map[string]any, oldID, recorded string, be
 			}
 			c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 			return false
+		}
+		if strings.Contains(answer.Reason, noRoomForTags) {
+			c.violate(AnyToAny, "a rollback was refused for tags: %s", answer.Reason)
 		}
 		if o.isUndisturbed() && why == "" {
 			c.violate(AnyToAny, "a rollback in which nothing went wrong failed: %s", answer.Reason)

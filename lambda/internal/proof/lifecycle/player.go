@@ -52,7 +52,7 @@ func newWorld(setting Setting, pace Pace) *world.World {
 }
 
 func newPlayer(h History, ec2World *world.World, function Function, pace Pace, story bool) *player {
-	p := &player{history: h, pace: pace, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
+	p := &player{history: h, pace: pace, givers: map[tag]giver{}, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
 	p.cf = New(CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
@@ -139,6 +139,7 @@ type player struct {
 	over    bool
 	chain   *Chain // what is deployed
 	moving  moving
+	givers  map[tag]giver
 
 	mu sync.Mutex // of what is noted in out
 }
@@ -179,6 +180,10 @@ func (p *player) step(step Step) {
 	case namesake:
 		p.out.Kinds[namesake] = true
 		p.watch.takeName()
+	case byHandTag:
+		p.tagByHand(step.Pick)
+	case retagged:
+		p.retag(step)
 	case madeAgain:
 		p.out.Kinds[madeAgain] = true
 		p.watch.remakePeer()
@@ -197,6 +202,7 @@ func (p *player) step(step Step) {
 				p.over = true // what is retained is its owner's
 			}
 			p.chain = nil
+			p.tagsUnsure() // adopted groups keep theirs, and nobody knows whose they are
 			p.watch.Empty()
 			p.forgetsAnother(answered)
 		}
@@ -225,6 +231,7 @@ func (p *player) repair() {
 		p.watch.violate(AnyToAny, "a repair at rest failed: "+err.Error())
 	default:
 		p.watch.Settle(*p.chain, true) // a repair leaves groups alone that were just adopted
+		p.stackTags(*p.chain, p.cf.StackTags())
 	}
 }
 
@@ -248,7 +255,7 @@ func (m Mishap) isDate() bool { return m.Dated != 0 && reflect.DeepEqual(m, Mish
 
 func (s Step) operation(properties map[string]any, waits time.Duration) Operation {
 	return Operation{
-		Properties: properties, SiblingFails: s.SiblingFails, NoRollback: s.NoRollback,
+		Properties: properties, Tags: s.stackTags(), SiblingFails: s.SiblingFails, NoRollback: s.NoRollback,
 		Nested: s.Nested, Retain: s.Retain, Linger: min(seconds(s.Linger), waits), Mishaps: s.Mishaps,
 	}
 }
@@ -260,12 +267,16 @@ func (s Step) undisturbed() bool {
 
 func (p *player) build(step Step) {
 	if p.chain != nil && reflect.DeepEqual(step.Chain, *p.chain) && !p.forgets(step) {
+		p.retag(step)
 		return // CloudFormation sends nothing where no property changes
+	}
+	if step.Crowd == fullCrowd {
+		p.out.Kinds[crowded] = true
 	}
 	properties := p.properties(step.Chain)
 	p.watch.leaves(p.chain, step.Chain)
 	p.watch.Begin(step.Chain, p.chain == nil)
-	p.cf.refused = false
+	p.cf.refused, p.cf.crowded = false, false
 	var ok bool
 	operation := step.operation(properties, p.pace.Waits)
 	if old := p.chain; old == nil {
@@ -279,14 +290,19 @@ func (p *player) build(step Step) {
 	case ok:
 		p.watch.Settle(step.Chain, false)
 		p.tags(p.chain, step.Chain)
+		p.stackTagsAfter(step, step.Chain, p.cf.StackTags())
 		p.chain = &step.Chain
 		p.marks(step)
-	case step.undisturbed() && !p.cf.refused && !p.watch.lost(step.Chain):
+	case step.undisturbed() && !p.cf.refused && !p.cf.crowded && !p.watch.lost(step.Chain):
 		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
 		p.over = true // only the stack's deletion is left
 	case p.failed() && p.chain != nil && !p.out.Rows["16 skipped"]:
 		p.watch.Settle(*p.chain, true)
+		p.tagsFailed(step.Chain, step.stackTags())
+		p.stackTagsAfter(step, *p.chain, p.cf.shown)
+	default:
+		p.tagsUnsure()
 	}
 }
 
@@ -308,6 +324,9 @@ func (p *player) tags(old *Chain, now Chain) {
 		}
 		for _, key := range tagKeys {
 			want, got := now.tags(one)[key], p.cf.World.Tag(p.cf.GroupIDs()[one.Name], key)
+			if want == "" && p.cf.StackTags()[key] != "" {
+				continue // stackTags judges those
+			}
 			if got != want && (want != "" || before[key] != "") {
 				p.watch.violate(AnyToAny, fmt.Sprintf("the tag %s of tier %s is %q and not %q", key, one.Name, got, want))
 			}

@@ -29,7 +29,7 @@ func (p *Prologue) Play(steps []Step, function Function) Outcome {
 	next := newPlayer(was.history, was.cf.World.Clone(), function, was.pace, false)
 	next.watches()
 	<-time.After(time.Until(p.ended)) // on a virtual clock that began anew
-	next.before, next.over, next.chain = was.before, was.over, was.chain
+	next.before, next.over, next.chain, next.givers = was.before, was.over, was.chain, maps.Clone(was.givers)
 	next.out = was.out.clone()
 	next.cf.resume(was.cf)
 	next.watch.resume(was.watch)

@@ -161,7 +161,9 @@ func rows() []row {
 			lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{ok, {Again: []int{300}}}, Rest: 90},
 			lifecycle.Step{Do: "update", Chain: first, Linger: 400, Rest: 400}), append([]string{"Create", "Update X", "Delete X", "Update Y", "Delete Y", "Delete X again"}, end...), []string{app1, web1}},
 		{"neighbors", "two adjacent tiers are replaced at once", created(lifecycle.Step{Do: "update", Chain: both, Linger: 60, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web2}},
-		{"peers", "peers of every sort, IPv6, ways out and tags come, and go again", created(lifecycle.Step{Do: "update", Chain: listed, Rest: 400}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
+		{"peers", "peers of every sort, IPv6, ways out and tags come, and go again", created(
+			lifecycle.Step{Do: "update", Chain: listed, StackTags: map[string]string{"Env": "s", "Team": "s"}, Rest: 400},
+			lifecycle.Step{Do: "update", Chain: third, StackTags: map[string]string{"Team": "t"}, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
 		{"crash", "the function dies half way and Lambda runs it again", created(lifecycle.Step{Do: "update", Chain: second, Mishaps: []lifecycle.Mishap{{Faults: []lifecycle.Fault{{Call: 3, Kind: "crash after"}}}}, Rest: 400}), append([]string{"Create", "Update X", "Delete X"}, endY...), []string{app2, web1}},
 		{
 			"sweep", "a final Delete dies half way through groups of two IDs, and Lambda runs it again", created(

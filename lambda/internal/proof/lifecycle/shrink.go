@@ -31,7 +31,8 @@ func (h History) smaller() []History {
 	for i, step := range h.Steps {
 		try(func(n *History) { n.Steps[i].Mishaps = nil })
 		try(func(n *History) { n.Steps[i].Acts = nil })
-		try(func(n *History) { n.Steps[i].Chain.Keep = false })
+		try(func(n *History) { n.Steps[i].Chain.Keep, n.Steps[i].Chain.NoStackTags = false, false })
+		try(func(n *History) { n.Steps[i].StackTags, n.Steps[i].Crowd = nil, 0 })
 		for j := range step.Acts {
 			try(func(n *History) { n.Steps[i].Acts = slices.Delete(n.Steps[i].Acts, j, j+1) })
 			try(func(n *History) { n.Steps[i].Acts[j].Faults = nil })

@@ -40,6 +40,8 @@ type Habits struct {
 	// CreatesFirst sends the new Create of a resource that stayed CREATE_FAILED
 	// before the Delete of the failed one.
 	CreatesFirst bool
+	// RollbackShowsTags is whose tags the stack shows while an Update is rolled back: "old", or "new" until it is done.
+	RollbackShowsTags string `json:",omitempty"`
 }
 
 // Function is the Lambda function under test: it serves one delivery of an event.
@@ -117,9 +119,11 @@ type shared struct {
 	// abandoned says that CloudFormation gave up a resource whose Delete failed three
 	// times, and knows nothing of it any more.
 	abandoned bool
-	pure      Place // of a chain that takes groups over: nothing but their tags is written for it
-	overlaps  bool  // two operations go on at once
-	refused   bool  // an answer said that a group has not room for the rules
+	pure      Place             // of a chain that takes groups over: nothing but their tags is written for it
+	overlaps  bool              // two operations go on at once
+	refused   bool              // an answer said that a group has not room for the rules
+	crowded   bool              // the same for tags
+	shown     map[string]string // the stack's tags in the last rollback
 }
 
 // StackID and LogicalID are the place of the one chain, as long as it does not move.
@@ -135,6 +139,7 @@ type record struct {
 	status    string
 	updated   time.Time
 	resources map[string]resource // by logical ID; a map is never changed
+	tags      map[string]string   // the stack's
 
 	past []reading
 }
@@ -150,6 +155,7 @@ type reading struct {
 	status    string
 	update    time.Time
 	resources map[string]resource
+	tags      map[string]string
 }
 
 // Member is a network interface of somebody who lives in a tier.
@@ -162,7 +168,7 @@ func (c *CloudFormation) set(stack, resourceStatus, id string) {
 	record := c.stackOf(place.StackID)
 	record.status = stack
 	record.show(place.LogicalID, resourceStatus, id)
-	record.past = append(record.past, reading{at: time.Now(), status: record.status, update: record.updated, resources: record.resources})
+	record.past = append(record.past, reading{at: time.Now(), status: record.status, update: record.updated, tags: record.tags, resources: record.resources})
 	c.mu.Unlock()
 	c.step("stack %s, resource%s %s %s", stack, place.suffix(), resourceStatus, id)
 }
@@ -272,6 +278,9 @@ func (s Status) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 		return nil, world.NewError("ValidationError", "Stack with id "+aws.ToString(in.StackName)+" does not exist")
 	}
 	one := types.Stack{StackId: aws.String(id), StackName: aws.String(stackName(id)), StackStatus: types.StackStatus(now.status), CreationTime: aws.Time(time.Unix(946684800, 0).UTC())}
+	for key, value := range now.tags {
+		one.Tags = append(one.Tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
 	if !now.update.IsZero() {
 		one.LastUpdatedTime = aws.Time(now.update)
 	}
