@@ -1,6 +1,7 @@
 package sgchain
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -536,10 +537,28 @@ func TestTags(t *testing.T) {
 	awscdk.Tags_Of(app).Remove(jsii.String("Gone"), nil)
 	_, resource := only(t, synth(stack), chain.ResourceType)
 	equal(t, "Tags", dig[any](resource, "Properties", "Tags"), object{
-		"App": "app", "Chain": object{"Ref": "AWS::StackName"}, "Cost": "stack", "Empty": "loud", "Owner": "nearer", "Team": "author",
+		"App": "app", "Chain": object{"Ref": "AWS::StackName"}, "Empty": "loud", "Owner": "nearer", "Team": "author",
 	})
+	if asked := dig[any](resource, "Properties", "StackTags"); asked != nil { // the function reads them by itself
+		t.Errorf("StackTags is %v", asked)
+	}
 	if plan := planOf(t, stack); !strings.Contains(plan, `Owner="nearer" Stage="tier" Team="author"`) {
 		t.Errorf("the plan file:\n%s", plan)
+	}
+}
+
+// TestStackTagsArePassedOn: whether the groups get the tags of the stack is for the function to know.
+func TestStackTagsArePassedOn(t *testing.T) {
+	for _, reach := range []bool{true, false} {
+		stack := awscdk.NewStack(newApp(t, nil), jsii.String("Stack"), &awscdk.StackProps{Tags: &map[string]*string{"Cost": jsii.String("stack")}})
+		props := anyVpc(Tier{Name: "Web"})
+		props.StackTags = jsii.Bool(reach)
+		NewSecurityGroupChain(stack, jsii.String("Chain"), props)
+		_, resource := only(t, synth(stack), chain.ResourceType)
+		properties := dig[object](resource, "Properties")
+		if properties["StackTags"] != strconv.FormatBool(reach) || properties["Tags"] != nil {
+			t.Errorf("StackTags is %v, and Tags are %v", properties["StackTags"], properties["Tags"])
+		}
 	}
 }
 

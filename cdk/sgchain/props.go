@@ -55,8 +55,8 @@ type SecurityGroupChainProps struct {
 	// over what awscdk.Tags_Of adds at the CDK's own priority, 100: theirs is 150. A tier's Tags go over
 	// all others.
 	Tags map[string]*string
-	// StackTags gives the groups the tags of the stack as well, as far as the app knows them: those of
-	// StackProps. They are the weakest. Default: true.
+	// StackTags gives the groups the tags that the stack has when it is deployed as well, those of StackProps and of cdk deploy
+	// --tags. They are the weakest. Default: true.
 	StackTags *bool
 	// Revision is ignored; changing it has the chain verified and repaired by the
 	// next deploy.
@@ -115,6 +115,9 @@ func (p *SecurityGroupChainProps) properties() map[string]any {
 	}
 	p.MovedFrom.put(object)
 	putTags(object, p.Tags)
+	if p.StackTags != nil {
+		object["StackTags"] = strconv.FormatBool(*p.StackTags)
+	}
 	if p.Tiers != nil {
 		object["Tiers"] = properties(p.Tiers)
 	}

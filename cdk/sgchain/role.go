@@ -106,7 +106,7 @@ var statements = []statement{
 		},
 	},
 	{
-		// The author's tags only.
+		// The author's tags, those of the stack, and the chain's marks.
 		sid:     "UntagOwnGroup",
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{

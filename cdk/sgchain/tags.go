@@ -1,8 +1,6 @@
 package sgchain
 
 import (
-	"strings"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
@@ -11,10 +9,7 @@ import (
 
 // The priorities of tags: awscdk.Tags_Of adds at 100 and removes at 200 where nothing else is said (TagProps.Priority). The author's own
 // win over what is added to a whole scope, and can be removed from one.
-const (
-	stackTagPriority  = 0
-	authorTagPriority = 150
-)
+const authorTagPriority = 150
 
 // newTags is the tags of a chain, to which the CDK adds those of its scopes.
 func newTags(tags map[string]*string) awscdk.TagManager {
@@ -28,17 +23,8 @@ func newTags(tags map[string]*string) awscdk.TagManager {
 // CdkTagManager is where awscdk.Tags_Of puts its tags.
 func (c *securityGroupChain) CdkTagManager() awscdk.TagManager { return c.tags }
 
-// allTags is the tags of the chain, with those that scopes and stacks have given it until now.
+// allTags is the tags of the chain, with those that scopes have given it until now. Those of the stack are none of them: the function reads them.
 func (c *securityGroupChain) allTags() map[string]*string {
-	if c.props.StackTags == nil || *c.props.StackTags {
-		for stack := awscdk.Stack_Of(c); stack != nil; stack = stack.NestedStackParent() {
-			for key, text := range *stack.Tags().TagValues() {
-				if !strings.HasPrefix(strings.ToLower(key), "aws:") { // CloudFormation's own
-					c.tags.SetTag(jsii.String(key), text, jsii.Number(stackTagPriority), nil)
-				}
-			}
-		}
-	}
 	if tags := *c.tags.TagValues(); len(tags) > 0 {
 		return tags
 	}

@@ -111,6 +111,7 @@ func chainProperties() object {
 		"AdoptExisting":  ref("AdoptExisting"),
 		"ReleaseTiers":   ref("ReleaseTiers"),
 		"Tags":           ifElse(tagged, ref("Tags"), ""),
+		"StackTags":      ref("StackTags"),
 		"Tiers": ifElse(ownTiers, ref("Tiers"), list{
 			object{
 				"Name": "Alb", "GroupName": prefixed(albNamed, "AlbGroupName"), "Description": "Security group for Application Load Balancer",
@@ -217,6 +218,10 @@ func optionsGroup() group {
 			"Type": "String", "Default": "", "AllowedPattern": `^(\s*(\{[\s\S]*\}|\[[\s\S]*\])\s*)?$`, "MaxLength": maxTags,
 			"ConstraintDescription": `must be tags in JSON, such as {"Team": "shop"}, at most 2,048 characters, or empty`,
 			"Description":           `The tags of every group, as a map in JSON: {"Team": "shop", "CostCenter": "4711"}, or as a list of Key and Value. At most 44 tags in 2,048 characters; empty: none.`,
+		}},
+		{"StackTags", "Tags of the stack", object{
+			"Type": "String", "Default": "true", "AllowedValues": list{"true", "false"},
+			"Description": "true: the groups get the tags of the stack as well, where Tags do not have the same key. false: they do not.",
 		}},
 		{"IPv6", "IPv6", object{
 			"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"},

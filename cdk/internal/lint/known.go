@@ -85,7 +85,7 @@ func (s *standIns) property(key string, value any) any {
 	switch key {
 	case "VpcId":
 		return s.pick("vpc-0123456789abcdef0", "vpc-01234567")
-	case "AdoptExisting":
+	case "AdoptExisting", "StackTags":
 		return s.pick("true", "false")
 	case "Guardrails":
 		return s.pick("warn", "enforce")
