@@ -192,6 +192,8 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	if err != nil {
 		return nil, err
 	}
+	// What an earlier look shows may be given back by now, by another run: once more does no harm, and a look that lags would have it deleted.
+	seen.State.Groups = append(seen.State.Groups, observed.State.Groups...)
 	back := returned(seen.State, from, reading.PhysicalID)
 	r.log.Info("give back", slog.String("to", from.LogicalID), slog.String("stack", from.StackID), slog.Int("groups", len(back)))
 	return back, nil

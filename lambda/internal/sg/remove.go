@@ -36,6 +36,7 @@ const releaseTime = 30 * time.Second
 // and waited for only as long as there is time.
 func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Observed, leave Leave) error {
 	run := removal{Edge: e, gate: gate, query: query}
+	looks := 0
 	for wait := (task.Backoff{Next: 2 * time.Second, Last: 10 * time.Second}); ; {
 		turns := leave.Targets(observed.State)
 		all := slices.Concat(turns...)
@@ -45,6 +46,13 @@ func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Obse
 		uses, err := e.interfaces(ctx, observed, all)
 		if err != nil {
 			return err
+		}
+		// One that was moved may be the old chain's again by now.
+		if looks++; looks == 1 && time.Since(observed.at) > adoptWithin && len(observed.moved()) > 0 {
+			if observed, err = e.ObserveAgain(ctx, query, observed); err != nil {
+				return err
+			}
+			continue
 		}
 		departure := leave.departure(all, uses.among(observed, all))
 		deadline, hasDeadline := ctx.Deadline()
@@ -57,6 +65,7 @@ func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Obse
 			}
 		}
 		e.Log.Info("waiting to delete", slog.Int("groups", len(all)), slog.String("blockers", strings.Join(blockers, "; ")))
+		looks = 0
 		if ended := wait.Wait(ctx); ended != nil {
 			return e.blocked(context.WithoutCancel(ctx), observed.idsOf(held), blockers, errors.Join(ended, err))
 		}
