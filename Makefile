@@ -109,7 +109,7 @@ check: prerequisites formatted ## The inner loop: formatting, vet and unit tests
 	CDK_VALIDATION=false go test -short $(PACKAGES)
 
 soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
-	GOGC=1000 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|Histories)$$' -v ./lambda/internal/proof/lifecycle
+	GOGC=1000 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|MoveScope|Histories)$$' -v ./lambda/internal/proof/lifecycle
 
 counts: prerequisites ## Measure the EC2 calls of every operation, hold them against their figures and show them
 	go test -count=1 -run 'TestCounts$$' ./lambda/internal/provider

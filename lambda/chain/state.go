@@ -33,7 +33,7 @@ type State struct{ Groups []Group }
 
 // IsReleased reports whether a removal releases the group and never deletes it: somebody else made it, or its tier left the
 // chain by ReleaseTiers.
-func (g *Group) IsReleased() bool {
+func (g Group) IsReleased() bool {
 	return g.Adoption.IsForeign() || g.Tags[TagRelease] != ""
 }
 

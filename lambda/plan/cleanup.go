@@ -78,7 +78,7 @@ func Fates(change Change, current chain.State) []GroupFate {
 		switch change.Standing(group.Identity) {
 		case Live:
 		case Retired:
-			group.Tags = change.marked(&group)
+			group.Tags = change.marked(group)
 			fates = append(fates, GroupFate{Identity: group.Identity, Fate: Leaves, Last: lastAction(group)})
 		case Orphan:
 			fates = append(fates, GroupFate{Identity: group.Identity, Fate: LeftOver, Last: lastAction(group)})

@@ -101,7 +101,7 @@ func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
 			rules := append(expand.rules(old.Rules), namingOrphans(change, was.Rules)...)
 			goal.Groups = append(goal.Groups, chain.Group{
 				Identity: was.Identity, Epoch: was.Epoch, Rules: change.keep(acceptDefaultEgress(rules, was.Rules, true), was, Retired),
-				Tags: change.marked(&was), Adoption: was.Adoption, Unmanaged: was.Unmanaged,
+				Tags: change.marked(was), Adoption: was.Adoption, Unmanaged: was.Unmanaged,
 			})
 		case Orphan:
 			goal.Groups = append(goal.Groups, was)
@@ -168,7 +168,7 @@ func doorsToLeftTiers(change Change, tier string) []chain.Rule {
 
 // marked is what a retired group carries: the cleanup knows no properties, and learns from a mark that
 // it is to release the group. Nothing is released of what an operation made that is taken back.
-func (c *Change) marked(was *chain.Group) map[string]string {
+func (c Change) marked(was chain.Group) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, was.Tags)
 	delete(all, chain.TagRelease)

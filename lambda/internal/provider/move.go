@@ -239,6 +239,7 @@ func (r *run) movedAway(spec chain.Spec, observed sg.Observed, away *sg.MovedAwa
 type movesOffError struct{}
 
 func (movesOffError) Error() string { return "reading MovedFrom: the provider does not allow moves" }
+
 func (movesOffError) Remedy() string {
 	return "Nothing was changed. Deploy the provider with AllowMoves, or leave MovedFrom out."
 }

@@ -59,7 +59,7 @@ func moveCounted(t *testing.T, was properties, goesBack bool, note func(name str
 	r, made := newMover(t, was)
 	now := setting(was, "MovedFrom", "Chain")
 	measure := func(name string, act func() cfn.Response) cfn.Response {
-		time.Sleep(2 * time.Minute) // of the virtual clock: the limiter's buckets are full again
+		<-time.After(2 * time.Minute) // of the virtual clock: the limiter's buckets are full again
 		r.forget()
 		answer := r.succeeds(act())
 		calls := r.world.Calls()

@@ -40,7 +40,7 @@ func (r *rig) settle(chain properties) cfn.Response {
 	r.handler.Moves = true
 	made := r.succeeds(r.create(chain))
 	r.stack.others, r.stack.othersChanged, r.stack.othersID = map[string]string{"Chain": "CREATE_COMPLETE"}, time.Now(), made.PhysicalResourceID
-	time.Sleep(time.Hour) // of the virtual clock
+	<-time.After(time.Hour) // of the virtual clock
 	return made
 }
 
@@ -64,7 +64,7 @@ func moveSituations() []situation {
 		{"a move from a chain that is changed in the same update", refused(same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) })},
 		{"a move from a chain that is changed meanwhile", refused(same, func(r *rig) {
 			go func() {
-				time.Sleep(2 * time.Second) // the move waits longer, to see who has the groups
+				<-time.After(2 * time.Second) // the move waits longer, to see who has the groups
 				r.stack.mu.Lock()
 				defer r.stack.mu.Unlock()
 				r.stack.othersChanged = time.Now()
@@ -106,6 +106,18 @@ func moveSituations() []situation {
 			return reason(r.create(movedChain3()))
 		}},
 	}
+}
+
+// tiersOf is the tiers of a chain's properties.
+func tiersOf(p properties) []map[string]any {
+	var all []map[string]any
+	list, _ := p["Tiers"].([]any) // none is a list without tiers
+	for _, one := range list {
+		if tier, ok := one.(map[string]any); ok {
+			all = append(all, tier)
+		}
+	}
+	return all
 }
 
 // takeOver plays the Create of New in an update of the stack.
@@ -215,7 +227,7 @@ func TestMoveCrashes(t *testing.T) {
 					r.ec2.FailAt(r.ec2.Count()+call, world.Fault{Cut: true})
 					now := setting(movedChain(), "MovedFrom", "Chain")
 					r.takeOver(now)
-					time.Sleep(time.Minute)
+					<-time.After(time.Minute)
 					r.ec2 = r.world.Client("handler again")
 					r.handler.EC2 = r.ec2
 					if goesOn {
@@ -303,9 +315,11 @@ func TestUpdateOfMovedChain(t *testing.T) {
 func TestMoveRefused(t *testing.T) {
 	t.Parallel()
 	tier := func(p properties, place int, key string, value any) properties {
-		tiers := slices.Clone(p["Tiers"].([]any))
-		tiers[place] = map[string]any(setting(tiers[place].(map[string]any), key, value))
-		return setting(p, "Tiers", tiers)
+		all := slices.Clone(tiersOf(p))
+		changed := maps.Clone(all[place])
+		changed[key] = value
+		all[place] = changed
+		return setting(p, "Tiers", all)
 	}
 	same := setting(movedChain(), "MovedFrom", "Chain")
 	for name, test := range map[string]struct {
@@ -325,7 +339,8 @@ func TestMoveRefused(t *testing.T) {
 			setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Chain"}),
 			func(r *rig) {
 				r.stack.others[stackOfOther], r.stack.others[otherName] = "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"
-			}, []string{"none of its security groups"},
+			},
+			[]string{"none of its security groups"},
 		},
 		"a chain of the same first operation": {same, func(r *rig) {
 			r.stack.script = []func(*stack){func(s *stack) { s.updated = time.Time{} }}
@@ -406,8 +421,8 @@ func TestMoveNotGivenBackToChainMadeAnew(t *testing.T) {
 		r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
 		r.fails(r.create(movedChain3()), "to which it was moved", "another logical ID")
 		other := movedChain3()
-		for _, one := range other["Tiers"].([]any) {
-			one.(map[string]any)["Description"] = "made anew"
+		for _, one := range tiersOf(other) {
+			one["Description"] = "made anew"
 		}
 		anew := r.succeeds(r.create(other))
 		r.logicalID, r.stack.others = "New", map[string]string{"Chain": "CREATE_COMPLETE"}
@@ -435,7 +450,7 @@ func TestMoveKeepsRulesApart(t *testing.T) {
 		old := setting(keep, "MovedFrom", "Chain")
 		moved := r.succeeds(r.takeOver(old))
 		r.stack.others = map[string]string{"Chain": ""}
-		next := setting(old, "Tiers", []any{map[string]any{"Name": "Web", "Ports": []any{"80"}}, keep["Tiers"].([]any)[1], keep["Tiers"].([]any)[2]})
+		next := setting(old, "Tiers", []any{map[string]any{"Name": "Web", "Ports": []any{"80"}}, tiersOf(keep)[1], tiersOf(keep)[2]})
 		r.succeeds(r.update(moved.PhysicalResourceID, next, old))
 		if r.world.AllowsFrom(outside, web, "tcp", 443) || !r.world.AllowsFrom(office, web, "tcp", 8080) || !r.world.AllowsFrom(outside, web, "tcp", 80) {
 			t.Errorf("the chain does not know its own rules:\n%s", r.world)
@@ -452,7 +467,7 @@ func TestMoveFromFormerProvider(t *testing.T) {
 		own := r.handler.EC2
 		r.handler.Provider, r.handler.EC2 = gone, r.world.Client("former") // whose calls are not this provider's
 		made := r.succeeds(r.create(movedChain3()))
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		r.handler.Provider, r.handler.EC2, r.handler.Moves = ownProvider, own, true
 		r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, r.stack.changed.Add(-time.Hour)
 		now := setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": gone})
@@ -489,7 +504,7 @@ func TestTwoMovesAtOnce(t *testing.T) {
 			other.LogicalResourceID = "Newer"
 			answers := make(chan cfn.Response, 2)
 			go func() { answers <- r.deliver(one) }()
-			time.Sleep(pause)
+			<-time.After(pause)
 			answers <- r.deliver(other)
 			var owners []string
 			for range 2 {

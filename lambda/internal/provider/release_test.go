@@ -40,7 +40,7 @@ func (r *rig) isReleased(id string) {
 	if !r.world.AllowsFrom(office, id, "tcp", 5432) || !r.world.Allows(id, id, "tcp", 5432) {
 		r.t.Errorf("the group has lost rules of its own:\n%s", block)
 	}
-	if strings.Count(r.world.String(), nameOfDb) != strings.Count(block, nameOfDb) {
+	if strings.Count(r.world.String(), nameOfDB) != strings.Count(block, nameOfDB) {
 		r.t.Errorf("a group of the chain still names the one that was released:\n%s", r.world)
 	}
 	for rule, tags := range r.world.RuleTags(id) {
@@ -52,10 +52,10 @@ func (r *rig) isReleased(id string) {
 
 // block is what the world prints of the group of tier Db.
 func (r *rig) block() string {
-	_, after, _ := strings.Cut("\n"+r.world.String(), "\n"+nameOfDb)
-	block := nameOfDb
+	_, after, _ := strings.Cut("\n"+r.world.String(), "\n"+nameOfDB)
+	block := nameOfDB
 	for line := range strings.Lines(after) {
-		if block != nameOfDb && !strings.HasPrefix(line, " ") {
+		if block != nameOfDB && !strings.HasPrefix(line, " ") {
 			break // the next group
 		}
 		block += line
@@ -63,8 +63,8 @@ func (r *rig) block() string {
 	return block
 }
 
-// nameOfDb begins the name of its group.
-const nameOfDb = "sgchain-Shop-Db-"
+// nameOfDB begins the name of its group.
+const nameOfDB = "sgchain-Shop-Db-"
 
 // role lets the handler do what the provider's role lets it do.
 func (r *rig) role() { r.ec2.Role = lifecycle.Role(ownProvider) }
@@ -143,9 +143,7 @@ func TestReleaseOfALeftOver(t *testing.T) {
 		"update": func(r *rig, id string, now properties) cfn.Response {
 			r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", id)
 			next := properties{"Revision": "2"}
-			for key, value := range now {
-				next[key] = value
-			}
+			maps.Copy(next, now)
 			return r.update(id, next, now)
 		},
 		"stack deleted": func(r *rig, id string, now properties) cfn.Response { return r.destroy(id, now) },

@@ -50,7 +50,7 @@ func (c *CloudFormation) remove(op Operation) bool {
 	// (residue; see docs/lifecycle.md).
 	half := strings.HasSuffix(c.StackStatus(), "_FAILED") || c.site().skipped
 	c.row("12")
-	c.begin("UPDATE_IN_PROGRESS")
+	c.begin()
 	c.leave(op.Linger)
 	if op.Retain {
 		c.row("19")

@@ -118,6 +118,22 @@ func (m *departure) judge(owner, other Place, how string) {
 		p.watch.violate(Moving, fmt.Sprintf("%s: dependents are told of %v, and used %v", how, p.cf.GroupIDs(), m.answered))
 	}
 	now, rest := p.holdings(owner), p.holdings(other)
+	m.asBefore(owner, now, how)
+	for _, id := range slices.Sorted(maps.Keys(now)) {
+		if owner == m.to && m.isSpare(id) {
+			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has moved, of which nobody was told", how, id))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(rest)) {
+		if !m.isSpare(id) {
+			p.watch.violate(Moving, fmt.Sprintf("%s: %v has the group %s", how, other, id))
+		}
+	}
+}
+
+// asBefore holds the groups that a place has against what they were.
+func (m *departure) asBefore(owner Place, now map[string]holding, how string) {
+	p := m.player
 	for id, was := range m.before {
 		is, has := now[id]
 		switch isGone := !slices.Contains(p.cf.World.Groups(), id); {
@@ -128,16 +144,6 @@ func (m *departure) judge(owner, other Place, how string) {
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has the epoch %s, and had %s", how, id, is.epoch, was.epoch))
 		case !p.watch.meddled() && !p.history.Repairs && (m.wasExact || m.step.Move.Way != overlapping) && (is.rules != was.rules || is.tags != was.tags):
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has changed from\n%+v to\n%+v", how, id, was, is))
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(now)) {
-		if owner == m.to && m.isSpare(id) {
-			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has moved, of which nobody was told", how, id))
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(rest)) {
-		if !m.isSpare(id) {
-			p.watch.violate(Moving, fmt.Sprintf("%s: %v has the group %s", how, other, id))
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (c *CloudFormation) Create(op Operation) bool {
 	adding := c.StackStatus() != "" && c.StackStatus() != "DELETE_COMPLETE"
 	if adding {
 		forward, undone, failed, cleanup = "UPDATE", "UPDATE_ROLLBACK", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
-		c.begin("UPDATE_IN_PROGRESS")
+		c.begin()
 		if c.site().failedID != "" {
 			return o.createAgain()
 		}
@@ -217,7 +217,7 @@ func (c *CloudFormation) Update(op Operation) bool {
 	old, id := c.site().properties, c.ID()
 	o.tags = c.StackTags()
 	c.tagged(op.Tags)
-	c.begin("UPDATE_IN_PROGRESS")
+	c.begin()
 	c.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
 	before := c.GroupIDs()
 	answer, why := o.request(cfn.RequestUpdate, id, op.Properties, old)

@@ -231,7 +231,7 @@ func releases(h *History, seed, index uint64) {
 			continue
 		}
 		if len(chain.Tiers) > 1 && r.oneIn(4) {
-			chain.drop(chain.Tiers[r.IntN(len(chain.Tiers))].Name)
+			drop(chain, chain.Tiers[r.IntN(len(chain.Tiers))].Name)
 		}
 		for _, name := range tierNames {
 			if _, isThere := chain.tier(name); !isThere && !r.oneIn(4) {
@@ -243,7 +243,7 @@ func releases(h *History, seed, index uint64) {
 }
 
 // drop takes a tier out of a chain, and out of all doors.
-func (c *Chain) drop(name string) {
+func drop(c *Chain, name string) {
 	c.Tiers = slices.DeleteFunc(c.Tiers, func(one Tier) bool { return one.Name == name })
 	for i := range c.Tiers {
 		for _, doors := range []*[]Door{&c.Tiers[i].Doors, &c.Tiers[i].Ways} {

@@ -192,11 +192,11 @@ func (r *record) show(logicalID, status, id string) {
 // absent is the status of a resource that the stack does not list.
 const absent = "ABSENT"
 
-func (c *CloudFormation) begin(stack string) {
+func (c *CloudFormation) begin() {
 	c.mu.Lock()
 	c.stackOf(c.place().StackID).updated = time.Now()
 	c.mu.Unlock()
-	c.set(stack, "", "")
+	c.set("UPDATE_IN_PROGRESS", "", "")
 }
 
 func (c *CloudFormation) step(format string, args ...any) {

@@ -58,7 +58,7 @@ func (c *CloudFormation) tagged(tags map[string]string) {
 // Retag is an update of the stack in which only its tags change: no event says so.
 func (c *CloudFormation) Retag(tags map[string]string) {
 	c.tagged(tags)
-	c.begin("UPDATE_IN_PROGRESS")
+	c.begin()
 	<-time.After(min(5*time.Second, c.Waits))
 	c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
 	c.set("UPDATE_COMPLETE", "", "")
