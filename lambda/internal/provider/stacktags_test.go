@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -245,4 +246,29 @@ func TestTagsOfTheStackCostNoCalls(t *testing.T) {
 // changed is properties with one of them changed.
 func changed(p properties, key string, value any) properties {
 	return having(maps.Clone(p), key, value)
+}
+
+// TestTagsOfTheStackMove: a chain that moves takes its groups along with the tags that they have, those of its stack included, and
+// the next update brings those of the stack that it is in now. A move that is taken back changes none.
+func TestTagsOfTheStackMove(t *testing.T) {
+	t.Parallel()
+	for _, others := range []tagMapOf{nil, {"Team": "other", "Env": "other"}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			r.stack.tags = tagMapOf{"Team": "stack", "Cost": "stack"}
+			made := r.settle(movedChain())
+			app := attribute(made, "App")
+			before := r.tagsOf(app)
+			r.stack.tags = others
+			same := setting(movedChain(), "MovedFrom", "Chain")
+			moved := r.succeeds(r.takeOver(same))
+			if after := r.tagsOf(app); !maps.Equal(after, before) {
+				t.Errorf("moved: %v, before %v", after, before)
+			}
+			want := tagMapOf{}
+			maps.Copy(want, others)
+			r.succeeds(r.update(moved.PhysicalResourceID, setting(same, "Revision", "2"), same))
+			r.carries("updated", app, want)
+		})
+	}
 }
