@@ -59,6 +59,9 @@ func cameFromStack(was chain.Group, key string) bool {
 	return was.Adoption != chain.Adoptable && chain.IsOfStack(was.Tags, key)
 }
 
+// spareTags is the room that the way back leaves for marks that a group may get later: one of a release, three of a move.
+const spareTags = 4
+
 // addStackTags adds the stack's tags where the author has none of the key, and records which they are. On
 // a group that somebody else made they never replace a tag that is there. Those that the group has come
 // first, so that on the way back it loses none of them to another one.
@@ -75,13 +78,17 @@ func (c Change) addStackTags(all map[string]string, wanted, was chain.Group) (la
 	all[chain.TagStackTags] = "" // it takes its place among them
 	keys := slices.Sorted(maps.Keys(c.StackTags))
 	for _, had := range []bool{true, false} {
+		room := chain.MaxGroupTags
+		if !had {
+			room -= spareTags
+		}
 		for _, key := range keys {
 			_, isAuthors := wanted.Tags[key]
 			_, isThere := all[key]
 			count := chain.Group{Tags: all, Adoption: was.Adoption}.TagCount()
 			switch {
 			case cameFromStack(was, key) != had || isAuthors || (isThere && was.Adoption.IsForeign()):
-			case c.Rollback && !isThere && count >= chain.MaxGroupTags:
+			case c.Rollback && !isThere && count >= room:
 				lacking = append(lacking, key)
 			default:
 				all[key] = c.StackTags[key]
@@ -143,7 +150,7 @@ func (c Change) LackingTags(current chain.State) []string {
 	for _, wanted := range c.New.Groups {
 		was, _ := current.Find(wanted.Identity)
 		if _, lacking := c.tags(wanted, was); len(lacking) > 0 {
-			texts = append(texts, fmt.Sprintf("tier %s lacks tags of the stack, because EC2 takes %d for a group: %s. Use fewer tags, or set StackTags to false in the next update",
+			texts = append(texts, fmt.Sprintf("tier %s lacks tags of the stack, because EC2 takes %d for a group and some are spared for the chain: %s. Use fewer tags, or set StackTags to false in the next update",
 				wanted.Tier, chain.MaxGroupTags, strings.Join(lacking, ", ")))
 		}
 	}
