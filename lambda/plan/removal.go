@@ -180,15 +180,17 @@ func (l leaving) isInTheWay(group chain.Group, rule chain.Rule) bool {
 // severs says whether a rule is between a group that is released and another one of the
 // chain: a group that stays names it, but for rules that the chain never made, unless they
 // were there before the chain and are what it wants (which a Delete cannot tell); or it names
-// a group that the chain made, which could not be deleted any more.
+// a group that the chain made, which could not be deleted any more. One of these that is marked for a
+// release counts as one that stays deletable unless it goes too: its tier may come back, and the mark go.
 func (l leaving) severs(group chain.Group, rule chain.Rule) bool {
 	named, isKnown := l.current.Find(rule.Peer.Member)
 	if rule.Peer.Kind != chain.PeerMember || !isKnown {
 		return false
 	}
 	isOwn := !isUnmanaged(group, rule)
+	isSafe := named.Adoption.IsForeign() || (named.IsReleased() && !l.stays(named.Identity))
 	return (slices.Contains(l.released, named.Identity) && l.stays(group.Identity) && (group.Adoption == chain.Settled || isOwn)) ||
-		(slices.Contains(l.released, group.Identity) && !named.IsReleased() && (isOwn || !l.stays(named.Identity)))
+		(slices.Contains(l.released, group.Identity) && !isSafe && (isOwn || !l.stays(named.Identity)))
 }
 
 // stays says whether a group is none of those that go.
