@@ -86,6 +86,18 @@ func (l *Lease) Write(ctx context.Context, call func(context.Context) error) err
 	return err
 }
 
+// Renew takes a reading now, and returns why no write is admitted any more; nil where one is.
+func (l *Lease) Renew(ctx context.Context) error {
+	reading, err := l.readInTime(ctx)
+	if err != nil {
+		return err
+	}
+	l.renew(reading)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shut
+}
+
 // fresh waits until the reading is fresh, and returns the context of its term.
 func (l *Lease) fresh(ctx context.Context) (context.Context, error) {
 	for {

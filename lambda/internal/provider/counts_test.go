@@ -106,6 +106,8 @@ type edge struct {
 // open admits every write.
 type open struct{}
 
+func (open) Renew(context.Context) error { return nil }
+
 func (open) Write(ctx context.Context, call func(context.Context) error) error { return call(ctx) }
 
 func newEdge(tb testing.TB) *edge {

@@ -33,6 +33,8 @@ const MaxConnections = 10
 // when that is not known any more. See package fence.
 type Gate interface {
 	Write(ctx context.Context, call func(context.Context) error) error
+	// Renew looks whether the gate is shut now, and says why it is.
+	Renew(ctx context.Context) error
 }
 
 // Edge is EC2 as seen from one chain.

@@ -37,6 +37,10 @@ func (a *application) undo(ctx context.Context) error {
 			observed, err = a.observeAgain(bounded)
 		}
 	}
+	if err == nil && len(a.moved) > 0 {
+		// Another run of the same request may have answered with them a moment ago.
+		err = a.gate.Renew(bounded)
+	}
 	if err != nil {
 		return err
 	}

@@ -176,3 +176,27 @@ func TestMoveWhileChanging(t *testing.T) {
 		}
 	}
 }
+
+// TestMoveTwice delivers the Create of a move twice, at once or seconds apart, with each kind of
+// fault at each call of the first run: what one of the two answered is never given back by the other.
+func TestMoveTwice(t *testing.T) {
+	t.Parallel()
+	start := created()
+	start.Moves = true
+	lived := prologue(t, start)
+	for _, to := range []string{"beside", "away"} {
+		for _, again := range []int{0, 1, 2, 3, 5} {
+			for call := 1; call <= 5; call++ {
+				for _, kind := range lifecycle.Kinds() {
+					fault := lifecycle.Fault{Call: call, Kind: kind, Pick: 3, Seconds: 5}
+					steps := moved(lifecycle.Move{To: to}, lifecycle.Step{Mishaps: []lifecycle.Mishap{{Again: []int{again}, Faults: []lifecycle.Fault{fault}}}}).Steps[1:]
+					if out := goOn(t, lived, steps); out.Failure != nil {
+						start.Steps = append(start.Steps[:1:1], steps...)
+						tell(t, start)
+						return
+					}
+				}
+			}
+		}
+	}
+}

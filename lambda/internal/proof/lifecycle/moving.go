@@ -81,6 +81,9 @@ func (p *player) forgets(step Step) bool {
 // place that it names: nothing of that is to be taken over, and nothing was given to it when the chain
 // was taken out.
 func (p *player) forgetsAnother(answered map[string]string) {
+	if p.cf.abandoned { // what is left of it has marks of the move, and is not what the next one is to be
+		p.moving.from = nil
+	}
 	if p.moving.from == nil {
 		return
 	}
