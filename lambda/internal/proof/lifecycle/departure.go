@@ -120,7 +120,9 @@ func (m *departure) judge(owner, other Place, how string) {
 	now, rest := p.holdings(owner), p.holdings(other)
 	m.asBefore(owner, now, how)
 	for _, id := range slices.Sorted(maps.Keys(now)) {
-		if owner == m.to && m.isSpare(id) {
+		// What was left behind after an earlier move is given back to the place that it came from, where
+		// a chain is again by now.
+		if owner == m.to && m.isSpare(id) && p.cf.World.Tag(id, tagMovedFrom) != "settled" {
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has moved, of which nobody was told", how, id))
 		}
 	}
