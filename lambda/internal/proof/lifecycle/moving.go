@@ -185,13 +185,13 @@ func (p *player) holdings(place Place) map[string]holding {
 }
 
 // hasSpares reports whether an earlier operation left groups behind that the Delete of the old
-// resource cannot take away: something uses them, or no Delete comes. Their rules keep those that
+// resource cannot take away: something uses them, they were adopted, or no Delete comes. Their rules keep those that
 // moved from being deleted: people have to end that (docs/lifecycle.md).
 func (p *player) hasSpares(place Place, step Step) bool {
 	isKept := step.Move.Way == kept || step.Retain
 	answered := slices.Collect(maps.Values(p.cf.GroupIDs()))
 	for id := range p.holdings(place) {
-		if !slices.Contains(answered, id) && (isKept || p.cf.World.IsUsed(id)) {
+		if !slices.Contains(answered, id) && (isKept || p.cf.World.IsUsed(id) || p.cf.World.Tag(id, tagAdopted) != "") {
 			return true
 		}
 	}
