@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// longRequest is when a delete is about to give up, in milliseconds: the alarm that docs/operations.md
+// longRequest is when a delete is about to give up, in milliseconds: the alarm that docs/monitoring.md
 // recommends.
 const longRequest = 500_000
 

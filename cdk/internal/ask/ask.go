@@ -133,7 +133,7 @@ func invoke(ctx context.Context, functions Invoker, function string, payload []b
 	return nil, errors.New(failed.ErrorMessage)
 }
 
-// Report is what the function answers; docs/operations.md has its fields.
+// Report is what the function answers; docs/asking.md has its fields.
 type Report struct {
 	Chain       string `json:"-"` // the logical ID that was asked about
 	Result      string

@@ -6,22 +6,46 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"sgchain/lambda/internal/proof/stand"
 )
 
-// sgchain runs the command itself, as a user has it, and returns its exit code.
+// sgchainCommand is the command as a user has it, built once for all tests.
+func sgchainCommand(t *testing.T) string {
+	t.Helper()
+	path, err := buildSgchain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var buildSgchain = sync.OnceValues(func() (string, error) {
+	root, err := stand.Root()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, "build", "e2e", "sgchain")
+	ctx := context.Background() //nolint:forbidigo // built once for all tests, which no single one may cancel
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./cdk/cmd/sgchain")
+	build.Dir = root
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building sgchain: %w\n%s", err, output)
+	}
+	return path, nil
+})
+
+// sgchain runs the command, and returns its exit code.
 func (p publisher) sgchain(ctx context.Context, t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	program := filepath.Join(p.root, "build", "e2e", "sgchain")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./cdk/cmd/sgchain")
-	build.Dir = p.root
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building sgchain: %v\n%s", err, output)
-	}
+	program := sgchainCommand(t)
 	var out, complaints bytes.Buffer
 	cmd := p.emulator.Command(ctx, p.root, append([]string{program}, arguments...))
 	cmd.Stdout, cmd.Stderr = &out, &complaints

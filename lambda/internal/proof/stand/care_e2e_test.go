@@ -17,7 +17,7 @@ import (
 	"sgchain/lambda/internal/provider"
 )
 
-// invoke invokes a stack's function with the AWS CLI, as docs/operations.md says, and returns
+// invoke invokes a stack's function with the AWS CLI, as docs/asking.md says, and returns
 // its report.
 func (l launchPad) invoke(ctx context.Context, t *testing.T, function, payload string) provider.Report {
 	t.Helper()

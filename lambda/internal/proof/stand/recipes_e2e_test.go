@@ -1,0 +1,388 @@
+//go:build e2e
+
+package stand_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+const recipesPage = "docs/operations.md"
+
+// recipe is one section of the page, with its fenced blocks in their order.
+type recipe struct {
+	name   string
+	prose  string
+	blocks []block
+}
+
+// block is a fenced block: commands (sh), lines of a template (yaml), a policy (json), or what the
+// commands before it print (text).
+type block struct {
+	kind, text string
+	line       int
+}
+
+// recipes reads the page. Every section of it is a recipe.
+func recipes(t *testing.T, root string) []recipe {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(recipesPage)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []recipe
+	var open *block
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		name, isHeading := strings.CutPrefix(line, "## ")
+		fence, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case isFence && open == nil:
+			open = &block{kind: strings.TrimSpace(fence), line: number}
+		case isFence:
+			if len(found) == 0 {
+				t.Fatalf("%s:%d: a block outside of every recipe", recipesPage, open.line)
+			}
+			last := &found[len(found)-1]
+			last.blocks = append(last.blocks, *open)
+			open = nil
+		case open != nil:
+			open.text += line
+		case isHeading:
+			found = append(found, recipe{name: strings.TrimSpace(name)})
+		case len(found) > 0:
+			found[len(found)-1].prose += line
+		}
+	}
+	if open != nil {
+		t.Fatalf("%s:%d: a block without an end", recipesPage, open.line)
+	}
+	return found
+}
+
+// TestRecipes plays every recipe of the page with the commands of the page itself, all against one
+// MiniStack. A recipe without a player fails, and so does a block that no player runs.
+func TestRecipes(t *testing.T) {
+	t.Parallel()
+	ctx, emulator := start(t)
+	p := publisher{emulator: emulator, root: repository(t)}
+	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-us-east-1")
+	said, stderr, err := p.publish(ctx, "us-east-1")
+	if err != nil {
+		t.Fatalf("publishing: %v\n%s", err, stderr)
+	}
+	place := launchPad{emulator: emulator, log: t, publisher: p, said: said}
+	sgchainCommand(t)
+	book := recipeBook{launchPad: place, tools: quickSleep(t), page: recipes(t, p.root)}
+	provider := place.stack("SecurityGroupChainProvider", place.listed(t, providerFile), "")
+	provider.launch(ctx, t, nil, cfntypes.StackStatusCreateComplete)
+
+	// Beside one another, however many tests may run in parallel: they mostly wait.
+	var played sync.WaitGroup
+	left := recipePlayers()
+	for _, one := range book.page {
+		play := left[one.name]
+		delete(left, one.name)
+		played.Go(func() {
+			t.Run(one.name, func(t *testing.T) { book.play(ctx, t, one, play) })
+		})
+	}
+	played.Wait()
+	for name := range left {
+		t.Errorf("%s has no recipe %q", recipesPage, name)
+	}
+}
+
+// player is the test of one recipe.
+type player func(context.Context, *testing.T, *recipeRun)
+
+// play plays one recipe, and all of it.
+func (b recipeBook) play(ctx context.Context, t *testing.T, one recipe, play player) {
+	t.Helper()
+	if play == nil {
+		t.Fatalf("no test plays this recipe of %s", recipesPage)
+	}
+	run := b.begin(ctx, t, one)
+	play(ctx, t, run)
+	for _, unplayed := range one.blocks[run.next:] {
+		t.Errorf("%s:%d: this block is run by no test", recipesPage, unplayed.line)
+	}
+}
+
+// recipeBook is what all recipes share.
+type recipeBook struct {
+	launchPad
+
+	page []recipe
+	// tools is a folder with a module that Python loads by itself.
+	tools string
+}
+
+// quickSleep shortens the AWS CLI's waits: deploy and wait look every 30 s, which is right for AWS.
+func quickSleep(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	text := "import time\nwhole = time.sleep\nsetattr(time, 'sleep', lambda seconds: whole(min(seconds, 0.1)))\n"
+	if err := os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// recipeRun is one recipe as it is played.
+type recipeRun struct {
+	recipeBook
+	recipe
+
+	next int // the block that comes next
+	dir  string
+	vpc  string
+	// examples are the values that the page shows, each followed by what the test has in its place.
+	examples []string
+	// environment is what the commands get beside MiniStack's own.
+	environment []string
+}
+
+// begin has a VPC and a stack of its own.
+func (b recipeBook) begin(ctx context.Context, t *testing.T, one recipe) *recipeRun {
+	t.Helper()
+	r := &recipeRun{recipeBook: b, recipe: one, dir: t.TempDir(), vpc: b.vpc(ctx, t)}
+	r.environment = []string{"PYTHONPATH=" + b.tools}
+	r.names(t, map[string]string{
+		"CHAIN": "Chain", "PROVIDER": "SecurityGroupChainProvider", "BUCKET": "published-us-east-1", "VERSION": b.version(t),
+	})
+	r.at(t, b.stack(regexp.MustCompile(`[^A-Za-z]+`).ReplaceAllString(one.name, "-"), "", r.vpc))
+	return r
+}
+
+// version is the one that was published.
+func (b recipeBook) version(t *testing.T) string {
+	t.Helper()
+	parts := strings.Split(b.listed(t, providerFile), "/")
+	return parts[len(parts)-2]
+}
+
+// names sets shell variables, as somebody does before the first command.
+func (r *recipeRun) names(t *testing.T, values map[string]string) {
+	t.Helper()
+	kept, err := os.OpenFile(filepath.Join(r.dir, "names.sh"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if _, err := fmt.Fprintf(kept, "%s='%s'\n", name, values[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := kept.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// at has the next commands be about that stack.
+func (r *recipeRun) at(t *testing.T, s launched) {
+	t.Helper()
+	r.vpc = s.vpc
+	r.names(t, map[string]string{"STACK": s.name})
+}
+
+// filled is a text of the page with the test's own values in place of the examples.
+func (r *recipeRun) filled(text string) string {
+	return strings.NewReplacer(append([]string{"vpc-0123456789abcdef0", r.vpc}, r.examples...)...).Replace(text)
+}
+
+// take is the next block of the recipe, which has to be of that kind.
+func (r *recipeRun) take(t *testing.T, kind string) block {
+	t.Helper()
+	if r.next == len(r.blocks) || r.blocks[r.next].kind != kind {
+		t.Fatalf("%s: block %d of %q is no %s: %+v", recipesPage, r.next, r.name, kind, r.blocks[r.next:])
+	}
+	r.next++
+	return r.blocks[r.next-1]
+}
+
+// sh runs the next commands, which have to succeed, and holds what they print against the page. It
+// returns that.
+func (r *recipeRun) sh(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	return r.run(ctx, t, r.take(t, "sh"), true)
+}
+
+// fails runs the next commands, which have to fail.
+func (r *recipeRun) fails(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	return r.run(ctx, t, r.take(t, "sh"), false)
+}
+
+func (r *recipeRun) run(ctx context.Context, t *testing.T, commands block, succeeds bool) string {
+	t.Helper()
+	output, err := r.script(ctx, t, commands.text)
+	if (err == nil) != succeeds {
+		failures, _ := r.script(ctx, t, `aws cloudformation describe-stack-events --stack-name "$STACK" --query 'StackEvents[?ResourceStatusReason].[LogicalResourceId,ResourceStatusReason]' --output text`)
+		t.Fatalf("%s:%d: got %v, want success: %v\n%s%s%s", recipesPage, commands.line, err, succeeds, commands.text, output, failures)
+	}
+	if r.next < len(r.blocks) && r.blocks[r.next].kind == "text" {
+		text := r.take(t, "text")
+		if want := r.filled(text.text); !shows(output, want) {
+			t.Errorf("%s:%d: the commands print\n%s\nwhere the page has\n%s", recipesPage, text.line, output, want)
+		}
+	}
+	return output
+}
+
+var assignment = regexp.MustCompile(`(?m)^([A-Z][A-Z_]*)=`)
+
+// script runs shell commands in the recipe's folder. Variables stay for the next ones.
+func (r *recipeRun) script(ctx context.Context, t *testing.T, commands string) (string, error) {
+	t.Helper()
+	names := map[string]bool{}
+	for _, one := range r.page {
+		for _, block := range one.blocks {
+			for _, found := range assignment.FindAllStringSubmatch(block.text, -1) {
+				names[found[1]] = true
+			}
+		}
+	}
+	text := "set -euo pipefail\nPATH='" + filepath.Dir(r.publisher.cli()) + ":" + filepath.Dir(sgchainCommand(t)) + "':$PATH\n. ./names.sh\n" + r.filled(commands) +
+		"\ndeclare -p " + strings.Join(slices.Sorted(maps.Keys(names)), " ") + " >names.next 2>/dev/null || true\nmv names.next names.sh\n"
+	var output bytes.Buffer
+	cmd := r.emulator.Command(ctx, r.dir, []string{"bash", "-c", text}, r.environment...)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	err := cmd.Run()
+	return output.String(), err
+}
+
+// variable is what a command of the page put into a shell variable.
+func (r *recipeRun) variable(ctx context.Context, t *testing.T, name string) string {
+	t.Helper()
+	output, err := r.script(ctx, t, `printf %s "$`+name+`"`)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, output)
+	}
+	return output
+}
+
+var (
+	someID   = regexp.MustCompile(`sg-[0-9a-f]{17}|~[0-9a-f]{6}`)
+	anything = regexp.MustCompile(`\\\.\\\.\\\.`)
+	blanks   = regexp.MustCompile(`\s+`)
+)
+
+// shows reports whether an output has the lines of the page, next to one another and in their order.
+// Three dots stand for any text, as a line of their own for any lines; IDs are any IDs.
+func shows(output, page string) bool {
+	lines := strings.Split(output, "\n")
+	skips := true
+	for want := range strings.Lines(page) {
+		want = strings.TrimRight(want, "\n")
+		if want == "..." {
+			skips = true
+			continue
+		}
+		at := slices.IndexFunc(lines, expected(want).MatchString)
+		if at < 0 || (at > 0 && !skips) {
+			return false
+		}
+		lines, skips = lines[at+1:], false
+	}
+	return true
+}
+
+// expected matches the lines that the page's line stands for.
+func expected(line string) *regexp.Regexp {
+	pattern := blanks.ReplaceAllString(regexp.QuoteMeta(someID.ReplaceAllString(line, "\x00")), `\s+`)
+	// JSON comes with a blank after a colon or without one.
+	pattern = strings.ReplaceAll(pattern, `":"`, `":\s*"`)
+	pattern = strings.ReplaceAll(anything.ReplaceAllString(pattern, ".*"), "\x00", "(?:"+someID.String()+")")
+	return regexp.MustCompile("^" + pattern + "$")
+}
+
+// base is the chain that the recipes change.
+func (b recipeBook) base(t *testing.T) string {
+	t.Helper()
+	return b.shared(t, "yaml", "Resources:")
+}
+
+// shared is the block of the first recipe that has some words.
+func (b recipeBook) shared(t *testing.T, kind, words string) string {
+	t.Helper()
+	for _, one := range b.page[0].blocks {
+		if one.kind == kind && strings.Contains(one.text, words) {
+			return one.text
+		}
+	}
+	t.Fatalf("%s: %q has no %s with %q", recipesPage, b.page[0].name, kind, words)
+	return ""
+}
+
+// yaml writes the next lines of a template into template.yaml: in place of the properties that they
+// name, or as the whole template.
+func (r *recipeRun) yaml(t *testing.T) {
+	t.Helper()
+	lines := r.take(t, "yaml").text
+	if strings.HasPrefix(lines, "Resources:") {
+		r.write(t, "template.yaml", lines)
+		return
+	}
+	whole := r.base(t)
+	for _, property := range regexp.MustCompile(`(?m)^\w+:`).FindAllString(lines, -1) {
+		// A property is its line and those that are further to the right.
+		whole = regexp.MustCompile(`(?m)^ {6}`+property+`.*\n(?:^ {7,}.*\n)*`).ReplaceAllString(whole, "")
+	}
+	for line := range strings.Lines(lines) {
+		whole += "      " + line
+	}
+	r.write(t, "template.yaml", whole)
+}
+
+// json writes the next policy into a file that the page names, and returns it.
+func (r *recipeRun) json(t *testing.T, file string) string {
+	t.Helper()
+	text := r.take(t, "json").text
+	if !strings.Contains(r.prose, "`"+file+"`") {
+		t.Errorf("%q does not say to save %s", r.name, file)
+	}
+	r.write(t, file, text)
+	return text
+}
+
+func (r *recipeRun) write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, file), []byte(r.filled(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deploy lints, plans and deploys template.yaml with the commands of the first recipe.
+func (r *recipeRun) deploy(ctx context.Context, t *testing.T) {
+	t.Helper()
+	output, err := r.script(ctx, t, r.shared(t, "sh", "--template-file template.yaml"))
+	if err != nil {
+		t.Fatalf("%q: deploying: %v\n%s", r.name, err, output)
+	}
+}
+
+// served makes the recipe's stack with the chain of the page, and returns it.
+func (r *recipeRun) served(ctx context.Context, t *testing.T) launched {
+	t.Helper()
+	s := r.stack(r.variable(ctx, t, "STACK"), "", r.vpc)
+	text := r.filled(r.base(t))
+	_, err := r.emulator.CloudFormation().CreateStack(ctx, &cloudformation.CreateStackInput{StackName: &s.name, TemplateBody: aws.String(text)}, once)
+	begun(t, err)
+	s.settle(ctx, t, cfntypes.StackStatusCreateComplete)
+	return s
+}
