@@ -2,7 +2,11 @@ package provider_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -86,34 +90,11 @@ func TestThrottledTogether(t *testing.T) {
 // throttledTogether makes and deletes three chains at once, and says how long each took.
 func throttledTogether(t *testing.T) (create, remove time.Duration) {
 	t.Helper()
-	first := newRig(t)
-	first.world.Throttles, first.world.Latency = true, latency
-	rigs := []*rig{first}
-	for i := range 2 {
-		other := newRig(t)
-		other.world, other.stackID = first.world, strings.Replace(stackID, "/Shop/", fmt.Sprintf("/Shop%d/", i), 1)
-		rigs = append(rigs, other)
-	}
-	ids := make([]string, len(rigs))
-	together := func(act func(i int, r *rig) cfn.Response) time.Duration {
-		started := time.Now()
-		var runs sync.WaitGroup
-		for i, r := range rigs {
-			r.sdk(fmt.Sprintf("run %d", i))
-			runs.Go(func() {
-				answer := act(i, r)
-				if answer.Status != cfn.StatusSuccess {
-					t.Errorf("run %d answered %s: %s", i, answer.Status, answer.Reason)
-				}
-				ids[i] = answer.PhysicalResourceID
-			})
-		}
-		runs.Wait()
-		return time.Since(started)
-	}
-	create = together(func(_ int, r *rig) cfn.Response { return r.create(long()) })
+	rigs := sharing(t, newRig(t), 3)
+	first, ids := rigs[0], make([]string, 3)
+	create = together(t, rigs, ids, func(_ int, r *rig) cfn.Response { return r.create(long()) })
 	<-time.After(time.Minute) // virtual: the buckets are full again
-	remove = together(func(i int, r *rig) cfn.Response { return r.destroy(ids[i], long()) })
+	remove = together(t, rigs, ids, func(i int, r *rig) cfn.Response { return r.destroy(ids[i], long()) })
 	if throttled(first.world) == 0 {
 		t.Error("no call was throttled: the runs did not meet")
 	}
@@ -121,4 +102,77 @@ func throttledTogether(t *testing.T) (create, remove time.Duration) {
 		t.Errorf("left over:\n%s", left)
 	}
 	return create, remove
+}
+
+// TestThrottledFifty holds the figures of docs/operations.md: fifty stacks of three tiers that are
+// created at once, and updated at once without a change, share the account's buckets.
+func TestThrottledFifty(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := func(row string) time.Duration {
+		found := regexp.MustCompile(`(?m)^\| ` + row + ` \|.*\| under (\d+) s \|$`).FindStringSubmatch(string(page))
+		if found == nil {
+			t.Fatalf("docs/operations.md has no figure for %s", row)
+		}
+		seconds, err := strconv.Atoi(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	life(t, func(t *testing.T, r *rig) {
+		fifty := props(tier("Web", "Ports", 443), tier("App", "Ports", 8080), tier("Db", "Ports", 5432))
+		rigs := sharing(t, r, 50)
+		ids := make([]string, len(rigs))
+		for _, one := range []struct {
+			row string
+			act func(i int, r *rig) cfn.Response
+		}{
+			{"50 creates of 3 tiers", func(_ int, r *rig) cfn.Response { return r.create(fifty) }},
+			{"50 updates without a change", func(i int, r *rig) cfn.Response { return r.update(ids[i], fifty, fifty) }},
+		} {
+			before := throttled(r.world)
+			took := together(t, rigs, ids, one.act)
+			t.Logf("%s: %v, %d calls throttled", one.row, took, throttled(r.world)-before)
+			if took > bound(one.row) {
+				t.Errorf("%s took %v, and docs/operations.md says under %v", one.row, took, bound(one.row))
+			}
+			<-time.After(time.Minute) // virtual: the buckets are full again
+		}
+	})
+}
+
+// sharing has further rigs in the first one's world, each with a stack of its own.
+func sharing(t *testing.T, first *rig, count int) []*rig {
+	t.Helper()
+	first.world.Throttles, first.world.Latency = true, latency
+	rigs := []*rig{first}
+	for i := range count - 1 {
+		other := newRig(t)
+		other.world, other.stackID = first.world, strings.Replace(stackID, "/Shop/", fmt.Sprintf("/Shop%d/", i), 1)
+		rigs = append(rigs, other)
+	}
+	return rigs
+}
+
+// together has every rig act at once, each in a process of its own, keeps the IDs that they answer,
+// and returns how long it took.
+func together(t *testing.T, rigs []*rig, ids []string, act func(i int, r *rig) cfn.Response) time.Duration {
+	t.Helper()
+	started := time.Now()
+	var runs sync.WaitGroup
+	for i, r := range rigs {
+		r.sdk(fmt.Sprintf("run %d", i))
+		runs.Go(func() {
+			answer := act(i, r)
+			if answer.Status != cfn.StatusSuccess {
+				t.Errorf("run %d answered %s: %s", i, answer.Status, answer.Reason)
+			}
+			ids[i] = answer.PhysicalResourceID
+		})
+	}
+	runs.Wait()
+	return time.Since(started)
 }
