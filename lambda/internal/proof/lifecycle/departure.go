@@ -16,18 +16,18 @@ func (m *departure) depart() {
 		m.overlap()
 		return
 	}
-	if m.step.Move.Way == kept {
+	if m.step.Move.isKept() {
 		m.keep()
 	}
 	isMoved := m.create(m.step)
-	if !isMoved && (m.step.Move.Way == kept || m.isStuck()) {
+	if !isMoved && (m.step.Move.isKept() || m.isStuck()) {
 		m.mustSucceed = m.wasExact
 		isMoved = m.create(Step{Rest: longRest})
 	}
 	if p.over || p.watch.Failed() != nil {
 		return
 	}
-	if !isMoved && (m.step.Move.Way == kept || m.isStuck()) {
+	if !isMoved && (m.step.Move.isKept() || m.isStuck()) {
 		p.cf.goTo(p.cf.mainPlace())
 		p.over, p.cf.abandoned = true, true // no template has the groups: people have to undo what a stranger did
 		return
@@ -46,7 +46,14 @@ func (m *departure) depart() {
 // keep takes the chain out of its template, and keeps its groups, in which dependents stay.
 func (m *departure) keep() {
 	m.useKept()
-	m.cf.at(m.from, func() { m.cf.Update(Operation{Retain: true}) })
+	m.cf.at(m.from, func() {
+		if m.step.Move.Way == keptDeleted && m.to.StackID != m.from.StackID && len(m.cf.others()) == 0 {
+			m.moving.byName = false // nothing is found by the name of a stack that is gone
+			m.cf.Delete(Operation{Retain: true})
+			return
+		}
+		m.cf.Update(Operation{Retain: true})
+	})
 	m.cf.abandoned = m.abandoned
 	<-time.After(m.wait(seconds(longRest)))
 }
@@ -66,7 +73,7 @@ func (m *departure) create(step Step) bool {
 	m.cf.goTo(m.to)
 	m.cf.pure = m.to
 	operation := step.operation(p.properties(*p.chain), p.pace.Waits)
-	operation.From, operation.Kept = &m.from, way == kept
+	operation.From, operation.Kept = &m.from, m.step.Move.isKept()
 	operation.NoRollback = false // what is half moved then is not played
 	operation.Out = m.to.StackID == m.from.StackID && (way == "" || way == stackDeleted)
 	operation.Retains = operation.Out && step.Retain
@@ -162,7 +169,7 @@ func (m *departure) after() {
 		m.leftIn(way)
 		return
 	}
-	if m.to.StackID != m.from.StackID && m.step.Move.Way != kept {
+	if m.to.StackID != m.from.StackID && !m.step.Move.isKept() {
 		<-time.After(p.wait(seconds(max(m.step.Rest, 1))))
 		m.takeOut(m.step.Mishaps)
 	}

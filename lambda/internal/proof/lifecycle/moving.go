@@ -30,6 +30,7 @@ type Move struct {
 // The ways.
 const (
 	kept         = "kept"               // it is taken out of its template before, and its groups stay
+	keptDeleted  = "kept, stack gone"   // so do its groups when its stack is deleted before
 	stackDeleted = "stack deleted"      // its stack is deleted afterwards
 	left         = "left"               // it stays in its template by mistake, and is taken out later
 	leftUpdated  = "left and updated"   // and is updated meanwhile
@@ -37,6 +38,9 @@ const (
 	leftUndone   = "left and undone"    // and the move is undone by taking the new resource out
 	overlapping  = "while it changes"   // it is updated while the chain is made in another stack
 )
+
+// isKept reports whether no template has the chain while it moves.
+func (m *Move) isKept() bool { return m.Way == kept || m.Way == keptDeleted }
 
 // moving is what a player knows of moves.
 type moving struct {
@@ -188,7 +192,7 @@ func (p *player) holdings(place Place) map[string]holding {
 // resource cannot take away: something uses them, they were adopted, or no Delete comes. Their rules keep those that
 // moved from being deleted: people have to end that (docs/lifecycle.md).
 func (p *player) hasSpares(place Place, step Step) bool {
-	isKept := step.Move.Way == kept || step.Retain
+	isKept := step.Move.isKept() || step.Retain
 	answered := slices.Collect(maps.Values(p.cf.GroupIDs()))
 	for id := range p.holdings(place) {
 		if !slices.Contains(answered, id) && (isKept || p.cf.World.IsUsed(id) || p.cf.World.Tag(id, tagAdopted) != "") {
@@ -261,7 +265,7 @@ func moves(h *History, seed, index uint64) {
 // move draws a move, and what goes wrong with it.
 func (r *drawer) move(repairs bool) Step {
 	one := Move{
-		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, stackDeleted, left, leftUpdated, leftLong, leftUndone, overlapping), ByName: r.oneIn(2), Anew: r.oneIn(5),
+		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, keptDeleted, stackDeleted, left, leftUpdated, leftLong, leftUndone, overlapping), ByName: r.oneIn(2), Anew: r.oneIn(5),
 	}
 	step := Step{Do: doMove, Move: &one, Pick: r.IntN(2), Rest: r.rest(), SiblingFails: r.oneIn(4), Retain: r.oneIn(10)}
 	if r.oneIn(2) {
@@ -276,7 +280,7 @@ func (r *drawer) move(repairs bool) Step {
 	if one.Way == overlapping {
 		one.To, one.Late = "away", r.IntN(9000)
 	}
-	if one.Way == kept { // no template has the chain then, and who takes a move back gives it to nobody but in a rollback
+	if one.isKept() { // no template has the chain then, and who takes a move back gives it to nobody but in a rollback
 		step.Mishaps = step.Mishaps[:min(1, len(step.Mishaps))]
 	}
 	if repairs && r.oneIn(2) {
