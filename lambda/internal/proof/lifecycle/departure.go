@@ -151,10 +151,19 @@ func (m *departure) asBefore(owner Place, now map[string]holding, how string) {
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s is not the chain's any more (deleted: %v)", how, id, isGone))
 		case owner == m.from && is.epoch != was.epoch:
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has the epoch %s, and had %s", how, id, is.epoch, was.epoch))
-		case !p.watch.meddled() && !p.history.Repairs && (m.wasExact || m.step.Move.Way != overlapping) && (is.rules != was.rules || is.tags != was.tags):
+		case m.staysExact() && (is.rules != was.rules || is.tags != was.tags):
 			p.watch.violate(Moving, fmt.Sprintf("%s: group %s has changed from\n%+v to\n%+v", how, id, was, is))
 		}
 	}
+}
+
+// staysExact reports whether the groups have to be what they were. A repair beside the move may put
+// right what was wrong. Where the old chain is updated meanwhile, its way back may come while the
+// groups are away, because a run of the move died: then rules of the failed update stay until the
+// next one.
+func (m *departure) staysExact() bool {
+	isAlone := m.step.Move.Way != overlapping || (m.wasExact && m.step.undisturbed())
+	return isAlone && !m.watch.meddled() && !m.history.Repairs
 }
 
 // isSpare reports whether no dependent was told of a group: an earlier operation left it behind.
