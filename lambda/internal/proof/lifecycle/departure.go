@@ -49,6 +49,8 @@ func (m *departure) keep() {
 	m.cf.at(m.from, func() {
 		if m.step.Move.Way == keptDeleted && m.to.StackID != m.from.StackID && len(m.cf.others()) == 0 {
 			m.moving.byName = false // nothing is found by the name of a stack that is gone
+			// An event from before would sweep what it finds once the stack is gone, whatever was to be kept.
+			<-time.After(m.wait(maxAge))
 			m.cf.Delete(Operation{Retain: true})
 			return
 		}
