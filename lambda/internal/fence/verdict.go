@@ -165,6 +165,15 @@ func Judge(request Request, now Reading, newest chain.Epoch) (Scope, error) {
 	}
 }
 
+// Rejudge is Judge for a Delete that goes on: one that was for good is over once it would not be any more.
+func Rejudge(request Request, now Reading, newest chain.Epoch, scope Scope) error {
+	again, err := Judge(request, now, newest)
+	if err == nil && scope == ForGood && again != ForGood {
+		err = &OverError{Request: request, Reading: now, Reason: "the chain was made again"}
+	}
+	return err
+}
+
 // Ambiguous says whether a Delete that counts as for good may be about an ID that never was
 // the chain's: while a stack cleans up after a rollback, CloudFormation deletes IDs that it
 // made up for a Create that is undone, and for an Update of a chain that lives.

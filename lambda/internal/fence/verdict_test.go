@@ -229,6 +229,24 @@ func TestBehind(t *testing.T) {
 	}
 }
 
+// A Delete for good ends with what it was sent for; one of a replaced ID goes on while its stack is deleted.
+func TestJudgeGoesOn(t *testing.T) {
+	t.Parallel()
+	newest := chain.Epoch{Generation: 1, PhysicalID: x}
+	made := fence.Reading{Stack: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Resource: "CREATE_COMPLETE", PhysicalID: x}
+	deleted := fence.Reading{Stack: "DELETE_IN_PROGRESS", Resource: "DELETE_IN_PROGRESS", PhysicalID: x}
+	for _, test := range []struct {
+		now    fence.Reading
+		scope  fence.Scope
+		isOver bool
+	}{{made, fence.ForGood, true}, {made, fence.Cleanup, false}, {deleted, fence.ForGood, false}, {deleted, fence.Cleanup, false}} {
+		err := fence.Rejudge(fence.Request{Type: fence.Delete, PhysicalID: invented}, test.now, newest, test.scope)
+		if _, isOver := errors.AsType[*fence.OverError](err); isOver != test.isOver {
+			t.Errorf("%v, %v: %v", test.now, test.scope, err)
+		}
+	}
+}
+
 func TestJudgeOnEmulator(t *testing.T) {
 	t.Parallel()
 	for newest, want := range map[string]fence.Scope{x: fence.ForGood, y: fence.Cleanup} {

@@ -46,8 +46,7 @@ func (r *run) remove(ctx context.Context) error {
 		}
 	}
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(func(now fence.Reading) error {
-		_, over := fence.Judge(r.request, now, newest)
-		return over
+		return fence.Rejudge(r.request, now, newest, scope)
 	}), r.log)
 	defer lease.Release()
 	return r.edge.Remove(ctx, lease, sg.Query{}, observed, sg.Leave{
