@@ -44,7 +44,7 @@ func (m *departure) overlap() {
 	case m.isStuck():
 		p.over = true // CloudFormation has forgotten whose the groups are
 	default:
-		p.moving.from = nil
+		p.moving.from, p.moving.isExact = nil, p.moving.isExact && m.staysExact()
 		m.judge(m.from, m.to, "neither moved nor changed")
 	}
 }
