@@ -44,7 +44,8 @@ func (m *departure) overlap() {
 	case m.isStuck():
 		p.over = true // CloudFormation has forgotten whose the groups are
 	default:
-		p.moving.from, p.moving.isExact = nil, p.moving.isExact && m.staysExact()
+		p.moving.from = nil
+		p.over = !m.staysExact() // of what the failed update left, nothing is expected any more
 		m.judge(m.from, m.to, "neither moved nor changed")
 	}
 }
