@@ -67,6 +67,8 @@ func New(c CloudFormation) *CloudFormation {
 
 // beside is CloudFormation for an operation that goes on beside others, in another stack.
 func (c *CloudFormation) beside(place Place) *CloudFormation {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	one := *c
 	one.here = place
 	return &one

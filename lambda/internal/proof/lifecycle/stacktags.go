@@ -227,10 +227,12 @@ func (p *player) wantedTag(now Chain, tier Tier, one tag, tags map[string]string
 	}
 }
 
-// ownTags holds against a group that it has its own Name, and that nothing but its own says whose it is.
+// ownTags holds against a group that it has its own Name, and that nothing but its own says whose it is. One that is nobody's was given
+// back by the Delete of an ID that CloudFormation made up: see fence.Ambiguous.
 func (p *player) ownTags(group, tier string, tags map[string]string) {
-	if name := p.cf.World.Tag(group, "Name"); (name == tags["Name"] && name != "") || p.cf.World.Tag(group, "sgchain:tier") != tier {
-		p.watch.violate(AnyToAny, fmt.Sprintf("group %s of tier %s has the Name %q, and is of tier %s", group, tier, name, p.cf.World.Tag(group, "sgchain:tier")))
+	name, is := p.cf.World.Tag(group, "Name"), p.cf.World.Tag(group, "sgchain:tier")
+	if is != "" && (is != tier || (name != "" && name == tags["Name"])) {
+		p.watch.violate(AnyToAny, fmt.Sprintf("group %s of tier %s has the Name %q, and is of tier %s", group, tier, name, is))
 	}
 }
 
