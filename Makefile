@@ -17,7 +17,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 bootstrap_const = $(shell sed -n 's/^\(const\)\{0,1\}[[:space:]]*$(1) *= "\(.*\)"$$/\2/p' cdk/bootstrap/bootstrap.go)
 TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
-GCFLAGS := $(foreach one,gcflags netFlags regexpFlags logFlags,-gcflags=$(call bootstrap_const,$(one)))
+GCFLAGS := $(foreach one,gcflags httpFlags x509Flags,-gcflags=$(call bootstrap_const,$(one)))
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) $(GCFLAGS)
 export CGO_ENABLED := 0
 export PYTHON
