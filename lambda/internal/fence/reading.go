@@ -22,6 +22,8 @@ type Reading struct {
 	At time.Time
 	// Stack is the stack's status, and StackID its ID; both are empty where the stack is gone.
 	Stack, StackID string
+	// RootID is the ID of the stack that this one is nested in at last; empty where it is nested in none.
+	RootID string
 	// Updated is when the stack's last update began; zero where there was none.
 	Updated time.Time
 	// Tags are the stack's.
@@ -72,6 +74,7 @@ func (r Reader) Read(ctx context.Context) (Reading, error) {
 	if err := errors.Join(err, <-done); err != nil {
 		return Reading{}, err
 	}
+	reading.RootID = aws.ToString(stack.RootId)
 	reading.Stack, reading.StackID, reading.Updated = string(stack.StackStatus), aws.ToString(stack.StackId), aws.ToTime(stack.LastUpdatedTime)
 	reading.Tags = make(map[string]string, len(stack.Tags))
 	for _, tag := range stack.Tags {

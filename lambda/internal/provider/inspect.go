@@ -180,7 +180,7 @@ func (a *acting) deviation(ctx context.Context, beside func(context.Context) err
 		return deviation{reading: reading, observed: observed}, err
 	}
 	a.looked.target.Change.StackTags = a.asked.spec.StackTags(reading.Tags)
-	todo, _, err := a.edge.Plan(ctx, a.looked.target, observed)
+	todo, _, err := a.edge.Plan(ctx, a.asked.query, a.looked.target, observed)
 	return deviation{reading, observed, todo}, err
 }
 

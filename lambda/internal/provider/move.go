@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,19 +79,31 @@ func (o origin) busy(from chain.Origin, own chain.Resource, now fence.Reading) e
 	case !o.isThere():
 		return nil
 	case o.owner.Resource.StackID != own.StackID && reading.StackInProgress():
-		return refused("is in a stack that is "+reading.Stack, "Nothing was changed. Wait until that operation has ended, and deploy again.")
+		return refused("is in a stack that is "+reading.Stack, "Wait until that operation has ended, and deploy again.")
 	case reading.IsInProgress():
-		return refused("is "+reading.Resource, "Nothing was changed. Take it out of its template, or wait until its operation has ended, and deploy again.")
+		return refused("is "+reading.Resource, "Take it out of its template, or wait until its operation has ended, and deploy again.")
 	case o.owner.Resource.StackID == own.StackID && reading.Changed.After(now.Updated):
-		return refused("is still in this template, and was changed in this operation", "Nothing was changed. Take it out of the template in the update that adds this chain.")
+		return refused("is still in this template, and was changed in this operation", "Take it out of the template in the update that adds this chain.")
 	}
 	return nil
 }
 
-// take turns a Create into one that takes the groups of another chain over.
+// take turns a Create into one that takes the groups of another chain over, where that chain may be taken over now.
 func (r *run) take(target sg.Target, found origin, from chain.Origin, now fence.Reading, observed sg.Observed) (sg.Target, error) {
+	target, err := r.taking(target, found, from, observed)
+	if err == nil && target.From != (sg.Owner{}) {
+		err = r.judge(func(now fence.Reading) error { return found.busy(from, protocol.Resource(r.event), now) })(now)
+	}
+	return target, err
+}
+
+// taking is take whenever it will be.
+func (r *run) taking(target sg.Target, found origin, from chain.Origin, observed sg.Observed) (sg.Target, error) {
 	if !found.exists() {
 		return target, nil
+	}
+	if lacking := found.lacking(observed); len(lacking) > 0 {
+		return target, &takingError{from, "has the security groups " + strings.Join(lacking, ", ") + ", and this chain has none of that tier, name, description and VPC", "Nothing was changed. Give this chain what the other one has, or leave MovedFrom out to have groups made anew."}
 	}
 	if !isMove(observed.State) {
 		if found.isThere() {
@@ -98,9 +111,28 @@ func (r *run) take(target sg.Target, found origin, from chain.Origin, now fence.
 		}
 		return target, nil
 	}
-	err := r.judge(func(now fence.Reading) error { return found.busy(from, protocol.Resource(r.event), now) })(now)
 	target.Change, target.From, target.Confirm = target.Change.Moving(r.place(found)), found.owner, r.confirm(found, from)
-	return target, err
+	return target, nil
+}
+
+// lacking names the groups of the chain that the new one does not have. What the chain itself left behind stays with it: that is not of the
+// physical ID that is recorded, or that its other groups have.
+func (o origin) lacking(observed sg.Observed) []string {
+	var texts []string
+	for _, group := range observed.Beside {
+		isOfChain := !slices.ContainsFunc(observed.State.Groups, func(other chain.Group) bool { return other.Movable })
+		for _, other := range observed.State.Groups {
+			isOfChain = isOfChain || (other.Movable && other.Epoch == group.Epoch)
+		}
+		if o.isThere() && chain.IsPhysicalID(o.reading.PhysicalID) {
+			isOfChain = group.Epoch.PhysicalID == o.reading.PhysicalID
+		}
+		if isOfChain {
+			texts = append(texts, group.Identity.String())
+		}
+	}
+	slices.Sort(texts)
+	return texts
 }
 
 // place is the chain as the marks of its groups name it.
@@ -121,7 +153,7 @@ func (r *run) confirm(found origin, from chain.Origin) func(context.Context) err
 			return &originError{from, err}
 		}
 		if found.isThere() && now.IsThere() && !now.IsLeaving() && !now.Changed.Equal(found.reading.Changed) {
-			return &takingError{from, "was changed while its groups were taken over", "They were given back. Take that chain out of its template, and deploy again."}
+			return &takingError{from, "was changed while its groups were taken over", "The groups are given back, by this run or by the Delete that follows. Take that chain out of its template, and deploy again."}
 		}
 		return nil
 	}
@@ -147,15 +179,6 @@ func former(seen chain.State) (from chain.Former, ok bool) {
 	return chain.Former{}, false
 }
 
-// ownerOf is who had the groups.
-func (r *run) ownerOf(from chain.Former) sg.Owner {
-	owner := sg.Owner{Provider: from.Provider, Resource: from.Resource}
-	if owner.Provider == "" {
-		owner.Provider = r.Provider
-	}
-	return owner
-}
-
 // settles reports whether the chain is gone from which the groups were moved. Where it is not, or that cannot be told, the warning says so:
 // the marks stay.
 func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warnings []string) {
@@ -166,8 +189,8 @@ func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warni
 	reading, err := fence.Reader{API: r.CloudFormation, Resource: from.Resource}.Read(ctx)
 	switch {
 	case err != nil:
-		r.log.Warn("whether the chain is gone from which the groups were moved cannot be told", slog.String("error", err.Error()))
-		return false, nil
+		failed := &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
+		return false, []string{"the move of the security groups is not settled: " + failed.Error() + ". " + failed.Remedy()}
 	case !reading.IsThere() || isAnother(reading, from):
 		return true, nil
 	default:
@@ -185,10 +208,14 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	if err != nil {
 		return nil, &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
 	}
-	if !reading.IsThere() && !(from.Gone && isBack(now)) {
+	isUndone, err := r.isUndone(ctx, from, now)
+	if err != nil {
+		return nil, err
+	}
+	if isLeft := reading.IsThere() && !reading.IsLeaving(); !isLeft && !isUndone {
 		return nil, nil
 	}
-	seen, err := r.edge.ObserveAgain(ctx, sg.Query{From: r.ownerOf(from)}, observed)
+	seen, err := r.edge.ObserveAgain(ctx, sg.Query{From: sg.OwnerOf(from, r.Provider)}, observed)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +224,19 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	back := returned(seen.State, from, reading.PhysicalID)
 	r.log.Info("give back", slog.String("to", from.LogicalID), slog.String("stack", from.StackID), slog.Int("groups", len(back)))
 	return back, nil
+}
+
+// isUndone reports whether a move of groups that had been kept is taken back: by the stack, or by the stack at whose root it is nested, which
+// deletes one that it had made.
+func (r *run) isUndone(ctx context.Context, from chain.Former, now fence.Reading) (bool, error) {
+	if !from.Gone || isBack(now) || now.RootID == "" {
+		return from.Gone && isBack(now), nil
+	}
+	root, err := fence.Reader{API: r.CloudFormation, Resource: chain.Resource{StackID: now.RootID, LogicalID: from.LogicalID}}.Read(ctx)
+	if err != nil {
+		return false, &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
+	}
+	return isBack(root), nil
 }
 
 // isAnother reports whether the resource is a chain that was made anew since the groups of the one before it were moved.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"sgchain/lambda/internal/proof/world"
 )
@@ -59,7 +60,15 @@ func moveSituations() []situation {
 	return []situation{
 		{"a move where the provider does not allow it", refused(same, func(r *rig) { r.handler.Moves = false })},
 		{"a move from the chain itself", refused(setting(same, "MovedFrom", "New"), func(*rig) {})},
-		{"a move with another change", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80)}), func(*rig) {})},
+		{"a move with another change", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80), tiersOf(same)[1]}), func(*rig) {})},
+		{"a move of a part of a chain", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 443)}), func(*rig) {})},
+		{"a move of a group with as many tags as EC2 takes", refused(same, func(r *rig) {
+			for i := range 44 {
+				for _, id := range r.world.Groups() {
+					r.world.SetTag(id, fmt.Sprint("tag ", i), "x")
+				}
+			}
+		})},
 		{"a move from a chain that is being updated", refused(same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" })},
 		{"a move from a chain that is changed in the same update", refused(same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) })},
 		{"a move from a chain that is changed meanwhile", refused(same, func(r *rig) {
@@ -286,10 +295,18 @@ func TestPlanOfMove(t *testing.T) {
 				t.Errorf("a group is %+v", group)
 			}
 		}
-		refused := r.reports("plan", setting(now, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80)}), "refused")
+		refused := r.reports("plan", setting(now, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80), tiersOf(now)[1]}), "refused")
 		if !strings.Contains(refused.Text, "to do beside the move") {
 			t.Errorf("the plan is:\n%s", refused.Text)
 		}
+		// Once it is made, MovedFrom has no effect any more; and the old chain is not to be changed.
+		moved := r.succeeds(r.takeOver(now))
+		r.stack.set("UPDATE_COMPLETE", "CREATE_COMPLETE", moved.PhysicalResourceID)
+		r.handler.Moves = false
+		r.reports("plan", setting(now, "RuleQuota", 50), "plan", "would change nothing")
+		r.handler.Moves = true
+		r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
+		r.reports("plan", movedChain(), "refused", "of the chain New", "to which it was moved")
 	})
 }
 
@@ -331,10 +348,24 @@ func TestMoveRefused(t *testing.T) {
 		"the chain itself":                  {setting(movedChain(), "MovedFrom", "New"), nil, []string{"is this chain itself"}},
 		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"to do beside the move", "authorize Alb"}},
 		"another tag":                       {tier(same, 0, "Tags", map[string]any{"Team": "shop"}), nil, []string{`Team="shop"`}},
-		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"create group App"}},
-		"a chain that is changed":           {same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" }, []string{"it is UPDATE_IN_PROGRESS"}},
-		"a chain that is deleted":           {same, func(r *rig) { r.stack.others["Chain"] = "DELETE_IN_PROGRESS" }, []string{"it is DELETE_IN_PROGRESS"}},
-		"a chain of the same operation":     {same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) }, []string{"still in this template"}},
+		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"has the security groups App~", "none of that tier, name, description and VPC"}},
+		"fewer tiers":                       {setting(same, "Tiers", []any{tiersOf(same)[0]}), nil, []string{"has the security groups App~"}},
+		"more tiers": {
+			setting(same, "Tiers", []any{tiersOf(same)[0], tiersOf(same)[1], map[string]any{"Name": "Db", "Ports": []any{"5432"}}}), nil, []string{"create group Db"},
+		},
+		"nothing in common, and the chain is gone": {
+			setting(same, "Tiers", []any{map[string]any{"Name": "Web"}}), func(r *rig) { r.stack.others["Chain"] = "" }, []string{"has the security groups Alb(ALB-SG), App~"},
+		},
+		"no room for the marks": {same, func(r *rig) {
+			for i := range 44 {
+				for _, id := range r.world.Groups() {
+					r.world.SetTag(id, fmt.Sprint("tag ", i), "x")
+				}
+			}
+		}, []string{"with those that say where it was, and EC2 takes 50"}},
+		"a chain that is changed":       {same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" }, []string{"it is UPDATE_IN_PROGRESS"}},
+		"a chain that is deleted":       {same, func(r *rig) { r.stack.others["Chain"] = "DELETE_IN_PROGRESS" }, []string{"it is DELETE_IN_PROGRESS"}},
+		"a chain of the same operation": {same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) }, []string{"still in this template"}},
 		"a stack in progress": {
 			setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Chain"}),
 			func(r *rig) {
@@ -521,5 +552,87 @@ func TestTwoMovesAtOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Both chains leave at once: what the new one has does not go back to one that is being deleted.
+func TestMovedChainAndOldOneLeaveAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newMover(t, movedChain())
+		now := setting(movedChain(), "MovedFrom", "Chain")
+		moved := r.succeeds(r.takeOver(now))
+		r.stack.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", moved.PhysicalResourceID)
+		r.stack.others["Chain"] = "DELETE_IN_PROGRESS"
+		r.succeeds(r.deliver(r.event(cfn.RequestDelete, moved.PhysicalResourceID, now, nil)))
+		if left := r.world.Groups(); len(left) > 0 {
+			t.Errorf("left over: %v", left)
+		}
+	})
+}
+
+// A nested stack that its parent takes back is deleted: groups that had been kept before their move go back to where they were.
+func TestMoveUndoneByTheParent(t *testing.T) {
+	t.Parallel()
+	for status, isKept := range map[string]bool{"UPDATE_ROLLBACK_IN_PROGRESS": true, "DELETE_IN_PROGRESS": false} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _ := newMover(t, movedChain())
+			r.stack.others["Chain"] = ""
+			r.stack.root, r.stack.others[stackOfOther] = stackOfOther, status
+			now := setting(movedChain(), "MovedFrom", "Chain")
+			moved := r.succeeds(r.takeOver(now))
+			r.succeeds(r.destroy(moved.PhysicalResourceID, now))
+			if left := r.world.Groups(); (len(left) == 2) != isKept {
+				t.Errorf("the parent is %s: left over %v", status, left)
+			}
+		})
+	}
+}
+
+// A move from a former provider that dies, or whose answer is lost, is continued and taken back: no rule is taken from whom it was given to.
+func TestMoveFromFormerProviderCrashes(t *testing.T) {
+	t.Parallel()
+	const gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
+	for call := 1; call <= 6; call++ {
+		for _, goesOn := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.handler.Provider, r.handler.EC2 = gone, r.world.Client("former")
+				made := r.succeeds(r.create(movedChain3()))
+				<-time.After(time.Hour)
+				r.handler.Provider, r.handler.Moves, r.handler.EC2 = ownProvider, true, r.ec2
+				r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, r.stack.changed.Add(-time.Hour)
+				now := setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": gone})
+				r.ec2.Role = func(_ string, input any, resourceID string, tags map[string]string) bool {
+					tagging, isTagging := input.(*ec2.CreateTagsInput)
+					own := map[string]string{}
+					if isTagging {
+						for _, one := range tagging.Tags {
+							own[*one.Key] = *one.Value
+						}
+					}
+					// The role takes a rule only from the former provider, or gives it back.
+					return !strings.HasPrefix(resourceID, "sgr-") || !isTagging || own["sgchain:provider"] != tags["sgchain:provider"]
+				}
+				r.ec2.FailAt(call, world.Fault{Cut: true, Lost: true})
+				r.takeOver(now)
+				<-time.After(time.Minute)
+				again := r.world.Client("handler again")
+				again.Role, r.handler.EC2 = r.ec2.Role, again
+				if goesOn {
+					if moved := r.succeeds(r.deliver(r.event(cfn.RequestCreate, "", now, nil))); !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
+						t.Errorf("the groups are %v, and were %v", moved.Data, made.Data)
+					}
+					return
+				}
+				r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "Shop-New-1A2B3C")
+				r.succeeds(r.deliver(r.event(cfn.RequestDelete, "Shop-New-1A2B3C", now, nil)))
+				for _, id := range r.groupsOf(made) {
+					if owner := r.world.Tag(id, "sgchain:provider") + " " + r.world.Tag(id, "sgchain:logical-id"); owner != gone+" Chain" {
+						t.Errorf("call %d: group %s is of %s", call, id, owner)
+					}
+				}
+			})
+		}
 	}
 }

@@ -35,18 +35,15 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	p.refuse("", refused)
 	p.looked.target = p.asked.target
 	p.looked.target.Quota = plan.Quota{Rules: p.asked.spec.RuleQuota} // unless the look-ups complete it
-	from, err := p.origin(ctx, p.asked.spec)
-	p.refuse("", err)
-	p.asked.query.From = from.owner
 	if err := p.look(ctx); err != nil {
 		return err
 	}
 	p.looked.target.Change.Old = plan.AsBuilt(p.observed.State).Releasing(p.asked.spec.ReleaseTiers)
 	p.looked.target.Change.StackTags = p.asked.spec.StackTags(p.reading.Tags)
-	if from.exists() && isMove(p.observed.State) {
-		p.looked.target.Change, p.looked.target.From = p.looked.target.Change.Moving(p.place(from)), from.owner
+	if err := p.takeOver(ctx); err != nil {
+		return err
 	}
-	todo, made, err := p.edge.Plan(ctx, p.looked.target, p.observed)
+	todo, made, err := p.edge.Plan(ctx, p.asked.query, p.looked.target, p.observed)
 	if err != nil && !p.isRefusal(err) {
 		return err
 	}
@@ -64,6 +61,24 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 	p.report.Warnings = slices.Concat(p.report.Warnings, made, strangeTags(p.looked.target, p.observed))
 	p.describe(p.observed, todo)
 	p.report.Result, p.report.Text = chain.ResultPlan, p.text(todo)
+	return nil
+}
+
+// takeOver looks once more where the chain is still to be made, as the Create would that takes over the groups of another one.
+func (p *planning) takeOver(ctx context.Context) error {
+	if p.reading.Resource != "" || len(p.observed.State.Groups) > 0 {
+		return nil
+	}
+	from, err := p.origin(ctx, p.asked.spec)
+	if p.refuse("", err); !from.exists() {
+		return nil
+	}
+	p.asked.query.From = from.owner
+	if p.reading, p.observed, err = p.lookOnce(ctx, view{query: p.asked.query}, sg.Observed{}); err != nil {
+		return err
+	}
+	p.looked.target, err = p.taking(p.looked.target, from, p.asked.spec.MovedFrom, p.observed)
+	p.refuse("", err)
 	return nil
 }
 
@@ -150,7 +165,7 @@ func (p *planning) refuse(tier string, err error) {
 func (p *planning) isRefusal(err error) bool {
 	for _, one := range leaves(err) {
 		switch one.(type) { //nolint:errorlint // the tree is walked already
-		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *plan.TagRoomError, *sg.RenameError, *sg.MoveError, *sg.MovedAwayError:
+		case *chain.UnknownPeerError, *plan.OwnGroupError, *plan.QuotaError, *plan.TagRoomError, *sg.RenameError, *sg.MoveError, *sg.MoveRoomError, *sg.MovedAwayError:
 		default:
 			return false
 		}

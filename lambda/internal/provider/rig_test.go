@@ -56,6 +56,7 @@ type stack struct {
 	tags       map[string]string
 	// others are the status of further stacks, by their ID, and of further resources.
 	others map[string]string
+	root   string // the stack that this one is nested in
 	// othersChanged is when those changed, othersID the physical ID of those resources.
 	othersChanged time.Time
 	othersID      string
@@ -94,6 +95,9 @@ func (s *stack) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 		return nil, notFound("Stack with id " + aws.ToString(in.StackName))
 	}
 	one := types.Stack{StackId: in.StackName, StackStatus: types.StackStatus(cmp.Or(s.others[aws.ToString(in.StackName)], s.status))}
+	if s.root != "" {
+		one.RootId = aws.String(s.root)
+	}
 	if aws.ToString(in.StackName) == otherName {
 		one.StackId = aws.String(stackOfOther)
 	}

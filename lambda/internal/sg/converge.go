@@ -46,8 +46,8 @@ func (w Target) Goal(observed chain.State) chain.State {
 
 // Plan is what is to be done to bring the chain to the goal, in its order, and what of that
 // is unusual. The error is what would have it refused.
-func (e *Edge) Plan(ctx context.Context, target Target, observed Observed) (plan.Plan, []string, error) {
-	return newApplication(e, nil, Query{}, observed).plan(ctx, &target, observed, false)
+func (e *Edge) Plan(ctx context.Context, query Query, target Target, observed Observed) (plan.Plan, []string, error) {
+	return newApplication(e, nil, query, observed).plan(ctx, &target, observed, false)
 }
 
 // Result is a chain that has become what it should be.
@@ -144,7 +144,7 @@ func (a *application) plan(ctx context.Context, target *Target, observed Observe
 		return plan.Plan{}, nil, err
 	}
 	todo = plan.Diff(observed.State, goal)
-	if err = a.onlyMoves(*target, todo); err != nil {
+	if err = a.onlyMoves(*target, todo, goal); err != nil {
 		return plan.Plan{}, nil, err
 	}
 	if err = a.notMoved(ctx, target.Change, observed, wrote); err != nil {

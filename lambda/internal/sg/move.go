@@ -3,6 +3,7 @@ package sg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -50,7 +51,11 @@ func (a *application) move(ctx context.Context, steps []plan.Step) error {
 	}
 	a.confirmed, a.adoptedAt = false, a.looked.Add(adoptWithin)
 	a.mu.Unlock()
-	if err := errors.Join(a.moveRules(bounded, steps), a.retag(bounded, steps)); err != nil {
+	err := a.moveRules(bounded, steps)
+	if err == nil {
+		err = a.retag(bounded, steps)
+	}
+	if err != nil {
 		return a.unlessStale(errors.Join(context.Cause(bounded), err))
 	}
 	if err := task.Sleep(ctx, adoptSettle); err != nil {
@@ -72,10 +77,12 @@ func (a *application) moveRules(ctx context.Context, steps []plan.Step) error {
 	for _, step := range steps {
 		ids = append(ids, a.groupID(step.Group))
 	}
-	return a.tagRules(ctx, ids, a.Owner.ruleTags())
+	return a.tagRules(ctx, ids, a.Owner)
 }
 
-func (a *application) tagRules(ctx context.Context, groupIDs []string, tags []types.Tag) error {
+// tagRules gives the rules of groups the tags of an owner. The role takes no rule from the owner that it has already, so that a run which
+// is made again leaves those alone.
+func (a *application) tagRules(ctx context.Context, groupIDs []string, owner Owner) error {
 	listed, err := a.listRules(ctx, groupIDs, nil, groupIDs)
 	if err != nil {
 		return err
@@ -83,14 +90,14 @@ func (a *application) tagRules(ctx context.Context, groupIDs []string, tags []ty
 	var rules []string
 	for _, group := range listed {
 		for _, rule := range group {
-			if rule.ours {
+			if rule.ours && rule.provider != owner.Provider {
 				rules = append(rules, rule.id)
 			}
 		}
 	}
 	slices.Sort(rules)
 	for resources := range slices.Chunk(rules, maxTagged) {
-		if err := a.tag(ctx, resources, tags, "tagging rules of security groups"); err != nil {
+		if err := a.tag(ctx, resources, owner.ruleTags(), "tagging rules of security groups"); err != nil {
 			return err
 		}
 	}
@@ -121,11 +128,11 @@ func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
 		same[from] = append(same[from], a.groupID(step.Group))
 	}
 	for from, ids := range same {
-		owner := Owner{Provider: from.Provider, Resource: from.Resource}
-		if owner.Provider == "" {
-			owner.Provider = a.Owner.Provider
-		} else if err := a.tagRules(ctx, ids, owner.ruleTags()); err != nil {
-			return err
+		owner := OwnerOf(from, a.Owner.Provider)
+		if from.Provider != "" {
+			if err := a.tagRules(ctx, ids, owner); err != nil {
+				return err
+			}
 		}
 		// The name may be that of a place before: then the chain knows it by the mark.
 		tags := append(owner.ruleTags(), tag(chain.TagChain, from.Epoch.String()), tag(chain.TagMovedFrom, chain.MovedForGood))
@@ -135,11 +142,20 @@ func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
 		if from.Provider != "" {
 			continue // no right reaches them any more
 		}
-		if err := a.untag(ctx, ids, []string{chain.TagMovedFromStack}); err != nil {
+		if err := a.untag(ctx, ids, []string{chain.TagMovedFromStack}, "giving back"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// OwnerOf returns who had the groups that were moved from a place. Provider is whose they are now.
+func OwnerOf(from chain.Former, provider string) Owner {
+	owner := Owner{Provider: from.Provider, Resource: from.Resource}
+	if owner.Provider == "" {
+		owner.Provider = provider
+	}
+	return owner
 }
 
 // hasMoved reports whether a group is one that this run took over, and still has. The lock is held.
@@ -149,8 +165,16 @@ func (a *application) hasMoved(group chain.Group) bool {
 }
 
 // onlyMoves refuses to take over a chain that has to be changed for it: who takes the move back could not restore it.
-func (a *application) onlyMoves(target Target, todo plan.Plan) error {
-	if target.From == (Owner{}) || todo.Beyond().Empty() {
+func (a *application) onlyMoves(target Target, todo plan.Plan, goal chain.State) error {
+	if target.From == (Owner{}) {
+		return nil
+	}
+	for _, group := range goal.Groups {
+		if count := group.TagCount(); count > chain.MaxGroupTags {
+			return &MoveRoomError{From: target.From.Resource, Group: group.Identity, Count: count}
+		}
+	}
+	if todo.Beyond().Empty() {
 		return nil
 	}
 	return &MoveError{From: target.From.Resource, Rest: todo.Beyond()}
@@ -225,6 +249,22 @@ func (e *MoveError) Error() string {
 // Remedy is one sentence of what to do.
 func (e *MoveError) Remedy() string {
 	return "A move changes nothing but whose the groups are. Give this chain the properties that the other one has, or update the other one first; then move; then change."
+}
+
+// MoveRoomError is a group that has not room for the marks of a move.
+type MoveRoomError struct {
+	From  chain.Resource
+	Group chain.Identity
+	Count int // of tags that it would have
+}
+
+func (e *MoveRoomError) Error() string {
+	return fmt.Sprintf("taking over chain (%s): security group %s would have %d tags with those that say where it was, and EC2 takes %d", e.From.LogicalID, e.Group, e.Count, chain.MaxGroupTags)
+}
+
+// Remedy is one sentence of what to do.
+func (e *MoveRoomError) Remedy() string {
+	return "Give the other chain fewer tags first, in an update of its own, or take tags off the group; then move."
 }
 
 // MovedAwayError is a chain whose groups another one took over.

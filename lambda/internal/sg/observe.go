@@ -22,7 +22,9 @@ type Observed struct {
 	// made: they lose their tags when the group is released.
 	ruleIDs map[chain.Identity]map[chain.Rule]string
 	at      time.Time // when it began
-	names   map[chain.Identity]string
+	// Beside are the groups of the query's other owner that are none of its identities.
+	Beside []chain.Group
+	names  map[chain.Identity]string
 }
 
 // Name returns the name that a group has in EC2, or that it will have.
@@ -52,11 +54,11 @@ func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
-	groups, members := e.known(query, groups)
+	groups, members, beside := e.known(query, groups)
 	if groups, err = e.join(ctx, query, groups, named, members); err != nil {
 		return Observed{}, err
 	}
-	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began, names: make(map[chain.Identity]string, len(groups))}
+	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began, Beside: beside, names: make(map[chain.Identity]string, len(groups))}
 	for _, group := range groups {
 		id := aws.ToString(group.GroupId)
 		observed.GroupIDs[members[id]], observed.names[members[id]] = id, aws.ToString(group.GroupName)
@@ -87,9 +89,9 @@ func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identit
 
 // known returns those of some groups that are the owner's, or that of the query's other owner are asked for, and who they are by their
 // IDs. Where two are the same to the chain, one that was moved to it and one that was made in its place, the latter is it.
-func (e *Edge) known(query Query, groups []types.SecurityGroup) ([]types.SecurityGroup, map[string]chain.Identity) {
-	var known []types.SecurityGroup
-	members, taken := make(map[string]chain.Identity, len(groups)), make(map[chain.Identity]bool, len(groups))
+func (e *Edge) known(query Query, groups []types.SecurityGroup) (known []types.SecurityGroup, members map[string]chain.Identity, beside []chain.Group) {
+	members = make(map[string]chain.Identity, len(groups))
+	taken := make(map[chain.Identity]bool, len(groups))
 	add := func(owner Owner, isWanted func(types.SecurityGroup, chain.Identity) bool) {
 		for _, group := range groups {
 			if !owner.owns(group) {
@@ -112,11 +114,15 @@ func (e *Edge) known(query Query, groups []types.SecurityGroup) ([]types.Securit
 		return valueOf(group.Tags, chain.TagMovedFrom) != ""
 	})
 	if query.From != (Owner{}) {
-		add(query.From, func(_ types.SecurityGroup, identity chain.Identity) bool {
-			return len(query.Identities) == 0 || (slices.Contains(query.Identities, identity) && !taken[identity])
+		add(query.From, func(group types.SecurityGroup, identity chain.Identity) bool {
+			isAsked := len(query.Identities) == 0 || slices.Contains(query.Identities, identity)
+			if !isAsked {
+				beside = append(beside, chain.Group{Identity: identity, Epoch: chain.ParseEpoch(valueOf(group.Tags, chain.TagChain))})
+			}
+			return isAsked && (len(query.Identities) == 0 || !taken[identity])
 		})
 	}
-	return known, members
+	return known, members, beside
 }
 
 // identity is who an owned group is to the chain.

@@ -82,7 +82,7 @@ func (a *application) release(ctx context.Context, steps []plan.Step) error {
 	}
 	for _, some := range []struct{ resources, keys []string }{{rules, keys}, {ids, append(ownership(), chain.Marks()...)}} {
 		for resources := range slices.Chunk(some.resources, maxTagged) {
-			if err := a.untag(ctx, resources, some.keys); err != nil {
+			if err := a.untag(ctx, resources, some.keys, "releasing"); err != nil {
 				return err
 			}
 		}
@@ -94,7 +94,7 @@ func (a *application) release(ctx context.Context, steps []plan.Step) error {
 // resource IDs").
 const maxTagged = 1000
 
-func (a *application) untag(ctx context.Context, resources, keys []string) error {
+func (a *application) untag(ctx context.Context, resources, keys []string, doing string) error {
 	tags := make([]types.Tag, 0, len(keys))
 	for _, key := range keys {
 		tags = append(tags, types.Tag{Key: aws.String(key)})
@@ -104,7 +104,7 @@ func (a *application) untag(ctx context.Context, resources, keys []string) error
 		return err
 	})
 	if err != nil {
-		err = &CallError{Doing: "releasing security groups (" + capped(resources) + ")", Err: err}
+		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
 	}
 	return a.unlessStale(err)
 }

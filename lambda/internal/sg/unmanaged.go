@@ -69,8 +69,9 @@ func isDefaultEgress(rule chain.Rule) bool {
 
 // listedRule is a rule as DescribeSecurityGroupRules shows it.
 type listedRule struct {
-	id   string
-	ours bool
+	id       string
+	ours     bool
+	provider string // who tagged it
 }
 
 // listRules reads the rules of groups, by group and by what makes them the same. Moved are those groups whose rules may have been made
@@ -93,7 +94,7 @@ func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[str
 		if listed[group] == nil {
 			listed[group] = map[chain.Rule]listedRule{}
 		}
-		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one, slices.Contains(moved, group))}
+		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one, slices.Contains(moved, group)), provider: valueOf(one.Tags, chain.TagProvider)}
 	}
 	return listed, nil
 }
