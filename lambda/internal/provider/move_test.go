@@ -129,13 +129,23 @@ func tiersOf(p properties) []map[string]any {
 	return all
 }
 
-// takeOver plays the Create of New in an update of the stack.
-func (r *rig) takeOver(now properties) cfn.Response {
+// takeOver plays the Create of New in an update of the stack, with a fault at one of its calls where it is to meet one.
+func (r *rig) takeOver(now properties, faults ...faultAt) cfn.Response {
 	r.logicalID = "New"
 	r.stack.updated = time.Now()
 	r.stack.set("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 	r.forget()
+	for _, one := range faults {
+		r.ec2.FailAt(one.call, one.Fault)
+	}
 	return r.deliver(r.event(cfn.RequestCreate, "", now, nil))
+}
+
+// faultAt is what goes wrong at a call of a run.
+type faultAt struct {
+	world.Fault
+
+	call int
 }
 
 // shown is the world without what a move leaves behind on a group that was given back.
@@ -226,16 +236,17 @@ func TestMoveUndone(t *testing.T) {
 // Crashed at each call: the run that follows goes on, and so does a Delete that takes it back.
 func TestMoveCrashes(t *testing.T) {
 	t.Parallel()
-	for call := 1; call <= 5; call++ {
+	for call := 1; call <= 10; call++ {
 		for _, goesOn := range []bool{true, false} {
 			t.Run(fmt.Sprintf("call %d, goes on: %t", call, goesOn), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					r, made := newMover(t, movedChain())
 					before := r.shown()
-					r.ec2.FailAt(r.ec2.Count()+call, world.Fault{Cut: true})
 					now := setting(movedChain(), "MovedFrom", "Chain")
-					r.takeOver(now)
+					if first := r.takeOver(now, faultAt{world.Fault{Cut: true, Lost: call > 5}, 1 + call%5}); call%5 < 3 && first.Status == cfn.StatusSuccess {
+						t.Fatalf("the run did not die: %v", first)
+					}
 					<-time.After(time.Minute)
 					r.ec2 = r.world.Client("handler again")
 					r.handler.EC2 = r.ec2
@@ -614,8 +625,9 @@ func TestMoveFromFormerProviderCrashes(t *testing.T) {
 					// The role takes a rule only from the former provider, or gives it back.
 					return !strings.HasPrefix(resourceID, "sgr-") || !isTagging || own["sgchain:provider"] != tags["sgchain:provider"]
 				}
-				r.ec2.FailAt(call, world.Fault{Cut: true, Lost: true})
-				r.takeOver(now)
+				if first := r.takeOver(now, faultAt{world.Fault{Cut: true, Lost: true}, call}); call < 5 && first.Status == cfn.StatusSuccess {
+					t.Fatalf("the run did not die: %v", first)
+				}
 				<-time.After(time.Minute)
 				again := r.world.Client("handler again")
 				again.Role, r.handler.EC2 = r.ec2.Role, again

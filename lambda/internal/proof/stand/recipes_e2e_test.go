@@ -132,11 +132,12 @@ type recipeBook struct {
 	tools string
 }
 
-// quickSleep shortens the AWS CLI's waits: deploy and wait look every 30 s, which is right for AWS.
+// quickSleep shortens the AWS CLI's waits: deploy and wait look every 30 s, which is right for AWS. They look at most 60 times or so, and
+// a move takes 5 s.
 func quickSleep(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	text := "import time\nwhole = time.sleep\nsetattr(time, 'sleep', lambda seconds: whole(min(seconds, 0.1)))\n"
+	text := "import time\nwhole = time.sleep\nsetattr(time, 'sleep', lambda seconds: whole(min(seconds, 0.5)))\n"
 	if err := os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
