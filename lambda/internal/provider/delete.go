@@ -32,10 +32,12 @@ func (r *run) remove(ctx context.Context) error {
 	}
 	isOlder := func(chain.Group) bool { return false }
 	if scope == fence.ForGood && fence.Ambiguous(r.request, reading) {
-		// Nobody made this resource anew: what was adopted before is in a chain that lives.
+		// Nobody made this resource anew: what was adopted before is in a chain that lives. So is what was adopted in an
+		// operation that is not taken back, in which an Update went from an ID that is none of ours to one that is.
 		isOlder = func(group chain.Group) bool {
 			_, isMoved := chain.FormerOf(group.Tags) // a Create takes over what was adopted long before it
-			return !isMoved && group.Epoch == newest && group.Adoption.IsBefore(stamp(reading.Updated))
+			lives := !isBack(reading) || (!isMoved && group.Adoption.IsBefore(stamp(reading.Updated)))
+			return group.Epoch == newest && group.Adoption.IsForeign() && lives
 		}
 	}
 	r.log.Info("delete", slog.String("scope", scope.String()))

@@ -227,11 +227,10 @@ func (p *player) wantedTag(now Chain, tier Tier, one tag, tags map[string]string
 	}
 }
 
-// ownTags holds against a group that it has its own Name, and that nothing but its own says whose it is. One that is nobody's was given
-// back by the Delete of an ID that CloudFormation made up: see fence.Ambiguous.
+// ownTags holds against a group that it has its own Name, and that nothing but its own says whose it is.
 func (p *player) ownTags(group, tier string, tags map[string]string) {
 	name, is := p.cf.World.Tag(group, "Name"), p.cf.World.Tag(group, "sgchain:tier")
-	if is != "" && (is != tier || (name != "" && name == tags["Name"])) {
+	if is != tier || (name != "" && name == tags["Name"]) {
 		p.watch.violate(AnyToAny, fmt.Sprintf("group %s of tier %s has the Name %q, and is of tier %s", group, tier, name, is))
 	}
 }
