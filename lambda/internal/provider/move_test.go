@@ -102,6 +102,14 @@ func moveSituations() []situation {
 			moved := r.succeeds(r.takeOver(same))
 			return warning(r.update(moved.PhysicalResourceID, setting(same, "Revision", "2"), same))
 		}},
+		{"warning: the status of the chain from which the groups were moved cannot be read", func(r *rig) string {
+			r.stackID, r.logicalID = stackOfOther, "Edge"
+			r.settle(movedChain())
+			r.stackID, r.stack.others = stackID, map[string]string{"Edge": "CREATE_COMPLETE", stackOfOther: "UPDATE_COMPLETE", otherName: "UPDATE_COMPLETE"}
+			moved := r.succeeds(r.takeOver(elsewhere))
+			r.stack.hidden = stackOfOther
+			return warning(r.update(moved.PhysicalResourceID, setting(elsewhere, "Revision", "2"), elsewhere))
+		}},
 		{"warning: a way back of a chain whose groups were moved", func(r *rig) string {
 			made := r.settle(movedChain())
 			r.succeeds(r.takeOver(same))
