@@ -90,6 +90,9 @@ type Former struct {
 	Gone bool
 }
 
+// Origin is the place as MovedFrom names it.
+func (f Former) Origin() Origin { return Origin{Stack: f.StackID, LogicalID: f.LogicalID} }
+
 // goneWord ends the mark of a group whose chain was gone.
 const goneWord = " gone"
 
@@ -116,14 +119,8 @@ func FormerOf(tags map[string]string) (from Former, ok bool) {
 // IsGenerated reports whether a name has the form of [GeneratedName] for a tier. Of a group that was moved that is all that can be told:
 // the hash in its name is of a place that may be gone.
 func IsGenerated(name, tier string) bool {
-	rest, hash, found := cutLast(name, "-")
-	return found && strings.HasPrefix(name, generatedWord+"-") && strings.HasSuffix(rest, "-"+tier) &&
+	cut := max(len(name)-generatedHex-1, 0)
+	rest, hash := name[:cut], strings.TrimPrefix(name[cut:], "-")
+	return strings.HasPrefix(name, generatedWord+"-") && strings.HasSuffix(rest, "-"+tier) &&
 		len(hash) == generatedHex && strings.Trim(hash, "0123456789abcdef") == ""
-}
-
-func cutLast(text, separator string) (before, after string, found bool) {
-	if i := strings.LastIndex(text, separator); i >= 0 {
-		return text[:i], text[i+len(separator):], true
-	}
-	return text, "", false
 }

@@ -132,7 +132,7 @@ func egressEntry() node {
 
 // tagsNode returns the schema of a map of tags, of a list of them, or of either as JSON in a text.
 func tagsNode() node {
-	const most = maxGroupTags - ownershipTags
+	const most = MaxGroupTags - ownershipTags
 	return value(node{"title": "Tags"}, node{
 		"type":          []any{"object", "array", "string", "null"},
 		"propertyNames": tagKeyRules(), "additionalProperties": ref("TagValue"), "maxProperties": most,

@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// MaxGroupTags is how many tags EC2 lets a group have, without AWS's own (EC2 user guide, "Tag restrictions").
-const MaxGroupTags = maxGroupTags
-
 // TagCount returns how many tags EC2 counts on a group of a chain: its own, and those that say whose it is.
 func (g Group) TagCount() int {
 	if g.Adoption.IsForeign() {

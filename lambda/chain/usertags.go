@@ -9,9 +9,10 @@ import (
 // The limits of EC2 for tags (EC2 user guide, "Tag restrictions"). A key has at least one
 // character, a value may have none, and EC2 keeps blanks around both.
 const (
-	maxTagKey    = 128
-	maxTagValue  = 256
-	maxGroupTags = 50
+	maxTagKey   = 128
+	maxTagValue = 256
+	// MaxGroupTags is how many tags EC2 lets a group have, AWS's own not counted.
+	MaxGroupTags = 50
 	// ownershipTags is how many tags say whose a group is: of a made one, and one more of
 	// an adopted one.
 	ownershipTags = 5
@@ -125,7 +126,7 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 	if _, namesItself := ofTier[NameTag]; namesItself {
 		named = true
 	}
-	added, room := "five tags of ownership", maxGroupTags-ownershipTags
+	added, room := "five tags of ownership", MaxGroupTags-ownershipTags
 	if adopts {
 		added, room = added+", sgchain:adopted", room-1
 	}
@@ -145,7 +146,7 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 		}
 	}
 	if count > room {
-		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included: with what is added to them (%s) it would have %d, and EC2 takes %d", count, room, added, count+maxGroupTags-room, maxGroupTags)
+		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included: with what is added to them (%s) it would have %d, and EC2 takes %d", count, room, added, count+MaxGroupTags-room, MaxGroupTags)
 		return nil
 	}
 	merged := make(map[string]string, count)

@@ -42,8 +42,8 @@ func (c Change) markMoved(tags map[string]string, was chain.Group) {
 func (p Plan) Beyond() Plan {
 	var rest Plan
 	for _, step := range p.Steps {
-		isMark := func(tag Tag) bool { return chain.IsMark(tag.Key) }
-		isOfMove := step.Action == MoveGroup || (step.Action == UntagGroup && !slices.ContainsFunc(step.Tags, func(tag Tag) bool { return !isMark(tag) }))
+		isOfOthers := func(tag Tag) bool { return !chain.IsMark(tag.Key) }
+		isOfMove := step.Action == MoveGroup || (step.Action == UntagGroup && !slices.ContainsFunc(step.Tags, isOfOthers))
 		if !isOfMove {
 			rest.Steps = append(rest.Steps, step)
 		}

@@ -83,7 +83,8 @@ func (r Reader) Read(ctx context.Context) (Reading, error) {
 	return reading, nil
 }
 
-// IsThere reports whether the stack has the resource, and is not about to lose it.
+// IsThere reports whether the stack has the resource, and is not being deleted. A resource that is being deleted is still there: see
+// [Reading.IsLeaving].
 func (r Reading) IsThere() bool {
 	return r.Stack != "" && !isDelete(r.Stack) && r.Resource != "" && r.Resource != deleted && r.Resource != skipped
 }

@@ -1,8 +1,8 @@
 package provider
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -26,7 +26,7 @@ type origin struct {
 // exists reports whether there is one.
 func (o origin) exists() bool { return o.owner != (sg.Owner{}) }
 
-// isThere reports whether the chain is in its stack, and stays there for all that can be seen.
+// isThere reports whether the chain is in its stack: see [fence.Reading.IsThere].
 func (o origin) isThere() bool { return o.reading.IsThere() }
 
 // origin finds out whose groups a Create takes over. A stack of a name that is not there has none: a template that says where it was
@@ -40,20 +40,13 @@ func (r *run) origin(ctx context.Context, spec chain.Spec) (origin, error) {
 		return origin{}, movesOffError{}
 	}
 	own := protocol.Resource(r.event)
-	found := origin{owner: sg.Owner{Provider: from.Provider, Resource: chain.Resource{StackID: from.Stack, LogicalID: from.LogicalID}}}
-	if found.owner.Provider == "" {
-		found.owner.Provider = r.Provider
-	}
-	if from.Stack == "" {
-		found.owner.Resource.StackID = own.StackID
-	}
-	reading, err := fence.Reader{API: r.CloudFormation, Resource: found.owner.Resource}.Read(ctx)
+	place := chain.Resource{StackID: cmp.Or(from.Stack, own.StackID), LogicalID: from.LogicalID}
+	reading, err := r.readOrigin(ctx, place, from)
 	if err != nil {
-		return origin{}, &originError{from, err}
+		return origin{}, err
 	}
-	if found.reading = reading; reading.StackID != "" {
-		found.owner.Resource.StackID = reading.StackID
-	}
+	place.StackID = cmp.Or(reading.StackID, place.StackID)
+	found := origin{owner: sg.OwnerOf(chain.Former{Resource: place, Provider: from.Provider}, r.Provider), reading: reading}
 	switch {
 	case found.owner.Resource == own:
 		return origin{}, &takingError{from, "is this chain itself", "Name the chain that has the groups, or leave MovedFrom out."}
@@ -62,6 +55,15 @@ func (r *run) origin(ctx context.Context, spec chain.Spec) (origin, error) {
 		return origin{}, nil
 	}
 	return found, nil
+}
+
+// readOrigin reads the status of a chain whose groups are taken over, or were.
+func (r *run) readOrigin(ctx context.Context, place chain.Resource, from chain.Origin) (fence.Reading, error) {
+	reading, err := fence.Reader{API: r.CloudFormation, Resource: place}.Read(ctx)
+	if err != nil {
+		return reading, &originError{from, err}
+	}
+	return reading, nil
 }
 
 // fresh looks at the chain again where the run has waited: no write may rest on a reading of that age.
@@ -91,7 +93,7 @@ func (o origin) busy(from chain.Origin, own chain.Resource, now fence.Reading) e
 // take turns a Create into one that takes the groups of another chain over, where that chain may be taken over now.
 func (r *run) take(target sg.Target, found origin, from chain.Origin, now fence.Reading, observed sg.Observed) (sg.Target, error) {
 	target, err := r.taking(target, found, from, observed)
-	if err == nil && target.From != (sg.Owner{}) {
+	if err == nil && target.Change.From != (chain.Former{}) {
 		err = r.judge(func(now fence.Reading) error { return found.busy(from, protocol.Resource(r.event), now) })(now)
 	}
 	return target, err
@@ -111,7 +113,7 @@ func (r *run) taking(target sg.Target, found origin, from chain.Origin, observed
 		}
 		return target, nil
 	}
-	target.Change, target.From, target.Confirm = target.Change.Moving(r.place(found)), found.owner, r.confirm(found, from)
+	target.Change, target.Confirm = target.Change.Moving(r.place(found)), r.confirm(found, from)
 	return target, nil
 }
 
@@ -148,9 +150,9 @@ func (r *run) place(found origin) chain.Former {
 // not: it waits until the move is done. It follows the answer of another run of the same request.
 func (r *run) confirm(found origin, from chain.Origin) func(context.Context) error {
 	return func(ctx context.Context) error {
-		now, err := fence.Reader{API: r.CloudFormation, Resource: found.owner.Resource}.Read(ctx)
+		now, err := r.readOrigin(ctx, found.owner.Resource, from)
 		if err != nil {
-			return &originError{from, err}
+			return err
 		}
 		if found.isThere() && now.IsThere() && !now.IsLeaving() && !now.Changed.Equal(found.reading.Changed) {
 			return &takingError{from, "was changed while its groups were taken over", "The groups are given back, by this run or by the Delete that follows. Take that chain out of its template, and deploy again."}
@@ -186,11 +188,10 @@ func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warni
 	if !isMoved || r.event.RequestType != cfn.RequestUpdate { // the old chain goes once the new one is made
 		return false, nil
 	}
-	reading, err := fence.Reader{API: r.CloudFormation, Resource: from.Resource}.Read(ctx)
+	reading, err := r.readOrigin(ctx, from.Resource, from.Origin())
 	switch {
 	case err != nil:
-		failed := &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
-		return false, []string{"the move of the security groups is not settled: " + failed.Error() + ". " + failed.Remedy()}
+		return false, []string{"the move of the security groups is not settled: " + err.Error() + ". " + remedy(err)}
 	case !reading.IsThere() || isAnother(reading, from):
 		return true, nil
 	default:
@@ -204,9 +205,9 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	if !isMoved {
 		return nil, nil
 	}
-	reading, err := fence.Reader{API: r.CloudFormation, Resource: from.Resource}.Read(ctx)
+	reading, err := r.readOrigin(ctx, from.Resource, from.Origin())
 	if err != nil {
-		return nil, &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
+		return nil, err
 	}
 	isUndone, err := r.isUndone(ctx, from, now)
 	if err != nil {
@@ -232,11 +233,8 @@ func (r *run) isUndone(ctx context.Context, from chain.Former, now fence.Reading
 	if !from.Gone || isBack(now) || now.RootID == "" {
 		return from.Gone && isBack(now), nil
 	}
-	root, err := fence.Reader{API: r.CloudFormation, Resource: chain.Resource{StackID: now.RootID, LogicalID: from.LogicalID}}.Read(ctx)
-	if err != nil {
-		return false, &originError{chain.Origin{Stack: from.StackID, LogicalID: from.LogicalID}, err}
-	}
-	return isBack(root), nil
+	root, err := r.readOrigin(ctx, chain.Resource{StackID: now.RootID, LogicalID: from.LogicalID}, from.Origin())
+	return isBack(root), err
 }
 
 // isAnother reports whether the resource is a chain that was made anew since the groups of the one before it were moved.
@@ -295,9 +293,6 @@ func (e *originError) Error() string {
 }
 func (e *originError) Unwrap() error { return e.err }
 func (e *originError) Remedy() string {
-	if status, ok := errors.AsType[*statusError](e.err); ok {
-		return status.Remedy()
-	}
 	return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on that stack, which a provider with AllowMoves has; then deploy again."
 }
 

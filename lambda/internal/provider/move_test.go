@@ -508,19 +508,24 @@ func TestMoveKeepsRulesApart(t *testing.T) {
 	})
 }
 
+// goneProvider made chains, and is gone.
+const goneProvider = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
+
+// newTaker is a rig of another provider, whose stack has the chain Chain of the one that is gone, and the properties by which New takes it over.
+func newTaker(t *testing.T) (r *rig, made cfn.Response, now properties) {
+	t.Helper()
+	r = newRig(t)
+	r.handler.Provider, r.handler.EC2 = goneProvider, r.world.Client("former") // whose calls are not this provider's
+	made = r.settle(movedChain3())
+	r.handler.Provider, r.handler.EC2 = ownProvider, r.ec2
+	return r, made, setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": goneProvider})
+}
+
 // A provider that is gone: its chains are taken over by another one.
 func TestMoveFromFormerProvider(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
-		r := newRig(t)
-		own := r.handler.EC2
-		r.handler.Provider, r.handler.EC2 = gone, r.world.Client("former") // whose calls are not this provider's
-		made := r.succeeds(r.create(movedChain3()))
-		<-time.After(time.Hour)
-		r.handler.Provider, r.handler.EC2, r.handler.Moves = ownProvider, own, true
-		r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, r.stack.changed.Add(-time.Hour)
-		now := setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": gone})
+		r, made, now := newTaker(t)
 		moved := r.succeeds(r.takeOver(now))
 		if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
 			t.Fatalf("the groups are %v, and were %v", moved.Data, made.Data)
@@ -611,17 +616,10 @@ func TestMoveUndoneByTheParent(t *testing.T) {
 // A move from a former provider that dies, or whose answer is lost, is continued and taken back: no rule is taken from whom it was given to.
 func TestMoveFromFormerProviderCrashes(t *testing.T) {
 	t.Parallel()
-	const gone = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
 	for call := 1; call <= 6; call++ {
 		for _, goesOn := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				r.handler.Provider, r.handler.EC2 = gone, r.world.Client("former")
-				made := r.succeeds(r.create(movedChain3()))
-				<-time.After(time.Hour)
-				r.handler.Provider, r.handler.Moves, r.handler.EC2 = ownProvider, true, r.ec2
-				r.stack.others, r.stack.othersChanged = map[string]string{"Chain": "CREATE_COMPLETE"}, r.stack.changed.Add(-time.Hour)
-				now := setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": gone})
+				r, made, now := newTaker(t)
 				r.ec2.Role = func(_ string, input any, resourceID string, tags map[string]string) bool {
 					tagging, isTagging := input.(*ec2.CreateTagsInput)
 					own := map[string]string{}
@@ -648,7 +646,7 @@ func TestMoveFromFormerProviderCrashes(t *testing.T) {
 				r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "Shop-New-1A2B3C")
 				r.succeeds(r.deliver(r.event(cfn.RequestDelete, "Shop-New-1A2B3C", now, nil)))
 				for _, id := range r.groupsOf(made) {
-					if owner := r.world.Tag(id, "sgchain:provider") + " " + r.world.Tag(id, "sgchain:logical-id"); owner != gone+" Chain" {
+					if owner := r.world.Tag(id, "sgchain:provider") + " " + r.world.Tag(id, "sgchain:logical-id"); owner != goneProvider+" Chain" {
 						t.Errorf("call %d: group %s is of %s", call, id, owner)
 					}
 				}

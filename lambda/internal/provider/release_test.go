@@ -25,6 +25,15 @@ func leaving() (before, after properties) {
 	return before, after
 }
 
+// leaver is a rig with the function's role, and a chain there of which a tier is to leave: see leaving.
+func leaver(t *testing.T) (r *rig, before, after properties, made cfn.Response) {
+	t.Helper()
+	r = newRig(t)
+	r.role()
+	before, after = leaving()
+	return r, before, after, r.succeeds(r.create(before))
+}
+
 const cleaning = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
 // isReleased holds a group of tier Db that was released against what it has to be: free, whole, and apart from the chain.
@@ -73,10 +82,7 @@ func (r *rig) role() { r.ec2.Role = lifecycle.Role(ownProvider) }
 func TestReleaseTiers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.role()
-		before, after := leaving()
-		x := r.succeeds(r.create(before))
+		r, before, after, x := leaver(t)
 		app, db := attribute(x, "App"), attribute(x, "Db")
 		r.attach("eni-db", "RDSNetworkInterface", db)
 		r.forget()
@@ -116,10 +122,7 @@ func TestReleaseTakenBack(t *testing.T) {
 		t.Run("rollback carries the "+carried+" ID", func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				r.role()
-				before, after := leaving()
-				x := r.succeeds(r.create(before))
+				r, before, after, x := leaver(t)
 				want := world.Strip(r.world.String())
 				y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
 				carries := map[string]string{"old": x.PhysicalResourceID, "new": y.PhysicalResourceID}[carried]
@@ -151,10 +154,7 @@ func TestReleaseOfALeftOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				r.role()
-				before, after := leaving()
-				x := r.succeeds(r.create(before))
+				r, before, after, x := leaver(t)
 				db := attribute(x, "Db")
 				y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
 				delete(after, "ReleaseTiers") // the mark says it
@@ -169,10 +169,7 @@ func TestReleaseOfALeftOver(t *testing.T) {
 func TestReleaseComesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.role()
-		before, after := leaving()
-		x := r.succeeds(r.create(before))
+		r, before, after, x := leaver(t)
 		want := world.Strip(r.world.String())
 		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", y.PhysicalResourceID)
@@ -193,10 +190,7 @@ func TestReleaseCrash(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, %+v at %d", kind, fault, at), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
-						r := newRig(t)
-						r.role()
-						before, after := leaving()
-						x := r.succeeds(r.create(before))
+						r, before, after, x := leaver(t)
 						db := attribute(x, "Db")
 						fails := func(mine cfn.RequestType, physicalID string, now, old properties) cfn.Response {
 							event := r.event(mine, physicalID, now, old)
@@ -250,10 +244,7 @@ func TestReleaseOfAnUnmanagedRule(t *testing.T) {
 func TestReleasedNameIsTaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.role()
-		before, after := leaving()
-		x := r.succeeds(r.create(before))
+		r, before, after, x := leaver(t)
 		db := attribute(x, "Db")
 		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
 		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))

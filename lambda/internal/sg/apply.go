@@ -43,8 +43,8 @@ type application struct {
 	old chain.State
 	// adopted is the groups that this run took over, or may have; moved those of another chain.
 	adopted, moved []chain.Identity
-	// from is whose groups are taken over, and formerly the places of groups that were.
-	from     Owner
+	// from is the chain whose groups are taken over, and formerly the places of groups that were.
+	from     chain.Former
 	formerly map[chain.Identity]chain.Former
 	// looked is when the observation began that the plan of the moment is made from.
 	looked time.Time

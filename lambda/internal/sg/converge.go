@@ -31,9 +31,7 @@ type Target struct {
 	Quota      plan.Quota
 	// Unserved is, for people, what the chain asks for and nothing comes of.
 	Unserved []string
-	// From is whose groups the chain takes over, as they are; the zero Owner is nobody. Confirm, which may be nil, says at the end why
-	// that must not stand.
-	From    Owner
+	// Confirm, which may be nil, says at the end why a move must not stand.
 	Confirm func(context.Context) error
 }
 
@@ -64,7 +62,7 @@ type Result struct {
 // itself, unless the gate is shut.
 func (e *Edge) Converge(ctx context.Context, gate Gate, query Query, target Target, observed Observed) (Result, error) {
 	run := newApplication(e, gate, query, observed)
-	run.old, run.from = target.Change.Old, target.From
+	run.old, run.from = target.Change.Old, target.Change.From
 	result, err := run.converge(ctx, target, observed)
 	if err == nil {
 		return result, nil

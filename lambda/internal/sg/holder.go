@@ -15,7 +15,7 @@ import (
 // inTheWay says whose a group is that has the name of one that is to be created, which would
 // carry the epoch. Built are the groups that the chain had until now.
 func (e *Edge) inTheWay(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) error {
-	if _, isMoved := tagMap(holder.Tags)[chain.TagMovedFrom]; isMoved && !e.Owner.owns(holder) {
+	if valueOf(holder.Tags, chain.TagMovedFrom) != "" && !e.Owner.owns(holder) {
 		taken := e.nameTaken(holder)
 		taken.Moved = true
 		return taken

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"sgchain/lambda/chain"
@@ -70,7 +69,7 @@ func (a *application) move(ctx context.Context, steps []plan.Step) error {
 // moveRules gives the rules of groups of another provider the tags of this one. Within a provider they keep the place where they were
 // made: nothing is judged by that once their group was moved.
 func (a *application) moveRules(ctx context.Context, steps []plan.Step) error {
-	if a.from.Provider == a.Owner.Provider {
+	if a.from.Provider == "" {
 		return nil
 	}
 	var ids []string
@@ -97,23 +96,11 @@ func (a *application) tagRules(ctx context.Context, groupIDs []string, owner Own
 	}
 	slices.Sort(rules)
 	for resources := range slices.Chunk(rules, maxTagged) {
-		if err := a.tag(ctx, resources, owner.ruleTags(), "tagging rules of security groups"); err != nil {
+		if err := a.tag(ctx, resources, owner.ruleTags(), "tagging rules of"); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// tag gives resources tags, all the same.
-func (a *application) tag(ctx context.Context, resources []string, tags []types.Tag, doing string) error {
-	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
-		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: tags})
-		return err
-	})
-	if err != nil {
-		err = &CallError{Doing: doing + " (" + capped(resources) + ")", Err: err}
-	}
-	return a.unlessStale(err)
 }
 
 // giveBack makes groups those of the chain again from which they were moved. The marks go last: a run that finds a group that bears its
@@ -136,7 +123,7 @@ func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
 		}
 		// The name may be that of a place before: then the chain knows it by the mark.
 		tags := append(owner.ruleTags(), tag(chain.TagChain, from.Epoch.String()), tag(chain.TagMovedFrom, chain.MovedForGood))
-		if err := a.tag(ctx, ids, tags, "giving back security groups"); err != nil {
+		if err := a.tag(ctx, ids, tags, "giving back"); err != nil {
 			return err
 		}
 		if from.Provider != "" {
@@ -166,18 +153,18 @@ func (a *application) hasMoved(group chain.Group) bool {
 
 // onlyMoves refuses to take over a chain that has to be changed for it: who takes the move back could not restore it.
 func (a *application) onlyMoves(target Target, todo plan.Plan, goal chain.State) error {
-	if target.From == (Owner{}) {
+	if target.Change.From == (chain.Former{}) {
 		return nil
 	}
 	for _, group := range goal.Groups {
 		if count := group.TagCount(); count > chain.MaxGroupTags {
-			return &MoveRoomError{From: target.From.Resource, Group: group.Identity, Count: count}
+			return &MoveRoomError{From: target.Change.From.Resource, Group: group.Identity, Count: count}
 		}
 	}
 	if todo.Beyond().Empty() {
 		return nil
 	}
-	return &MoveError{From: target.From.Resource, Rest: todo.Beyond()}
+	return &MoveError{From: target.Change.From.Resource, Rest: todo.Beyond()}
 }
 
 // notMoved refuses to change a chain whose groups another chain took over, whether it would make them anew or others in their place.

@@ -115,11 +115,14 @@ func (e *Edge) known(query Query, groups []types.SecurityGroup) (known []types.S
 	})
 	if query.From != (Owner{}) {
 		add(query.From, func(group types.SecurityGroup, identity chain.Identity) bool {
-			isAsked := len(query.Identities) == 0 || slices.Contains(query.Identities, identity)
-			if !isAsked {
-				beside = append(beside, chain.Group{Identity: identity, Epoch: chain.ParseEpoch(valueOf(group.Tags, chain.TagChain))})
+			if len(query.Identities) == 0 {
+				return true
 			}
-			return isAsked && (len(query.Identities) == 0 || !taken[identity])
+			if !slices.Contains(query.Identities, identity) {
+				beside = append(beside, chain.Group{Identity: identity, Epoch: chain.ParseEpoch(valueOf(group.Tags, chain.TagChain))})
+				return false
+			}
+			return !taken[identity]
 		})
 	}
 	return known, members, beside

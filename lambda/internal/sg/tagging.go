@@ -28,7 +28,13 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	for _, step := range steps {
 		resources = append(resources, a.groupID(step.Group))
 	}
-	doing, operation := "tagging", opCreateTags
+	if steps[0].Action == plan.UntagGroup {
+		var keys []string
+		for _, one := range steps[0].Tags {
+			keys = append(keys, one.Key)
+		}
+		return a.untag(ctx, resources, keys, "untagging")
+	}
 	var tags []types.Tag
 	if steps[0].Action == plan.MoveGroup {
 		tags = a.Owner.ruleTags()
@@ -42,25 +48,16 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	for _, one := range steps[0].Tags {
 		tags = append(tags, tag(one.Key, one.Value))
 	}
-	call := func(ctx context.Context) error {
+	return a.tag(ctx, resources, tags, "tagging")
+}
+
+// tag gives resources tags, all the same.
+func (a *application) tag(ctx context.Context, resources []string, tags []types.Tag, doing string) error {
+	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
 		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: tags})
 		return err
-	}
-	if steps[0].Action == plan.UntagGroup {
-		doing, operation = "untagging", opDeleteTags
-		for i := range tags {
-			tags[i].Value = nil // whatever the value is (API reference, DeleteTags)
-		}
-		call = func(ctx context.Context) error {
-			_, err := a.API.DeleteTags(ctx, &ec2.DeleteTagsInput{Resources: resources, Tags: tags})
-			return err
-		}
-	}
-	err := a.write(ctx, operation, call)
-	if err != nil {
-		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
-	}
-	return a.unlessStale(err)
+	})
+	return a.tagged(doing, resources, err)
 }
 
 // release gives up groups that somebody else made: their rules stay, and the ownership tags
@@ -94,6 +91,7 @@ func (a *application) release(ctx context.Context, steps []plan.Step) error {
 // resource IDs").
 const maxTagged = 1000
 
+// untag takes tags off resources, whatever their values are (API reference, DeleteTags).
 func (a *application) untag(ctx context.Context, resources, keys []string, doing string) error {
 	tags := make([]types.Tag, 0, len(keys))
 	for _, key := range keys {
@@ -103,6 +101,11 @@ func (a *application) untag(ctx context.Context, resources, keys []string, doing
 		_, err := a.API.DeleteTags(ctx, &ec2.DeleteTagsInput{Resources: resources, Tags: tags})
 		return err
 	})
+	return a.tagged(doing, resources, err)
+}
+
+// tagged is what came of a call for tags.
+func (a *application) tagged(doing string, resources []string, err error) error {
 	if err != nil {
 		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
 	}

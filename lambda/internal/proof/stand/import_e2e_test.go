@@ -17,14 +17,8 @@ import (
 // still the same ones. MiniStack's rules bear IDs of their content, so a mark on each tells whether it is the same.
 func TestImportedGroups(t *testing.T) {
 	t.Parallel()
-	ctx, emulator := start(t)
-	p := publisher{emulator: emulator, root: repository(t)}
-	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-us-east-1")
-	said, stderr, err := p.publish(ctx, "us-east-1")
-	if err != nil {
-		t.Fatalf("publishing: %v\n%s", err, stderr)
-	}
-	place := launchPad{emulator: emulator, log: t, publisher: p, said: said}
+	ctx, place := published(t)
+	emulator, p := place.emulator, place.publisher
 	provider := place.stack("provider", place.listed(t, providerFile), "")
 	provider.launch(ctx, t, map[string]string{"AllowAdoption": "true"}, cfntypes.StackStatusCreateComplete)
 	vpc := place.vpc(ctx, t)

@@ -151,6 +151,19 @@ type launchPad struct {
 	said      string     // by publish
 }
 
+// published is an emulator to whose bucket everything is published.
+func published(t *testing.T) (context.Context, launchPad) {
+	t.Helper()
+	ctx, emulator := start(t)
+	p := publisher{emulator: emulator, root: repository(t)}
+	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-us-east-1")
+	said, stderr, err := p.publish(ctx, "us-east-1")
+	if err != nil {
+		t.Fatalf("publishing: %v\n%s", err, stderr)
+	}
+	return ctx, launchPad{emulator: emulator, log: t, publisher: p, said: said}
+}
+
 var link = regexp.MustCompile(`https://us-east-1\.console\.aws\.amazon\.com/cloudformation/home\?region=us-east-1#/stacks/create/review\?(\S+)`)
 
 // linked is the address that a launch link gives to the console.

@@ -78,16 +78,9 @@ func recipes(t *testing.T, root string) []recipe {
 // MiniStack. A recipe without a player fails, and so does a block that no player runs.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
-	ctx, emulator := start(t)
-	p := publisher{emulator: emulator, root: repository(t)}
-	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-us-east-1")
-	said, stderr, err := p.publish(ctx, "us-east-1")
-	if err != nil {
-		t.Fatalf("publishing: %v\n%s", err, stderr)
-	}
-	place := launchPad{emulator: emulator, log: t, publisher: p, said: said}
+	ctx, place := published(t)
 	sgchainCommand(t)
-	book := recipeBook{launchPad: place, tools: quickSleep(t), page: recipes(t, p.root)}
+	book := recipeBook{launchPad: place, tools: quickSleep(t), page: recipes(t, place.publisher.root)}
 	provider := place.stack("SecurityGroupChainProvider", place.listed(t, providerFile), "")
 	provider.launch(ctx, t, nil, cfntypes.StackStatusCreateComplete)
 
