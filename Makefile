@@ -30,7 +30,7 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo demo-update demo-down bootstrap deploy plan sgchain destroy smoke test check soak counts mutants bench browser build template publish size iam lint fmt clean
-.PHONY: prerequisites formatted vet together unit coverage sizes templates-checked end-to-end
+.PHONY: prerequisites formatted prose vet together unit coverage sizes templates-checked end-to-end
 
 # The options, each with the targets that read it. To others it would mean nothing, and that is an error where it stands on the
 # command line: what the environment has is for other programs too. Of several targets one has to read it.
@@ -133,8 +133,13 @@ publish: prerequisites ## Upload zips and templates, and print the links to laun
 
 size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
 
-lint: prerequisites $(TOOLS)/golangci-lint.stamp ## Run the linters of .ci/golangci.yml
+lint: prerequisites $(TOOLS)/golangci-lint.stamp prose ## Run the linters: .ci/golangci.yml for code, .ci/vale for English
 	$(TOOL) golangci-lint run -c .ci/golangci.yml $(PACKAGES)
+
+# What it finds in build/prose/FILE.comments.md, or .messages.md, is on the same line of FILE.
+prose:
+	@go run ./cdk/cmd/prose build/prose
+	go tool -modfile=.ci/vale.mod vale --config .ci/vale/vale.ini --output line build/prose
 
 fmt: prerequisites $(TOOLS)/gofumpt.stamp ## Format every Go file
 	$(TOOL) gofumpt -w lambda cdk .ci/nag
