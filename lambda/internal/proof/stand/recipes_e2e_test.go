@@ -20,10 +20,14 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-const recipesPage = "docs/operations.md"
+const (
+	recipesPage  = "docs/operations.md"
+	tutorialPage = "docs/tutorial.md"
+)
 
 // recipe is one section of the page, with its fenced blocks in their order.
 type recipe struct {
+	file   string
 	name   string
 	prose  string
 	blocks []block
@@ -36,10 +40,20 @@ type block struct {
 	line       int
 }
 
-// recipes reads the page. Every section of it is a recipe.
+// recipes reads the recipes, and the tutorial as one recipe more.
 func recipes(t *testing.T, root string) []recipe {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(recipesPage)))
+	whole := recipe{file: tutorialPage, name: "Tutorial"}
+	for _, section := range sections(t, root, tutorialPage) {
+		whole.blocks = append(whole.blocks, section.blocks...)
+	}
+	return append(sections(t, root, recipesPage), whole)
+}
+
+// sections reads a page. Every section of it is a recipe; what stands before the first one is none.
+func sections(t *testing.T, root, page string) []recipe {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,22 +68,23 @@ func recipes(t *testing.T, root string) []recipe {
 		case isFence && open == nil:
 			open = &block{kind: strings.TrimSpace(fence), line: number}
 		case isFence:
-			if len(found) == 0 {
-				t.Fatalf("%s:%d: a block outside of every recipe", recipesPage, open.line)
+			if len(found) > 0 {
+				last := &found[len(found)-1]
+				last.blocks = append(last.blocks, *open)
+			} else if open.kind != "" {
+				t.Fatalf("%s:%d: commands outside of every section", page, open.line)
 			}
-			last := &found[len(found)-1]
-			last.blocks = append(last.blocks, *open)
 			open = nil
 		case open != nil:
 			open.text += line
 		case isHeading:
-			found = append(found, recipe{name: strings.TrimSpace(name)})
+			found = append(found, recipe{file: page, name: strings.TrimSpace(name)})
 		case len(found) > 0:
 			found[len(found)-1].prose += line
 		}
 	}
 	if open != nil {
-		t.Fatalf("%s:%d: a block without an end", recipesPage, open.line)
+		t.Fatalf("%s:%d: a block without an end", page, open.line)
 	}
 	return found
 }
@@ -107,12 +122,12 @@ type player func(context.Context, *testing.T, *recipeRun)
 func (b recipeBook) play(ctx context.Context, t *testing.T, one recipe, play player) {
 	t.Helper()
 	if play == nil {
-		t.Fatalf("no test plays this recipe of %s", recipesPage)
+		t.Fatalf("no test plays this recipe of %s", one.file)
 	}
 	run := b.begin(ctx, t, one)
 	play(ctx, t, run)
 	for _, unplayed := range one.blocks[run.next:] {
-		t.Errorf("%s:%d: this block is run by no test", recipesPage, unplayed.line)
+		t.Errorf("%s:%d: this block is run by no test", one.file, unplayed.line)
 	}
 }
 
@@ -203,7 +218,7 @@ func (r *recipeRun) filled(text string) string {
 func (r *recipeRun) take(t *testing.T, kind string) block {
 	t.Helper()
 	if r.next == len(r.blocks) || r.blocks[r.next].kind != kind {
-		t.Fatalf("%s: block %d of %q is no %s: %+v", recipesPage, r.next, r.name, kind, r.blocks[r.next:])
+		t.Fatalf("%s: block %d of %q is no %s: %+v", r.file, r.next, r.name, kind, r.blocks[r.next:])
 	}
 	r.next++
 	return r.blocks[r.next-1]
@@ -227,12 +242,12 @@ func (r *recipeRun) run(ctx context.Context, t *testing.T, commands block, succe
 	output, err := r.script(ctx, t, commands.text)
 	if (err == nil) != succeeds {
 		failures, _ := r.script(ctx, t, `aws cloudformation describe-stack-events --stack-name "$STACK" --query 'StackEvents[?ResourceStatusReason].[LogicalResourceId,ResourceStatusReason]' --output text`)
-		t.Fatalf("%s:%d: got %v, want success: %v\n%s%s%s", recipesPage, commands.line, err, succeeds, commands.text, output, failures)
+		t.Fatalf("%s:%d: got %v, want success: %v\n%s%s%s", r.file, commands.line, err, succeeds, commands.text, output, failures)
 	}
 	if r.next < len(r.blocks) && r.blocks[r.next].kind == "text" {
 		text := r.take(t, "text")
 		if want := r.filled(text.text); !shows(output, want) {
-			t.Errorf("%s:%d: the commands print\n%s\nwhere the page has\n%s", recipesPage, text.line, output, want)
+			t.Errorf("%s:%d: the commands print\n%s\nwhere the page has\n%s", r.file, text.line, output, want)
 		}
 	}
 	return output

@@ -39,6 +39,7 @@ func recipePlayers() map[string]player {
 		"Upgrade or downgrade the provider": playUpgrade,
 		"Recover from a lost provider":      playLost,
 		"Uninstall":                         playUninstall,
+		"Tutorial":                          playTutorial,
 	}
 }
 
