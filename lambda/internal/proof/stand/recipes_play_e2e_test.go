@@ -24,22 +24,22 @@ import (
 // recipePlayers has the test of each recipe, by the recipe's heading.
 func recipePlayers() map[string]player {
 	return map[string]player{
-		"Deploy a change":                   playDeploy,
-		"Preview a change of a stack":       playPreview,
-		"Rename a tier":                     playRename,
-		"Move a chain":                      playMove,
-		"Release a tier":                    playRelease,
-		"Keep an emergency change":          playEmergency,
-		"Find who changed a rule":           playWho,
-		"Turn on the drift alarm":           playAlarm,
-		"Raise a quota":                     playQuota,
-		"Deploy fifty stacks at once":       playConcurrency,
-		"Know the costs":                    playCosts,
-		"Limit who may change a chain":      playLimits,
-		"Upgrade or downgrade the provider": playUpgrade,
-		"Recover from a lost provider":      playLost,
-		"Uninstall":                         playUninstall,
-		"Tutorial":                          playTutorial,
+		"Deploy a change":                      playDeploy,
+		"Preview a change of a stack":          playPreview,
+		"Rename a tier":                        playRename,
+		"Move a chain":                         playMove,
+		"Release a tier":                       playRelease,
+		"Keep an emergency change":             playEmergency,
+		"Find who changed a rule":              playWho,
+		"Turn on the drift alarm":              playAlarm,
+		"Raise a quota":                        playQuota,
+		"Deploy fifty stacks at once":          playConcurrency,
+		"Know the costs":                       playCosts,
+		"Protect chains from other principals": playLimits,
+		"Upgrade or downgrade the provider":    playUpgrade,
+		"Recover from a lost provider":         playLost,
+		"Uninstall":                            playUninstall,
+		"Tutorial":                             playTutorial,
 	}
 }
 
