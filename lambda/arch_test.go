@@ -198,53 +198,6 @@ func TestEnvironmentIsReadInMain(t *testing.T) {
 	}
 }
 
-// TestLinks: a page that the README leads to is there.
-func TestLinks(t *testing.T) {
-	t.Parallel()
-	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	links := 0
-	for _, page := range append(pages, filepath.Join(root, "README.md")) {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
-			target, anchor, _ := strings.Cut(link[1], "#")
-			if strings.Contains(target, "://") {
-				continue
-			}
-			links++
-			led := page
-			if target != "" {
-				led = filepath.Join(filepath.Dir(page), target)
-			}
-			content, err := os.ReadFile(led)
-			if info, errInfo := os.Stat(led); err != nil && (errInfo != nil || !info.IsDir()) {
-				t.Errorf("%s leads to %s, which is not there", page, link[1])
-			}
-			if anchor != "" && !slices.Contains(anchors(string(content)), anchor) {
-				t.Errorf("%s leads to %s, and there is no such heading", page, link[1])
-			}
-		}
-	}
-	if links < 10 {
-		t.Errorf("found only %d links", links)
-	}
-}
-
-// anchors returns the anchors of a page's headings, as GitHub makes them: in small letters, with hyphens for blanks and without punctuation.
-func anchors(page string) []string {
-	var all []string
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
-		plain := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
-		all = append(all, strings.ReplaceAll(plain, " ", "-"))
-	}
-	return all
-}
-
 // The most lines of a function and of a file, and the most parameters, outside of tests: what is
 // longer does more than one thing.
 const (
