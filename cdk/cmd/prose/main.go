@@ -72,7 +72,7 @@ func write(root, folder string) error {
 // skipped reports whether a folder holds no prose of ours.
 func skipped(base, path string) bool {
 	switch base {
-	case ".git", "build", "testdata", "node_modules":
+	case ".git", "build", "cdk.out", "node_modules", "testdata":
 		return true
 	}
 	return filepath.ToSlash(path) == ".ci/vale"
