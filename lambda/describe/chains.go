@@ -9,20 +9,20 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Chain is the properties of a chain that describes groups.
+// Chain holds the properties of a chain that describes existing groups.
 type Chain struct {
 	VPCID string
 	IPv6  bool
-	// RuleQuota is 0 for EC2's own.
+	// RuleQuota is 0 for EC2's default.
 	RuleQuota int
-	// WarnOnly lets the guardrails warn of what the groups let in already.
+	// WarnOnly makes the guardrails warn of what the groups already allow.
 	WarnOnly bool
 	Tiers    []Tier // outermost first
-	// Notes are what somebody should know before deploying the chain, in sentences.
+	// Notes are sentences to read before deploying the chain.
 	Notes []string
 }
 
-// Properties are those of a [chain.ResourceType] that adopts the groups, as decoded from JSON, without its ServiceToken.
+// Properties returns the properties of a [chain.ResourceType] that adopts the groups, as decoded from JSON, without its ServiceToken.
 func (c Chain) Properties() map[string]any {
 	properties := map[string]any{"VpcId": c.VPCID, "AdoptExisting": true}
 	if c.IPv6 {
@@ -90,21 +90,21 @@ func texts(words []string) []any {
 	return list
 }
 
-// InexactError is groups that no chain describes as they are.
+// InexactError reports groups that no chain describes exactly.
 type InexactError struct{ Problems []string }
 
 func (e *InexactError) Error() string {
 	return "describing security groups: " + strings.Join(e.Problems, "\n")
 }
 
-// Chains describes groups of one VPC, in as many chains as CloudFormation's answers have room for. Whether they are right, [Chain.Prove] tells.
+// Chains describes groups of one VPC, in as many chains as CloudFormation's responses require. [Chain.Prove] verifies each of them.
 func Chains(groups []Group, found chain.Found) ([]Chain, error) {
 	var vpcs []string
 	for _, group := range groups {
 		vpcs = append(vpcs, group.VPCID)
 	}
 	if slices.Sort(vpcs); len(slices.Compact(vpcs)) > 1 {
-		return nil, fmt.Errorf("describing security groups: they are in several VPCs (%s), and a chain has one. Name one of them with --vpc", strings.Join(slices.Compact(vpcs), ", "))
+		return nil, fmt.Errorf("describing security groups: they are in several VPCs (%s), and a chain has one VPC. Name one with --vpc", strings.Join(slices.Compact(vpcs), ", "))
 	}
 	oracle := newOracle()
 	ordered := Outermost(groups)
@@ -123,19 +123,19 @@ func Chains(groups []Group, found chain.Found) ([]Chain, error) {
 			return nil, err
 		}
 		if len(parts) > 1 {
-			drafted.Notes = append(drafted.Notes, fmt.Sprintf("The %d groups are split over %d chains, since one chain has not room for them. The chains name each other's groups by their IDs.", len(ordered), len(parts)))
+			drafted.Notes = append(drafted.Notes, fmt.Sprintf("The %d groups are split over %d chains, because one chain has no room for all of them. The chains name each other's groups by ID.", len(ordered), len(parts)))
 		}
 		chains = append(chains, drafted)
 	}
 	return chains, nil
 }
 
-// problems lists what of the groups cannot be written, a line each.
+// problems lists what a chain cannot express, one line each.
 func (d *drafter) problems() []string {
 	var problems []string
 	for _, group := range d.groups {
 		if !keepsName(group) {
-			problems = append(problems, fmt.Sprintf("%s (%s): a chain cannot have its name, and finds groups by their names", group.ID, group.Name))
+			problems = append(problems, fmt.Sprintf("%s (%s): a chain cannot use this name, and finds groups by name", group.ID, group.Name))
 		}
 		for _, rule := range chain.Sorted(group.Rules, chain.CompareRules) {
 			if why := d.unwritable(group, rule); why != "" {
@@ -146,7 +146,7 @@ func (d *drafter) problems() []string {
 	return problems
 }
 
-// draft describes groups in one chain: of the two ways to treat IPv6, in the shorter one.
+// draft describes groups in one chain, with or without IPv6, whichever is shorter.
 func draft(oracle *oracle, groups []Group, names map[string]string, found chain.Found) (Chain, error) {
 	var best Chain
 	shortest := -1
@@ -171,12 +171,12 @@ func draft(oracle *oracle, groups []Group, names map[string]string, found chain.
 		}
 	}
 	if best.RuleQuota != 0 {
-		best.Notes = append(best.Notes, fmt.Sprintf("RuleQuota is %d, as many as the largest group has. Write your account's own quota of rules per security group.", best.RuleQuota))
+		best.Notes = append(best.Notes, fmt.Sprintf("RuleQuota is %d, the number of rules of the largest group. Set it to your account's quota of rules per security group.", best.RuleQuota))
 	}
 	return best, nil
 }
 
-// guarded lets a chain have what its groups let in already, and notes it: guardrails would refuse it.
+// guarded allows what the groups already allow and guardrails would refuse, and adds a note about it.
 func guarded(c Chain) (Chain, error) {
 	for range 2 {
 		spec, err := chain.Parse(c.Properties(), chain.DefaultAnswerBytes)
@@ -195,17 +195,17 @@ func guarded(c Chain) (Chain, error) {
 				continue
 			}
 			c.WarnOnly = true
-			c.Notes = append(c.Notes, fmt.Sprintf("Guardrails are set to warn: tier %s %s. Remedy: %s. Then leave Guardrails out.", finding.Tier, finding.Problem, finding.Remedy))
+			c.Notes = append(c.Notes, fmt.Sprintf("Guardrails are set to warn: tier %s %s. Remedy: %s. Then remove Guardrails.", finding.Tier, finding.Problem, finding.Remedy))
 		}
 	}
 	return c, nil
 }
 
-// defaultQuota is EC2's of rules, for each direction and family of addresses; see [chain.Spec].
+// defaultQuota is EC2's default quota of rules, for each direction and address family; see [chain.Spec].
 const defaultQuota = 60
 
-// quota is how many rules the largest group has, 0 where EC2's quota is enough. A rule that names a group counts in both families, one that
-// names a prefix list as often as the list is heavy.
+// quota returns the number of rules of the largest group, or 0 if EC2's default quota is enough. A rule that names a group counts in both
+// families. One that names a prefix list counts as often as the list's weight.
 func quota(groups []Group, found chain.Found) int {
 	most := 0
 	for _, group := range groups {
@@ -232,7 +232,7 @@ func quota(groups []Group, found chain.Found) int {
 	return most
 }
 
-// place is that of IPv6 or of IPv4.
+// place returns the index of an address family.
 func place(isV6 bool) int {
 	if isV6 {
 		return 1
@@ -240,10 +240,10 @@ func place(isV6 bool) int {
 	return 0
 }
 
-// maxRules is how many rules a chain has at most; Parse holds it.
+// maxRules is the highest number of rules of a chain, which Parse enforces.
 const maxRules = 10_000
 
-// split spreads ordered groups over chains. What has to do with one another stays together as far as it fits.
+// split distributes ordered groups over chains. Related groups stay together as far as they fit.
 func split(groups []Group, names map[string]string) ([][]Group, error) {
 	if fits(groups, names) {
 		return [][]Group{groups}, nil
@@ -261,7 +261,7 @@ func split(groups []Group, names map[string]string) ([][]Group, error) {
 		}
 		for _, group := range together {
 			if !fits([]Group{group}, names) {
-				return nil, fmt.Errorf("describing security groups: %s (%s) alone has too many rules for a chain. Exclude it", group.ID, group.Name)
+				return nil, fmt.Errorf("describing security groups: %s (%s) alone has too many rules for one chain. Exclude it", group.ID, group.Name)
 			}
 			if !fits(append(slices.Clone(part), group), names) {
 				parts, part = append(parts, part), nil

@@ -20,7 +20,7 @@ func namesOf(one describe.Chain) []string {
 	return names
 }
 
-// Both families together are written where that is shorter.
+// TestIPv6IsChosenWhereShorter checks that a chain has both families if that is shorter.
 func TestIPv6IsChosenWhereShorter(t *testing.T) {
 	t.Parallel()
 	both := described(t, group("sg-a", "Web", rules("in tcp 80 0.0.0.0/0", "in tcp 80 ::/0", "in icmp 8/-1 0.0.0.0/0", "in icmpv6 128/-1 ::/0", "out all 0.0.0.0/0", "out all ::/0")...))
@@ -49,16 +49,16 @@ func TestOutermostFirst(t *testing.T) {
 		"":             nil,
 		"web app db":   {takes("db", "app"), takes("app", "web"), takes("web", "0.0.0.0/0")},
 		"a b x y free": {takes("y", "x"), takes("b", "a"), takes("free"), takes("x"), takes("a")},
-		// One that two let in comes after both.
+		// One with two sources comes after both.
 		"a b c":   {takes("c", "a", "b"), takes("b"), takes("a")},
 		"a c b d": {takes("b", "a"), takes("d", "b", "c"), takes("c", "a", "0.0.0.0/0"), takes("a")},
-		// A circle begins with the one that is open to the world, or the first by name.
+		// A cycle begins with the group that is open to the world, or with the first by name.
 		"m k l":   {takes("k", "m", "l"), takes("l", "k"), takes("m", "l", "0.0.0.0/0")},
 		"k l m":   {takes("k", "m"), takes("l", "k"), takes("m", "l")},
 		"w k l z": {takes("z", "l"), takes("k", "w", "l"), takes("l", "k"), takes("w")},
 		"self":    {takes("self", "self")},
 	} {
-		for range 2 { // whatever the order they come in
+		for range 2 { // in either order
 			var got []string
 			for _, one := range describe.Outermost(groups) {
 				got = append(got, one.Name)
@@ -93,13 +93,13 @@ func TestTierNames(t *testing.T) {
 	if got := namesOf(alike); !slices.Equal(got, []string{"Web", "Web2", "Web3"}) {
 		t.Errorf("names that differ in nothing: %v", got)
 	}
-	// What a chain has named keeps its name.
+	// A group that a chain has named keeps its name.
 	if got := namesOf(described(t, group("sg-a", "alb-group", rules("in tcp 80 0.0.0.0/0 internet to Edge: tcp 80")...))); !slices.Equal(got, []string{"Edge"}) {
 		t.Errorf("a group of an earlier chain: %v", got)
 	}
 }
 
-// TestGuardrailsAreNoted: what the groups let in already is described, and said.
+// TestGuardrailsAreNoted checks that what the groups already allow is described, with a note.
 func TestGuardrailsAreNoted(t *testing.T) {
 	t.Parallel()
 	one := described(t, group("sg-a", "Web", rules("in tcp 443 0.0.0.0/0")...), group("sg-b", "Api", rules("in tcp 8443 0.0.0.0/0", "in tcp 1 sg-a")...))
@@ -147,8 +147,8 @@ func TestChooseRefusesWhatCannotBeAdopted(t *testing.T) {
 		{managed, describe.Options{}, "a Kubernetes cluster (tag kubernetes.io/cluster/x) manages it"},
 		{tagged(ofStack), describe.Options{}, "it belongs to the CloudFormation stack Net (resource Web)"},
 		{tagged(ofStack), describe.Options{Retained: true}, ""},
-		{tagged(map[string]string{chain.TagStackID: "arn:aws:cloudformation:eu-central-1:111122223333:stack/Shop/1", chain.TagLogicalID: "Chain"}), describe.Options{Retained: true}, "it belongs to the chain Chain of stack Shop already"},
-		{tagged(full), describe.Options{}, "with the tags that an adoption adds it would have 51, and EC2 takes 50. Remove 1 of its tags"},
+		{tagged(map[string]string{chain.TagStackID: "arn:aws:cloudformation:eu-central-1:111122223333:stack/Shop/1", chain.TagLogicalID: "Chain"}), describe.Options{Retained: true}, "it already belongs to chain Chain of stack Shop"},
+		{tagged(full), describe.Options{}, "with the tags of an adoption it would have 51 tags, and EC2 allows 50. Remove 1 of its tags"},
 	} {
 		test.options.Account = "111122223333"
 		tiers, refused := describe.Choose([]describe.Group{test.group}, test.options)
@@ -158,7 +158,7 @@ func TestChooseRefusesWhatCannotBeAdopted(t *testing.T) {
 	}
 }
 
-// TestWhatNoChainHas: all of it is said at once, with the group.
+// TestWhatNoChainHas checks that one error lists everything that a chain cannot express, with the group.
 func TestWhatNoChainHas(t *testing.T) {
 	t.Parallel()
 	known := found()
@@ -173,8 +173,8 @@ func TestWhatNoChainHas(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	for _, want := range []string{
-		"sg-a ( web): a chain cannot have its name", "ingress tcp 80 from sg-gone: sg-gone is not in this account and Region any more", "pl-gone is not shown to this account",
-		"ingress tcp 80 from 10.0.0.0/99?: a chain has no such ports or no such peer", "ingress protocol esp from 0.0.0.0/0: a chain has no such", "ingress icmp 8 from ::/0",
+		"sg-a ( web): a chain cannot use this name", "ingress tcp 80 from sg-gone: sg-gone no longer exists in this account and Region", "this account cannot see prefix list pl-gone",
+		"ingress tcp 80 from 10.0.0.0/99?: a chain cannot express these ports or this peer", "ingress protocol esp from 0.0.0.0/0: a chain cannot express", "ingress icmp 8 from ::/0",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("it does not say %q: %v", want, err)
@@ -187,7 +187,7 @@ func TestWhatNoChainHas(t *testing.T) {
 	}
 }
 
-// TestProofSeesEveryDifference changes one thing after another in chains that are right.
+// TestProofSeesEveryDifference changes one thing at a time in correct chains.
 func TestProofSeesEveryDifference(t *testing.T) {
 	t.Parallel()
 	groups := []describe.Group{
@@ -226,7 +226,7 @@ func TestProofSeesEveryDifference(t *testing.T) {
 	}
 }
 
-// TestManyGroupsAreSplit: every chain fits, and together they have every group once, relations kept together.
+// TestManyGroupsAreSplit checks that every chain fits, that each group is in one of them, and that related groups stay together.
 func TestManyGroupsAreSplit(t *testing.T) {
 	t.Parallel()
 	var groups []describe.Group
@@ -263,7 +263,7 @@ func TestManyGroupsAreSplit(t *testing.T) {
 	if len(chains) < 3 || len(seen) != len(groups) {
 		t.Errorf("%d chains have %d of %d groups", len(chains), len(seen), len(groups))
 	}
-	// One thread through all of them has to be cut.
+	// If all groups are related, they must be split.
 	for i := 1; i < len(groups); i++ {
 		groups[i].Rules = append(groups[i].Rules, rule("in tcp 81 "+groups[i-1].ID))
 	}
@@ -278,7 +278,7 @@ func TestManyGroupsAreSplit(t *testing.T) {
 	}
 }
 
-// Descriptions that cannot be written lose their blanks or give way to the chain's, and that is said.
+// TestDescriptionsThatCannotBeWritten checks that such descriptions are trimmed or replaced by the chain's, with a note.
 func TestDescriptionsThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	blank, odd := group("sg-a", "a", rule("in tcp 80 0.0.0.0/0")), group("sg-b", "b", rule("in tcp 81 0.0.0.0/0 für alle"), rule("in tcp 82 sg-a you & me"))

@@ -13,7 +13,7 @@ import (
 
 const vpcID = "vpc-1"
 
-// found is what is known of the test's account: a VPC with both families, AWS's list and a customer's.
+// found returns the test's account: a VPC with both families, a prefix list of AWS and one of a customer.
 func found() chain.Found {
 	return chain.Found{
 		Account: "111122223333", Region: "eu-central-1",
@@ -26,7 +26,7 @@ func group(id, name string, rules ...chain.Rule) describe.Group {
 	return describe.Group{ID: id, VPCID: vpcID, OwnerID: "111122223333", Name: name, Description: "by hand", Rules: rules}
 }
 
-// rule reads "in tcp 80 0.0.0.0/0 description" and "out all 0.0.0.0/0".
+// rule parses "in tcp 80 0.0.0.0/0 description" and "out all 0.0.0.0/0".
 func rule(text string) chain.Rule {
 	words := strings.SplitN(text, " ", 5)
 	one := chain.Rule{Direction: chain.Ingress, Protocol: chain.Protocol(words[1]), Ports: chain.AllPorts}
@@ -62,7 +62,7 @@ func rules(texts ...string) []chain.Rule {
 	return all
 }
 
-// described describes groups in one chain, and fails where that is not exact.
+// described describes groups in one chain, and fails the test if that is not exact.
 func described(t *testing.T, groups ...describe.Group) describe.Chain {
 	t.Helper()
 	chains, err := describe.Chains(groups, found())
@@ -75,7 +75,7 @@ func described(t *testing.T, groups ...describe.Group) describe.Chain {
 	return chains[0]
 }
 
-// tierOf is one tier of the properties without what every tier has.
+// tierOf returns one tier of the properties without what every tier has.
 func tierOf(t *testing.T, one describe.Chain, place int) string {
 	t.Helper()
 	tiers, _ := one.Properties()["Tiers"].([]any)
@@ -90,7 +90,7 @@ func tierOf(t *testing.T, one describe.Chain, place int) string {
 	return string(text)
 }
 
-// TestTiersAreShort describes one group after another, as the second tier behind a load balancer.
+// TestTiersAreShort describes various groups, each as the second tier behind a load balancer.
 func TestTiersAreShort(t *testing.T) {
 	t.Parallel()
 	const everywhere = "out all 0.0.0.0/0"
@@ -102,15 +102,15 @@ func TestTiersAreShort(t *testing.T) {
 		`{"Ports":[80,443,"8000-8010","udp/53"],"Sources":["internet"]}`:                                                          {"in tcp 80 0.0.0.0/0", "in tcp 443 0.0.0.0/0", "in udp 53 0.0.0.0/0", "in tcp 8000/8010 0.0.0.0/0", everywhere},
 		`{"Ports":["icmp","icmp/3/4","icmp/8","proto/50","all"],"Sources":["self"]}`:                                              {"in icmp -1/-1 sg-app", "in icmp 8/-1 sg-app", "in icmp 3/4 sg-app", "in 50 sg-app", "in all sg-app", everywhere},
 		`{"Ports":[22],"Sources":["vpc","self","Alb","192.0.2.7/32","222233334444/sg-z","com.amazonaws.eu-central-1.s3","pl-c"]}`: {"in tcp 22 10.1.0.0/16", "in tcp 22 10.2.0.0/16", "in tcp 22 sg-app", "in tcp 22 sg-alb", "in tcp 22 192.0.2.7/32", "in tcp 22 222233334444/sg-z", "in tcp 22 pl-a", "in tcp 22 pl-c", everywhere},
-		// One of the VPC's ranges is not the VPC.
+		// One of several ranges of the VPC is not the VPC.
 		`{"Ports":[22],"Sources":["10.1.0.0/16"]}`: {"in tcp 22 10.1.0.0/16", everywhere},
-		// Descriptions that are not the chain's are kept by the long form, and only these need it.
+		// The long form keeps descriptions that are not the chain's, and only these need it.
 		`{"Ingress":[{"Ports":[443],"Sources":["Alb"]},{"Description":"the office","Ports":[22,80],"Sources":["192.0.2.0/24"]}]}`: {"in tcp 443 sg-alb", "in tcp 22 192.0.2.0/24 the office", "in tcp 80 192.0.2.0/24 the office", everywhere},
 		`{"Ingress":[{"Ports":[80,443],"Sources":["internet"]},{"Ports":[443],"Sources":["Alb"]}]}`:                               {"in tcp 80 0.0.0.0/0", "in tcp 443 0.0.0.0/0", "in tcp 443 sg-alb", everywhere},
 		`{"Ports":[22],"Sources":["com.amazonaws.{region}.s3"]}`:                                                                  {"in tcp 22 pl-a com.amazonaws.{region}.s3 to App: tcp 22", everywhere},
 		`{"Ports":[22],"Sources":["pl-a"]}`:                                                                                       {"in tcp 22 pl-a " + "pl-a to App: tcp 22", everywhere},
 		`{"Ports":[22],"Sources":["10.1.0.0/16","10.2.0.0/16"]}`:                                                                  {"in tcp 22 10.1.0.0/16 10.1.0.0/16 to App: tcp 22", "in tcp 22 10.2.0.0/16 10.2.0.0/16 to App: tcp 22", everywhere},
-		// What a tier calls.
+		// Outbound rules.
 		`{"Egress":[{"Destinations":["internet"],"Ports":[443]}]}`:                                             {"out tcp 443 0.0.0.0/0"},
 		`{"Egress":"chain","Ports":[7000],"Sources":["self"]}`:                                                 {"in tcp 7000 sg-app", "out tcp 7000 sg-app"},
 		`{"Egress":["chain",{"Destinations":["pl-c"],"Ports":["udp/53"]}],"Ports":[7000],"Sources":["self"]}`:  {"in tcp 7000 sg-app", "out tcp 7000 sg-app", "out udp 53 pl-c"},

@@ -8,27 +8,27 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Entry is ports, the peers that all of them go with, and the description of the rules; that is empty where it is the chain's.
+// Entry is ports and peers, each port for each peer, with the description of the rules. It is empty if it is the chain's own.
 type Entry struct {
 	Ports, Peers []string
 	Description  string
 }
 
-// lane is one port and one word for a peer: one rule, or those of several ranges.
+// lane is one port and one word for a peer: one rule, or several if the word means several ranges.
 type lane struct {
 	port  string
 	ports chain.Rule // protocol and ports
 	word  word
-	// description is what has to be written to keep that of the rules; empty where the chain's does, or where none can.
+	// description is what must be written to keep that of the rules. It is empty if the chain's own is the same, or if none is possible.
 	description string
 }
 
-// word is a peer as it is written.
+// word is a peer in the form that properties have it.
 type word struct {
 	text string
 	rank int // of its kind
 	peer chain.Peer
-	// name is what the chain's descriptions have for it.
+	// name is the peer's name in the chain's descriptions.
 	name string
 }
 
@@ -51,7 +51,7 @@ func compareWords(a, b word) int {
 	)
 }
 
-// comparePorts orders ports as people list them: tcp, udp, ICMP, other protocols, everything.
+// comparePorts orders ports in the usual order: tcp, udp, ICMP, other protocols, all traffic.
 func comparePorts(a, b chain.Rule) int {
 	place := func(rule chain.Rule) int {
 		order := []chain.Protocol{chain.TCP, chain.UDP, chain.ICMP, chain.ICMPv6}
@@ -74,7 +74,7 @@ func compareLanes(a, b lane) int {
 	return cmp.Or(compareWords(a.word, b.word), comparePorts(a.ports, b.ports))
 }
 
-// entriesOf writes lanes as entries: the chain's own descriptions first, then the others as they come.
+// entriesOf writes lanes as entries: first those with the chain's own descriptions, then the others in their order.
 func entriesOf(lanes []lane) []Entry {
 	lanes = chain.Sorted(lanes, compareLanes)
 	var descriptions []string
@@ -96,8 +96,8 @@ func entriesOf(lanes []lane) []Entry {
 	return entries
 }
 
-// products writes sorted lanes as products of ports and peers: ports with the same peers together, or peers with the same ports, whichever is
-// shorter.
+// products writes sorted lanes as products of ports and peers. It groups ports with the same peers, or peers with the same ports,
+// whichever is shorter.
 func products(lanes []lane) []Entry {
 	port := func(one lane) string { return one.port }
 	peer := func(one lane) string { return one.word.text }
@@ -115,7 +115,7 @@ func products(lanes []lane) []Entry {
 	return ofPeers
 }
 
-// same is ones that go with the same others.
+// same groups elements that occur with the same others.
 type same struct{ ones, others []string }
 
 func gather(lanes []lane, one, other func(lane) string) []same {

@@ -16,34 +16,34 @@ type Group struct {
 	Tags map[string]string
 	// Rules name other groups by their IDs.
 	Rules []chain.Rule
-	// Manager is who else makes and changes the group, as its tags say; empty where they do not. CloudFormation and chains are told from
+	// Manager is the software that creates and changes the group according to its tags, or empty. CloudFormation and chains are recognized by
 	// the tags themselves.
 	Manager string
 }
 
-// Options say which groups become tiers.
+// Options select the groups that become tiers.
 type Options struct {
 	// Account is the account that owns the chain.
 	Account string
 	// Exclude lists the IDs of groups that stay outside of the chain.
 	Exclude []string
-	// Retained takes groups that have the tags of a CloudFormation stack: the stack is gone, or it has let go of them.
+	// Retained accepts groups with the tags of a CloudFormation stack: the stack was deleted, or it has retained them.
 	Retained bool
 }
 
-// Refusal is a group that cannot become a tier, or that nobody wants as one.
+// Refusal is a group that cannot become a tier, or that was excluded.
 type Refusal struct{ ID, Name, Why string }
 
 func (r Refusal) String() string { return fmt.Sprintf("%s (%s): %s", r.ID, r.Name, r.Why) }
 
-// The tags by which CloudFormation marks what a stack made ("Resource tags", CloudFormation user guide).
+// The tags that CloudFormation sets on what a stack creates ("Resource tags", CloudFormation user guide).
 const (
 	stackNameTag = "aws:cloudformation:stack-name"
 	stackIDTag   = "aws:cloudformation:stack-id"
 	logicalTag   = "aws:cloudformation:logical-id"
 )
 
-// The tags of a group: how many EC2 lets it have (EC2 user guide, "Tag restrictions"), and how many an adoption adds beside Name.
+// The limit of tags of a group (EC2 user guide, "Tag restrictions"), and the number of tags that an adoption adds besides Name.
 const (
 	maxTags      = 50
 	adoptionTags = 6
@@ -65,7 +65,7 @@ func Choose(groups []Group, options Options) (tiers []Group, refused []Refusal) 
 	return tiers, refused
 }
 
-// refusal is why the provider would not adopt a group, or empty.
+// refusal returns why the provider would not adopt a group, or "".
 func refusal(group Group, options Options) string {
 	stackID, isOfStack := group.Tags[stackIDTag]
 	ofChain := slices.ContainsFunc(keys(group.Tags), func(key string) bool { return strings.HasPrefix(key, chain.OwnershipPrefix) })
@@ -80,19 +80,19 @@ func refusal(group Group, options Options) string {
 	}
 	switch {
 	case strings.EqualFold(group.Name, "default"):
-		return "it is the default group of its VPC, which everything without a group of its own is in"
+		return "it is the default group of its VPC, which every resource without another group uses"
 	case group.OwnerID != options.Account:
 		return "it belongs to account " + group.OwnerID
 	case ofChain:
 		resource := chain.Resource{StackID: group.Tags[chain.TagStackID], LogicalID: group.Tags[chain.TagLogicalID]}
-		return fmt.Sprintf("it belongs to the chain %s of stack %s already", resource.LogicalID, cmp.Or(resource.StackName(), resource.StackID))
+		return fmt.Sprintf("it already belongs to chain %s of stack %s", resource.LogicalID, cmp.Or(resource.StackName(), resource.StackID))
 	case isOfStack && !options.Retained:
 		name := cmp.Or(group.Tags[stackNameTag], chain.Resource{StackID: stackID}.StackName(), stackID)
-		return fmt.Sprintf("it belongs to the CloudFormation stack %s (resource %s). Take it out of that template first, with DeletionPolicy: Retain, then import it with --retained", name, group.Tags[logicalTag])
+		return fmt.Sprintf("it belongs to the CloudFormation stack %s (resource %s). Remove it from that template with DeletionPolicy: Retain, update the stack, then import with --retained", name, group.Tags[logicalTag])
 	case group.Manager != "":
 		return group.Manager + " manages it"
 	case tags > maxTags:
-		return fmt.Sprintf("with the tags that an adoption adds it would have %d, and EC2 takes %d. Remove %d of its tags", tags, maxTags, tags-maxTags)
+		return fmt.Sprintf("with the tags of an adoption it would have %d tags, and EC2 allows %d. Remove %d of its tags", tags, maxTags, tags-maxTags)
 	default:
 		return ""
 	}

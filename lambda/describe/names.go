@@ -9,18 +9,18 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// maxTierName is the longest name of a tier; Parse holds it.
+// maxTierName is the longest name of a tier, which Parse enforces.
 const maxTierName = 64
 
-// tierNames names the tiers of groups, by the groups' IDs: as an earlier chain named them in its descriptions, or after the tag Name, or
-// after the group's name. Names differ in more than their case, since they begin the names of attributes.
+// tierNames chooses the names of tiers, by the groups' IDs. It takes the name that an earlier chain wrote into descriptions, or derives one
+// from the tag Name or from the group's name. Names differ in more than case, since the names of attributes begin with them.
 func tierNames(groups []Group) map[string]string {
 	names, taken := map[string]string{}, map[string]bool{}
 	for _, group := range groups {
 		plain := cmp.Or(earlierName(group), tierName(group.Tags[chain.NameTag]), tierName(group.Name), "Group")
 		name := plain
-		for turn := 2; taken[strings.ToLower(name)]; turn++ {
-			number := strconv.Itoa(turn)
+		for n := 2; taken[strings.ToLower(name)]; n++ {
+			number := strconv.Itoa(n)
 			name = plain[:min(len(plain), maxTierName-len(number))] + number
 		}
 		names[group.ID], taken[strings.ToLower(name)] = name, true
@@ -28,7 +28,7 @@ func tierNames(groups []Group) map[string]string {
 	return names
 }
 
-// earlierName is the name that a chain has for a group which it describes: that of a chain that was deleted or has released the group.
+// earlierName returns the tier's name from the descriptions of a chain that was deleted or has released the group, or "".
 func earlierName(group Group) string {
 	name, isOwn := strings.CutPrefix(group.Description, descriptionHead)
 	for _, rule := range group.Rules {
@@ -37,7 +37,7 @@ func earlierName(group Group) string {
 			name, isOwn = end, true
 		}
 	}
-	if made := tierName(name); made != name {
+	if valid := tierName(name); valid != name {
 		return ""
 	}
 	return name
@@ -46,27 +46,27 @@ func earlierName(group Group) string {
 // descriptionHead begins the description that a chain gives to a group of a tier.
 const descriptionHead = "Security group of tier "
 
-// tierName makes a name of a tier from a text, "shop-alb-sg" to "ShopAlb"; empty where nothing of the text can stand in one.
+// tierName makes the name of a tier from a text, "ShopAlb" from "shop-alb-sg". It returns "" if no character of the text is allowed in one.
 func tierName(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return !isLetter(r) && !isDigit(r) })
 	bare := slices.DeleteFunc(slices.Clone(words), func(word string) bool { return strings.EqualFold(word, "sg") })
 	if joined := strings.Join(bare, ""); joined == "" || isDigit(rune(joined[0])) {
 		bare = words
 	}
-	var name strings.Builder
+	var joined strings.Builder
 	for _, word := range bare {
-		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		joined.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	made := name.String()
+	name := joined.String()
 	switch {
-	case made == "":
+	case name == "":
 		return ""
-	case isDigit(rune(made[0])):
-		made = "Group" + made
-	case slices.Contains([]string{"internet", "self", "vpc"}, strings.ToLower(made)): // words for peers
-		made += "Group"
+	case isDigit(rune(name[0])):
+		name = "Group" + name
+	case slices.Contains([]string{"internet", "self", "vpc"}, strings.ToLower(name)): // words for peers
+		name += "Group"
 	}
-	return made[:min(len(made), maxTierName)]
+	return name[:min(len(name), maxTierName)]
 }
 
 func isLetter(r rune) bool { return ('a' <= r && r <= 'z') || ('A' <= r && r <= 'Z') }

@@ -8,7 +8,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// oracle asks the parser what can be written. It remembers the answers: the rules of a VPC repeat themselves.
+// oracle asks the parser what can be written. It caches the answers, because the rules of a VPC are often alike.
 type oracle struct {
 	rules        map[[2]string]chain.Rule // by port and peer
 	descriptions map[string]bool
@@ -24,7 +24,7 @@ const (
 	someRange = "192.0.2.0/24"
 )
 
-// parse reads a tier.
+// parse parses a tier.
 func parse(tier map[string]any) (chain.Tier, bool) {
 	tier["Name"] = "A"
 	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-0", "Tiers": []any{tier}}, chain.DefaultAnswerBytes)
@@ -34,7 +34,7 @@ func parse(tier map[string]any) (chain.Tier, bool) {
 	return spec.Tiers[0], true
 }
 
-// rule is the inbound rule that a port and a peer give; the zero Rule where they give none or several.
+// rule returns the inbound rule of a port and a peer, or the zero Rule if they make none or several.
 func (o *oracle) rule(port, peer string) chain.Rule {
 	key := [2]string{port, peer}
 	known, isKnown := o.rules[key]
@@ -48,7 +48,7 @@ func (o *oracle) rule(port, peer string) chain.Rule {
 	return known
 }
 
-// writable is the description that can be written for a rule: its own without blanks around it, or none where the parser refuses that.
+// writable returns the trimmed description of a rule, or "" if the parser refuses it.
 func (o *oracle) writable(rule chain.Rule) string {
 	peer, text := someRange, strings.TrimSpace(rule.Description)
 	if rule.Peer.Kind != chain.PeerCIDR {
@@ -77,7 +77,7 @@ func keepsName(group Group) bool {
 	return isParsed && tier.GroupName == group.Name
 }
 
-// descriptionOf is the description that can be written for a group: its own without blanks around it, or none where the parser refuses that.
+// descriptionOf returns the trimmed description of a group, or "" if the parser refuses it.
 func descriptionOf(group Group) string {
 	text := strings.TrimSpace(group.Description)
 	if _, isTaken := parse(map[string]any{"Description": text}); !isTaken {
@@ -110,7 +110,7 @@ func portOf(rule chain.Rule) string {
 	}
 }
 
-// plain is a list as Properties has it: numbers where they are, text elsewhere.
+// plain returns a list as Properties has it, with numbers as numbers.
 func plain(texts []string) []any {
 	list := make([]any, 0, len(texts))
 	for _, text := range texts {

@@ -11,23 +11,24 @@ import (
 
 func keys[K cmp.Ordered, V any](from map[K]V) []K { return slices.Sorted(maps.Keys(from)) }
 
-// Outermost returns groups in the order of a chain: each one after those that it lets in, as far as they do not go in a circle, and a group
-// that only one lets in right behind that. Groups without any relation come last. Which of several is first depends on nothing but the
-// groups: those that are open to the world, then by name.
+// Outermost returns groups in the order of a chain. Each group comes after those that it allows, except within a cycle. A group that allows
+// only one other group comes right after it. Groups without any relation are last.
+//
+// The order depends only on the groups. If several could be first, those that are open to the world are, then by name.
 func Outermost(groups []Group) []Group {
 	sorted := chain.Sorted(groups, compare(groups))
 	links := linksOf(sorted)
 	var order []Group
-	// A circle is one knot, and knots are free of circles.
-	knots := links.knots()
-	waiting := make([]int, len(knots))
+	// A cycle is in one component, and components form no cycles.
+	components := links.components()
+	waiting := make([]int, len(components))
 	of := make([]int, len(sorted))
-	for place, knot := range knots {
-		for _, member := range knot {
+	for place, component := range components {
+		for _, member := range component {
 			of[member] = place
 		}
 	}
-	inner := make([]map[int]bool, len(knots))
+	inner := make([]map[int]bool, len(components))
 	for from := range sorted {
 		for _, to := range links[from] {
 			if of[from] == of[to] {
@@ -42,9 +43,9 @@ func Outermost(groups []Group) []Group {
 			}
 		}
 	}
-	first := func(a, b int) int { return cmp.Compare(slices.Min(knots[b]), slices.Min(knots[a])) } // the last one is taken first
+	first := func(a, b int) int { return cmp.Compare(slices.Min(components[b]), slices.Min(components[a])) } // the loop takes the last one
 	var ready []int
-	for place := range knots {
+	for place := range components {
 		if waiting[place] == 0 {
 			ready = append(ready, place)
 		}
@@ -53,7 +54,7 @@ func Outermost(groups []Group) []Group {
 	for len(ready) > 0 {
 		place := ready[len(ready)-1]
 		ready = ready[:len(ready)-1]
-		for _, member := range links.walk(knots[place]) {
+		for _, member := range links.walk(components[place]) {
 			order = append(order, sorted[member])
 		}
 		var next []int
@@ -68,7 +69,7 @@ func Outermost(groups []Group) []Group {
 	return order
 }
 
-// compare orders groups that no relation orders.
+// compare orders groups without a relation.
 func compare(groups []Group) func(a, b Group) int {
 	related := map[string]bool{}
 	for from, all := range linksOf(groups) {
@@ -94,7 +95,7 @@ func isPublic(group Group) bool {
 	return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool { return rule.Direction == chain.Ingress && chain.IsWorld(rule.Peer) })
 }
 
-// links is to which groups traffic may go from each group, by their places, sorted: those that take traffic from it or that it may call.
+// links lists, for each group, the sorted indexes of the groups to which it sends traffic according to the rules of either.
 type links [][]int
 
 func linksOf(groups []Group) links {
@@ -127,9 +128,9 @@ func linksOf(groups []Group) links {
 	return all
 }
 
-// knots returns the strongly connected components (Tarjan).
-func (l links) knots() [][]int {
-	var knots [][]int
+// components returns the strongly connected components (Tarjan).
+func (l links) components() [][]int {
+	var components [][]int
 	var stack []int
 	number, low, isOpen := make([]int, len(l)), make([]int, len(l)), make([]bool, len(l))
 	count := 0
@@ -151,28 +152,28 @@ func (l links) knots() [][]int {
 			return
 		}
 		place := slices.Index(stack, one)
-		knot := slices.Clone(stack[place:])
+		component := slices.Clone(stack[place:])
 		stack = stack[:place]
-		for _, member := range knot {
+		for _, member := range component {
 			isOpen[member] = false
 		}
-		knots = append(knots, knot)
+		components = append(components, component)
 	}
 	for one := range l {
 		if number[one] == 0 {
 			visit(one)
 		}
 	}
-	return knots
+	return components
 }
 
-// walk orders the members of a knot: from the first of them along the links.
-func (l links) walk(knot []int) []int {
+// walk orders the members of a component: from its first one along the links.
+func (l links) walk(component []int) []int {
 	var order []int
 	seen := map[int]bool{}
 	var visit func(int)
 	visit = func(one int) {
-		if seen[one] || !slices.Contains(knot, one) {
+		if seen[one] || !slices.Contains(component, one) {
 			return
 		}
 		seen[one] = true
@@ -181,13 +182,13 @@ func (l links) walk(knot []int) []int {
 			visit(to)
 		}
 	}
-	for _, one := range slices.Sorted(slices.Values(knot)) {
+	for _, one := range slices.Sorted(slices.Values(component)) {
 		visit(one)
 	}
 	return order
 }
 
-// related splits groups into those that have to do with one another, in the order of the groups.
+// related splits groups into sets of related ones, in the order of the groups.
 func related(groups []Group) [][]Group {
 	links := linksOf(groups)
 	whole := make([]int, len(groups))

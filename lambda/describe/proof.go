@@ -7,12 +7,12 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Proof is what came of reading the properties of a chain and comparing what they ask for with groups.
+// Proof is the result of comparing the properties of a chain with existing groups.
 type Proof struct {
 	Groups, Rules int
-	// Differences is what the chain would change, a line each; empty where it describes the groups exactly.
+	// Differences lists what the chain would change, one line each. It is empty if the chain describes the groups exactly.
 	Differences []string
-	// Rewritten are the descriptions of rules that the chain changes with the first update after the one that adopts the groups.
+	// Rewritten lists the descriptions of rules that the chain changes in the first update after the adoption.
 	Rewritten []Rewriting
 }
 
@@ -23,8 +23,8 @@ type Rewriting struct {
 	Now     string     // what the chain writes
 }
 
-// Prove reads the chain's properties as the provider does, resolves them with what is known, and compares the outcome with groups as they
-// were read. A tier stands for the group that has its GroupName, since that is how the provider adopts it.
+// Prove parses the chain's properties as the provider does, resolves names, and compares the result with groups as EC2 shows them. A tier
+// matches the group with its GroupName, since the provider adopts that one.
 func (c Chain) Prove(groups []Group, found chain.Found) Proof {
 	var proof Proof
 	differs := func(format string, arguments ...any) {
@@ -49,7 +49,7 @@ func (c Chain) Prove(groups []Group, found chain.Found) Proof {
 	for _, wanted := range desired.Groups {
 		group := tiers[wanted.Tier]
 		if group.ID == "" || group.VPCID != wanted.VPCID {
-			differs("tier %s: no security group is called %q in %s", wanted.Tier, wanted.GroupName, wanted.VPCID)
+			differs("tier %s: %s has no security group named %q", wanted.Tier, wanted.VPCID, wanted.GroupName)
 			continue
 		}
 		proof.Groups++
@@ -64,7 +64,7 @@ func (c Chain) Prove(groups []Group, found chain.Found) Proof {
 	}
 	for _, tier := range c.Tiers {
 		if group := tiers[tier.Name]; group.ID != tier.GroupID {
-			differs("tier %s: its group is %s, and it was written for %s", tier.Name, group.ID, tier.GroupID)
+			differs("tier %s: the chain would adopt %q, and it describes %s", tier.Name, group.ID, tier.GroupID)
 		}
 	}
 	return proof
@@ -79,7 +79,7 @@ func compareRules(group Group, wanted []chain.Rule, differs func(string, ...any)
 	}
 	for _, rule := range chain.Sorted(group.Rules, chain.CompareRules) {
 		if _, isThere := wants[rule.Key()]; !isThere {
-			differs("%s (%s): the chain would take away %s", group.ID, group.Name, rule)
+			differs("%s (%s): the chain would remove %s", group.ID, group.Name, rule)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func byKey(rules []chain.Rule) map[chain.Rule]chain.Rule {
 	return all
 }
 
-// rewritten lists the rules of a group that get another description. EC2's own outbound rules keep having none where the chain asks for all.
+// rewritten lists the rules of a group that get another description. If the chain allows all outbound traffic, EC2's own rules keep none.
 func rewritten(group Group, wanted []chain.Rule) []Rewriting {
 	wants := byKey(wanted)
 	_, asksAll := wants[chain.AllTrafficV4()]

@@ -13,13 +13,13 @@ import (
 // Tier is a tier of a chain that describes a group.
 type Tier struct {
 	GroupID string
-	// Name is the tier's, GroupName and Description the group's; Description is empty where the chain's own is the same or where the group's
-	// cannot be written.
+	// Name is the tier's name. GroupName and Description are the group's. Description is empty if it is the chain's own, or if it cannot be
+	// written.
 	Name, GroupName, Description string
 	// Ports and Sources are the short form; Sources is empty for the default. Ingress is the long form.
 	Ports, Sources []string
 	Ingress        []Entry
-	// Egress are the words all, chain and none, EgressTo what goes beside them.
+	// Egress lists the words all, chain and none, EgressTo other destinations.
 	Egress      []string
 	EgressTo    []Entry
 	AllowPublic bool
@@ -29,28 +29,28 @@ type Tier struct {
 type drafter struct {
 	*oracle
 
-	found  chain.Found
-	ipv6   bool
-	groups []Group           // those that become tiers, in order
-	names  map[string]string // of the tiers, by the groups' IDs
-	places map[string]int    // of the tiers, by the groups' IDs
-	lists  map[string][]string
-	doors  map[string][]door // what the tiers take from each of them, by the groups' IDs
+	found      chain.Found
+	ipv6       bool
+	groups     []Group           // the future tiers, in order
+	names      map[string]string // of the tiers, by the groups' IDs
+	places     map[string]int    // of the tiers, by the groups' IDs
+	lists      map[string][]string
+	references map[string][]reference // the inbound rules of tiers that name a group, by its ID
 }
 
-// door is an inbound rule of a tier that names another one.
-type door struct {
+// reference is an inbound rule of a tier that names another one.
+type reference struct {
 	group Group
 	rule  chain.Rule
 }
 
 func newDrafter(oracle *oracle, groups []Group, names map[string]string, found chain.Found, ipv6 bool) *drafter {
-	d := &drafter{oracle: oracle, found: found, ipv6: ipv6, groups: groups, names: names, places: map[string]int{}, lists: map[string][]string{}, doors: map[string][]door{}}
+	d := &drafter{oracle: oracle, found: found, ipv6: ipv6, groups: groups, names: names, places: map[string]int{}, lists: map[string][]string{}, references: map[string][]reference{}}
 	for place, group := range groups {
 		d.places[group.ID] = place
 		for _, rule := range group.Rules {
 			if rule.Peer.Kind == chain.PeerGroup && rule.Direction == chain.Ingress {
-				d.doors[rule.Peer.ID] = append(d.doors[rule.Peer.ID], door{group, rule})
+				d.references[rule.Peer.ID] = append(d.references[rule.Peer.ID], reference{group, rule})
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func newDrafter(oracle *oracle, groups []Group, names map[string]string, found c
 	return d
 }
 
-// tiers writes all of them.
+// tiers writes all the tiers.
 func (d *drafter) tiers() []Tier {
 	tiers := make([]Tier, 0, len(d.groups))
 	for place, group := range d.groups {
@@ -75,7 +75,7 @@ func (d *drafter) tiers() []Tier {
 	return tiers
 }
 
-// inbound writes the inbound rules: in the short form where one pair of lists says all.
+// inbound writes the inbound rules, in the short form if one pair of lists is enough.
 func (d *drafter) inbound(tier *Tier, place int, group Group) {
 	entries := entriesOf(d.lanes(group, inDirection(group.Rules, chain.Ingress)))
 	switch {
@@ -94,7 +94,7 @@ func (d *drafter) inbound(tier *Tier, place int, group Group) {
 	}
 }
 
-// outbound writes the outbound rules: in the words that cover some of them where that is shorter.
+// outbound writes the outbound rules, with words that cover several of them if that is shorter.
 func (d *drafter) outbound(tier *Tier, group Group) {
 	rules := inDirection(group.Rules, chain.Egress)
 	if len(rules) == 0 {
@@ -123,14 +123,14 @@ func (d *drafter) outbound(tier *Tier, group Group) {
 	}
 }
 
-// isIdle reports whether the word all covers what stands beside it: the construct of the CDK refuses that.
+// isIdle reports whether the word all covers another destination: the CDK construct refuses that.
 func (d *drafter) isIdle(words []string, rest []chain.Rule) bool {
 	return (d.ipv6 && len(words) > 1) || slices.ContainsFunc(rest, func(rule chain.Rule) bool {
 		return d.ipv6 || (rule.Peer.Kind == chain.PeerCIDR && rule.Peer.CIDR.Addr().Is4())
 	})
 }
 
-// everywhere returns those of a group's outbound rules that the word all stands for; none where it would mean something else.
+// everywhere returns the outbound rules of a group that the word all covers, or none if it would mean something else.
 func (d *drafter) everywhere(group Group, rules []chain.Rule) []chain.Rule {
 	wanted := []chain.Rule{chain.AllTrafficV4()}
 	if d.ipv6 {
@@ -149,18 +149,18 @@ func (d *drafter) everywhere(group Group, rules []chain.Rule) []chain.Rule {
 	return all
 }
 
-// chained returns those of a group's outbound rules that the word chain stands for: what the other tiers take from it.
+// chained returns the outbound rules of a group that the word chain covers: those for inbound rules of other tiers.
 func (d *drafter) chained(group Group, rules []chain.Rule) []chain.Rule {
 	there := map[chain.Rule]chain.Rule{}
 	for _, rule := range rules {
 		there[rule.Key()] = rule
 	}
 	var all []chain.Rule
-	for _, door := range d.doors[group.ID] {
-		head := d.names[group.ID] + " to " + d.names[door.group.ID]
-		description := cmp.Or(d.kept(door.rule, head), head+": "+chain.Traffic(door.rule.Protocol, door.rule.Ports))
-		wanted := door.rule
-		wanted.Direction, wanted.Peer = chain.Egress, chain.GroupPeer(door.group.ID)
+	for _, reference := range d.references[group.ID] {
+		head := d.names[group.ID] + " to " + d.names[reference.group.ID]
+		description := cmp.Or(d.kept(reference.rule, head), head+": "+chain.Traffic(reference.rule.Protocol, reference.rule.Ports))
+		wanted := reference.rule
+		wanted.Direction, wanted.Peer = chain.Egress, chain.GroupPeer(reference.group.ID)
 		rule, isThere := there[wanted.Key()]
 		if !isThere || (rule.Description != "" && rule.Description != description) {
 			return nil
@@ -174,8 +174,7 @@ func inDirection(rules []chain.Rule, direction chain.Direction) []chain.Rule {
 	return slices.DeleteFunc(slices.Clone(rules), func(rule chain.Rule) bool { return rule.Direction != direction })
 }
 
-// kept is the description that has to be written to keep that of a rule, as far as that can be, where the chain's own begins with a head:
-// see [lane].
+// kept returns what must be written to keep the description of a rule; see [lane]. Head begins the chain's own description.
 func (d *drafter) kept(rule chain.Rule, head string) string {
 	if rule.Description == head+": "+chain.Traffic(rule.Protocol, rule.Ports) {
 		return ""
@@ -183,7 +182,7 @@ func (d *drafter) kept(rule chain.Rule, head string) string {
 	return d.writable(rule)
 }
 
-// lanes writes rules of one direction of a group, each as a lane of its own but where a word stands for several.
+// lanes writes rules of one direction of a group, one lane for each unless a word covers several.
 func (d *drafter) lanes(group Group, rules []chain.Rule) []lane {
 	var lanes []lane
 	for _, alike := range byTraffic(rules) {
@@ -192,7 +191,7 @@ func (d *drafter) lanes(group Group, rules []chain.Rule) []lane {
 	return lanes
 }
 
-// byTraffic gathers rules of the same protocol and ports, sorted.
+// byTraffic groups rules by protocol and ports, sorted.
 func byTraffic(rules []chain.Rule) [][]chain.Rule {
 	var all [][]chain.Rule
 	for _, rule := range chain.Sorted(rules, chain.CompareRules) {
@@ -205,7 +204,7 @@ func byTraffic(rules []chain.Rule) [][]chain.Rule {
 	return all
 }
 
-// laneOf writes rules of the same traffic.
+// laneOf writes rules of the same protocol and ports.
 func (d *drafter) laneOf(group Group, rules []chain.Rule) []lane {
 	var lanes []lane
 	add := func(rule chain.Rule, word word) {
@@ -232,7 +231,7 @@ func (d *drafter) laneOf(group Group, rules []chain.Rule) []lane {
 	return lanes
 }
 
-// head is what the chain's description of a rule begins with.
+// head returns the beginning of the chain's description of a rule.
 func (d *drafter) head(group Group, direction chain.Direction, name string) string {
 	if direction == chain.Egress {
 		return d.names[group.ID] + " to " + name
@@ -240,8 +239,8 @@ func (d *drafter) head(group Group, direction chain.Direction, name string) stri
 	return name + " to " + d.names[group.ID]
 }
 
-// stands returns those of rules of the same traffic that the word internet or vpc stands for; none where it would mean something else, or
-// where it would lose a description.
+// stands returns those of the rules, all of the same traffic, that the word internet or vpc covers. It returns none if the word would mean
+// something else, or if it would lose a description.
 func (d *drafter) stands(group Group, rules []chain.Rule, word word) []chain.Rule {
 	if len(rules) == 0 {
 		return nil
@@ -317,20 +316,20 @@ func (d *drafter) words(group Group, peer chain.Peer) []word {
 	}
 }
 
-// unwritable is why a rule of a group cannot be written, or empty.
+// unwritable returns why a rule of a group cannot be written, or "".
 func (d *drafter) unwritable(group Group, rule chain.Rule) string {
 	text := d.words(group, rule.Peer)[0].text
 	peer := text
 	if rule.Peer.Kind == chain.PeerGroup {
 		peer = someGroup
 		if d.found.Missing[rule.Peer.ID] && rule.Peer.Account == "" {
-			return fmt.Sprintf("%s is not in this account and Region any more, and the provider refuses such a peer. Revoke the rule first", rule.Peer.ID)
+			return fmt.Sprintf("%s no longer exists in this account and Region, so the provider would refuse it. Revoke the rule", rule.Peer.ID)
 		}
 	}
 	if rule.Peer.Kind == chain.PeerPrefixList {
 		peer = "pl-0"
 		if _, isThere := d.found.List(rule.Peer.ID); !isThere {
-			return fmt.Sprintf("%s is not shown to this account, and the provider refuses such a peer. Revoke the rule first", rule.Peer.ID)
+			return fmt.Sprintf("this account cannot see prefix list %s, so the provider would refuse it. Revoke the rule", rule.Peer.ID)
 		}
 	}
 	read := d.rule(portOf(rule), peer)
@@ -338,7 +337,7 @@ func (d *drafter) unwritable(group Group, rule chain.Rule) string {
 		rule.Peer = read.Peer
 	}
 	if read.Protocol != rule.Protocol || read.Ports != rule.Ports || read.Peer != rule.Peer {
-		return "a chain has no such ports or no such peer"
+		return "a chain cannot express these ports or this peer"
 	}
 	return ""
 }

@@ -8,7 +8,7 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// CallError is a call of AWS that failed.
+// CallError reports a failed AWS call.
 type CallError struct {
 	Action string // as IAM has it, such as ec2:DescribeSecurityGroups
 	Doing  string
@@ -29,7 +29,7 @@ func (e *CallError) Error() string {
 
 func (e *CallError) Unwrap() error { return e.Err }
 
-// Remedy is one sentence of what to do, empty where the cause says it.
+// Remedy returns what to do about it, or "" if the cause says enough.
 func (e *CallError) Remedy() string {
 	var coded interface{ ErrorCode() string }
 	code := ""
@@ -40,11 +40,11 @@ func (e *CallError) Remedy() string {
 		codes  []string
 		remedy string
 	}{
-		{[]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, "Let your user or role do " + e.Action + "."},
-		{[]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}, "Your credentials have expired: sign in again (aws sso login, or new keys)."},
-		{[]string{"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"}, "AWS does not accept your credentials: check the profile, the keys and this machine's clock."},
+		{[]string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}, "Allow your user or role the action " + e.Action + "."},
+		{[]string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}, "Your credentials have expired. Sign in again (aws sso login), or use new keys."},
+		{[]string{"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch"}, "AWS does not accept your credentials. Check the profile, the keys and this machine's clock."},
 		{[]string{"OptInRequired"}, "Enable the Region for this account."},
-		{[]string{"RequestLimitExceeded", "Throttling", "ThrottlingException"}, "Try again when fewer calls are made in this account and Region."},
+		{[]string{"RequestLimitExceeded", "Throttling", "ThrottlingException"}, "Retry when fewer calls are made in this account and Region."},
 	} {
 		if slices.Contains(one.codes, code) {
 			return one.remedy

@@ -1,5 +1,5 @@
-// Package inventory reads the security groups that an account has, with what is needed to understand their rules: the ranges of their
-// VPCs, the names of prefix lists, and whose the groups are that rules name. It only reads.
+// Package inventory reads an account's security groups and what their rules refer to. These are the ranges of their VPCs, the names of prefix
+// lists, and the owners of other groups. It only reads.
 package inventory
 
 import (
@@ -18,22 +18,22 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// API is the calls that reading takes.
+// API lists the calls that this package makes.
 type API interface {
 	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
 	DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec2.Options)) (*ec2.DescribeVpcsOutput, error)
 	DescribeManagedPrefixLists(context.Context, *ec2.DescribeManagedPrefixListsInput, ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error)
 }
 
-// Selection is which groups are read: those that meet all that is set.
+// Selection selects groups. A group must meet all the conditions that are set.
 type Selection struct {
 	IDs   []string
 	VPCID string
 	// Tag is a tag's key, or its key and value as "key=value".
 	Tag string
-	// Region is where they are.
+	// Region is the groups' Region.
 	Region string
-	// Account is the account that reads; it has to be known only where groups of several are shown.
+	// Account is the account that reads. It is required only if EC2 shows groups of several accounts.
 	Account string
 }
 
@@ -44,18 +44,18 @@ type Group struct {
 	Tags map[string]string
 	// Rules name other groups by their IDs.
 	Rules []chain.Rule
-	// Manager is who else makes and changes the group, as a tag says; empty where none does. CloudFormation and chains have tags of their own.
+	// Manager is the software that creates and changes the group according to a tag, or empty. CloudFormation and chains have their own tags.
 	Manager string
 }
 
-// Inventory is what was read.
+// Inventory is the result of Read.
 type Inventory struct {
 	Groups []Group // by ID
-	// Found is what the rules name: ranges of VPCs, prefix lists, the owners of groups.
+	// Found holds what the rules refer to: ranges of VPCs, prefix lists, the owners of groups.
 	Found chain.Found
 }
 
-// Rules is how many rules all groups have.
+// Rules returns the number of rules of all groups.
 func (i Inventory) Rules() int {
 	sum := 0
 	for _, group := range i.Groups {
@@ -64,8 +64,8 @@ func (i Inventory) Rules() int {
 	return sum
 }
 
-// State returns the groups as a state whose tiers bear the names that the console shows, and the groups' IDs: what a picture is drawn from.
-// Rules name each other's groups as members. A group that another one has the name of is told from it by its ID.
+// State returns the groups as a state for a picture, and their IDs. Its tiers have the names that the console shows. Rules name the read
+// groups as members. If two groups have the same name, their IDs are added.
 func (i Inventory) State() (chain.State, map[chain.Identity]string) {
 	named := map[string]int{}
 	for _, group := range i.Groups {
@@ -85,15 +85,15 @@ func (i Inventory) State() (chain.State, map[chain.Identity]string) {
 	return state.Owning(ids), ids
 }
 
-// display is what the console shows as the group's name.
+// display returns the group's name as the console shows it.
 func (g Group) display() string { return cmp.Or(g.Tags[chain.NameTag], g.Name, g.ID) }
 
-// SelectionError is a selection that nothing meets, or that means several things.
+// SelectionError reports a selection that no group meets, or that is ambiguous.
 type SelectionError struct{ Problem string }
 
 func (e *SelectionError) Error() string { return "reading security groups: " + e.Problem }
 
-// reader makes the calls. The rest of [sg.API] is nil: nothing here can write.
+// reader makes the calls. The other methods of [sg.API] are nil, so nothing here can write.
 type reader struct {
 	sg.API
 
@@ -112,8 +112,10 @@ func (r reader) DescribeManagedPrefixLists(ctx context.Context, in *ec2.Describe
 	return r.reads.DescribeManagedPrefixLists(ctx, in, options...)
 }
 
-// Read reads the groups of a selection: one call for 1,000 of them (for 200, where they are named by their IDs), one for their VPCs, and one
-// each for 200 prefix lists and 200 other groups that their rules name. An error of AWS is a [*CallError].
+// Read reads the groups of a selection. An error of AWS is a [*CallError].
+//
+// It makes one call for every 1,000 groups (200 if selected by ID), and one for their VPCs. It makes one more for every 200 prefix lists, and
+// for every 200 other groups that rules name.
 func Read(ctx context.Context, api API, selection Selection) (Inventory, error) {
 	edge := &sg.Edge{API: reader{reads: api}}
 	shown, err := edge.Groups(ctx, selection.filters()...)
@@ -137,7 +139,7 @@ func Read(ctx context.Context, api API, selection Selection) (Inventory, error) 
 	return inventory, complete(ctx, edge, inventory.Groups, &inventory.Found)
 }
 
-// filters asks EC2 for the selection.
+// filters returns the selection as filters of EC2.
 func (s Selection) filters() []types.Filter {
 	var filters []types.Filter
 	add := func(name string, values ...string) {
@@ -158,7 +160,7 @@ func (s Selection) filters() []types.Filter {
 	return filters
 }
 
-// meets holds a group against the selection: EC2 takes values for patterns, and emulators leave out filters that they do not know.
+// meets checks a group against the selection. EC2 treats filter values as patterns, and emulators ignore filters that they do not know.
 func (s Selection) meets(group Group) bool {
 	key, value, hasValue := strings.Cut(s.Tag, "=")
 	tag, hasTag := group.Tags[key]
@@ -166,7 +168,7 @@ func (s Selection) meets(group Group) bool {
 		(s.Tag == "" || (hasTag && (!hasValue || tag == value)))
 }
 
-// check refuses a selection of which something is missing.
+// check refuses a selection if EC2 does not show all of it.
 func (s Selection) check(groups []Group) error {
 	var missing []string
 	for _, id := range s.IDs {
@@ -186,27 +188,27 @@ func (s Selection) check(groups []Group) error {
 	}
 	switch {
 	case len(missing) > 0:
-		return &SelectionError{fmt.Sprintf("%s: there is no such security group in %s. Correct the ID, or the Region and the profile", strings.Join(missing, ", "), place)}
+		return &SelectionError{fmt.Sprintf("%s: %s have no such security group. Correct the ID, the Region or the profile", strings.Join(missing, ", "), place)}
 	case len(groups) == 0:
-		return &SelectionError{fmt.Sprintf("there are none with %s in %s. Correct it, or the Region and the profile", strings.Join(where, " and "), place)}
+		return &SelectionError{fmt.Sprintf("%s have none with %s. Correct that, the Region or the profile", place, strings.Join(where, " and "))}
 	default:
 		return nil
 	}
 }
 
-// account is the account that reads.
+// account returns the account that reads.
 func (s Selection) account(owners map[string]string) (string, error) {
 	accounts := slices.Compact(slices.Sorted(maps.Values(owners)))
 	if s.Account != "" {
 		return s.Account, nil
 	}
 	if len(accounts) > 1 {
-		return "", &SelectionError{fmt.Sprintf("they belong to the accounts %s. Say which of these is yours with --account", strings.Join(accounts, ", "))}
+		return "", &SelectionError{fmt.Sprintf("they belong to several accounts (%s). Name yours with --account", strings.Join(accounts, ", "))}
 	}
 	return accounts[0], nil
 }
 
-// LookUp asks for what properties name: ranges of VPCs, and prefix lists by their IDs and names. Other groups are not looked up.
+// LookUp looks up what properties name: ranges of VPCs, and prefix lists by ID and by name. It does not look up other groups.
 func LookUp(ctx context.Context, api API, wanted chain.LookUps) (chain.Found, error) {
 	return lookUp(ctx, &sg.Edge{API: reader{reads: api}}, wanted)
 }
@@ -224,7 +226,7 @@ func lookUp(ctx context.Context, edge *sg.Edge, wanted chain.LookUps) (chain.Fou
 	return found, nil
 }
 
-// complete asks for what the rules of groups name, and adds it to what was found.
+// complete looks up what the rules of groups name, and adds it to found.
 func complete(ctx context.Context, edge *sg.Edge, read []Group, found *chain.Found) error {
 	vpcs, lists, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, group := range read {
@@ -259,7 +261,7 @@ func complete(ctx context.Context, edge *sg.Edge, read []Group, found *chain.Fou
 	return nil
 }
 
-// groupOf reads a group.
+// groupOf converts a group.
 func groupOf(group types.SecurityGroup) Group {
 	one := Group{
 		ID: aws.ToString(group.GroupId), VPCID: aws.ToString(group.VpcId), OwnerID: aws.ToString(group.OwnerId), Name: aws.ToString(group.GroupName),

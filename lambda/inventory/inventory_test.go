@@ -17,7 +17,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// create makes a group as somebody does.
+// create creates a group as another owner.
 func (a *account) create(vpc, name string, tags ...string) string {
 	var list []types.Tag
 	for _, one := range tags {
@@ -28,14 +28,14 @@ func (a *account) create(vpc, name string, tags ...string) string {
 	if len(list) > 0 {
 		in.TagSpecifications = []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: list}}
 	}
-	made, err := a.world.Client("somebody").CreateSecurityGroup(a.t.Context(), in)
+	created, err := a.world.Client("somebody").CreateSecurityGroup(a.t.Context(), in)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return *made.GroupId
+	return *created.GroupId
 }
 
-func (a *account) lets(id string, permissions ...types.IpPermission) {
+func (a *account) allow(id string, permissions ...types.IpPermission) {
 	if _, err := a.world.Client("somebody").AuthorizeSecurityGroupIngress(a.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: permissions}); err != nil {
 		a.t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func idsOf(read inventory.Inventory) []string {
 	return ids
 }
 
-// TestReadingALargeVPCTakesFewCalls counts them: 300 groups with 4,000 rules that name groups elsewhere and prefix lists.
+// TestReadingALargeVPCTakesFewCalls counts the calls for 300 groups with 4,000 rules that name other groups and prefix lists.
 func TestReadingALargeVPCTakesFewCalls(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
@@ -82,7 +82,7 @@ func TestReadingALargeVPCTakesFewCalls(t *testing.T) {
 		for port := range 12 {
 			permissions = append(permissions, tcpFrom(1000+port, types.IpPermission{IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}))
 		}
-		a.lets(id, append(permissions, tcpFrom(443, fromList(edgeList)), tcpFrom(80, fromGroup(elsewhere[i%len(elsewhere)])))...)
+		a.allow(id, append(permissions, tcpFrom(443, fromList(edgeList)), tcpFrom(80, fromGroup(elsewhere[i%len(elsewhere)])))...)
 	}
 	a.world.Forget()
 	read, err := a.choose(inventory.Selection{VPCID: vpcID})
@@ -93,7 +93,7 @@ func TestReadingALargeVPCTakesFewCalls(t *testing.T) {
 	for _, call := range a.world.Calls() {
 		counts[call.Operation]++
 	}
-	// A page of groups, 250 other groups by 200 IDs, the VPC, the lists.
+	// A page of groups, 250 other groups in batches of 200, the VPC, the lists.
 	if want := map[string]int{"DescribeSecurityGroups": 3, "DescribeVpcs": 1, "DescribeManagedPrefixLists": 1}; fmt.Sprint(counts) != fmt.Sprint(want) {
 		t.Errorf("got the calls %v, want %v", counts, want)
 	}
@@ -102,7 +102,7 @@ func TestReadingALargeVPCTakesFewCalls(t *testing.T) {
 	}
 }
 
-// TestSelections reads groups by each of their ways, from an EC2 that takes filters and from one that leaves them out.
+// TestSelections selects groups in each way, from an EC2 that respects filters and from one that ignores them.
 func TestSelections(t *testing.T) {
 	t.Parallel()
 	for _, ignores := range []bool{false, true} {
@@ -126,9 +126,9 @@ func TestSelections(t *testing.T) {
 			}
 		}
 		for want, selection := range map[string]inventory.Selection{
-			"sg-0, sg-1: there is no such security group in this account and Region (us-east-1)": {IDs: []string{web, "sg-0", "sg-1"}},
-			"there are none with VPC vpc-9 and tag Team in this account and Region (us-east-1)":  {VPCID: "vpc-9", Tag: "Team"},
-			"there are none with tag Team=sho*":                                                  {Tag: "Team=sho*"}, // which EC2 reads as a pattern
+			"sg-0, sg-1: this account and Region (us-east-1) have no such security group": {IDs: []string{web, "sg-0", "sg-1"}},
+			"this account and Region (us-east-1) have none with VPC vpc-9 and tag Team":   {VPCID: "vpc-9", Tag: "Team"},
+			"have none with tag Team=sho*": {Tag: "Team=sho*"}, // a pattern for EC2
 		} {
 			_, err := a.choose(selection)
 			if selectionError, is := errors.AsType[*inventory.SelectionError](err); !is || !strings.Contains(selectionError.Error(), want) {
@@ -138,7 +138,7 @@ func TestSelections(t *testing.T) {
 	}
 }
 
-// defaultOf is EC2's own group of a VPC.
+// defaultOf returns the default group of a VPC.
 func (a *account) defaultOf(vpc string) string {
 	out, err := a.world.Client("somebody").DescribeSecurityGroups(a.t.Context(), &ec2.DescribeSecurityGroupsInput{})
 	if err != nil {
@@ -153,7 +153,7 @@ func (a *account) defaultOf(vpc string) string {
 	return ""
 }
 
-// TestWhatIsFound: peers that are gone, peers of others, and who manages a group.
+// TestWhatIsFound reads deleted peers, peers of other accounts, and the manager of a group.
 func TestWhatIsFound(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
@@ -161,7 +161,7 @@ func TestWhatIsFound(t *testing.T) {
 	web := a.create(vpcID, "web", "kubernetes.io/cluster/shop=owned")
 	gone, near := a.create(peerVPC, "gone"), a.create(peerVPC, "near")
 	foreign := a.world.AddForeign(world.OtherAccount, "foreign", peerVPC, false)
-	a.lets(web, tcpFrom(1, fromGroup(gone)), tcpFrom(2, fromGroup(near)), tcpFrom(3, fromGroup(foreign)), tcpFrom(4, fromList(officeList)))
+	a.allow(web, tcpFrom(1, fromGroup(gone)), tcpFrom(2, fromGroup(near)), tcpFrom(3, fromGroup(foreign)), tcpFrom(4, fromList(officeList)))
 	if _, err := a.world.Client("somebody").DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &gone}); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestWhatIsFound(t *testing.T) {
 		t.Errorf("the foreign group's account is lost: %v", read.Groups[0].Rules)
 	}
 	shared := a.world.AddForeign(world.OtherAccount, "shared", vpcID, true)
-	if _, err := a.choose(inventory.Selection{VPCID: vpcID}); err == nil || !strings.Contains(err.Error(), "they belong to the accounts 123456789012, 210987654321. Say which of these is yours with --account") {
+	if _, err := a.choose(inventory.Selection{VPCID: vpcID}); err == nil || !strings.Contains(err.Error(), "they belong to several accounts (123456789012, 210987654321). Name yours with --account") {
 		t.Errorf("two accounts (%s): %v", shared, err)
 	}
 	if read, err := a.choose(inventory.Selection{VPCID: vpcID, Account: world.OtherAccount}); err != nil || read.Found.Account != world.OtherAccount {
@@ -190,21 +190,21 @@ func TestWhatIsFound(t *testing.T) {
 	}
 }
 
-// TestStateIsDrawn draws what was read.
+// TestStateIsDrawn draws the groups.
 func TestStateIsDrawn(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	web, app := a.create(vpcID, "web-sg", "Name=front"), a.create(vpcID, "app-sg", "Name=front")
 	db := a.create(vpcID, "db-sg")
-	a.lets(app, tcpFrom(80, fromGroup(web)))
-	a.lets(db, tcpFrom(5432, fromGroup(app)), tcpFrom(1, fromGroup(db)))
+	a.allow(app, tcpFrom(80, fromGroup(web)))
+	a.allow(db, tcpFrom(5432, fromGroup(app)), tcpFrom(1, fromGroup(db)))
 	read, err := a.choose(inventory.Selection{IDs: []string{web, app, db}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	state, ids := read.State()
 	drawn := strings.NewReplacer(web, "sg-W", app, "sg-A", db, "sg-D").Replace(plan.Drawing{Before: state, After: state, IDs: ids}.String())
-	// By their IDs, which the world makes of the names.
+	// They are sorted by their IDs, which the world derives from the names.
 	if want := `[front sg-A] app-sg sg-A
    <-- front sg-W: tcp 80
    --> anywhere
@@ -224,18 +224,18 @@ func TestStateIsDrawn(t *testing.T) {
 	}
 }
 
-// TestErrorsSayWhatToDo lets every call fail.
+// TestErrorsSayWhatToDo makes every call fail.
 func TestErrorsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	for operation, want := range map[string]string{
-		"DescribeSecurityGroups":     "describing security groups: UnauthorizedOperation: You are not authorized to perform this operation. Let your user or role do ec2:DescribeSecurityGroups.",
-		"DescribeVpcs":               "describing VPCs: UnauthorizedOperation: You are not authorized to perform this operation. Let your user or role do ec2:DescribeVpcs.",
-		"DescribeManagedPrefixLists": "describing managed prefix lists: UnauthorizedOperation: You are not authorized to perform this operation. Let your user or role do ec2:DescribeManagedPrefixLists.",
+		"DescribeSecurityGroups":     "describing security groups: UnauthorizedOperation: You are not authorized to perform this operation. Allow your user or role the action ec2:DescribeSecurityGroups.",
+		"DescribeVpcs":               "describing VPCs: UnauthorizedOperation: You are not authorized to perform this operation. Allow your user or role the action ec2:DescribeVpcs.",
+		"DescribeManagedPrefixLists": "describing managed prefix lists: UnauthorizedOperation: You are not authorized to perform this operation. Allow your user or role the action ec2:DescribeManagedPrefixLists.",
 	} {
 		a := newAccount(t)
 		a.addLists()
 		web := a.create(vpcID, "web")
-		a.lets(web, tcpFrom(1, fromList(officeList)))
+		a.allow(web, tcpFrom(1, fromList(officeList)))
 		client := a.world.Client("reader")
 		client.FailOperation(operation, world.Fault{Err: world.NewError("UnauthorizedOperation", "You are not authorized to perform this operation."), Lasting: true})
 		_, err := inventory.Read(t.Context(), client, inventory.Selection{IDs: []string{web}})
@@ -243,7 +243,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	for code, want := range map[string]string{"ExpiredToken": "sign in again", "AuthFailure": "AWS does not accept your credentials", "OptInRequired": "Enable the Region", "InternalError": "InternalError: why"} {
+	for code, want := range map[string]string{"ExpiredToken": "Sign in again", "AuthFailure": "AWS does not accept your credentials", "OptInRequired": "Enable the Region", "InternalError": "InternalError: why"} {
 		if got := (&inventory.CallError{Action: "ec2:DescribeVpcs", Doing: "describing VPCs", Err: world.NewError(code, "why")}).Error(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", code, got)
 		}

@@ -36,13 +36,13 @@ const (
 	providerA = "arn:aws:cloudformation:us-east-1:123456789012:stack/Provider/1"
 )
 
-// account is a world with the provider in it.
+// account is a simulated account with the provider in it.
 type account struct {
 	t       testing.TB
 	world   *world.World
 	handler *provider.Handler
 	status  string // of the stack
-	// physicalID is what CloudFormation knows of the chain that is at hand, logicalID which one that is.
+	// physicalID is the recorded ID of the current chain, logicalID its logical ID.
 	physicalID, logicalID string
 	answer                cfn.Response
 	serial                int
@@ -73,7 +73,7 @@ func (a *account) DescribeStackResource(context.Context, *cloudformation.Describ
 	}}, nil
 }
 
-// RoundTrip is CloudFormation's bucket.
+// RoundTrip receives responses as CloudFormation's bucket does.
 func (a *account) RoundTrip(request *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(request.Body)
 	if err != nil {
@@ -86,7 +86,7 @@ func (a *account) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: request}, nil
 }
 
-// deploy has the provider create the chain, or update it where there is one.
+// deploy has the provider create the chain, or update it if old is set.
 func (a *account) deploy(now, old map[string]any) cfn.Response {
 	a.serial++
 	event := protocol.Event{
@@ -112,12 +112,12 @@ func (a *account) deploy(now, old map[string]any) cfn.Response {
 	return a.answer
 }
 
-// writes lists what the provider wrote since calls were forgotten.
+// writes lists the provider's writes since calls were last forgotten.
 func (a *account) writes() []world.Call {
 	return slices.DeleteFunc(a.world.Calls(), func(call world.Call) bool { return call.Client != "handler" || !call.Write })
 }
 
-// disown takes the ownership off all groups and rules: they are a stranger's again.
+// disown removes the ownership tags from all groups and rules, so that they have another owner again.
 func (a *account) disown() {
 	client := a.world.Client("somebody")
 	for _, id := range a.world.Groups() {
@@ -149,7 +149,7 @@ func (a *account) read() inventory.Inventory {
 	return read
 }
 
-// groupsOf are groups as package describe has them.
+// groupsOf converts groups to those of package describe.
 func groupsOf(read inventory.Inventory) []describe.Group {
 	var groups []describe.Group
 	for _, group := range read.Groups {
@@ -158,7 +158,7 @@ func groupsOf(read inventory.Inventory) []describe.Group {
 	return groups
 }
 
-// imported describes what was read, in one chain.
+// imported describes the groups in one chain.
 func imported(read inventory.Inventory) (describe.Chain, describe.Proof, error) {
 	tiers, _ := describe.Choose(groupsOf(read), describe.Options{Account: read.Found.Account})
 	chains, err := describe.Chains(tiers, read.Found)

@@ -13,25 +13,25 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// drawer draws what the tests need, from a seed.
-type drawer struct{ *rand.Rand }
+// random makes random test data from a seed.
+type random struct{ *rand.Rand }
 
-func newDrawer(seed uint64) drawer {
-	return drawer{rand.New(rand.NewPCG(seed, 1))}
+func newRandom(seed uint64) random {
+	return random{rand.New(rand.NewPCG(seed, 1))}
 }
 
-func pick[T any](d drawer, from ...T) T { return from[d.IntN(len(from))] }
+func pick[T any](d random, from ...T) T { return from[d.IntN(len(from))] }
 
-func (d drawer) oneIn(n int) bool { return d.IntN(n) == 0 }
+func (d random) oneIn(n int) bool { return d.IntN(n) == 0 }
 
-// some draws up to most different ones.
-func some[T any](d drawer, most int, from []T) []T {
+// some returns up to most different elements.
+func some[T any](d random, most int, from []T) []T {
 	from = slices.Clone(from)
 	d.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
 	return from[:1+d.IntN(min(most, len(from)))]
 }
 
-// The prefix lists of the worlds: one of AWS's with its Region in its name, one without, and one of a customer.
+// Prefix lists: one of AWS with the Region in its name, one of AWS without, and one of a customer.
 const (
 	storageList, edgeList, officeList = "pl-63a5400a", "pl-3b927c52", "pl-0123456789abcdef0"
 )
@@ -42,12 +42,12 @@ func (a *account) addLists() {
 	a.world.AddPrefixList(officeList, "offices", 3, true, netip.MustParsePrefix("2001:db8:9::/48"))
 }
 
-// ports and peers are what authors write.
+// ports returns ports in all the forms that properties allow, peers does so for peers.
 func ports() []any {
 	return []any{80, 443, 22, "8000-8010", "udp/53", "udp/100-200", "icmp", "icmp/8", "icmp/3/4", "icmpv6/128", "icmpv6", "proto/50", "all", "0-65535", "postgres"}
 }
 
-func (d drawer) peers(names []string) []any {
+func (d random) peers(names []string) []any {
 	all := []any{
 		"internet", "internet-v4", "internet-v6", "vpc", "self", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "2001:db8:1::/56", "fd00::/8",
 		storageList, "com.amazonaws.us-east-1.s3", "com.amazonaws.{region}.s3", "com.amazonaws.global.cloudfront.origin-facing", officeList,
@@ -58,7 +58,7 @@ func (d drawer) peers(names []string) []any {
 	return some(d, 3, all)
 }
 
-func (d drawer) entries(peers string, names []string) []any {
+func (d random) entries(peers string, names []string) []any {
 	var entries []any
 	for range 1 + d.IntN(3) {
 		entry := map[string]any{"Ports": some(d, 3, ports()), peers: d.peers(names)}
@@ -70,10 +70,10 @@ func (d drawer) entries(peers string, names []string) []any {
 	return entries
 }
 
-// properties draws a chain; not every one of them is one.
-func (d drawer) properties() map[string]any {
+// properties returns random properties. Some of them are invalid.
+func (d random) properties() map[string]any {
 	names := some(d, 5, []string{"Web", "App", "Db", "Cache", "Admin", "Batch"})
-	alike := d.oneIn(2) // tiers bear the names of their groups
+	alike := d.oneIn(2) // tiers and groups have the same names
 	var tiers []any
 	for place, name := range names {
 		tier := map[string]any{"Name": name, "GroupName": name}
@@ -116,14 +116,14 @@ func (d drawer) properties() map[string]any {
 	return properties
 }
 
-// TestChainsAreDescribedExactly has the provider build random chains, forgets whose they are, and describes them: nothing differs, not even a
-// description.
+// TestChainsAreDescribedExactly has the provider build random chains, removes their ownership tags, and describes them. Nothing differs, not
+// even a description.
 func TestChainsAreDescribedExactly(t *testing.T) {
 	t.Parallel()
 	const wanted = 2000
 	built := 0
 	for seed := uint64(1); built < wanted; seed++ {
-		d := newDrawer(seed)
+		d := newRandom(seed)
 		properties := d.properties()
 		var options []world.VPCOption
 		if _, both := properties["IpFamilies"]; both || d.oneIn(3) {
@@ -134,7 +134,7 @@ func TestChainsAreDescribedExactly(t *testing.T) {
 			a.world.RuleQuota = 1000
 			a.addLists()
 			if answer := a.deploy(properties, nil); answer.Status != cfn.StatusSuccess {
-				return // no chain
+				return // invalid properties
 			}
 			built++
 			a.disown()
@@ -143,7 +143,7 @@ func TestChainsAreDescribedExactly(t *testing.T) {
 			if err != nil || len(proof.Differences) > 0 || len(proof.Rewritten) > 0 {
 				t.Fatalf("seed %d: %v\ndiffers: %s\nrewritten: %v\nbuilt from %s\ndescribed as %s\nin %s", seed, err, strings.Join(proof.Differences, "\n"), proof.Rewritten, text(properties), text(found.Properties()), a.world)
 			}
-			if proof.Groups != len(read.Groups)-1 { // the default group is none
+			if proof.Groups != len(read.Groups)-1 { // without the default group
 				t.Errorf("seed %d: it describes %d groups of %d", seed, proof.Groups, len(read.Groups))
 			}
 		})

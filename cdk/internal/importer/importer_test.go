@@ -257,7 +257,7 @@ func TestWhatIsNotExactIsNotWritten(t *testing.T) {
 		options importer.Options
 	}{
 		ownedID + " (stacked): it belongs to the CloudFormation stack Net":                                     {shop(), own},
-		albID + " (shop-alb-sg): ingress tcp all from 10.0.0.0/8: a chain has no such ports or no such peer\n": {odd, ofVPC()},
+		albID + " (shop-alb-sg): ingress tcp all from 10.0.0.0/8: a chain cannot express these ports or this peer\n": {odd, ofVPC()},
 		"none of the groups can become a tier\n  sg-0dddddddddddddddd (default)":                               {onlyDefault, ofVPC()},
 	} {
 		_, err := importer.Import(t.Context(), test.api, test.options)

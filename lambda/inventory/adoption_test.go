@@ -18,27 +18,27 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// byHand fills the account with groups and rules that people have made.
-func (a *account) byHand(d drawer) {
+// byHand fills the account with groups and rules of another owner.
+func (a *account) byHand(d random) {
 	client := a.world.Client("somebody")
 	names := some(d, 8, []string{"web", "app", "db-sg", "Web App", "internet", "self", "vpc", "2048", "launch-wizard-1", "(ugly) #1", "sg"})
 	var peers []string
 	for place, name := range names {
 		tags := []types.Tag{{Key: aws.String("Team"), Value: aws.String("ä 漢字")}}
-		if d.oneIn(2) { // several have the same, in different cases
+		if d.oneIn(2) { // several have the same name, in different cases
 			tags = append(tags, types.Tag{Key: aws.String("Name"), Value: aws.String(pick(d, "front", "Front", "FRONT", "漢字", "", "vpc", "9 lives", strings.Repeat("long ", 40)))})
 		}
 		for range pick(d, 0, 0, 0, 40) {
 			tags = append(tags, types.Tag{Key: aws.String(fmt.Sprint("key-", len(tags))), Value: aws.String("v")})
 		}
-		made, err := client.CreateSecurityGroup(a.t.Context(), &ec2.CreateSecurityGroupInput{
+		created, err := client.CreateSecurityGroup(a.t.Context(), &ec2.CreateSecurityGroupInput{
 			GroupName: &name, Description: aws.String(pick(d, "made by hand", "Security group of tier Front", " blanks around ", "launch-wizard-1 created 2026-01-01T00:00:00.000Z")), VpcId: aws.String(vpcID),
 			TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: tags[:min(len(tags), 43+place%2)]}},
 		})
 		if err != nil {
 			a.t.Fatal(err)
 		}
-		peers = append(peers, *made.GroupId)
+		peers = append(peers, *created.GroupId)
 	}
 	own := slices.Clone(peers)
 	elsewhere, err := client.CreateSecurityGroup(a.t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("peered"), Description: aws.String("peered"), VpcId: aws.String(peerVPC)})
@@ -56,7 +56,7 @@ func (a *account) byHand(d drawer) {
 	}
 }
 
-// defaultGroup is EC2's own group of the VPC.
+// defaultGroup returns the default group of the VPC.
 func (a *account) defaultGroup() string {
 	out, err := a.world.Client("somebody").DescribeSecurityGroups(a.t.Context(), &ec2.DescribeSecurityGroupsInput{
 		Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpcID}}, {Name: aws.String("group-name"), Values: []string{"default"}}},
@@ -67,8 +67,8 @@ func (a *account) defaultGroup() string {
 	return *out.SecurityGroups[0].GroupId
 }
 
-// permission draws one rule.
-func (d drawer) permission(groups []string) types.IpPermission {
+// permission returns a random rule.
+func (d random) permission(groups []string) types.IpPermission {
 	one := types.IpPermission{IpProtocol: aws.String(pick(d, "tcp", "tcp", "tcp", "udp", "icmp", "icmpv6", "-1", "50", "0", "255"))}
 	between := func(from, to int32) { one.FromPort, one.ToPort = &from, &to }
 	switch *one.IpProtocol {
@@ -102,7 +102,7 @@ func (d drawer) permission(groups []string) types.IpPermission {
 	return one
 }
 
-// authorize adds a rule in either direction, unless it is there.
+// authorize adds a rule in either direction, unless it exists.
 func (a *account) authorize(id string, one types.IpPermission) {
 	client := a.world.Client("somebody")
 	_, err := client.AuthorizeSecurityGroupIngress(a.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: []types.IpPermission{one}})
@@ -123,7 +123,7 @@ func (a *account) revokeDefault(id string) {
 	}
 }
 
-// withoutTags is the printed world without tags.
+// withoutTags prints the world without tags.
 func (a *account) withoutTags() string {
 	var lines []string
 	for line := range strings.Lines(a.world.String()) {
@@ -134,15 +134,15 @@ func (a *account) withoutTags() string {
 	return strings.Join(lines, "")
 }
 
-// TestHandMadeGroupsAreAdoptedUnchanged describes random groups that people made, has the provider adopt them, and then update them: the
-// adoption writes tags and nothing else, and the update changes no more than the descriptions that were announced.
-func TestHandMadeGroupsAreAdoptedUnchanged(t *testing.T) {
+// TestExistingGroupsAreAdoptedUnchanged describes random groups, has the provider adopt them, and then updates them. The adoption writes
+// only tags. The update changes only the descriptions that were announced.
+func TestExistingGroupsAreAdoptedUnchanged(t *testing.T) {
 	t.Parallel()
 	const wanted = 80
 	kinds := map[string]int{}
 	for seed := uint64(1); seed <= wanted; seed++ {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDrawer(seed)
+			d := newRandom(seed)
 			var options []world.VPCOption
 			if d.oneIn(2) {
 				options = append(options, world.IPv6)
@@ -208,8 +208,8 @@ func TestHandMadeGroupsAreAdoptedUnchanged(t *testing.T) {
 	}
 }
 
-// TestSplitChainsAreAdoptedUnchanged describes the groups of a VPC in two chains that name each other's groups, as is done where one has not
-// room for all, and has the provider adopt both.
+// TestSplitChainsAreAdoptedUnchanged describes the groups of a VPC in two chains that name each other's groups, as if one chain had no
+// room for all. It has the provider adopt both.
 func TestSplitChainsAreAdoptedUnchanged(t *testing.T) {
 	t.Parallel()
 	split := 0
@@ -218,7 +218,7 @@ func TestSplitChainsAreAdoptedUnchanged(t *testing.T) {
 			a := newAccount(t)
 			a.world.RuleQuota = 1000
 			a.addLists()
-			a.byHand(newDrawer(seed))
+			a.byHand(newRandom(seed))
 			read := a.read()
 			tiers, _ := describe.Choose(groupsOf(read), describe.Options{Account: read.Found.Account})
 			if len(tiers) < 2 {
