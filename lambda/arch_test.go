@@ -15,14 +15,14 @@ import (
 	"testing"
 )
 
-// module is this module's path, and root where it is from here.
+// module is this module's path, root its directory relative to the test.
 const (
 	module = "sgchain"
 	root   = ".."
 )
 
-// homes says where each import from outside may stand: one home for each, so
-// that replacing it touches one place.
+// homes lists the packages that may import each external package. There is one home for each,
+// so that replacing it changes one place.
 func homes() map[string][]string {
 	return map[string][]string{
 		"github.com/aws/aws-lambda-go/lambda":                 {"lambda", "cdk/cmd/bench/hello"},
@@ -47,9 +47,9 @@ func homes() map[string][]string {
 	}
 }
 
-// walls says what a package may import of this module; what is not listed may
-// import nothing of it. Imports go downhill only.
-func walls() map[string][]string {
+// layers lists the packages of this module that each package may import. A package without
+// an entry may import none of them.
+func layers() map[string][]string {
 	return map[string][]string{
 		"lambda":                            {"lambda/chain", "lambda/internal/clients", "lambda/internal/protocol", "lambda/internal/provider", "lambda/internal/sg"},
 		"lambda/plan":                       {"lambda/chain"},
@@ -68,8 +68,8 @@ func walls() map[string][]string {
 	}
 }
 
-// pure packages take values and give values: no clock, no environment, no
-// network, no chance, no log.
+// pure lists the packages that only compute: no clock, environment, network, randomness
+// or log.
 func pure() []string { return []string{"lambda/chain", "lambda/plan", "lambda/describe"} }
 
 func impure() []string {
@@ -82,7 +82,7 @@ type goPackage struct {
 	docs    int
 }
 
-// packages reads every package of the module, its tests left out.
+// packages reads every package of the module, without tests.
 func packages(t *testing.T) []goPackage {
 	t.Helper()
 	found := map[string]*goPackage{}
@@ -112,7 +112,7 @@ func packages(t *testing.T) []goPackage {
 	return all
 }
 
-// under says whether a folder is one of others or inside one of them.
+// under reports whether a directory is one of others or inside one of them.
 func under(dir string, others []string) bool {
 	return slices.ContainsFunc(others, func(other string) bool { return dir == other || strings.HasPrefix(dir, other+"/") })
 }
@@ -135,7 +135,7 @@ func TestEveryImportHasOneHome(t *testing.T) {
 	}
 }
 
-// homeOf finds the home of an import, the longest entry that begins its path.
+// homeOf returns the home of an import: that of the longest matching path.
 func homeOf(imported string) (home []string, known bool) {
 	longest := ""
 	for prefix, dirs := range homes() {
@@ -146,12 +146,12 @@ func homeOf(imported string) (home []string, known bool) {
 	return home, known
 }
 
-func TestImportsGoDownhill(t *testing.T) {
+func TestImportsFollowTheLayers(t *testing.T) {
 	t.Parallel()
 	for _, one := range packages(t) {
-		allowed := walls()[one.dir]
+		allowed := layers()[one.dir]
 		if under(one.dir, []string{"cdk"}) {
-			allowed = walls()["cdk"]
+			allowed = layers()["cdk"]
 		}
 		for _, imported := range one.imports {
 			if inside, isOurs := strings.CutPrefix(imported, module+"/"); isOurs && !under(inside, allowed) {
@@ -184,8 +184,8 @@ func TestOnePackageComment(t *testing.T) {
 	}
 }
 
-// Only main packages read the environment: what a function depends on is then
-// seen in one place.
+// TestEnvironmentIsReadInMain checks that only main packages read the environment, so that a
+// function's dependencies are in one place.
 func TestEnvironmentIsReadInMain(t *testing.T) {
 	t.Parallel()
 	for _, one := range packages(t) {
@@ -198,8 +198,8 @@ func TestEnvironmentIsReadInMain(t *testing.T) {
 	}
 }
 
-// The most lines of a function and of a file, and the most parameters, outside of tests: what is
-// longer does more than one thing.
+// The limits of a function's lines and parameters and of a file's lines, outside of tests. Longer
+// code does more than one thing.
 const (
 	mostLines      = 60
 	mostFileLines  = 350
@@ -211,7 +211,7 @@ func large() map[string]string {
 	return map[string]string{
 		"lambda/internal/proof/world/world.go":  "the state of EC2 and what prints it are read together",
 		"lambda/internal/proof/world/api.go":    "a method for each operation of EC2, one like the other",
-		"lambda/internal/proof/world/client.go": "the life of a call, from its arrival to its effect",
+		"lambda/internal/proof/world/client.go": "the lifecycle of a call, from its arrival to its effect",
 	}
 }
 
@@ -249,7 +249,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// goFiles lists the files of the module that are neither tests nor data of tests, from its root.
+// goFiles lists the Go files of the module relative to its root, without tests and their data.
 func goFiles(t *testing.T) []string {
 	t.Helper()
 	var files []string
@@ -273,13 +273,13 @@ func goFiles(t *testing.T) []string {
 	return files
 }
 
-// isOutside says whether a folder has no code of the module.
+// isOutside reports whether a directory has no code of the module.
 func isOutside(name string) bool {
 	return strings.HasPrefix(name, ".") || slices.Contains([]string{"build", "testdata", "node_modules", "cdk.out"}, name)
 }
 
-// TestArchitecturePage: every place that docs/architecture.md leads to is there, and the
-// changes that it shows can be made.
+// TestArchitecturePage checks that every path in docs/architecture.md exists, and that the
+// diffs on that page apply.
 func TestArchitecturePage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
@@ -289,15 +289,15 @@ func TestArchitecturePage(t *testing.T) {
 	places := regexp.MustCompile("`((?:lambda|cdk)(?:/[a-z0-9_.]+)*)`").FindAllStringSubmatch(string(page), -1)
 	for _, place := range places {
 		if _, err := os.Stat(filepath.Join(root, place[1])); err != nil {
-			t.Errorf("it leads to %s: %v", place[1], err)
+			t.Errorf("it names %s: %v", place[1], err)
 		}
 	}
 	changes := regexp.MustCompile("(?s)```diff\n(.*?\n)```").FindAllStringSubmatch(string(page), -1)
 	if len(places) < 20 || len(changes) != 3 {
-		t.Errorf("it leads to %d places and shows %d changes", len(places), len(changes))
+		t.Errorf("it names %d paths and shows %d diffs", len(places), len(changes))
 	}
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("the changes are not tried: there is no git")
+		t.Skip("git is not installed, so the diffs are not applied")
 	}
 	for _, change := range changes {
 		apply := exec.CommandContext(t.Context(), "git", "apply", "--check")

@@ -1,5 +1,5 @@
 // Command lambda is the bootstrap binary of the function that serves
-// Custom::SecurityGroupChain. It only wires: what it does is in package provider.
+// Custom::SecurityGroupChain. It only connects the parts; package provider has the behavior.
 package main
 
 import (
@@ -22,8 +22,8 @@ import (
 )
 
 func main() {
-	// With the first event: a function that is only kept ready has no memory for clients, and what is
-	// wrong with its environment is an answer anyway.
+	// Created with the first event: provisioned concurrency without invocations then needs no memory for
+	// clients, and an invalid environment becomes a response.
 	handler := sync.OnceValue(func() *provider.Handler {
 		return newHandler(os.Getenv, slog.New(slog.NewJSONHandler(os.Stdout, nil)))
 	})
@@ -36,8 +36,8 @@ func main() {
 	})
 }
 
-// newHandler reads the environment, the only place that does. A function that
-// cannot work still answers, with the reason: silence would hang the stack.
+// newHandler is the only reader of the environment. A function that cannot work still
+// responds, with the reason: without a response the stack would hang.
 func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler {
 	handler := &provider.Handler{Provider: getenv(chain.EnvProvider), Limiter: &sg.Limiter{}, Log: log}
 	built, err := clients.New(getenv, nil)
@@ -56,7 +56,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 	}
 	handler.FenceOnlyLogs = getenv("SGCHAIN_EMULATOR_FENCE") == "log"
 	if handler.Responder.Emulator != "" {
-		log.Warn("SGCHAIN_EMULATOR_ENDPOINT is set: answers may go to an emulator", slog.String("endpoint", handler.Responder.Emulator))
+		log.Warn("SGCHAIN_EMULATOR_ENDPOINT is set: responses may go to an emulator", slog.String("endpoint", handler.Responder.Emulator))
 	}
 	if handler.FenceOnlyLogs {
 		log.Warn("SGCHAIN_EMULATOR_FENCE=log is set: requests that are over are served; never use this in AWS")
@@ -71,12 +71,12 @@ func newHandler(getenv func(string) string, log *slog.Logger) *provider.Handler 
 	return handler
 }
 
-// has says whether a variable has the one value that it may have; unset it is off. What
-// else it holds may be a guard that somebody meant to set.
+// has reports whether a variable has its only valid value. Unset means off. Any other value is a
+// problem, since someone may have meant to set a safeguard.
 func has(getenv func(string) string, name, only string, problems *error) bool {
 	value := getenv(name)
 	if value != "" && value != only {
-		*problems = errors.Join(*problems, fmt.Errorf("reading environment (%s): %q is not known; it is %s or not set", name, value, only))
+		*problems = errors.Join(*problems, fmt.Errorf("reading environment (%s): unknown value %q. Use %s, or unset it", name, value, only))
 	}
 	return value == only
 }

@@ -35,8 +35,8 @@ func TestNewHandler(t *testing.T) {
 	}
 }
 
-// A function that cannot work still answers: every variable that is missing is
-// named at once.
+// TestMisconfigured checks that a function with an incomplete environment still responds, and
+// names all missing variables at once.
 func TestMisconfigured(t *testing.T) {
 	t.Parallel()
 	handler := newHandler(environment("SGCHAIN_PROVIDER", "", "AWS_ACCESS_KEY_ID", "", "AWS_MAX_ATTEMPTS", "many"), slog.New(slog.DiscardHandler))
@@ -50,8 +50,8 @@ func TestMisconfigured(t *testing.T) {
 	}
 }
 
-// The switches for emulators are off unless they are set, and loud where they are.
-func TestEmulatorSwitchesAreLoud(t *testing.T) {
+// TestEmulatorSwitchesAreLogged checks that the switches for emulators are off unless set, and logged if set.
+func TestEmulatorSwitchesAreLogged(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	handler := newHandler(environment("SGCHAIN_EMULATOR_ENDPOINT", "http://127.0.0.1:4566", "SGCHAIN_EMULATOR_FENCE", "log"), slog.New(slog.NewJSONHandler(&log, nil)))
@@ -65,9 +65,9 @@ func TestEmulatorSwitchesAreLoud(t *testing.T) {
 	}
 }
 
-// What guards others is on by its one word and off without any; another word is a mistake that
-// every request is told of.
-func TestGuardsOfTheEnvironment(t *testing.T) {
+// TestSwitchesOfTheEnvironment checks that the safeguards are on with their one value and off if unset. Every
+// request reports another value as a problem.
+func TestSwitchesOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, value       string
@@ -76,9 +76,9 @@ func TestGuardsOfTheEnvironment(t *testing.T) {
 	}{
 		{"SGCHAIN_GUARDRAILS", "", false, false, ""},
 		{"SGCHAIN_GUARDRAILS", "enforce", true, false, ""},
-		{"SGCHAIN_GUARDRAILS", "warn", false, false, `reading environment (SGCHAIN_GUARDRAILS): "warn" is not known; it is enforce or not set`},
+		{"SGCHAIN_GUARDRAILS", "warn", false, false, `reading environment (SGCHAIN_GUARDRAILS): unknown value "warn". Use enforce, or unset it`},
 		{"SGCHAIN_REPAIR", "allow", false, true, ""},
-		{"SGCHAIN_REPAIR", "true", false, false, `reading environment (SGCHAIN_REPAIR): "true" is not known; it is allow or not set`},
+		{"SGCHAIN_REPAIR", "true", false, false, `reading environment (SGCHAIN_REPAIR): unknown value "true". Use allow, or unset it`},
 	} {
 		handler := newHandler(environment(test.name, test.value), slog.New(slog.DiscardHandler))
 		if handler.EnforceGuardrails != test.enforces || handler.Repairs != test.repairs {
@@ -90,8 +90,8 @@ func TestGuardsOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestF4EachRegionAnswersToItsOwnPartition: CloudFormation's bucket of a Region is reached under its
-// partition's suffix, and under no other one.
+// TestF4EachRegionAnswersToItsOwnPartition checks that only a URL with the partition's suffix is
+// accepted for CloudFormation's bucket of a Region.
 func TestF4EachRegionAnswersToItsOwnPartition(t *testing.T) {
 	t.Parallel()
 	suffixes := map[string]string{

@@ -6,15 +6,15 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// onlyAdds says whether a run must not take anything from a group: it adopts the group, or
-// adopts it once more for a chain that is made anew, or it takes back something and the group
-// was adopted a short while ago, maybe by that. What was there begins to go with the next
-// request that is not taken back.
+// onlyAdds reports whether a run must not remove anything from a group. That is so if
+// the run adopts it, or adopts it again for a chain that is created again. It is also
+// so if the run is a rollback and the group was adopted recently, possibly by the
+// operation that failed. The next request that is not rolled back may remove things.
 func (c Change) onlyAdds(was chain.Group) bool {
 	return was.Adoption == chain.Adoptable || (was.Adoption.IsFresh() && (was.Adoption.IsBy(c.AdoptedBy) || c.Rollback || c.Creating))
 }
 
-// adoption is what a live group carries of how it was adopted.
+// adoption returns the record of a live group's adoption.
 func (c Change) adoption(was chain.Group) chain.Adoption {
 	switch {
 	case was.Adoption == chain.Adoptable || (c.Creating && was.Adoption.IsFresh() && !was.Adoption.IsBy(c.AdoptedBy)):
@@ -26,14 +26,15 @@ func (c Change) adoption(was chain.Group) chain.Adoption {
 	}
 }
 
-// keeps says whether the rules of a group stay that the chain never made: where the author
-// says so, where the run only adds, and where somebody else's group is about to be released.
+// keeps reports whether the rules of a group stay that the chain did not create. They
+// do if the author says so, if the run only adds, or if a group of another owner is
+// about to be released.
 func (c Change) keeps(was chain.Group, standing Standing) bool {
 	return c.KeepUnmanaged || c.onlyAdds(was) || (standing == Retired && was.Adoption.IsForeign())
 }
 
-// keep adds to the rules of a group what has to be kept. Where the run only adds, a rule
-// that was there keeps its description.
+// keep adds the rules of a group that must stay. If the run only adds, an existing
+// rule keeps its description.
 func (c Change) keep(rules []chain.Rule, was chain.Group, standing Standing) []chain.Rule {
 	if !c.keeps(was, standing) {
 		return rules
@@ -53,17 +54,17 @@ func (c Change) keep(rules []chain.Rule, was chain.Group, standing Standing) []c
 	return rules
 }
 
-// hadTwin reports whether a rule of a group that the chain made is EC2's own for ::/0, which
-// has the old chain's description: somebody had edited that, and the chain put it right.
+// hadTwin reports whether a rule is EC2's own for ::/0 with the old chain's description,
+// in a group that the chain created. The chain had repaired an out-of-band edit there.
 func (c Change) hadTwin(was chain.Group, rule chain.Rule) bool {
 	old, _ := c.Old.Find(was.Identity)
 	asks := func(other chain.Rule) bool { return other.Key() == rule.Key() && other.Description == rule.Description }
 	return was.Adoption == chain.Made && rule.Key() == chain.AllTrafficV6() && slices.ContainsFunc(old.Rules, asks)
 }
 
-// RuleCount is the number of rules that the live groups of a state have and keep: those that
-// name a group which leaves the chain go with it. What EC2 adds by itself counts, and so do
-// rules that stay though the chain never made them.
+// RuleCount returns the number of rules that the live groups of a state have and keep.
+// It excludes rules that name a group which leaves the chain: they go with it. It
+// includes what EC2 adds by itself, and kept rules that the chain did not create.
 func (c Change) RuleCount(state chain.State) int {
 	count := 0
 	for _, group := range state.Groups {
@@ -79,8 +80,8 @@ func (c Change) RuleCount(state chain.State) int {
 	return count
 }
 
-// Kept lists the rules of the live groups that stay though the chain never made them and
-// does not ask for them.
+// Kept lists the rules of the live groups that stay although the chain neither created
+// them nor asks for them.
 func (c Change) Kept(current chain.State) []chain.Group {
 	bare := chain.State{Groups: slices.Clone(current.Groups)}
 	for i := range bare.Groups {

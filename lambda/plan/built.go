@@ -2,9 +2,9 @@ package plan
 
 import "sgchain/lambda/chain"
 
-// AsBuilt is the chain that the current groups are, as if somebody had asked for it: what
-// the properties were is not known to the function. Groups of an older generation are no part
-// of it: their cleanup was skipped, or a run died.
+// AsBuilt returns the chain that the current groups form, as a desired state. The
+// function does not know the previous properties. It excludes groups of an older
+// generation: their cleanup was skipped, or a run was aborted.
 func AsBuilt(current chain.State) chain.State {
 	newest := current.Newest()
 	var built chain.State

@@ -8,10 +8,11 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Cleanup returns the second part of a change, which follows the first once every consumer
-// has moved: CloudFormation then deletes the old physical ID. State is what the first part
-// leads to. It is the [Removal] of the retired groups as it is seen from outside: rules go with
-// a group that is deleted, and the groups are in the state's order.
+// Cleanup returns the second part of a change: after every consumer has moved,
+// CloudFormation deletes the old physical ID. State is the result of the first part.
+//
+// It is the [Removal] of the retired groups as an observer sees it. A deleted group's
+// rules go with it, and the groups are in the state's order.
 func Cleanup(change Change, state chain.State) Plan {
 	state = state.Normalize()
 	retired := slices.DeleteFunc(state.Identities(), func(identity chain.Identity) bool { return change.Standing(identity) != Retired })
@@ -34,11 +35,11 @@ func lastAction(group chain.Group) Action {
 	return DeleteGroup
 }
 
-// Fate says what becomes of a group.
+// Fate is what happens to a group.
 type Fate string
 
-// The fates. A retired group stays until the cleanup; one that is left over is in neither
-// chain, and goes once nothing uses it.
+// The fates. A retired group stays until the cleanup. An orphaned group is in neither
+// chain, and is removed after its last use ends.
 const (
 	Created  Fate = "create"
 	Adopted  Fate = "adopt"
@@ -48,17 +49,17 @@ const (
 	LeftOver Fate = "left over"
 )
 
-// GroupFate is a group and what becomes of it.
+// GroupFate pairs a group with what happens to it.
 type GroupFate struct {
 	chain.Identity
 
 	Fate Fate
-	// Last is what the cleanup does to a retired group.
+	// Last is what the cleanup does to a retired group, or a later run to an orphaned one.
 	Last Action
 }
 
-// Fates returns what becomes of every group of the new chain and of the current state: the
-// new chain's in its order, then the others.
+// Fates returns what happens to every group of the new chain and of the current
+// state. The new chain's groups are first, in its order.
 func Fates(change Change, current chain.State) []GroupFate {
 	var fates []GroupFate
 	for _, identity := range change.New.Identities() {
@@ -87,8 +88,8 @@ func Fates(change Change, current chain.State) []GroupFate {
 	return fates
 }
 
-// Text says it in a line: "retire Db~52a1ef sg-0a1b: delete group in the cleanup". The
-// group's ID may be empty.
+// Text formats the fate as one line: "retire Db~52a1ef sg-0a1b: delete group in the
+// cleanup". The group's ID may be empty.
 func (f GroupFate) Text(groupID string) string {
 	text := string(f.Fate) + " " + f.Identity.String()
 	if groupID != "" {
@@ -104,7 +105,7 @@ func (f GroupFate) Text(groupID string) string {
 	return text
 }
 
-// FateList says what becomes of every group, a line for each.
+// FateList formats the fates of all groups, one line for each.
 func FateList(change Change, current chain.State) string {
 	var text strings.Builder
 	for _, fate := range Fates(change, current) {
@@ -113,12 +114,12 @@ func FateList(change Change, current chain.State) string {
 	return text.String()
 }
 
-// LeftOvers returns the groups that no chain has any more, and those of them that a run may
-// take away as the last thing that it does.
+// LeftOvers returns the groups that are no longer in any chain, and those of them that a run may
+// remove as its last act.
 //
-// Orphans of the newest generation of before the run stay: they may be the work of another
-// run of the moment. Now that this chain is the newest one, the next run takes them. Where it
-// takes the chain's own, unused groups of the old chain go too, of whatever generation.
+// Orphans of the newest generation before the run stay: a concurrent run may have created them.
+// After this run its own generation is the newest one, so the next run removes them. If takesOwn
+// is set, unused groups of the old chain are included, whatever their generation.
 func LeftOvers(change Change, current chain.State, newest chain.Epoch, takesOwn bool) (left, targets []chain.Identity) {
 	for _, group := range current.Groups {
 		standing := change.Standing(group.Identity)

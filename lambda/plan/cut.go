@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// LogBytes is how much of a plan or a picture a log line holds. A log event has at most 1 MB
-// (API reference of CloudWatch Logs, PutLogEvents), and in some partitions still 256 KB (that
-// of China); a line may hold two of them, as JSON.
+// LogBytes limits how much of a plan or a picture a log line holds. A log event has at most 1 MB
+// (API reference of CloudWatch Logs, PutLogEvents), in some partitions still 256 KB (that of
+// China). One line may hold two such texts, as JSON.
 const LogBytes = 100_000
 
-// Cut shortens a text of many lines to about a size, at the end of a line, and says how many
-// lines are left out.
+// Cut shortens a text of many lines to about a size, at the end of a line, and appends the
+// number of omitted lines.
 func Cut(text string, size int) string {
 	if len(text) <= size {
 		return text

@@ -1,10 +1,10 @@
 // Package plan decides what has to happen to a chain's groups. It is pure, like
-// package chain: states in, a sorted and printable [Plan] out.
+// package chain: it takes states and returns a sorted, printable [Plan].
 //
-//	Goal(new, old, current) -> State   what must hold once the run is over
-//	Diff(current, goal)     -> Plan    the steps from here to there
+//	Goal(change, current, epoch) -> State   what must hold after the run
+//	Diff(current, goal)          -> Plan    the steps from current to goal
 //
-// [Goal] is the one place that knows what holds while consumers move from one
-// generation of groups to the next; [Diff] and the verification after a run
-// both use it, so what is built is what is checked.
+// Only [Goal] knows what must hold while consumers move from one generation of
+// groups to the next. [Diff] and the verification after a run both use it, so the
+// run verifies exactly what it built.
 package plan

@@ -6,15 +6,20 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Doubtful says whether what EC2 shows may be the past, or the work of a run that is still
-// alive. No answer must build on that: it would name groups that are gone, leave the chain as
-// it was, or cut off the groups that were not shown.
+// Doubtful reports whether EC2's answer may be stale, or may show the work of a concurrent
+// run. No response may rely on such an answer. It could name deleted groups, leave the chain
+// unchanged, or interrupt the traffic of groups that EC2 did not show.
 //
-// A Create that finds groups, or an Update of something that finds it done, follows a run that
-// died, or sees what was there before; so does an Update that does not find all that it is to
-// update. Groups of no chain may be gone by now, and where the newest ones bear another
-// physical ID than the recorded one, the run that made them may be alive. Wanted is the
-// physical ID that the chain is to have.
+// The signs of one:
+//
+//   - A Create finds groups, or an Update finds its work done. Either an earlier run was
+//     aborted, or EC2 shows an earlier state.
+//   - An Update does not find all the groups of its previous properties.
+//   - Orphaned groups exist. By now they may be deleted.
+//   - The newest groups have another physical ID than the recorded one. The run that created
+//     them may still be active.
+//
+// Wanted is the physical ID that the chain will have.
 func Doubtful(change Change, current chain.State, recorded, wanted string) bool {
 	if change.Creating {
 		return slices.ContainsFunc(current.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable && !group.Movable })

@@ -16,13 +16,13 @@ import (
 	"sgchain/lambda/plan"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "write the goldens")
 
 func groupOf(name, groupName string) chain.Identity {
 	return chain.Identity{VPCID: "vpc-1", Tier: name, GroupName: groupName, Description: "Security group of tier " + name}
 }
 
-// opening is a rule for one port.
+// opening returns a rule for one port.
 func opening(direction chain.Direction, port int32, peer chain.Peer) chain.Rule {
 	return chain.Rule{Direction: direction, Protocol: chain.TCP, Ports: chain.PortRange{From: port, To: port}, Peer: peer, Description: fmt.Sprint("port ", port)}
 }
@@ -30,25 +30,25 @@ func opening(direction chain.Direction, port int32, peer chain.Peer) chain.Rule 
 func in(port int32, peer chain.Peer) chain.Rule  { return opening(chain.Ingress, port, peer) }
 func out(port int32, peer chain.Peer) chain.Rule { return opening(chain.Egress, port, peer) }
 
-// change is a drawing with all there is: tiers that come and go, two generations,
-// foreign groups and lists, rules that nobody manages, and names that need care.
+// change returns a drawing with everything: new, retired and replaced tiers, groups and
+// lists of other owners, unmanaged rules, and names that need escaping.
 func change() plan.Drawing {
 	alb, app, next, db, log := groupOf("Alb", "ALB-SG"), groupOf("App", "a \"b\" [c] #1"), groupOf("App", ""), groupOf("Db", ""), groupOf("Log", "")
 	world, world6 := chain.CIDRPeer(chain.InternetV4), chain.CIDRPeer(chain.InternetV6)
 	office := chain.CIDRPeer(netip.MustParsePrefix("203.0.113.7/32"))
-	foreign, list := chain.Peer{Kind: chain.PeerGroup, ID: "111122223333/sg-0ff1ce"}, chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-6da54004"}
+	another, list := chain.Peer{Kind: chain.PeerGroup, ID: "111122223333/sg-0ff1ce"}, chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-6da54004"}
 	ssh := in(22, office)
 	return plan.Drawing{
 		Before: chain.State{Groups: []chain.Group{
 			{Identity: alb, Rules: []chain.Rule{in(80, world), in(8080, world), chain.AllTrafficV4(), chain.AllTrafficV6()}},
-			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, foreign), ssh, out(5432, chain.MemberPeer(db))}, Unmanaged: []chain.Rule{ssh}},
+			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, another), ssh, out(5432, chain.MemberPeer(db))}, Unmanaged: []chain.Rule{ssh}},
 			{Identity: db, Rules: []chain.Rule{in(5432, chain.MemberPeer(app)), out(1, world)}},
 		}},
 		After: chain.State{Groups: []chain.Group{
 			{Identity: alb, Rules: []chain.Rule{in(80, world), in(443, world), in(443, world6), in(444, world6), in(8443, list), chain.AllTrafficV4(), chain.AllTrafficV6()}},
 			{Identity: next, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(7000, chain.MemberPeer(next)), in(7000, chain.MemberPeer(app)), out(443, list)}},
 			{Identity: log, Rules: []chain.Rule{in(514, chain.TierPeer("App")), in(515, chain.TierPeer("Gone")), in(516, chain.Peer{Kind: chain.PeerVPC, ID: "ipv4"}), in(517, chain.MemberPeer(groupOf("Old", "")))}},
-			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, foreign), ssh, out(443, list)}, Unmanaged: []chain.Rule{ssh}},
+			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, another), ssh, out(443, list)}, Unmanaged: []chain.Rule{ssh}},
 		}},
 		Retired: []chain.Identity{app},
 		IDs:     map[chain.Identity]string{alb: "sg-0a1b", app: "sg-0c2d"},
@@ -56,7 +56,7 @@ func change() plan.Drawing {
 	}
 }
 
-// TestDrawings holds both forms against testdata/drawing.
+// TestDrawings compares both forms with testdata/drawing.
 func TestDrawings(t *testing.T) {
 	t.Parallel()
 	all := change()
@@ -85,8 +85,8 @@ func TestDrawings(t *testing.T) {
 	}
 }
 
-// TestGroupsKeepDescriptions: what pictures leave out is there for tables. Of two rules that
-// differ in nothing but their descriptions, that of after counts.
+// TestGroupsKeepDescriptions checks that Groups returns what pictures omit. Of two rules that
+// differ only in their descriptions, it returns the one of After.
 func TestGroupsKeepDescriptions(t *testing.T) {
 	t.Parallel()
 	drawing := change()
@@ -94,9 +94,9 @@ func TestGroupsKeepDescriptions(t *testing.T) {
 	if got := first.Rules[0].Description; first.Name != "Alb" || got != "port 80" {
 		t.Errorf("the first rule of %s is described as %q", first.Name, got)
 	}
-	drawing.After.Groups[0].Rules[0].Description = "the front door"
+	drawing.After.Groups[0].Rules[0].Description = "the front entrance"
 	again := drawing.Groups()[0]
-	if got := again.Rules[0]; got.Description != "the front door" || got.Mark != "" || len(again.Rules) != len(first.Rules) {
+	if got := again.Rules[0]; got.Description != "the front entrance" || got.Mark != "" || len(again.Rules) != len(first.Rules) {
 		t.Errorf("the first of %d rules is %+v", len(again.Rules), got)
 	}
 	if text := drawing.String(); text != change().String() {
@@ -104,8 +104,9 @@ func TestGroupsKeepDescriptions(t *testing.T) {
 	}
 }
 
-// TestAGroupThatGetsAnotherDescriptionIsTwo: names tell apart what identities do.
-func TestAGroupThatGetsAnotherDescriptionIsTwo(t *testing.T) {
+// TestGroupsWithDifferentDescriptionsHaveDifferentNames replaces groups of which only the
+// descriptions differ.
+func TestGroupsWithDifferentDescriptionsHaveDifferentNames(t *testing.T) {
 	t.Parallel()
 	old, replacement := groupOf("Alb", "ALB-SG"), groupOf("Alb", "ALB-SG")
 	replacement.Description = "another"
@@ -118,7 +119,7 @@ func TestAGroupThatGetsAnotherDescriptionIsTwo(t *testing.T) {
 	}
 }
 
-// randomState is groups with rules between them and with others.
+// randomState returns groups with rules between them and for other peers.
 func randomState(r *rand.Rand) chain.State {
 	names := []chain.Identity{groupOf("Alb", "ALB-SG"), groupOf("App", ""), groupOf("App", "App-\"SG\""), groupOf("Db", "")}
 	peers := []chain.Peer{
@@ -161,9 +162,9 @@ var (
 	styleLine = regexp.MustCompile(`^  (?:class|linkStyle) ([n0-9,]+) [a-z]`)
 )
 
-// holdMermaid checks that the chart has only lines of the form that it should have,
-// and that they name nothing that is not there. It returns the links' labels.
-func holdMermaid(t *testing.T, chart string) string {
+// checkMermaid checks that the chart has only well-formed lines, and that links name
+// existing nodes. It returns the links' labels.
+func checkMermaid(t *testing.T, chart string) string {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(chart, "\n"), "\n")
 	known, labels := map[string]bool{}, []string{}
@@ -187,15 +188,15 @@ func holdMermaid(t *testing.T, chart string) string {
 	return strings.Join(labels, "\n")
 }
 
-// TestEveryRuleIsDrawn: whatever the states are, both forms show each group and each
-// rule of both, and a drawing of no change has no marks.
+// TestEveryRuleIsDrawn checks with random states that both forms show each group and each
+// rule of both states. A drawing without a change has no marks.
 func TestEveryRuleIsDrawn(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		drawing := plan.Drawing{Before: randomState(r), After: randomState(r)}
 		text, chart := drawing.String(), drawing.Mermaid()
-		labels := holdMermaid(t, chart)
+		labels := checkMermaid(t, chart)
 		for _, state := range []chain.State{drawing.Before, drawing.After} {
 			for _, group := range state.Groups {
 				if !strings.Contains(text, "["+group.Tier) || !strings.Contains(chart, "\"["+group.Tier) {
@@ -225,7 +226,7 @@ func TestEveryRuleIsDrawn(t *testing.T) {
 	}
 }
 
-// FuzzMermaidText: no text gets out of its quotes, or means anything to HTML.
+// FuzzMermaidText checks that no text ends the quotes or contains HTML.
 func FuzzMermaidText(f *testing.F) {
 	for _, text := range []string{"", "a\"b", "#quot;", "<b>&amp;", "[x](y) {z} | `*_$$", "line\nfeed", "\xff"} {
 		f.Add(text)
@@ -235,6 +236,6 @@ func FuzzMermaidText(f *testing.F) {
 		if strings.ContainsAny(got, "\"<>&`*_$|\\{}%\n\r") {
 			t.Errorf("%q became %q", text, got)
 		}
-		holdMermaid(t, plan.Drawing{After: chain.State{Groups: []chain.Group{{Identity: groupOf("T", text)}}}}.Mermaid())
+		checkMermaid(t, plan.Drawing{After: chain.State{Groups: []chain.Group{{Identity: groupOf("T", text)}}}}.Mermaid())
 	})
 }

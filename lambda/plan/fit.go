@@ -7,17 +7,18 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Fit makes room in groups that have not room enough for their old rules and their new
-// ones together. There, in stages of the phase [MakeRoom], an old rule goes as soon as
-// every new rule that shares a flow with it is there; one that shares a flow with none
-// goes first. So no traffic that the new chain allows is interrupted. Groups of which isNew
-// reports that they have no members yet lose all their old rules first; the new rules of one
-// that is still to be created wait for the next plan, which sees what EC2 gave it. Made says,
-// for people, in which groups there were members.
+// Fit makes room in groups whose quota has no room for their old and new rules together.
+// In stages of the phase [MakeRoom], it revokes an old rule as soon as every new rule that
+// shares a flow with it exists. An old rule that shares a flow with no new rule is revoked
+// first. So no traffic that the new chain allows is interrupted.
 //
-// The error is a [*QuotaError], where there is no such way, or what ended returns: Fit asks
-// it before each stage, and stops where it returns an error.
-func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Identity) bool, ended func() error) (fitted Plan, made []string, err error) {
+// A group that isNew reports has no members yet and loses all its old rules first. If a
+// group does not exist yet, its new rules wait for the next plan, which sees the rules that
+// EC2 created. Warnings name the groups with members in which old rules are revoked early.
+//
+// The error is a [*QuotaError] if no such order exists, or the error of ended, which Fit
+// calls before each stage.
+func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Identity) bool, ended func() error) (fitted Plan, warnings []string, err error) {
 	weights := quota.scale()
 	changed := staged{squeezes: map[place]*squeeze{}, later: map[place]bool{}}
 	for _, step := range p.Steps {
@@ -30,7 +31,7 @@ func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Ident
 		was, exists := current.Find(step.Group)
 		if !exists {
 			was = Fresh(step.Group, chain.Epoch{})
-			was.Rules = append(was.Rules, chain.AllTrafficV6()) // as it may be
+			was.Rules = append(was.Rules, chain.AllTrafficV6()) // EC2 may create it
 		}
 		coming := weights.sum(step.Rules, step.Direction)
 		if weights.lacksRoom(weights.sum(was.Rules, step.Direction), coming) == "" {
@@ -48,7 +49,7 @@ func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Ident
 		room := &squeeze{weights: weights, step: step, hasMembers: !isNew(step.Group), first: there, all: step.Rules, old: missing(final, there)}
 		fits, err := room.fit(ended)
 		if err == nil && !fits {
-			// Only now does it count that somebody may be in the groups of two tiers.
+			// Only without any other order, assume that no member is in the groups of two tiers.
 			room.byTier = true
 			fits, err = room.fit(ended)
 		}
@@ -60,24 +61,24 @@ func (p Plan) Fit(current, goal chain.State, quota Quota, isNew func(chain.Ident
 		}
 		changed.add(room)
 		if room.hasMembers {
-			made = append(made, fmt.Sprintf("security group %s is near its quota of %d rules: some old %s rules were revoked before all new ones were there; no traffic that the new chain allows was interrupted",
+			warnings = append(warnings, fmt.Sprintf("security group %s is near its quota of %d rules. Some old %s rules were revoked before all new ones existed. No traffic that the new chain allows was interrupted",
 				step.Group, quota.Rules, step.Direction))
 		}
 	}
-	return Plan{Steps: changed.steps(p.Steps)}, made, nil
+	return Plan{Steps: changed.steps(p.Steps)}, warnings, nil
 }
 
 func inDirection(rules []chain.Rule, direction chain.Direction) []chain.Rule {
 	return those(rules, func(rule chain.Rule) bool { return rule.Direction == direction })
 }
 
-// place is the rules of one direction of a group.
+// place identifies the rules of one direction of a group.
 type place struct {
 	group     chain.Identity
 	direction chain.Direction
 }
 
-// staged is how a plan changes where rules are changed in stages.
+// staged holds the parts of a plan that are done in stages.
 type staged struct {
 	squeezes map[place]*squeeze
 	order    []*squeeze
@@ -89,8 +90,8 @@ func (s *staged) add(room *squeeze) {
 	s.order = append(s.order, room)
 }
 
-// steps returns the steps of a plan with the stages among them, and without what is done in
-// these.
+// steps returns the plan's steps with the stages inserted, and without the rules that
+// the stages handle.
 func (s *staged) steps(steps []Step) []Step {
 	changed := make([]Step, 0, len(steps))
 	place := func(step Step) place { return place{step.Group, step.Direction} }
@@ -112,7 +113,7 @@ func (s *staged) steps(steps []Step) []Step {
 	return changed
 }
 
-// appendStages adds the first stage of every group, then the second one, and so on.
+// appendStages appends the first stage of every group, then the second one, and so on.
 func (s *staged) appendStages(steps []Step) []Step {
 	for _, room := range s.order {
 		steps = slices.Grow(steps, len(room.stages))

@@ -16,8 +16,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// shape is a kind of change that replaces all rules of a group: how the rule of a place is
-// before and after it.
+// shape is a kind of change that replaces all rules of a group: the old and the new rule
+// by index.
 type shape struct {
 	name     string
 	old, now func(i, n int) chain.Rule
@@ -48,7 +48,7 @@ func memberPeer(tier string) chain.Peer {
 	return chain.MemberPeer(chain.Identity{VPCID: "vpc-1", Tier: tier, Description: tier})
 }
 
-// shapes are changes of n rules, and whether there is a way where a group has room for two.
+// shapes lists changes of n rules, and whether each is possible if the group has room for two more.
 func shapes() []shape {
 	world := chain.CIDRPeer(chain.InternetV4)
 	return []shape{
@@ -73,7 +73,7 @@ func shapes() []shape {
 	}
 }
 
-// change is a change of n rules, as what is there and what is to be.
+// change returns a change of n rules, as the current state and the goal.
 func (s shape) change(n int) (was, goal chain.State) {
 	identity := chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}
 	state := func(of func(i, n int) chain.Rule) chain.State {
@@ -86,13 +86,17 @@ func (s shape) change(n int) (was, goal chain.State) {
 	return state(s.old), state(s.now)
 }
 
-// A change of all rules with room for two takes at most two and a half times as much CPU time where
-// there are twice as many. The metrics ms-of-60 and so on are the CPU time of a change of that many
-// rules, x-of-120 and so on how many times as much as half of them take, and ms-to-stop how much there
-// is at most from one question whether the time is up to the next. Others may use the machine: times
-// are those of the round that took the least, and a ratio is the median of those of single rounds, in
-// which each number of rules has its turn. It is for make bench, or for
-// "go test -run '^$' -bench Fit -benchtime 6x ./lambda/plan".
+// BenchmarkFit measures changes of all rules with room for two. Twice as many rules should take
+// at most two and a half times as much CPU time. The metrics are:
+//
+//   - ms-of-60 and so on: the CPU time for that many rules.
+//   - x-of-120 and so on: the ratio to the time for half as many rules.
+//   - ms-to-stop: the longest time between two checks of the deadline.
+//
+// Other processes may use the machine. So times are those of the fastest round, and a ratio is
+// the median over rounds that each measure every number of rules.
+//
+// It is for make bench, or for "go test -run '^$' -bench Fit -benchtime 6x ./lambda/plan".
 func BenchmarkFit(b *testing.B) {
 	sizes := []int{60, 120, 240, 480}
 	for _, shape := range shapes() {
@@ -122,20 +126,20 @@ func BenchmarkFit(b *testing.B) {
 	}
 }
 
-// cost is the CPU time of a change of n rules, and the most of it between two questions whether the
-// time is up.
+// cost returns the CPU time of a change of n rules, and the longest time between two checks of
+// the deadline.
 func (s shape) cost(b *testing.B, n int) (took, gap float64) {
 	b.Helper()
 	was, goal := s.change(n)
 	quota := plan.Quota{Rules: len(was.Groups[0].Rules) + 2}
-	often := 1920 / n // as many rules for each figure, so that garbage is collected in all of them
+	often := 1920 / n // equally many rules for each n, so that every measurement includes garbage collection
 	before := cpuTime(b)
 	for range often {
-		_, _, _ = plan.Diff(was, goal).Fit(was, goal, quota, nobody, endless)
+		_, _, _ = plan.Diff(was, goal).Fit(was, goal, quota, noneIsNew, endless)
 	}
 	took = (cpuTime(b) - before) / float64(often)
 	last := cpuTime(b)
-	_, _, _ = plan.Diff(was, goal).Fit(was, goal, quota, nobody, func() error {
+	_, _, _ = plan.Diff(was, goal).Fit(was, goal, quota, noneIsNew, func() error {
 		now := cpuTime(b)
 		gap, last = max(gap, now-last), now
 		return nil
@@ -143,7 +147,7 @@ func (s shape) cost(b *testing.B, n int) (took, gap float64) {
 	return took, max(gap, cpuTime(b)-last)
 }
 
-// cpuTime is what this process has used until now, in seconds.
+// cpuTime returns the CPU time that this process has used, in seconds.
 func cpuTime(tb testing.TB) float64 {
 	tb.Helper()
 	var used syscall.Rusage
@@ -158,7 +162,7 @@ func TestF9FitOfEveryShape(t *testing.T) {
 	for _, shape := range shapes() {
 		was, goal := shape.change(240)
 		quota := plan.Quota{Rules: len(was.Groups[0].Rules) + 2}
-		todo, _, err := plan.Diff(was, goal).Fit(was, goal, quota, nobody, endless)
+		todo, _, err := plan.Diff(was, goal).Fit(was, goal, quota, noneIsNew, endless)
 		if shape.fits != (err == nil) {
 			t.Errorf("%s: got %v", shape.name, err)
 		}
@@ -171,13 +175,13 @@ func TestF9FitOfEveryShape(t *testing.T) {
 	}
 }
 
-// The planner stops as soon as it may go on no more.
+// TestF9FitEnds checks that the planner stops soon after its deadline.
 func TestF9FitEnds(t *testing.T) {
 	t.Parallel()
 	enough := errors.New("time is up")
 	was, goal := shapes()[0].change(480)
 	asked := 0
-	_, _, err := plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: 482}, nobody, func() error {
+	_, _, err := plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: 482}, noneIsNew, func() error {
 		if asked++; asked < 50 {
 			return nil
 		}
@@ -187,12 +191,12 @@ func TestF9FitEnds(t *testing.T) {
 		t.Errorf("asked %d times, got %v", asked, err)
 	}
 	began := time.Now()
-	if _, _, err = plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: 482}, nobody, endless); err != nil || time.Since(began) > 10*time.Second {
+	if _, _, err = plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: 482}, noneIsNew, endless); err != nil || time.Since(began) > 10*time.Second {
 		t.Errorf("480 rules took %s, got %v", time.Since(began), err)
 	}
 }
 
-// slowly is the stages as they are defined, comparing each rule with each other one.
+// slowly computes the stages by their definition, comparing each rule with each other one.
 func slowly(was, goal chain.State, quota int, shares func(a, b chain.Rule) bool) (stages []string, fits bool) {
 	weigh := func(rules []chain.Rule) (sum [2]int) {
 		for _, one := range rules {
@@ -260,7 +264,7 @@ func sharesFlow(a, b chain.Rule) bool {
 	return ports && (!areRanges || a.Peer.CIDR.Overlaps(b.Peer.CIDR))
 }
 
-// The stages are those that their definition gives, to the last rule.
+// TestF9StagesAreAsDefined compares the stages with those of the definition, rule by rule.
 func TestF9StagesAreAsDefined(t *testing.T) {
 	t.Parallel()
 	drawRules := func(rt *rapid.T, label string) chain.State {
@@ -279,12 +283,12 @@ func TestF9StagesAreAsDefined(t *testing.T) {
 				}),
 			).Draw(rt, "peer")
 			from := rapid.IntRange(1, 12).Draw(rt, "from")
-			made := rule(peer, from, from+rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(rt, "more"))
-			made.Protocol = rapid.SampledFrom([]chain.Protocol{chain.TCP, chain.TCP, chain.TCP, chain.UDP, chain.ICMP, chain.All}).Draw(rt, "protocol")
-			if made.Protocol == chain.All || made.Protocol == chain.ICMP {
-				made.Ports = chain.AllPorts
+			one := rule(peer, from, from+rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(rt, "more"))
+			one.Protocol = rapid.SampledFrom([]chain.Protocol{chain.TCP, chain.TCP, chain.TCP, chain.UDP, chain.ICMP, chain.All}).Draw(rt, "protocol")
+			if one.Protocol == chain.All || one.Protocol == chain.ICMP {
+				one.Ports = chain.AllPorts
 			}
-			return made
+			return one
 		})
 		group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "d"}, Epoch: first}
 		group.Rules = rapid.SliceOfN(one, 1, 20).Draw(rt, label)
@@ -294,7 +298,7 @@ func TestF9StagesAreAsDefined(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		was, goal := drawRules(rt, "was"), drawRules(rt, "goal")
 		quota := max(len(was.Groups[0].Rules), len(goal.Groups[0].Rules)) + rapid.IntRange(-1, 4).Draw(rt, "room")
-		todo, _, err := plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: quota}, nobody, endless)
+		todo, _, err := plan.Diff(was, goal).Fit(was, goal, plan.Quota{Rules: quota}, noneIsNew, endless)
 		if tight, ok := errors.AsType[*plan.QuotaError](err); ok && tight.Final > quota {
 			return
 		}

@@ -7,31 +7,30 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Change is the two desired states of a run: what the properties ask for now, and what they
-// asked for before. Old is empty on Create; of the groups that leave, the cleanup releases those that bear
-// [chain.TagRelease] in it.
+// Change holds the two desired states of a run, from the new and the previous properties. Old is empty
+// on Create. If a group of Old leaves the chain and has [chain.TagRelease] there, the cleanup releases it.
 type Change struct {
 	New, Old chain.State
-	// KeepUnmanaged lets rules stay that the chain never made.
+	// KeepUnmanaged reports whether rules stay that the chain did not create.
 	KeepUnmanaged bool
-	// AdoptedBy is what groups carry that this run takes over.
+	// AdoptedBy is recorded on groups that this run adopts.
 	AdoptedBy chain.Adoption
-	// Rollback says that this run takes back what another one did, Creating that it makes the chain:
-	// what there is was adopted by one before it that failed.
+	// Rollback reports whether this run undoes another one. Creating reports whether it creates the chain:
+	// then an earlier Create that failed adopted the existing groups.
 	Rollback, Creating bool
-	// From is the chain that this one takes over, as it is; the zero Former where it takes over none.
+	// From is the chain whose groups this one takes over, as it is now. It is zero if this is no move.
 	From chain.Former
-	// MovedForGood says that the chain is gone from which groups were moved.
+	// MovedForGood reports whether the chain no longer exists from which groups were moved.
 	MovedForGood bool
-	// StackTags are those of the stack that its groups get: see [chain.Spec.StackTags].
+	// StackTags are the stack's tags that the groups get; see [chain.Spec.StackTags].
 	StackTags map[string]string
 }
 
-// Standing says what a group is to the run.
+// Standing is the relation of a group to the run's two chains.
 type Standing int
 
 const (
-	// Orphan is an owned group in neither chain: a run died, or a cleanup was
+	// Orphan is an owned group in neither chain: a run was aborted, or a cleanup was
 	// skipped.
 	Orphan Standing = iota
 	// Live is a group of the new chain.
@@ -41,7 +40,7 @@ const (
 	Retired
 )
 
-// Standing is the standing of an identity.
+// Standing returns the standing of the group with an identity.
 func (c Change) Standing(identity chain.Identity) Standing {
 	switch {
 	case c.New.Has(identity):
@@ -60,30 +59,31 @@ func (c Change) Orphans(current chain.State) []chain.Identity {
 	})
 }
 
-// Goal is the state that must hold after a run, and stays right until the
-// cleanup. Epoch is what the live groups carry.
+// Goal returns the state that must hold after a run, and until the cleanup. The
+// live groups get the epoch.
 //
-//	group    carries
-//	live     the new chain's doors; and its old doors to a tier that left the chain
-//	retired  the old chain's doors; and a mark where its tier left and is to be released
-//	orphan   what it has, until somebody removes it
+//	group    goal
+//	live     the new chain's rules, and its old rules for tiers that left the chain
+//	retired  the old chain's rules, and a mark if its tier left and must be released
+//	orphan   unchanged until it is removed
 //
-// Live and retired groups carry, too, what the chain never made and has to keep: see
+// Live and retired groups also keep some rules that the chain did not create: see
 // [Change.keeps].
 //
-// In the first two a peer tier means every group of that tier that is there,
-// live or retired: consumers move one by one, so any member may be in either
-// group of its tier while the other end is in either group of its own. A rule
-// that names an orphan stays as long as the orphan does, since something may be using
-// it; not so where the rule's own group was an orphan too, until now: what its new
-// members may do is the new chain's to say.
+// In live and retired groups a peer tier means every existing group of that tier,
+// live or retired. Consumers move one by one, so during the move either end may be
+// in either group of its tier.
+//
+// A rule that names an orphan stays as long as the orphan does, since something may
+// use it. The exception is a group that was an orphan itself until now: only the new
+// chain defines its rules.
 func Goal(change Change, current chain.State, epoch chain.Epoch) chain.State {
 	expand := expander{present: present(change, current)}
 	var goal chain.State
 	for _, wanted := range change.New.Groups {
 		was, exists := current.Find(wanted.Identity)
 		rules := expand.rules(wanted.Rules)
-		rules = append(rules, expand.rules(doorsToLeftTiers(change, wanted.Tier))...)
+		rules = append(rules, expand.rules(rulesForRemovedTiers(change, wanted.Tier))...)
 		if change.Old.Has(wanted.Identity) {
 			rules = append(rules, namingOrphans(change, was.Rules)...)
 		}
@@ -116,8 +116,8 @@ func sorted(state chain.State) chain.State {
 	})}
 }
 
-// present lists the groups that a peer tier stands for: the new chain's, which
-// are there or about to be, and the retired ones that are still there.
+// present lists the groups that a peer tier stands for. They are those of the new
+// chain, existing or about to be created, and the existing retired ones.
 func present(change Change, current chain.State) []chain.Identity {
 	members := change.New.Identities()
 	for _, group := range sorted(current).Groups {
@@ -130,9 +130,9 @@ func present(change Change, current chain.State) []chain.Identity {
 
 type expander struct{ present []chain.Identity }
 
-// rules replaces every peer tier by its groups.
+// rules replaces every peer tier with its groups.
 func (e expander) rules(rules []chain.Rule) []chain.Rule {
-	expanded := make([]chain.Rule, 0, len(rules)+1) // what EC2 adds by itself has room too
+	expanded := make([]chain.Rule, 0, len(rules)+1) // one more for the rule that EC2 adds by itself
 	for _, rule := range rules {
 		if rule.Peer.Kind != chain.PeerTier {
 			expanded = append(expanded, rule)
@@ -149,25 +149,25 @@ func (e expander) rules(rules []chain.Rule) []chain.Rule {
 	return expanded
 }
 
-// doorsToLeftTiers is what a tier had, in the old chain, with tiers that the new
-// chain lacks: their members go on working until they are gone.
-func doorsToLeftTiers(change Change, tier string) []chain.Rule {
-	var doors []chain.Rule
+// rulesForRemovedTiers returns the old chain's rules between a tier and tiers that the
+// new chain lacks. The members of those tiers keep working until the cleanup.
+func rulesForRemovedTiers(change Change, tier string) []chain.Rule {
+	var removed []chain.Rule
 	for _, group := range change.Old.Groups {
 		if group.Tier != tier {
 			continue
 		}
 		for _, rule := range group.Rules {
 			if rule.Peer.Kind == chain.PeerTier && !change.New.HasTier(rule.Peer.Tier) {
-				doors = append(doors, rule)
+				removed = append(removed, rule)
 			}
 		}
 	}
-	return doors
+	return removed
 }
 
-// marked is what a retired group carries: the cleanup knows no properties, and learns from a mark that
-// it is to release the group. Nothing is released of what an operation made that is taken back.
+// marked returns the tags of a retired group. The cleanup has no properties, so a mark tells it to
+// release the group. A rollback releases nothing of what the failed operation created.
 func (c Change) marked(was chain.Group) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, was.Tags)
@@ -188,11 +188,13 @@ func namingOrphans(change Change, rules []chain.Rule) []chain.Rule {
 	return naming
 }
 
-// acceptDefaultEgress fits a group that may send anything to what EC2 makes by
-// itself: a fresh group's rule has no description, and in a VPC with an IPv6
-// range it has a twin for ::/0, whether the chain asks for IPv6 or not. EC2's own
-// twin has no description either. One that has one is the chain's, from when it asked
-// for IPv6, or an out-of-band change.
+// acceptDefaultEgress adapts the rules of a group with unrestricted egress to what
+// EC2 creates by itself. The default rule of a new group has no description. In a
+// VPC with an IPv6 range it has a twin for ::/0, even if the chain does not ask for
+// IPv6.
+//
+// EC2's own twin has no description either. A twin with a description is from the
+// chain, when it asked for IPv6, or it is an out-of-band change.
 func acceptDefaultEgress(rules, was []chain.Rule, exists bool) []chain.Rule {
 	find := func(key chain.Rule) int {
 		return slices.IndexFunc(rules, func(rule chain.Rule) bool { return rule.Key() == key })

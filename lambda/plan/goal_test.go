@@ -18,7 +18,7 @@ var (
 	second = chain.Epoch{Generation: 2, PhysicalID: "Y"}
 )
 
-// desired is the state of tiers, written as properties.
+// desired returns the desired state of tiers, given as properties.
 func desired(tb testing.TB, tiers ...any) chain.State {
 	tb.Helper()
 	spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": tiers}, chain.DefaultAnswerBytes)
@@ -36,12 +36,12 @@ func tier(name, description, egress string, ports ...any) map[string]any {
 	return one
 }
 
-// built is what the world looks like once a chain was created alone.
+// built returns the current state after a chain was created.
 func built(state chain.State, tag chain.Epoch) chain.State {
 	return plan.Goal(plan.Change{New: state}, chain.State{}, tag)
 }
 
-// apply takes the steps of a plan as EC2 would.
+// apply executes the steps of a plan as EC2 would.
 func apply(current chain.State, todo plan.Plan) chain.State { return applyIn(false, current, todo) }
 
 // applyIn does so in a VPC with or without IPv6.
@@ -52,11 +52,11 @@ func applyIn(ipv6 bool, current chain.State, todo plan.Plan) chain.State {
 			next.Groups = slices.DeleteFunc(next.Groups, func(group chain.Group) bool { return group.Identity == step.Group })
 		}
 		if step.Action == plan.CreateGroup {
-			made := changed(plan.Fresh(step.Group, step.Epoch), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
+			created := changed(plan.Fresh(step.Group, step.Epoch), plan.Step{Action: plan.RetagGroup, Tags: step.Tags})
 			if ipv6 {
-				made.Rules = append(made.Rules, chain.AllTrafficV6())
+				created.Rules = append(created.Rules, chain.AllTrafficV6())
 			}
-			next.Groups = append(next.Groups, made)
+			next.Groups = append(next.Groups, created)
 			continue
 		}
 		for i := range next.Groups {
@@ -98,7 +98,7 @@ func changed(group chain.Group, step plan.Step) chain.Group {
 	return group
 }
 
-// labels gives the groups of one tier, whose names are generated, readable labels.
+// labels replaces the identities of the tiers' groups by readable labels.
 func labels(text string, states ...chain.State) string {
 	for i, state := range states {
 		for _, group := range state.Groups {
@@ -157,7 +157,7 @@ Db1 "d" 1:X
 `,
 		},
 		{
-			"a tier left: its neighbors keep their old doors to it",
+			"a tier left: its neighbors keep their old rules for it",
 			three, desired(t, web, tier("Db", "d", "none", 5432)),
 			`Web1 "w" 2:Y
   ingress tcp 443 from 0.0.0.0/0 "internet to Web: tcp 443"
@@ -171,7 +171,7 @@ App1 "a" 1:X
 `,
 		},
 		{
-			"a door moved: nothing of the old one stays",
+			"a port changed: no rule of the old one stays",
 			three, desired(t, web, tier("App", "a", "chain", 7070), db),
 			`Web1 "w" 2:Y
   ingress tcp 443 from 0.0.0.0/0 "internet to Web: tcp 443"
@@ -200,8 +200,8 @@ Db1 "d" 2:Y
 	}
 }
 
-// An orphan keeps what it has, and the live groups keep the rules that name it:
-// something may be using it.
+// TestGoalLeavesOrphansAlone checks that an orphan keeps its rules, and that live groups keep
+// the rules that name it: something may use it.
 func TestGoalLeavesOrphansAlone(t *testing.T) {
 	t.Parallel()
 	before := built(desired(t, tier("Web", "w", "all", 443), tier("App", "a", "all", 6060)), first)
@@ -221,8 +221,8 @@ func TestGoalLeavesOrphansAlone(t *testing.T) {
 	}
 }
 
-// EC2's own egress is taken as it is: without a description, and with its twin for
-// IPv6; where a stranger edited it, it is described as the chain would.
+// TestGoalAcceptsDefaultEgress checks that EC2's own egress rules are accepted without a
+// description. If someone edited the description, the chain sets its own.
 func TestGoalAcceptsDefaultEgress(t *testing.T) {
 	t.Parallel()
 	now := desired(t, tier("Web", "w", "all"))
@@ -241,8 +241,8 @@ func TestGoalAcceptsDefaultEgress(t *testing.T) {
 	}
 }
 
-// EC2's own rule for ::/0 has no description. One that has one is the chain's from before, or
-// an out-of-band change, and goes.
+// TestF7TwinOfTheDefaultEgress checks that a rule for ::/0 with a description is revoked: EC2's
+// own has none. It is the chain's, from earlier properties, or an out-of-band change.
 func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 	t.Parallel()
 	now := desired(t, tier("Web", "w", "all"))
@@ -264,7 +264,7 @@ func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 		count     int
 	}{
 		{"EC2's own", plan.Change{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
-		{"EC2's own, on the way back from IPv6", plan.Change{New: now, Old: both, Rollback: true}, twin(""), false, chain.Made, "", 2},
+		{"EC2's own, in the rollback from IPv6", plan.Change{New: now, Old: both, Rollback: true}, twin(""), false, chain.Made, "", 2},
 		{"an out-of-band change", plan.Change{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
 		{"the chain's own from before", plan.Change{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
 		{"of a retired group", plan.Change{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
@@ -375,9 +375,9 @@ func drawState(rt *rapid.T, label string) chain.State {
 	return chain.Desired(spec)
 }
 
-// Whatever the two chains and the current state: the plan leads to the goal, the
-// goal stays the goal once it is reached, nothing is revoked before its
-// replacement is there, and the order of what was read does not matter.
+// TestPlansLeadToTheGoal checks random chains and current states. The plan leads to the goal,
+// and then the goal stays the same. No rule is revoked before its replacement exists. The order
+// in which groups were read does not matter.
 func TestPlansLeadToTheGoal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -392,12 +392,12 @@ func TestPlansLeadToTheGoal(t *testing.T) {
 		todo := plan.Diff(start, goal)
 		ipv6 := rapid.Bool().Draw(rt, "VPC with IPv6")
 		end := applyIn(ipv6, start, todo)
-		// Which default egress a fresh group has is seen only once it is there.
+		// Which default egress rules a new group has is known only after its creation.
 		end = apply(end, plan.Diff(end, plan.Goal(change, end, tag)))
 		if rest := plan.Diff(end, plan.Goal(change, end, tag)); !rest.Empty() {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
 		}
-		// After the cleanup there is the new chain, and nothing that names the old one.
+		// After the cleanup only the new chain exists, and no rule names the old one.
 		alone := apply(end, plan.Cleanup(change, end))
 		orphans := change.Orphans(end)
 		if rest := plan.Diff(alone, plan.Goal(plan.Change{New: now, Old: now}, alone, tag)); len(orphans) == 0 && (!rest.Empty() || len(alone.Groups) != len(now.Groups)) {

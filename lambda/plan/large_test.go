@@ -8,8 +8,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// large is as many tiers as an answer has room for, with nearly as many rules as a chain may
-// have together.
+// large returns a chain with as many tiers as a response has room for, and with nearly as many
+// rules as a chain may have.
 func large(tb testing.TB, bits int) chain.Spec {
 	tb.Helper()
 	var tiers []any
@@ -30,8 +30,8 @@ func large(tb testing.TB, bits int) chain.Spec {
 	return spec
 }
 
-// BenchmarkLargest plans and draws the largest chain, with every rule replaced and room for
-// none.
+// BenchmarkLargest plans and draws the largest chain, with every rule replaced and no room for
+// both old and new rules.
 func BenchmarkLargest(b *testing.B) {
 	old, spec := chain.Desired(large(b, 24)), large(b, 25)
 	change := plan.Change{New: chain.Desired(spec), Old: old}
@@ -43,7 +43,7 @@ func BenchmarkLargest(b *testing.B) {
 		"Goal": func() { plan.Goal(change, start, first) },
 		"Diff": func() { plan.Diff(start, goal) },
 		"Fit": func() {
-			_, _, _ = todo.Fit(start, goal, plan.Quota{Rules: 260}, nobody, endless)
+			_, _, _ = todo.Fit(start, goal, plan.Quota{Rules: 260}, noneIsNew, endless)
 		},
 		"String":  func() { _ = todo.String() },
 		"Picture": func() { _ = drawing.String() },

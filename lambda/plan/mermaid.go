@@ -9,11 +9,11 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Mermaid draws a flowchart: groups as boxes, everything else in shapes of its own. A
-// solid arrow is what a group lets in, a dotted one what it may send. What a change adds
-// is green, what it removes red and dashed; both are said in words, too.
+// Mermaid draws a flowchart: groups as boxes, everything else in other shapes. A
+// solid arrow is inbound traffic of a group, a dotted one outbound traffic. What a
+// change adds is green, what it removes is red and dashed. Labels say both, too.
 //
-// The form is that of mermaid.js.org/syntax/flowchart.html.
+// The syntax is that of mermaid.js.org/syntax/flowchart.html.
 func (d Drawing) Mermaid() string {
 	chart := flowchart{nodes: map[string]string{}}
 	chart.text.WriteString("flowchart TD\n")
@@ -34,16 +34,16 @@ func (d Drawing) Mermaid() string {
 	return chart.text.String()
 }
 
-// flowchart is a chart that is being written. Its nodes' IDs are by their names.
+// flowchart is a chart under construction. It maps the names of nodes to their IDs.
 type flowchart struct {
 	text  strings.Builder
 	nodes map[string]string
 	links int
-	// What the two marks are on.
-	groups, doors [2][]string
+	// The nodes and links that were added, and those that were removed.
+	groups, arrows [2][]string
 }
 
-// outside adds a node for every peer that is no group of the drawing, by name.
+// outside adds a node for every peer that is not a group of the drawing, by name.
 func (f *flowchart) outside(groups []DrawnGroup) {
 	shapes := map[string]DrawnRule{}
 	var keys []string
@@ -71,8 +71,8 @@ func (f *flowchart) outside(groups []DrawnGroup) {
 	}
 }
 
-// node is the name of the node of a rule's peer. Ranges have one for each direction:
-// the world that comes in is above the chain, the one that it goes out to below.
+// node returns the name of the node of a rule's peer. A range has one node for each
+// direction: above the chain as a source, below it as a destination.
 func (r DrawnRule) node(group DrawnGroup) string {
 	switch {
 	case r.PeerName == "itself":
@@ -99,12 +99,12 @@ func (f *flowchart) link(group DrawnGroup, one Door) {
 		from, arrow, to = to, "-.->", from
 	}
 	fmt.Fprintf(&f.text, "  %s %s|\"%s\"| %s\n", from, arrow, MermaidText(label), to)
-	f.style(&f.doors, one.Mark, strconv.Itoa(f.links))
+	f.style(&f.arrows, one.Mark, strconv.Itoa(f.links))
 	f.links++
 }
 
-// word is a mark for those who do not see colors. It stands behind: a label that begins
-// with a plus and a space is a list to Mermaid, which it refuses.
+// word returns a mark in words, for readers who do not see colors. It is a suffix:
+// Mermaid takes a label that begins with a plus and a space for a list, and refuses it.
 func word(mark, plus, minus string) string {
 	switch mark {
 	case Added:
@@ -125,21 +125,21 @@ func (f *flowchart) style(lists *[2][]string, mark, what string) {
 	}
 }
 
-// color gives the marks their looks.
+// color writes the styles of the marks.
 func (f *flowchart) color() {
 	for i, look := range []string{"stroke:#1a7f37,stroke-width:2px", "stroke:#cf222e,stroke-width:2px,stroke-dasharray:5"} {
 		class := []string{"added", "removed"}[i]
 		if list := f.groups[i]; len(list) > 0 {
 			fmt.Fprintf(&f.text, "  classDef %s %s\n  class %s %s\n", class, look, strings.Join(list, ","), class)
 		}
-		if list := f.doors[i]; len(list) > 0 {
+		if list := f.arrows[i]; len(list) > 0 {
 			fmt.Fprintf(&f.text, "  linkStyle %s %s\n", strings.Join(list, ","), look)
 		}
 	}
 }
 
-// MermaidText is a text as it may stand between the quotes of a label: with codes for
-// all that means something to Mermaid, to HTML, or to Markdown.
+// MermaidText escapes a text for the quotes of a label. It encodes everything that has
+// a meaning in Mermaid, HTML or Markdown.
 func MermaidText(text string) string {
 	var label strings.Builder
 	for _, r := range text {

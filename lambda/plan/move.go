@@ -7,29 +7,29 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Moving returns the change by which a chain takes over the groups of another one: nothing but whose they are changes. What the new
-// chain wants beside that is for the caller to refuse ([Plan.Beyond]).
+// Moving returns the change by which a chain takes over the groups of another one. Only the owner of the groups changes. The caller has
+// to refuse any other difference ([Plan.Beyond]).
 func (c Change) Moving(from chain.Former) Change {
 	c.Old, c.From = c.New, from
-	c.StackTags = nil                    // those of its own stack come with its next update
-	c.Creating, c.Rollback = false, true // whoever adopted the groups before goes on being the one who did
+	c.StackTags = nil                    // the next update adds those of its own stack
+	c.Creating, c.Rollback = false, true // keeps the record of who adopted the groups
 	return c
 }
 
-// wasNamedElsewhere reports whether a group has the name that the chain generated from which it was moved: that stays what the console
-// shows, unless the author says otherwise.
+// wasNamedElsewhere reports whether a group still has the Name that the chain generated from which it was moved. The group keeps this
+// Name unless the author sets one.
 func wasNamedElsewhere(wanted, was chain.Group) bool {
 	_, isMoved := was.Tags[chain.TagMovedFrom]
 	return (was.Movable || isMoved) && wanted.GroupName == "" && chain.IsGenerated(wanted.Tags[chain.NameTag], wanted.Tier)
 }
 
-// markMoved puts into the tags of a live group where it was moved from.
+// markMoved records in the tags of a live group from which chain it was moved.
 func (c Change) markMoved(tags map[string]string, was chain.Group) {
 	switch _, isMoved := chain.FormerOf(was.Tags); {
 	case was.Movable:
 		from := c.From
 		from.Epoch = was.Epoch
-		delete(tags, chain.TagMovedFromProvider) // of a move before
+		delete(tags, chain.TagMovedFromProvider) // of an earlier move
 		maps.Copy(tags, from.Marks())
 	case isMoved && c.MovedForGood, tags[chain.TagMovedFrom] == chain.MovedForGood:
 		tags[chain.TagMovedFrom] = chain.MovedForGood
@@ -38,7 +38,7 @@ func (c Change) markMoved(tags map[string]string, was chain.Group) {
 	}
 }
 
-// Beyond returns what a plan has beside moves of groups, and marks of earlier moves that go.
+// Beyond returns the steps of a plan other than moves of groups and removals of marks of earlier moves.
 func (p Plan) Beyond() Plan {
 	var rest Plan
 	for _, step := range p.Steps {
@@ -51,7 +51,7 @@ func (p Plan) Beyond() Plan {
 	return rest
 }
 
-// returned returns the steps that give groups back to the chain from which they were moved.
+// returned adds the steps that return groups to the chain from which they were moved.
 func (b *builder) returned(current chain.State, identities []chain.Identity) {
 	for _, identity := range identities {
 		group, _ := current.Find(identity)
@@ -61,7 +61,7 @@ func (b *builder) returned(current chain.State, identities []chain.Identity) {
 	}
 }
 
-// marks lists the marks of a move among tags.
+// marks lists the tags that are marks of a move.
 func marks(tags map[string]string) []Tag {
 	var all []Tag
 	for _, tag := range tagged(nil, tags) {

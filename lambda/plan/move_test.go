@@ -10,7 +10,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// To take over a chain as it is, whatever it is, is nothing but moves, and then nothing is left to do. To take over another one is more.
+// TestMoving takes over random chains. If the new chain is the same, the plan has only moves, and then nothing is left to do. If it is
+// not, the plan has other steps.
 func TestMoving(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -52,7 +53,7 @@ func TestMoving(t *testing.T) {
 				rt.Fatalf("a moved group is %+v", group)
 			}
 		}
-		// Once the old chain is gone, the next update says so, and the one after that has nothing to do.
+		// After the old chain is deleted, the next update records that, and the one after it has nothing to do.
 		settled := plan.Change{New: wanted, Old: wanted, MovedForGood: true}
 		end = apply(end, plan.Diff(end, plan.Goal(settled, end, second)))
 		if _, isMoved := chain.FormerOf(end.Groups[0].Tags); isMoved || end.Groups[0].Tags[chain.TagMovedFrom] != chain.MovedForGood {

@@ -2,8 +2,8 @@ package plan
 
 import "sgchain/lambda/chain"
 
-// Notes is what a picture says of the groups of a chain beside their rules: what guardrails
-// found, and what their author lifted.
+// Notes returns what a picture shows of the groups besides their rules: the findings of
+// the guardrails, and the exceptions that the author allowed.
 func Notes(spec chain.Spec) map[chain.Identity][]string {
 	notes, findings := map[chain.Identity][]string{}, map[string][]chain.Finding{}
 	for _, finding := range chain.Guardrails(spec) {

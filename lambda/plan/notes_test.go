@@ -10,7 +10,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// What an author lifts, and what is only warned of, stands in the picture.
+// TestNotes checks that a picture shows exceptions of the author and warnings.
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	var properties map[string]any

@@ -6,12 +6,12 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// TierOrder returns the tiers of the current groups, outermost first, as their rules say: a
-// tier that another one names as its source stands before it. Tiers in a circle, and tiers
-// that do not depend on one another, are in the order of their names. A Delete goes by this
-// order and not by its properties, which may be anything.
+// TierOrder derives the order of tiers, outermost first, from the rules of the current
+// groups. A tier comes before those that name it as a source. Tiers in a cycle, and tiers
+// that do not depend on one another, are sorted by name. A Delete uses this order and not
+// its properties, which may be anything.
 func TierOrder(current chain.State) []string {
-	before := map[string]map[string]bool{} // by tier, the tiers that have to stand before it
+	before := map[string]map[string]bool{} // by tier, the tiers that must come before it
 	for _, group := range current.Groups {
 		if before[group.Tier] == nil {
 			before[group.Tier] = map[string]bool{}

@@ -8,7 +8,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// TestTierOrder: the order is that of the rules, whatever the names; a circle ends.
+// TestTierOrder checks that the order follows the rules and not the names, and that a cycle ends.
 func TestTierOrder(t *testing.T) {
 	t.Parallel()
 	identity := func(tier string) chain.Identity { return chain.Identity{VPCID: "vpc-1", Tier: tier} }

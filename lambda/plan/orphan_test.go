@@ -9,7 +9,7 @@ import (
 )
 
 // A retired group keeps the rules that name an orphan, in both directions, as a live one
-// does: members may be left in the two of them, and nobody moved these yet.
+// does: both may still have members.
 func TestGoalKeepsRulesOfRetiredGroupsThatNameOrphans(t *testing.T) {
 	t.Parallel()
 	web, app := tier("Web", "v", "chain", 443), tier("App", "a", "chain", 6060)

@@ -6,8 +6,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// OwnGroups refuses a desired chain that names one of its own groups by ID. The ID would
-// stand in the way when that group is replaced.
+// OwnGroups refuses a desired chain that names one of its own groups by ID. Such a
+// rule would keep that group from being replaced.
 func OwnGroups(change Change, groupIDs map[chain.Identity]string) error {
 	for _, group := range change.New.Groups {
 		for _, rule := range group.Rules {
@@ -21,14 +21,14 @@ func OwnGroups(change Change, groupIDs map[chain.Identity]string) error {
 	return nil
 }
 
-// OwnGroupError is a group of the chain that is named by its ID.
+// OwnGroupError reports a peer that is a group of the same chain, named by its ID.
 type OwnGroupError struct{ Tier, GroupID, Named string }
 
 func (e *OwnGroupError) Error() string {
 	return fmt.Sprintf("reading peers of tier %s: %s is the group of tier %s of this chain", e.Tier, e.GroupID, e.Named)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do about it.
 func (e *OwnGroupError) Remedy() string {
-	return "Nothing was changed; name the tier " + e.Named + ", so that the rule follows when the group is replaced."
+	return "Nothing was changed. Name the tier " + e.Named + " instead, so that the rule follows when the group is replaced."
 }

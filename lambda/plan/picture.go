@@ -8,9 +8,9 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Picture draws a chain for a terminal: outermost tier first, on each arrow what
-// the neighbor above may send, beside each group every other door and where the
-// group may go. GroupIDs, by tier, may be nil.
+// Picture draws a chain for a terminal, outermost tier first. An arrow down shows what
+// the tier above may send. Next to each group are its other inbound rules and its
+// destinations. GroupIDs, by tier, may be nil.
 //
 //	internet
 //	   |  tcp 80,443
@@ -27,49 +27,48 @@ func Picture(state chain.State, groupIDs map[string]string) string {
 	return Drawing{Before: state, After: state, IDs: ids}.String()
 }
 
-// Drawing is a chain, or what a change does to it, as a picture: String is for a
-// terminal, Mermaid for a page. What a change adds bears a plus, what it removes a
-// minus, and what stays no mark.
+// Drawing is a picture of a chain, or of a change of it: String for a terminal,
+// Mermaid for a page. What a change adds has a plus, what it removes has a minus.
 type Drawing struct {
-	// Before and After are the same where there is no change to show. A peer tier
-	// stands for the groups that its tier has in the same state.
+	// Before and After are the same if there is no change to show. A peer tier means the
+	// groups that its tier has in the same state.
 	Before, After chain.State
-	// Retired are groups that leave the chain and that After still has.
+	// Retired are the groups that leave the chain and that After still has.
 	Retired []chain.Identity
-	// IDs are the groups' IDs, as far as they are known, and Notes what else there is
-	// to say about a group. Both may be nil.
+	// IDs are the known IDs of groups, and Notes any other remarks about a group. Both
+	// may be nil.
 	IDs   map[chain.Identity]string
 	Notes map[chain.Identity][]string
 }
 
-// The marks of what a change adds and removes; what stays has none.
+// The marks of what a change adds and removes. The rest has none.
 const (
 	Added   = "+"
 	Removed = "-"
 )
 
-// DrawnGroup is a group of either state, as [Drawing.Groups] returns it.
+// DrawnGroup is a group of either state, as returned by [Drawing.Groups].
 type DrawnGroup struct {
 	chain.Identity
 
-	Name  string // the tier's, or one that tells its groups apart
+	Name  string // the tier's name, or a longer one if the tier has several groups
 	Title string
 	Mark  string
 	Rules []DrawnRule
 }
 
-// DrawnRule is a rule of a group in either state. A peer tier is resolved to its groups.
+// DrawnRule is a rule of a group in either state. A peer tier is replaced by its groups.
 type DrawnRule struct {
 	chain.Rule
 
-	// PeerName is a group's Name where the peer is a group of the drawing, "itself" for
-	// the group that has the rule, and otherwise a word for the peer.
+	// PeerName is a group's Name if the peer is a group of the drawing, or "itself" for the
+	// rule's own group. Otherwise it is a word for the peer.
 	PeerName  string
 	Mark      string
 	Unmanaged bool
 }
 
-// Door is rules of one direction with the same peer, mark and standing.
+// Door is the rules of one direction with the same peer and mark, all managed or all unmanaged.
 type Door struct {
 	DrawnRule // the first of them
 
@@ -88,17 +87,17 @@ func (d Door) write(arrow, words string) string {
 	return text + "\n"
 }
 
-// String draws for a terminal.
+// String draws the chain for a terminal.
 func (d Drawing) String() string {
 	var text strings.Builder
 	above := "internet"
 	for i, group := range d.Groups() {
-		doors := group.Doors(chain.Ingress)
-		isAbove := slices.ContainsFunc(doors, func(one Door) bool { return one.PeerName == above })
+		inbound := group.Doors(chain.Ingress)
+		isAbove := slices.ContainsFunc(inbound, func(one Door) bool { return one.PeerName == above })
 		if i == 0 && isAbove {
 			text.WriteString(above + "\n")
 		}
-		for _, one := range doors {
+		for _, one := range inbound {
 			if one.PeerName == above {
 				text.WriteString(one.write("   |  ", one.Traffic()))
 			}
@@ -110,7 +109,7 @@ func (d Drawing) String() string {
 			text.WriteString("\n")
 		}
 		text.WriteString(Door{DrawnRule: DrawnRule{Mark: group.Mark}}.write("", group.Title))
-		for _, one := range doors {
+		for _, one := range inbound {
 			if one.PeerName != above {
 				text.WriteString(one.write("   <-- ", one.PeerName+": "+one.Traffic()))
 			}
@@ -121,7 +120,7 @@ func (d Drawing) String() string {
 	return text.String()
 }
 
-// writeDestinations says where a group may go, on one line what has the same mark.
+// writeDestinations lists the destinations of a group, one line for each mark.
 func (g DrawnGroup) writeDestinations(text *strings.Builder) {
 	var kinds []DrawnRule
 	words := map[DrawnRule][]string{}
@@ -149,8 +148,8 @@ func (g DrawnGroup) writeDestinations(text *strings.Builder) {
 	}
 }
 
-// Doors returns what may pass in one direction: the doors of a peer stand together, peers and
-// doors where their first rule does.
+// Doors groups the rules of one direction by peer and mark. Peers and marks are in the
+// order of their first rules.
 func (g DrawnGroup) Doors(direction chain.Direction) []Door {
 	peers, places := map[string]int{}, map[DrawnRule]int{}
 	var byPeer [][]Door
@@ -176,10 +175,10 @@ func (g DrawnGroup) Doors(direction chain.Direction) []Door {
 	return slices.Concat(byPeer...)
 }
 
-// Traffic is what a door lets through.
+// Traffic returns the protocols and ports that the rules allow.
 func (d Door) Traffic() string { return chain.TrafficList(d.Rules) }
 
-// Groups lists the groups of both states, those that are gone after the others.
+// Groups lists the groups of both states. Those that After lacks are last.
 func (d Drawing) Groups() []DrawnGroup {
 	identities := d.After.Identities()
 	for _, identity := range d.Before.Identities() {
@@ -203,8 +202,8 @@ func (d Drawing) Groups() []DrawnGroup {
 	return groups
 }
 
-// namesOf names groups by their tiers, and by more where a tier has two: then one is
-// on its way in or out, and who may talk to which of them is the point.
+// namesOf names groups by their tiers. If a tier has two groups, the names are longer:
+// then one group replaces the other, and the picture must tell their rules apart.
 func namesOf(identities []chain.Identity) map[chain.Identity]string {
 	tiers, taken, names := map[string]int{}, map[string]bool{}, map[chain.Identity]string{}
 	for _, identity := range identities {
@@ -215,9 +214,9 @@ func namesOf(identities []chain.Identity) map[chain.Identity]string {
 		if tiers[identity.Tier] > 1 {
 			name = identity.String()
 		}
-		// A group that gets another description keeps its name.
-		for turn, plain := 2, name; taken[name]; turn++ {
-			name = fmt.Sprintf("%s/%d", plain, turn)
+		// A group that gets another description keeps its name, so two names may be equal.
+		for n, plain := 2, name; taken[name]; n++ {
+			name = fmt.Sprintf("%s/%d", plain, n)
 		}
 		names[identity], taken[name] = name, true
 	}
@@ -238,8 +237,8 @@ func (d Drawing) title(group DrawnGroup) string {
 	return strings.Join(words, " ")
 }
 
-// rules lists the rules of a group in both states, those that are gone after the others.
-// A rule for all of IPv6 is left out where its twin for IPv4 says the same.
+// rules lists the rules of a group in both states. Those that After lacks are last. It
+// omits a rule for all of IPv6 if its twin for IPv4 has the same mark.
 func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string) []DrawnRule {
 	before, after := concrete(d.Before, identity), concrete(d.After, identity)
 	was, _ := d.Before.Find(identity)
@@ -257,7 +256,7 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 		}
 		same := one
 		if same.Rule = rule.Key(); rule.Peer.Kind == chain.PeerGroup {
-			same.PeerName = "" // with its account or without
+			same.PeerName = "" // which may contain the account or not
 		}
 		if !drawn[same] {
 			drawn[same] = true
@@ -271,7 +270,7 @@ func (d Drawing) rules(identity chain.Identity, names map[chain.Identity]string)
 	})
 }
 
-// concrete is the rules of a group with groups for peer tiers.
+// concrete returns the rules of a group, with peer tiers replaced by their groups.
 func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	group, _ := state.Find(identity)
 	var rules []chain.Rule
@@ -285,7 +284,7 @@ func concrete(state chain.State, identity chain.Identity) []chain.Rule {
 	return rules
 }
 
-// setOf returns what makes the rules the same, as a set.
+// setOf returns the set of the rules' keys.
 func setOf(rules []chain.Rule) map[chain.Rule]bool {
 	all := make(map[chain.Rule]bool, len(rules))
 	for _, rule := range rules {
@@ -294,7 +293,7 @@ func setOf(rules []chain.Rule) map[chain.Rule]bool {
 	return all
 }
 
-// twin is the peer of IPv4 that one of IPv6 goes with; none for the others.
+// twin returns the IPv4 peer that corresponds to an IPv6 peer, or the zero Peer.
 func twin(peer chain.Peer) chain.Peer {
 	switch peer {
 	case chain.CIDRPeer(chain.InternetV6):

@@ -24,7 +24,7 @@ func TestPicture(t *testing.T) {
 [Fargate] Fargate-SG sg-2
    --> anywhere
 `},
-		{"doors beside the chain", []any{
+		{"inbound rules from outside of the chain", []any{
 			map[string]any{"Name": "Alb", "Egress": "chain", "Ingress": []any{
 				map[string]any{"Ports": []any{80}, "Sources": []any{"internet"}},
 				map[string]any{"Ports": []any{8443}, "Sources": []any{"203.0.113.7/32"}},

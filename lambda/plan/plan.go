@@ -11,15 +11,18 @@ import (
 )
 
 // Phase is a stage of a plan. Every step of a phase is done before the next
-// phase begins; steps within a phase do not depend on one another.
+// phase begins. Steps within a phase do not depend on one another.
 //
-// Authorize comes before Revoke, because EC2 has no call that swaps one rule for
-// another and a gap would drop live traffic. A fresh group has no members, so
-// its unwanted default egress goes at the same time as its rules come. Groups
-// are re-tagged in between: once a retired group's neighbors have what they need
-// and before anything is taken away. MakeRoom is there only where a group has not room
-// enough for its old rules and its new ones together; see [Plan.Fit]. Delete and Release are
-// there only where groups leave; see [Removal].
+// Authorize comes before Revoke: EC2 has no call that swaps one rule for another,
+// and a gap would drop live traffic. A new group has no members, so its unwanted
+// default egress is revoked together with the authorizing of its rules.
+//
+// Retag comes between the two: after a retired group's neighbors have the rules
+// that they need, and before anything is removed.
+//
+// MakeRoom occurs only if the quota has no room for a group's old and new rules
+// together; see [Plan.Fit]. Delete and Release occur only if groups leave the
+// chain; see [Removal].
 type Phase int
 
 // The phases in their order.
@@ -49,42 +52,43 @@ const (
 	RevokeRules        Action = "revoke"
 	DeleteGroup        Action = "delete group"
 	ReleaseGroup       Action = "release group"
-	ReturnGroup        Action = "give back group"
+	ReturnGroup        Action = "return group"
 )
 
-// Step is one change of one group; for rules, of one group and direction, so
-// that it is one EC2 call whatever the number of rules.
+// Step is one change of one group. A change of rules is of one direction, so that it
+// is one EC2 call whatever the number of rules.
 type Step struct {
 	Phase     Phase
-	Stage     int // of the phases MakeRoom, Delete and Release, from 1; of Retag, where something is untagged first
+	Stage     int // of the phases MakeRoom, Delete and Release, from 1; of Retag, 1 if an untag must precede it
 	Action    Action
 	Group     chain.Identity
-	Direction chain.Direction // of the rules; empty where there are none
+	Direction chain.Direction // of the rules; empty if the step has none
 	Rules     []chain.Rule    // sorted
-	Epoch     chain.Epoch     // what a created, adopted or re-tagged group carries; zero where it stays
-	Adoption  chain.Adoption  // the same for how it was adopted
-	Tags      []Tag           // what such a group gets, or an untagged one loses; sorted
+	Epoch     chain.Epoch     // set on a created, adopted or re-tagged group; zero if unchanged
+	Adoption  chain.Adoption  // likewise, how the group was adopted
+	Tags      []Tag           // added to the group, or removed by an untag; sorted
 }
 
-// Tag is a tag that the author, the stack or somebody else gave a group; one that is taken away
-// has no value here.
+// Tag is a tag of a group from its author, its stack or another owner. It has no
+// value if the step removes it.
 type Tag struct {
 	Key, Value string
 	OfStack    bool
 }
 
-// Plan is the steps from a current state to a goal, in the order in which they
-// are taken: by phase, then as the goal orders its groups, ingress before egress.
+// Plan holds the steps from a current state to a goal, in the order of execution.
+// They are sorted by phase, then by the goal's order of groups, then by direction:
+// ingress is first.
 type Plan struct {
 	Steps []Step
-	// EachAlone says that a step of the phase Delete which fails keeps no other from being taken.
+	// EachAlone reports whether the other steps of the phase Delete are taken if one fails.
 	EachAlone bool
 }
 
-// Empty says whether there is nothing to do.
+// Empty reports whether there is nothing to do.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 
-// Count is the number of steps that take an action.
+// Count returns the number of steps that take an action.
 func (p Plan) Count(action Action) int {
 	count := 0
 	for _, step := range p.Steps {
@@ -95,8 +99,8 @@ func (p Plan) Count(action Action) int {
 	return count
 }
 
-// Phases splits the plan into its phases and their stages, in order; those without a
-// step are left out.
+// Phases splits the plan into its phases and their stages, in order. It omits
+// those without a step.
 func (p Plan) Phases() [][]Step {
 	var phases [][]Step
 	for i, step := range p.Steps {
@@ -108,7 +112,7 @@ func (p Plan) Phases() [][]Step {
 	return phases
 }
 
-// String prints the plan, a line for each step and each rule.
+// String prints the plan, one line for each step and each rule.
 func (p Plan) String() string {
 	if p.Empty() {
 		return "nothing to do\n"
@@ -141,8 +145,8 @@ func (p Plan) String() string {
 	return text.String()
 }
 
-// Diff is the plan that turns the current state into the goal. Groups that the
-// goal lacks are left alone: a run that updates deletes nothing.
+// Diff returns the plan that turns the current state into the goal. It does not
+// touch groups that the goal lacks: an update deletes nothing.
 func Diff(current, goal chain.State) Plan {
 	current, goal = current.Normalize(), goal.Normalize()
 	var plan builder
@@ -176,8 +180,8 @@ func Diff(current, goal chain.State) Plan {
 		if was.Adoption != wanted.Adoption {
 			retag.Adoption = wanted.Adoption
 		}
-		// What goes makes room for what comes. The record of what came from the stack goes last, or shrinks with what
-		// comes: of a tag that it lacks nobody knows that it came from the stack.
+		// Untag first: EC2 limits the number of tags. The record of the stack's tags is removed last, or shrinks
+		// with the re-tag: a stack tag without a record would look like another owner's.
 		for stage, isRecord := range []bool{false, true} {
 			if lost := untagged(was.Tags, wanted.Tags, isRecord); len(lost) > 0 {
 				plan.add(Step{Phase: Retag, Stage: stage, Action: UntagGroup, Group: wanted.Identity, Tags: lost})
@@ -206,19 +210,19 @@ func byPhase(a, b Step) int {
 	return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Stage, b.Stage))
 }
 
-// Fresh is a group as EC2 creates it: with its default egress.
+// Fresh returns a group as EC2 creates it: with its default egress rule.
 func Fresh(identity chain.Identity, tag chain.Epoch) chain.Group {
 	return chain.Group{Identity: identity, Epoch: tag, Rules: []chain.Rule{chain.AllTrafficV4()}}
 }
 
-// twinOf is the other default egress rule, where a fresh group's goal has it: a chain
-// with IPv6 is in a VPC with IPv6, and there EC2 makes it. Where EC2 does not, the next
-// plan does.
+// twinOf returns the default egress rule for ::/0 if a new group's goal has it. A
+// chain with IPv6 is in a VPC with IPv6, and there EC2 creates this rule. If EC2
+// does not, the next plan adds it.
 func twinOf(wanted []chain.Rule) []chain.Rule {
 	return slices.DeleteFunc(slices.Clone(wanted), func(rule chain.Rule) bool { return rule.Key() != chain.AllTrafficV6() })
 }
 
-// tagged lists the tags that a group has to get, sorted.
+// tagged lists the tags to set on a group, sorted.
 func tagged(was, wanted map[string]string) []Tag {
 	var tags []Tag
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
@@ -229,7 +233,7 @@ func tagged(was, wanted map[string]string) []Tag {
 	return tags
 }
 
-// untagged lists the tags that a group has to lose, sorted, without their values: the record of what came from the stack, or all others.
+// untagged lists the tags to remove from a group, sorted and without values: the record of the stack's tags, or all others.
 func untagged(was, wanted map[string]string, isRecord bool) []Tag {
 	var tags []Tag
 	for _, key := range slices.Sorted(maps.Keys(was)) {
@@ -240,7 +244,7 @@ func untagged(was, wanted map[string]string, isRecord bool) []Tag {
 	return tags
 }
 
-// builder gathers the steps of a plan.
+// builder collects the steps of a plan.
 type builder []Step
 
 func (b *builder) add(step Step) { *b = append(*b, step) }
@@ -253,8 +257,8 @@ func (b *builder) rules(phase Phase, action Action, group chain.Identity, rules 
 	}
 }
 
-// those returns those of some rules for which a question holds, nil for none. Rules are large: growing a list of hundreds of them costs
-// more than to count them first.
+// those returns the rules for which holds is true, or nil if it is for none. It counts first: rules are large, and growing a list of
+// hundreds of them costs more.
 func those(rules []chain.Rule, holds func(chain.Rule) bool) []chain.Rule {
 	places := make([]int, 0, len(rules))
 	for i := range rules {
@@ -272,7 +276,7 @@ func those(rules []chain.Rule, holds func(chain.Rule) bool) []chain.Rule {
 	return some
 }
 
-// missing lists the rules of wanted that have lacks, whatever the descriptions.
+// missing lists the rules of wanted that have lacks. It ignores descriptions.
 func missing(have, wanted []chain.Rule) []chain.Rule {
 	keys := make(map[chain.Rule]bool, len(have))
 	for _, rule := range have {
@@ -281,8 +285,8 @@ func missing(have, wanted []chain.Rule) []chain.Rule {
 	return those(wanted, func(rule chain.Rule) bool { return !keys[rule.Key()] })
 }
 
-// described lists the rules of wanted that are there with another description, with the
-// account of their peer as EC2 shows it.
+// described lists the rules of wanted that exist with another description. Their
+// peer gets the account that EC2 shows.
 func described(have, wanted []chain.Rule) []chain.Rule {
 	there := make(map[chain.Rule]chain.Rule, len(have))
 	for _, rule := range have {
@@ -298,13 +302,13 @@ func described(have, wanted []chain.Rule) []chain.Rule {
 	return changed
 }
 
-// NameConflict is a group that a plan would create under a name that another
-// group of the same chain has in the same VPC.
+// NameConflict describes a group that a plan would create under the name of
+// another group of the same chain in the same VPC.
 type NameConflict struct{ Wanted, Holder chain.Identity }
 
-// NameConflicts finds the plan's groups that cannot be created because their
-// explicit name is taken by a group of the current state. EC2 compares names
-// without regard to case, within a VPC.
+// NameConflicts lists the plan's groups that cannot be created because a group of
+// the current state has their explicit name. EC2 compares names within a VPC,
+// ignoring case.
 func (p Plan) NameConflicts(current chain.State) []NameConflict {
 	var conflicts []NameConflict
 	for _, step := range p.Steps {

@@ -8,22 +8,22 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Quota is how many rules EC2 lets a group have for each direction and family of
-// addresses ("This quota is enforced separately for IPv4 rules and IPv6 rules", VPC user
-// guide, "Amazon VPC quotas").
+// Quota is the number of rules that EC2 allows a group, for each direction and address
+// family. Source: "This quota is enforced separately for IPv4 rules and IPv6 rules" (VPC
+// user guide, "Amazon VPC quotas").
 type Quota struct {
 	Rules int
-	Lists []chain.PrefixList // what is known of the lists that rules name
+	Lists []chain.PrefixList // the known prefix lists of the rules
 }
 
-// counts is a number of rules for each family.
+// counts is the number of rules of each family.
 type counts struct{ v4, v6 int }
 
 func (c counts) plus(other counts) counts  { return counts{c.v4 + other.v4, c.v6 + other.v6} }
 func (c counts) minus(other counts) counts { return counts{c.v4 - other.v4, c.v6 - other.v6} }
 func (c counts) both() int                 { return c.v4 + c.v6 }
 
-// scale weighs rules against a quota. It finds a list by its ID.
+// scale weighs rules against a quota. It looks prefix lists up by ID.
 type scale struct {
 	rules int
 	lists map[string]chain.PrefixList
@@ -39,14 +39,14 @@ func (q Quota) scale() scale {
 	return scale{rules: q.Rules, lists: lists}
 }
 
-// HasRoom reports whether a group has room for some rules of a direction.
+// HasRoom reports whether the quota has room for all these rules of a direction.
 func (q Quota) HasRoom(rules []chain.Rule, direction chain.Direction) bool {
 	weights := q.scale()
 	return weights.lacksRoom(counts{}, weights.sum(rules, direction)) == ""
 }
 
-// weigh counts a rule. One that names a group counts for both families, one that names a
-// prefix list as often as the list is heavy.
+// weigh returns the weight of a rule. A rule that names a group counts for both families.
+// One that names a prefix list counts as often as the list's weight.
 func (s scale) weigh(rule chain.Rule) counts {
 	switch peer := rule.Peer; peer.Kind {
 	case chain.PeerCIDR:
@@ -68,7 +68,7 @@ func (s scale) weigh(rule chain.Rule) counts {
 	}
 }
 
-// sum counts the rules of a direction.
+// sum returns the weight of the rules of a direction.
 func (s scale) sum(rules []chain.Rule, direction chain.Direction) counts {
 	var all counts
 	for _, rule := range rules {
@@ -79,8 +79,8 @@ func (s scale) sum(rules []chain.Rule, direction chain.Direction) counts {
 	return all
 }
 
-// lacksRoom names the family of which there would be too many rules. Where none of a
-// family is added, there are as many as the account let in.
+// lacksRoom returns the family whose rules would exceed the quota, or "". It ignores a
+// family without added rules: EC2 has already accepted the existing ones.
 func (s scale) lacksRoom(there, added counts) string {
 	switch peak := there.plus(added); {
 	case added.v4 > 0 && peak.v4 > s.rules:
@@ -92,14 +92,14 @@ func (s scale) lacksRoom(there, added counts) string {
 	}
 }
 
-// The families as messages name them.
+// The families, as messages name them.
 const (
 	familyV4 = "IPv4"
 	familyV6 = "IPv6"
 )
 
-// UnknownLists returns the prefix lists, sorted, that rules name in groups to which the plan
-// adds rules, and of which the quota does not know the weight.
+// UnknownLists returns the prefix lists whose weight the quota does not know, sorted. It
+// looks at the existing rules of groups to which the plan adds rules.
 func (p Plan) UnknownLists(current chain.State, quota Quota) []string {
 	var ids []string
 	known := quota.scale().lists
@@ -117,17 +117,17 @@ func (p Plan) UnknownLists(current chain.State, quota Quota) []string {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
-// QuotaError is a group that has not room for the rules that it needs.
+// QuotaError reports a group whose rules exceed the quota.
 type QuotaError struct {
 	Group     chain.Identity
 	Direction chain.Direction
 	Family    string // IPv4 or IPv6
 	Quota     int
-	There     int // what is there now and cannot be revoked first
-	Added     int // what comes to it
-	Final     int // what the group has in the end
+	There     int // existing rules that cannot be revoked first
+	Added     int // rules to add to these
+	Final     int // rules of the group after the change
 	Heavy     []chain.PrefixList
-	// Wrote says that the run has changed something before: somebody else took the room.
+	// Wrote reports whether the run has already changed something: another principal used up the room.
 	Wrote bool
 }
 
@@ -136,20 +136,20 @@ func (e *QuotaError) Error() string {
 	if e.Final > e.Quota {
 		text += fmt.Sprintf("the chain needs %d %s rules", e.Final, e.Family)
 	} else {
-		text += fmt.Sprintf("until the old rules are revoked the group needs %d %s rules (%d that are there and %d new ones)", e.There+e.Added, e.Family, e.There, e.Added)
+		text += fmt.Sprintf("until old rules are revoked, the group needs %d %s rules (%d existing and %d new)", e.There+e.Added, e.Family, e.There, e.Added)
 	}
 	parts := []string{text + fmt.Sprintf(", and the quota is %d", e.Quota)}
 	for _, list := range e.Heavy {
-		parts = append(parts, fmt.Sprintf("prefix list %s counts as %d", strings.TrimSpace(list.ID+" "+list.Name), list.Weight))
+		parts = append(parts, fmt.Sprintf("Prefix list %s counts as %d", strings.TrimSpace(list.ID+" "+list.Name), list.Weight))
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, ". ")
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do about it.
 func (e *QuotaError) Remedy() string {
-	text := "Make the change in two deployments, or have the account's quota raised and set RuleQuota to it."
+	text := "Split the change into two deployments, or raise the account's quota and set RuleQuota to it."
 	if e.Final > e.Quota {
-		text = "Use fewer or wider rules, or have the account's quota raised and set RuleQuota to it."
+		text = "Use fewer or wider rules, or raise the account's quota and set RuleQuota to it."
 	}
 	if !e.Wrote {
 		text = "Nothing was changed. " + text
@@ -157,7 +157,7 @@ func (e *QuotaError) Remedy() string {
 	return text
 }
 
-// failure describes a group that has not room. There is what it has when there is no way on.
+// failure describes a group without room. There is what the group has when no stage is possible.
 func (q Quota) failure(step Step, family string, there, coming, final []chain.Rule) *QuotaError {
 	scale := q.scale()
 	of := func(rules []chain.Rule) int {

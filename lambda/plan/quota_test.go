@@ -14,8 +14,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// doors is a tier that lets some sources in on 443.
-func doors(name string, sources ...any) map[string]any {
+// openTo returns a tier that allows some sources on port 443.
+func openTo(name string, sources ...any) map[string]any {
 	return map[string]any{"Name": name, "Ports": 443, "Sources": sources, "Egress": "none"}
 }
 
@@ -23,12 +23,12 @@ func fit(tb testing.TB, old, now chain.State, quota plan.Quota) (plan.Plan, []st
 	tb.Helper()
 	start := built(old, first)
 	goal := plan.Goal(plan.Change{New: now, Old: old}, start, first)
-	return plan.Diff(start, goal).Fit(start, goal, quota, nobody, endless)
+	return plan.Diff(start, goal).Fit(start, goal, quota, noneIsNew, endless)
 }
 
 func TestFit(t *testing.T) {
 	t.Parallel()
-	from := func(ranges ...any) chain.State { return desired(t, doors("A", ranges...)) }
+	from := func(ranges ...any) chain.State { return desired(t, openTo("A", ranges...)) }
 	list := chain.Rule{Direction: chain.Ingress, Protocol: chain.TCP, Ports: chain.PortRange{From: 443, To: 443}, Peer: chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, Description: "x"}
 	withList := from("10.1.0.0/16")
 	withList.Groups[0].Rules = append(withList.Groups[0].Rules, list)
@@ -38,7 +38,7 @@ func TestFit(t *testing.T) {
 		old, now chain.State
 		quota    plan.Quota
 		want     string // the plan, or the error
-		made     string
+		warnings string
 	}{
 		{
 			"there is room", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.3.0.0/16"),
@@ -46,15 +46,15 @@ func TestFit(t *testing.T) {
 			"authorize A\n  ingress tcp 443 from 10.3.0.0/16\nrevoke A\n  ingress tcp 443 from 10.2.0.0/16\n", "",
 		},
 		{
-			"what shares no flow goes first", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.3.0.0/16"),
+			"old rules without a shared flow are revoked first", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.3.0.0/16"),
 			plan.Quota{Rules: 2},
 			"revoke A\n  ingress tcp 443 from 10.2.0.0/16\nauthorize A\n  ingress tcp 443 from 10.3.0.0/16\n",
-			"is near its quota of 2 rules: some old ingress rules were revoked before all new ones were there",
+			"is near its quota of 2 rules. Some old ingress rules were revoked before all new ones existed",
 		},
 		{
-			"what shares a flow stays until the new rule is there", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.2.1.0/24"),
+			"an old rule with a shared flow stays until the new one exists", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16", "10.2.1.0/24"),
 			plan.Quota{Rules: 2},
-			"until the old rules are revoked the group needs 3 IPv4 rules (2 that are there and 1 new ones), and the quota is 2", "",
+			"until old rules are revoked, the group needs 3 IPv4 rules (2 existing and 1 new), and the quota is 2", "",
 		},
 		{
 			"a wide rule makes room for others", from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), from("10.0.0.0/8", "203.0.113.0/24"),
@@ -63,13 +63,13 @@ func TestFit(t *testing.T) {
 			"is near its quota of 4 rules",
 		},
 		{
-			"and back again", from("10.0.0.0/8", "203.0.113.0/24"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"),
+			"and the reverse", from("10.0.0.0/8", "203.0.113.0/24"), from("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"),
 			plan.Quota{Rules: 4},
 			"revoke A\n  ingress tcp 443 from 203.0.113.0/24\nauthorize A\n  ingress tcp 443 from 10.1.0.0/16\n  ingress tcp 443 from 10.2.0.0/16\n  ingress tcp 443 from 10.3.0.0/16\nrevoke A\n  ingress tcp 443 from 10.0.0.0/8\n",
 			"is near its quota of 4 rules",
 		},
 		{
-			"what makes the most room comes first",
+			"the rule that makes the most room is authorized first",
 			from("10.1.0.0/17", "10.1.128.0/17", "10.2.0.0/17", "10.2.64.0/18", "10.3.0.0/16"), from("10.1.0.0/16", "10.2.0.0/18", "10.2.64.0/19", "10.3.0.0/17", "10.3.128.0/17"),
 			plan.Quota{Rules: 7},
 			"authorize A\n  ingress tcp 443 from 10.1.0.0/16\nrevoke A\n  ingress tcp 443 from 10.1.0.0/17\n  ingress tcp 443 from 10.1.128.0/17\nauthorize A\n  ingress tcp 443 from 10.2.0.0/18\n  ingress tcp 443 from 10.2.64.0/19\nrevoke A\n  ingress tcp 443 from 10.2.0.0/17\n  ingress tcp 443 from 10.2.64.0/18\nauthorize A\n  ingress tcp 443 from 10.3.0.0/17\n  ingress tcp 443 from 10.3.128.0/17\nrevoke A\n  ingress tcp 443 from 10.3.0.0/16\n",
@@ -91,28 +91,28 @@ func TestFit(t *testing.T) {
 			"the chain needs 2 IPv6 rules, and the quota is 1", "",
 		},
 		{
-			"a prefix list weighs", from("10.1.0.0/16"), withList,
+			"a prefix list counts with its weight", from("10.1.0.0/16"), withList,
 			plan.Quota{Rules: 55, Lists: heavy},
-			"the chain needs 56 IPv4 rules, and the quota is 55; prefix list pl-1 com.amazonaws.global.cloudfront.origin-facing counts as 55", "",
+			"the chain needs 56 IPv4 rules, and the quota is 55. Prefix list pl-1 com.amazonaws.global.cloudfront.origin-facing counts as 55", "",
 		},
-		{"nothing to add is never too much", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16"), plan.Quota{Rules: 1}, "revoke A\n  ingress tcp 443 from 10.2.0.0/16\n", ""},
+		{"no new rules are never too many", from("10.1.0.0/16", "10.2.0.0/16"), from("10.1.0.0/16"), plan.Quota{Rules: 1}, "revoke A\n  ingress tcp 443 from 10.2.0.0/16\n", ""},
 		{
-			"what a fresh group has is seen when it is there",
+			"new rules of a group wait until it exists",
 			chain.State{},
 			desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "10.1.0.0/16"}}}),
 			plan.Quota{Rules: 1},
 			"create group A\nrevoke A\n  egress all traffic to 0.0.0.0/0\n", "",
 		},
 	} {
-		todo, made, err := fit(t, test.old, test.now, test.quota)
+		todo, warnings, err := fit(t, test.old, test.now, test.quota)
 		got := todo.String()
 		if err != nil {
 			got = err.Error()
 		}
 		id := test.now.Groups[0].Identity.String()
 		got = strings.ReplaceAll(strings.ReplaceAll(got, id, "A"), ` "Security group of tier A"`, "")
-		if !strings.HasSuffix(got, test.want) || !strings.Contains(strings.Join(made, ""), test.made) || (test.made == "") != (len(made) == 0) {
-			t.Errorf("%s: got\n%s%v, want\n%s%s", test.name, got, made, test.want, test.made)
+		if !strings.HasSuffix(got, test.want) || !strings.Contains(strings.Join(warnings, ""), test.warnings) || (test.warnings == "") != (len(warnings) == 0) {
+			t.Errorf("%s: got\n%s%v, want\n%s%s", test.name, got, warnings, test.want, test.warnings)
 		}
 		if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 			before := tight.Remedy()
@@ -124,11 +124,11 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func nobody(chain.Identity) bool { return false }
+func noneIsNew(chain.Identity) bool { return false }
 
 func endless() error { return nil }
 
-// A group that this run made gives up EC2's own rules first: nobody lives there yet.
+// TestFitOfAFreshGroup checks that a group which this run created loses EC2's own rules first: it has no members yet.
 func TestFitOfAFreshGroup(t *testing.T) {
 	t.Parallel()
 	now := desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "2001:db8::/64"}}})
@@ -138,17 +138,17 @@ func TestFitOfAFreshGroup(t *testing.T) {
 	start := chain.State{Groups: []chain.Group{fresh}}
 	goal := plan.Goal(want, start, first)
 	isNew := func(chain.Identity) bool { return true }
-	todo, made, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, isNew, endless)
+	todo, warnings, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, isNew, endless)
 	phases := todo.Phases()
-	if err != nil || len(made) > 0 || len(phases) != 2 || phases[0][0].Action != plan.RevokeRules || len(phases[0][0].Rules) != 2 || phases[1][0].Action != plan.AuthorizeRules {
-		t.Errorf("got\n%s, %v, %v", todo, made, err)
+	if err != nil || len(warnings) > 0 || len(phases) != 2 || phases[0][0].Action != plan.RevokeRules || len(phases[0][0].Rules) != 2 || phases[1][0].Action != plan.AuthorizeRules {
+		t.Errorf("got\n%s, %v, %v", todo, warnings, err)
 	}
-	if _, _, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, nobody, endless); err == nil {
+	if _, _, err := plan.Diff(start, goal).Fit(start, goal, plan.Quota{Rules: 1}, noneIsNew, endless); err == nil {
 		t.Error("a group with members lost its rules first")
 	}
 }
 
-// count is an account of its own of what EC2 counts against the quota.
+// count counts rules against the quota, independently of the planner.
 func count(group chain.Group, direction chain.Direction, ipv6 bool) int {
 	sum := 0
 	for _, rule := range group.Rules {
@@ -159,7 +159,7 @@ func count(group chain.Group, direction chain.Direction, ipv6 bool) int {
 	return sum
 }
 
-// lets says whether a group lets a probe pass: an address, or a member of a tier, on a port.
+// lets reports whether a group allows a probe, an address or a member of a tier, on a port.
 func lets(group chain.Group, port int32, address netip.Addr, tier string) bool {
 	return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool {
 		if rule.Direction != chain.Ingress || (rule.Protocol != chain.All && (port < rule.Ports.From || port > rule.Ports.To)) {
@@ -169,9 +169,9 @@ func lets(group chain.Group, port int32, address netip.Addr, tier string) bool {
 	})
 }
 
-// However small the quota: no group ever passes it, in whichever order the calls of a
-// phase take effect; what both chains let in is let in all the time; the goal is reached.
-// Otherwise the change is refused, and then rightly.
+// TestFitKeepsTheQuotaAndTheFlows checks random changes with small quotas. No group ever exceeds
+// the quota, in whichever order the calls of a phase take effect. What both chains allow is
+// allowed all the time, and the plan reaches the goal. A refused change is really impossible.
 func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 	t.Parallel()
 	ranges := []string{"10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "10.3.0.0/16", "0.0.0.0/0", "2001:db8::/64", "A", "B"}
@@ -182,7 +182,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 			for _, source := range rapid.SliceOfNDistinct(rapid.SampledFrom(ranges), 1, 5, rapid.ID[string]).Draw(rt, label) {
 				sources = append(sources, source)
 			}
-			one := doors(name, sources...)
+			one := openTo(name, sources...)
 			one["Ports"] = rapid.SampledFrom([]any{80, "80-90", "all"}).Draw(rt, "ports")
 			tiers = append(tiers, one)
 		}
@@ -198,7 +198,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 		quota := plan.Quota{Rules: rapid.IntRange(1, 7).Draw(rt, "quota")}
 		start := built(old, first)
 		goal := plan.Goal(plan.Change{New: now, Old: old}, start, first)
-		todo, made, err := plan.Diff(start, goal).Fit(start, goal, quota, nobody, endless)
+		todo, warnings, err := plan.Diff(start, goal).Fit(start, goal, quota, noneIsNew, endless)
 		fits := func(state chain.State) error {
 			for _, group := range state.Groups {
 				for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
@@ -220,7 +220,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 			if fits(apply(start, plan.Diff(start, goal))) != nil {
 				return
 			}
-			// Only the way there has no room: then authorizing first has none.
+			// The final rules fit, but not the way: then authorizing first must not fit either.
 			grown := start
 			for _, step := range plan.Diff(start, goal).Steps {
 				if step.Action != plan.RevokeRules {
@@ -232,7 +232,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 			}
 			return
 		}
-		if early += len(made); err != nil {
+		if early += len(warnings); err != nil {
 			rt.Fatal(err)
 		}
 		state := start
@@ -246,7 +246,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 					was, _ := start.Find(group.Identity)
 					end, _ := goal.Find(group.Identity)
 					for _, probe := range []string{"10.1.2.3", "10.1.9.9", "10.2.0.1", "10.3.0.1", "192.0.2.1", "2001:db8::1"} {
-						for _, tier := range []string{"A", "B", "nobody"} {
+						for _, tier := range []string{"A", "B", "none"} {
 							for _, port := range []int32{80, 85, 99} {
 								address := netip.MustParseAddr(probe)
 								if lets(was, port, address, tier) && lets(end, port, address, tier) && !lets(group, port, address, tier) {
@@ -262,27 +262,27 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 			rt.Fatalf("after\n%sthere is still\n%s", todo, rest)
 		}
 	})
-	// With -short rapid draws a fifth of them.
+	// With -short rapid runs a fifth of the checks.
 	if !testing.Short() && (refused == 0 || early == 0) {
-		t.Errorf("%d changes were refused and %d groups made room: the quotas drawn say nothing", refused, early)
+		t.Errorf("%d changes were refused and %d groups warnings room: the quotas drawn say nothing", refused, early)
 	}
 }
 
 func TestOwnGroups(t *testing.T) {
 	t.Parallel()
-	now := desired(t, doors("A", "sg-0123"), doors("B", "sg-0456"))
+	now := desired(t, openTo("A", "sg-0123"), openTo("B", "sg-0456"))
 	ids := map[chain.Identity]string{now.Groups[0].Identity: "sg-0456"}
 	err := plan.OwnGroups(plan.Change{New: now}, ids)
 	named, ok := errors.AsType[*plan.OwnGroupError](err)
-	if !ok || named.Tier != "B" || named.Named != "A" || !strings.Contains(named.Remedy(), "name the tier A") || !strings.Contains(err.Error(), "sg-0456 is the group of tier A of this chain") {
+	if !ok || named.Tier != "B" || named.Named != "A" || !strings.Contains(named.Remedy(), "Name the tier A") || !strings.Contains(err.Error(), "sg-0456 is the group of tier A of this chain") {
 		t.Errorf("got %v", err)
 	}
 	if err := plan.OwnGroups(plan.Change{New: now}, nil); err != nil {
-		t.Errorf("foreign groups: got %v", err)
+		t.Errorf("groups of other owners: got %v", err)
 	}
 }
 
-// Lists that neither chain names weigh too, where rules are added beside them.
+// TestUnknownLists checks that lists which neither chain names are weighed if rules are added to their group.
 func TestUnknownLists(t *testing.T) {
 	t.Parallel()
 	named := func(ids ...string) chain.State {
@@ -290,7 +290,7 @@ func TestUnknownLists(t *testing.T) {
 		for _, id := range ids {
 			sources = append(sources, id)
 		}
-		return desired(t, doors("A", sources...))
+		return desired(t, openTo("A", sources...))
 	}
 	for _, test := range []struct {
 		was, wanted chain.State
@@ -308,7 +308,7 @@ func TestUnknownLists(t *testing.T) {
 	}
 }
 
-// Whatever may share a flow counts as sharing one.
+// TestOnlyWhatSharesNoFlowGoesFirst checks that rules count as sharing a flow if they may share one.
 func TestOnlyWhatSharesNoFlowGoesFirst(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -319,15 +319,15 @@ func TestOnlyWhatSharesNoFlowGoesFirst(t *testing.T) {
 		{"tcp/80", "tcp/81", true},
 		{"80-90", "85", false},
 		{"tcp/80", "all", false},
-		{"icmp/8", "icmp/3", false}, // types are not looked into
+		{"icmp/8", "icmp/3", false}, // types are ignored
 		{"icmp/8", "tcp/8", true},
 		{"proto/50", "proto/51", true},
 	} {
 		one := func(port, source string) chain.State {
 			return desired(t, map[string]any{"Name": "A", "Ports": port, "Sources": source, "Egress": "none"})
 		}
-		_, made, err := fit(t, one(test.old, "10.0.0.0/8"), one(test.now, "10.1.0.0/16"), plan.Quota{Rules: 1})
-		if early := err == nil && len(made) == 1; early != test.early {
+		_, warnings, err := fit(t, one(test.old, "10.0.0.0/8"), one(test.now, "10.1.0.0/16"), plan.Quota{Rules: 1})
+		if early := err == nil && len(warnings) == 1; early != test.early {
 			t.Errorf("%s, then %s: goes first is %v, %v", test.old, test.now, early, err)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// TestRelease: the groups of a tier that leaves are marked, and no other ones are; a mark comes off where its tier is in the chain,
-// and where the change does not ask for it.
+// TestRelease checks that the groups of a tier that leaves are marked, and no others. A mark is removed if the tier is in the chain
+// again, and if the change does not ask for it.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	web, app := tier("Web", "v", "chain", 443), tier("App", "a", "chain", 6060)

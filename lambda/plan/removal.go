@@ -7,39 +7,41 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Departure is the circumstances in which groups are taken away.
+// Departure describes the circumstances of a removal of groups.
 type Departure struct {
-	// All is every group that goes, in this plan or in another one of the same removal. Others
-	// stay.
+	// All lists every group that leaves, in this plan or in another one of the same removal.
+	// All other groups stay.
 	All []chain.Identity
-	// InUse are those that network interfaces use.
+	// InUse lists those that network interfaces use.
 	InUse []chain.Identity
-	// Rollback says that what an operation did is taken back: groups that it adopted lose the
-	// rules that it gave them.
+	// Rollback reports whether an operation is being undone: groups that it adopted lose
+	// the rules that it added.
 	Rollback bool
-	// MembersMoving says that who moves out of the groups still uses what they have.
+	// MembersMoving reports whether members are moving out of the groups: until they have,
+	// they use the groups' rules.
 	MembersMoving bool
-	// Hurried says that there is no time left to wait for the members of adopted groups: those
-	// may stay for ever.
+	// Hurried reports whether no time is left to wait for the members of adopted groups,
+	// which may stay for ever.
 	Hurried bool
-	// EachAlone says that each group is for itself: one that cannot go keeps no other.
+	// EachAlone reports whether the groups are independent: if one cannot be removed, the others are.
 	EachAlone bool
-	// Returned are those that are given back to the chain from which they were moved: as they are, whoever uses them.
-	// Nobody moves out of those.
+	// Returned lists those that are returned to the chain from which they were moved. They stay
+	// as they are, in use or not. No member moves out of them.
 	Returned []chain.Identity
 }
 
-// Removal returns the plan that takes targets away, in phases: what is in the way is revoked,
-// the groups that the chain made are deleted in two waves, and those that it adopted or is to keep are
-// released, with all their rules but the chain's doors between them and its other groups.
+// Removal returns the plan that removes targets, in phases. First it revokes the rules that
+// would prevent the removal. Then it deletes the groups that the chain created, in two waves.
+// Last it releases the groups that were adopted or are marked for a release. A released group
+// keeps its rules, except the chain's rules between it and the chain's other groups.
 //
-// The waves are the tiers by the parity of their place from the end, so that nearly half of
-// the rules between the targets go with their groups: a rule that names a target is revoked
-// first only where its own group is not gone by then. Where each group is for itself, it
-// always is. EC2 lets a group go that is named by nothing but itself.
+// EC2 deletes a group only if no other group names it. The waves are the tiers by the parity
+// of their position from the end. So nearly half of the rules between the targets go with
+// their groups. A rule that names a target is revoked first only if its own group is
+// deleted later than the target, or not at all. With EachAlone it is always revoked first.
 //
-// While a group of [Departure.Holding] is in use, nothing goes: a removal that fails must not
-// have cut anybody off. Where each group is for itself, those alone stay.
+// While a group of [Departure.Holding] is in use, nothing is removed: a removal that fails
+// must not have interrupted any traffic. With EachAlone only the groups in use stay.
 func Removal(current chain.State, targets []chain.Identity, departure Departure) Plan {
 	waits := departure.Waits(current, targets)
 	if len(waits) > 0 && !departure.EachAlone {
@@ -64,7 +66,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 		}
 	}
 	for i := range current.Groups {
-		// The role takes no ownership tag off a group that it could delete.
+		// The role must not remove the ownership tags of a group that it could delete, so the group is settled first.
 		if group := &current.Groups[i]; group.Adoption == chain.Made && slices.Contains(released, group.Identity) {
 			steps.add(Step{Phase: Release, Stage: 1, Action: RetagGroup, Group: group.Identity, Adoption: chain.Settled})
 		}
@@ -77,9 +79,9 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 	return Plan{Steps: steps, EachAlone: departure.EachAlone}
 }
 
-// Holding lists the targets that nothing may happen to while somebody is in them: those to
-// delete, because EC2 deletes no group in use, and those to release where rules
-// would be revoked that their members still need.
+// Holding lists the targets that must not change while they have members. These are the
+// groups to delete, because EC2 deletes no group in use. They are also the groups to release
+// if rules would be revoked that their members still need.
 func (d Departure) Holding(current chain.State, targets []chain.Identity) []chain.Identity {
 	deleted, released := split(current, without(targets, d.Returned))
 	if d.Hurried || !d.MembersMoving {
@@ -89,8 +91,8 @@ func (d Departure) Holding(current chain.State, targets []chain.Identity) []chai
 	return append(deleted, slices.DeleteFunc(slices.Clone(released), func(identity chain.Identity) bool { return !leaving.binds(identity) })...)
 }
 
-// Waits lists those of them that are in use. Where each group is for itself, one that waits
-// stays, and others that it is bound to by rules may have to wait for that.
+// Waits lists the groups of Holding that are in use. With EachAlone one that waits stays, and
+// groups with rules to it may then have to wait, too.
 func (d Departure) Waits(current chain.State, targets []chain.Identity) []chain.Identity {
 	var waits []chain.Identity
 	for {
@@ -110,7 +112,7 @@ func within(identities, others []chain.Identity) []chain.Identity {
 	return slices.DeleteFunc(slices.Clone(identities), func(identity chain.Identity) bool { return !slices.Contains(others, identity) })
 }
 
-// split tells the groups to delete from those to release: the ones that the chain adopted, and the ones that are marked for it.
+// split separates groups to delete from groups to release: those that were adopted or are marked for it.
 func split(state chain.State, identities []chain.Identity) (deleted, released []chain.Identity) {
 	for _, identity := range identities {
 		if group, _ := state.Find(identity); group.IsReleased() {
@@ -122,7 +124,7 @@ func split(state chain.State, identities []chain.Identity) (deleted, released []
 	return deleted, released
 }
 
-// waves says for each group to delete whether it goes in the first or the second wave.
+// waves returns for each group to delete whether it is deleted in the first or the second wave.
 func waves(deleted []chain.Identity, tierOrder []string) map[chain.Identity]int {
 	place := func(identity chain.Identity) int { return slices.Index(tierOrder, identity.Tier) }
 	sorted := chain.Sorted(deleted, func(a, b chain.Identity) int {
@@ -138,38 +140,38 @@ func waves(deleted []chain.Identity, tierOrder []string) map[chain.Identity]int 
 	return wave
 }
 
-// leaving is a removal as its rules are judged.
+// leaving decides which rules a removal revokes.
 type leaving struct {
 	Departure
 
 	current  chain.State
 	released []chain.Identity       // the targets to release
-	wave     map[chain.Identity]int // of those to delete
+	wave     map[chain.Identity]int // of the targets to delete
 }
 
-// revoked lists the rules of a group that are revoked first.
+// revoked lists the rules of a group to revoke first.
 func (l leaving) revoked(group chain.Group) []chain.Rule {
 	var rules []chain.Rule
 	for _, rule := range group.Rules {
-		if l.isInTheWay(group, rule) || l.severs(group, rule) || l.isTakenBack(group, rule) {
+		if l.isInTheWay(group, rule) || l.connectsReleased(group, rule) || l.isRolledBack(group, rule) {
 			rules = append(rules, rule)
 		}
 	}
 	return rules
 }
 
-// binds says whether a group that is released has something to lose: a rule of its own, or one
-// that names it.
+// binds reports whether the release of a group revokes a rule: one of its own, or one that
+// names it.
 func (l leaving) binds(identity chain.Identity) bool {
 	return slices.ContainsFunc(l.current.Groups, func(group chain.Group) bool {
 		return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool {
 			concerns := group.Identity == identity || rule.Peer.Member == identity
-			return concerns && (l.severs(group, rule) || l.isTakenBack(group, rule))
+			return concerns && (l.connectsReleased(group, rule) || l.isRolledBack(group, rule))
 		})
 	})
 }
 
-// isInTheWay says whether a rule names a group to delete and is not gone before it.
+// isInTheWay reports whether a rule names a group to delete and is not deleted before it.
 func (l leaving) isInTheWay(group chain.Group, rule chain.Rule) bool {
 	named, isDeleted := l.wave[rule.Peer.Member]
 	own, goes := l.wave[group.Identity]
@@ -177,12 +179,16 @@ func (l leaving) isInTheWay(group chain.Group, rule chain.Rule) bool {
 	return rule.Peer.Kind == chain.PeerMember && isDeleted && rule.Peer.Member != group.Identity && !isInTime
 }
 
-// severs says whether a rule is between a group that is released and another one of the
-// chain: a group that stays names it, but for rules that the chain never made, unless they
-// were there before the chain and are what it wants (which a Delete cannot tell); or it names
-// a group that the chain made, which could not be deleted any more. One of these that is marked for a
-// release counts as one that stays deletable unless it goes too: its tier may come back, and the mark go.
-func (l leaving) severs(group chain.Group, rule chain.Rule) bool {
+// connectsReleased reports whether the release of a group requires that a rule is revoked. There are
+// two cases:
+//
+//   - A group that stays names a released one. A rule that the chain did not create is kept,
+//     unless it is older than the chain and the chain asks for it (a Delete cannot tell).
+//   - A released group names a group that the chain created, which could then not be deleted.
+//
+// A group that is marked for a release counts as one to delete, unless it leaves too. Its tier
+// may return, and then the mark is removed.
+func (l leaving) connectsReleased(group chain.Group, rule chain.Rule) bool {
 	named, isKnown := l.current.Find(rule.Peer.Member)
 	if rule.Peer.Kind != chain.PeerMember || !isKnown {
 		return false
@@ -193,12 +199,12 @@ func (l leaving) severs(group chain.Group, rule chain.Rule) bool {
 		(slices.Contains(l.released, group.Identity) && !isSafe && (isOwn || !l.stays(named.Identity)))
 }
 
-// stays says whether a group is none of those that go.
+// stays reports whether a group is not among those that leave.
 func (l leaving) stays(identity chain.Identity) bool { return !slices.Contains(l.All, identity) }
 
-// isTakenBack says whether the chain gave a rule to a group that it adopted in what is taken
-// back now.
-func (l leaving) isTakenBack(group chain.Group, rule chain.Rule) bool {
+// isRolledBack reports whether a rule was added to an adopted group by the operation that is
+// being rolled back.
+func (l leaving) isRolledBack(group chain.Group, rule chain.Rule) bool {
 	return l.Rollback && group.Adoption.IsFresh() && slices.Contains(l.released, group.Identity) && !isUnmanaged(group, rule)
 }
 

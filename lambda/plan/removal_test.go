@@ -10,11 +10,11 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// tierGroup is a group of a tier, whose rules say whom it takes traffic from.
+// tierGroup returns the group of a tier with rules for traffic from other tiers.
 func tierGroup(tier string, from ...string) chain.Group {
 	group := chain.Group{Identity: named(tier), Epoch: first}
 	for _, other := range from {
-		group.Rules = append(group.Rules, doorFor(other))
+		group.Rules = append(group.Rules, ingressFrom(other))
 	}
 	return group
 }
@@ -23,12 +23,12 @@ func named(tier string) chain.Identity {
 	return chain.Identity{VPCID: "vpc-1", Tier: tier, Description: tier}
 }
 
-func doorFor(tier string) chain.Rule { return rule(chain.MemberPeer(named(tier)), 443, 443) }
+func ingressFrom(tier string) chain.Rule { return rule(chain.MemberPeer(named(tier)), 443, 443) }
 
-func wayTo(tier string) chain.Rule {
-	way := doorFor(tier)
-	way.Direction = chain.Egress
-	return way
+func egressTo(tier string) chain.Rule {
+	rule := ingressFrom(tier)
+	rule.Direction = chain.Egress
+	return rule
 }
 
 func adopted(group chain.Group, how chain.Adoption, unmanaged ...chain.Rule) chain.Group {
@@ -37,7 +37,7 @@ func adopted(group chain.Group, how chain.Adoption, unmanaged ...chain.Rule) cha
 	return group
 }
 
-// marked is a group that left the chain by ReleaseTiers.
+// marked returns a group that left the chain by ReleaseTiers.
 func marked(group chain.Group) chain.Group {
 	group.Tags = map[string]string{"sgchain:release": "yes"}
 	return group
@@ -47,80 +47,80 @@ var fresh = chain.AdoptedBy("request-1", "2026-01-01T00:00:00.000Z")
 
 func TestRemoval(t *testing.T) {
 	t.Parallel()
-	withWay := tierGroup("A")
-	withWay.Rules = append(withWay.Rules, wayTo("B"))
+	withEgress := tierGroup("A")
+	withEgress.Rules = append(withEgress.Rules, egressTo("B"))
 	for name, test := range map[string]struct {
 		groups    []chain.Group
-		targets   []string // all where there are none
+		targets   []string // empty for all
 		departure plan.Departure
 		want      string
 	}{
-		"a rule goes with its group, where that goes first": {
+		"a rule is deleted with its group if that is deleted first": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")},
 			want:   "delete group B\ndelete group A\n",
 		},
 		"a rule that names a group of the first wave is revoked": {
-			groups: []chain.Group{withWay, tierGroup("B", "A")},
+			groups: []chain.Group{withEgress, tierGroup("B", "A")},
 			want:   "revoke A\n  egress tcp 443 B\ndelete group B\ndelete group A\n",
 		},
-		"three tiers go in two waves": {
+		"three tiers are deleted in two waves": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A"), tierGroup("C", "B")},
 			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\ndelete group C\ndelete group B\n",
 		},
-		"a group that stays loses what names one that goes": {
+		"a group that stays loses rules that name a deleted group": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, targets: []string{"A"},
 			want: "revoke B\n  ingress tcp 443 A\ndelete group A\n",
 		},
-		"each for itself, all that names another one is revoked": {
+		"EachAlone revokes all rules that name another group": {
 			groups: []chain.Group{tierGroup("A", "A"), tierGroup("B", "A")}, departure: plan.Departure{EachAlone: true},
 			want: "revoke B\n  ingress tcp 443 A\ndelete group B\ndelete group A\n",
 		},
-		"what somebody else made is released, and loses the chain's doors": {
+		"an adopted group is released without the chain's rules": {
 			groups: []chain.Group{tierGroup("A"), adopted(tierGroup("B", "A"), chain.Settled, rule(host4(1, 32), 80, 80))},
 			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\nrelease group B\n",
 		},
-		"what is marked is released, undeletable before its tags go": {
+		"a marked group is made undeletable, then released": {
 			groups: []chain.Group{tierGroup("A"), marked(tierGroup("B", "A"))},
 			want:   "revoke B\n  ingress tcp 443 A\ndelete group A\nre-tag B\nrelease group B\n",
 		},
-		"what is marked loses the doors to groups that stay": {
+		"a marked group loses rules to groups that stay": {
 			groups: []chain.Group{tierGroup("A", "B"), marked(tierGroup("B", "A", "B"))}, targets: []string{"B"},
 			want: "revoke A\n  ingress tcp 443 B\nrevoke B\n  ingress tcp 443 A\nre-tag B\nrelease group B\n",
 		},
-		"two that are marked keep the doors between them": {
+		"two marked groups keep the rules between them": {
 			groups: []chain.Group{marked(tierGroup("A")), marked(tierGroup("B", "A"))},
 			want:   "re-tag A\nre-tag B\nrelease group A\nrelease group B\n",
 		},
-		"who moves out of a marked group keeps its doors": {
+		"a marked group in use keeps its rules": {
 			groups:    []chain.Group{marked(tierGroup("A")), tierGroup("B", "A")},
 			targets:   []string{"A"},
 			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true},
 			want:      "nothing to do\n",
 		},
-		"a group that stays loses its door for one that is released": {
+		"a group that stays loses its rule for a released group": {
 			groups: []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")}, targets: []string{"A"},
 			want: "revoke B\n  ingress tcp 443 A\nrelease group A\n",
 		},
-		"on the way back an adopted group loses what it was given": {
+		"a rollback revokes the rules added to an adopted group": {
 			groups:    []chain.Group{adopted(chain.Group{Identity: named("A"), Rules: []chain.Rule{rule(host4(1, 32), 443, 443)}}, fresh, rule(host4(1, 32), 80, 80))},
 			departure: plan.Departure{Rollback: true},
 			want:      "revoke A\n  ingress tcp 443 10.0.1.1/32\nrelease group A\n",
 		},
-		"while one is in use, nothing goes": {
+		"nothing is removed while a group is in use": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.Departure{InUse: []chain.Identity{named("A")}},
 			want: "nothing to do\n",
 		},
-		"each for itself, the others go": {
+		"EachAlone deletes the groups that are not in use": {
 			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.Departure{InUse: []chain.Identity{named("A")}, EachAlone: true},
 			want: "delete group B\n",
 		},
-		"who moves out of an adopted group keeps its doors": {
+		"an adopted group in use keeps its rules": {
 			groups:    []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")},
 			targets:   []string{"A"},
 			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true},
 			want:      "nothing to do\n",
 		},
-		"but not for ever": {
+		"an adopted group in use is released if hurried": {
 			groups:    []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")},
 			targets:   []string{"A"},
 			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true, Hurried: true},
@@ -145,7 +145,7 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// shortened prints a plan with tiers in the place of identities.
+// shortened prints a plan with tiers instead of identities.
 func shortened(todo plan.Plan) string {
 	if todo.Empty() {
 		return todo.String()
@@ -169,9 +169,9 @@ func shortened(todo plan.Plan) string {
 	return text
 }
 
-// drawnRemoval is some groups of four tiers, made, adopted, marked to be released, and of two generations, with rules between
-// them of which some are not the chain's, and which of them go how.
-func drawnRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, departure plan.Departure) {
+// randomRemoval returns a random removal. Its groups are of four tiers and two generations, created, adopted or marked for a release.
+// Some of the rules between them are not the chain's.
+func randomRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, departure plan.Departure) {
 	oneIn := func(n int) bool { return r.IntN(n) == 0 }
 	for _, tier := range []string{"A", "B", "C", "D"} {
 		for _, description := range []string{"first", "second"} {
@@ -225,28 +225,28 @@ func drawnRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, 
 	return current.Normalize(), targets, departure
 }
 
-// court holds one removal against what is promised of all of them.
-type court struct {
+// removal checks one removal against what is promised of all of them.
+type removal struct {
 	current   chain.State
 	targets   []chain.Identity
 	departure plan.Departure
 	todo      plan.Plan
 }
 
-func (c court) find(identity chain.Identity) chain.Group {
-	group, _ := c.current.Find(identity)
+func (r removal) find(identity chain.Identity) chain.Group {
+	group, _ := r.current.Find(identity)
 	return group
 }
 
-// TestRemovalOfAnything: whatever goes, no group is deleted before what names it is gone, those
-// that somebody else made are released and never deleted, nobody is cut off who is still in a
-// group, and nothing else changes.
+// TestRemovalOfAnything checks random removals. No group is deleted before the rules that name it
+// are gone. Adopted groups are released and never deleted. No member of a group loses traffic.
+// Nothing else changes.
 func TestRemovalOfAnything(t *testing.T) {
 	t.Parallel()
 	met := map[string]int{}
 	for seed := range uint64(20_000) {
-		current, targets, departure := drawnRemoval(rand.New(rand.NewPCG(seed, 0)))
-		one := court{current, targets, departure, plan.Removal(current, targets, departure)}
+		current, targets, departure := randomRemoval(rand.New(rand.NewPCG(seed, 0)))
+		one := removal{current, targets, departure, plan.Removal(current, targets, departure)}
 		for _, broken := range []string{one.order(), one.ends(), one.members(), one.rules()} {
 			if broken != "" {
 				t.Fatalf("seed %d: %s\ntargets %v\n%+v\n%s\n%s", seed, broken, targets, departure, current, one.todo)
@@ -256,20 +256,20 @@ func TestRemovalOfAnything(t *testing.T) {
 			met[fmt.Sprint(step.Action, " ", step.Stage, " ", departure.EachAlone)]++
 		}
 	}
-	for _, want := range []string{"revoke 0 true", "revoke 0 false", "delete group 1 true", "delete group 2 true", "delete group 1 false", "delete group 2 false", "re-tag 1 true", "re-tag 1 false", "release group 2 true", "release group 2 false", "give back group 3 true", "give back group 3 false"} {
+	for _, want := range []string{"revoke 0 true", "revoke 0 false", "delete group 1 true", "delete group 2 true", "delete group 1 false", "delete group 2 false", "re-tag 1 true", "re-tag 1 false", "release group 2 true", "release group 2 false", "return group 3 true", "return group 3 false"} {
 		if met[want] < 500 {
 			t.Errorf("only %d times: %s", met[want], want)
 		}
 	}
 }
 
-// order takes the steps phase by phase: EC2 deletes no group that a rule of another one names.
-func (c court) order() string {
+// order executes the steps phase by phase: EC2 deletes no group that a rule of another one names.
+func (r removal) order() string {
 	rules := map[chain.Identity][]chain.Rule{}
-	for _, group := range c.current.Groups {
+	for _, group := range r.current.Groups {
 		rules[group.Identity] = slices.Clone(group.Rules)
 	}
-	for _, phase := range c.todo.Phases() {
+	for _, phase := range r.todo.Phases() {
 		for _, step := range phase {
 			switch step.Action {
 			case plan.RevokeRules:
@@ -292,11 +292,11 @@ func (c court) order() string {
 	return ""
 }
 
-// ends says whether each target that goes ends as it must, once, and nothing else does.
-func (c court) ends() string {
+// ends checks that each target which is removed ends as it must, once, and that no other group does.
+func (r removal) ends() string {
 	ended, undeletable := map[chain.Identity]plan.Action{}, map[chain.Identity]int{}
-	for i, step := range c.todo.Steps {
-		group := c.find(step.Group)
+	for i, step := range r.todo.Steps {
+		group := r.find(step.Group)
 		isMarked := group.Tags["sgchain:release"] == "yes"
 		switch {
 		case step.Action == plan.RevokeRules:
@@ -307,7 +307,7 @@ func (c court) ends() string {
 		}
 		want := plan.DeleteGroup
 		switch {
-		case slices.Contains(c.departure.Returned, step.Group):
+		case slices.Contains(r.departure.Returned, step.Group):
 			want = plan.ReturnGroup
 		case group.Adoption.IsForeign() || isMarked:
 			want = plan.ReleaseGroup
@@ -315,29 +315,29 @@ func (c court) ends() string {
 		if want == plan.ReleaseGroup && group.Adoption == chain.Made && (undeletable[step.Group] == 0 || undeletable[step.Group] == step.Stage) {
 			return fmt.Sprintf("step %d releases %v, which the role could still delete", i, step.Group)
 		}
-		if step.Action != want || ended[step.Group] != "" || !slices.Contains(c.targets, step.Group) {
+		if step.Action != want || ended[step.Group] != "" || !slices.Contains(r.targets, step.Group) {
 			return fmt.Sprintf("%s of %v", step.Action, step.Group)
 		}
 		ended[step.Group] = want
 	}
-	waits := c.departure.Waits(c.current, c.targets)
-	for _, identity := range c.targets {
-		if stays := slices.Contains(waits, identity) || (len(waits) > 0 && !c.departure.EachAlone); stays != (ended[identity] == "") {
-			return fmt.Sprintf("what becomes of %v is %q", identity, ended[identity])
+	waits := r.departure.Waits(r.current, r.targets)
+	for _, identity := range r.targets {
+		if stays := slices.Contains(waits, identity) || (len(waits) > 0 && !r.departure.EachAlone); stays != (ended[identity] == "") {
+			return fmt.Sprintf("%v ended with %q", identity, ended[identity])
 		}
 	}
 	return ""
 }
 
-// members says whether somebody is cut off who moves out of the groups: whether a rule goes
-// through which members of two groups, or of one and the world, reach each other.
-func (c court) members() string {
-	if c.departure.Hurried || !c.departure.MembersMoving {
+// members checks that members who move out of the groups lose no traffic. No rule is revoked
+// that connects members of two groups, or of one and the world.
+func (r removal) members() string {
+	if r.departure.Hurried || !r.departure.MembersMoving {
 		return ""
 	}
-	isInUse := func(identity chain.Identity) bool { return slices.Contains(c.departure.InUse, identity) }
-	isTarget := func(identity chain.Identity) bool { return slices.Contains(c.targets, identity) }
-	for _, step := range c.todo.Steps {
+	isInUse := func(identity chain.Identity) bool { return slices.Contains(r.departure.InUse, identity) }
+	isTarget := func(identity chain.Identity) bool { return slices.Contains(r.targets, identity) }
+	for _, step := range r.todo.Steps {
 		for _, rule := range step.Rules {
 			named := rule.Peer.Member
 			isUsed := isInUse(step.Group) && (rule.Peer.Kind != chain.PeerMember || isInUse(named))
@@ -349,37 +349,37 @@ func (c court) members() string {
 	return ""
 }
 
-// rules says whether exactly those rules go that have to: of those that stay none names a group
-// that is deleted, and none goes without a reason.
-func (c court) rules() string {
-	for _, group := range c.current.Groups {
-		isReleased := slices.ContainsFunc(c.todo.Steps, func(step plan.Step) bool { return step.Action == plan.ReleaseGroup && step.Group == group.Identity })
+// rules checks that exactly the necessary rules are revoked. Afterwards no remaining rule names a
+// deleted group, and each revoked rule has a reason.
+func (r removal) rules() string {
+	for _, group := range r.current.Groups {
+		isReleased := slices.ContainsFunc(r.todo.Steps, func(step plan.Step) bool { return step.Action == plan.ReleaseGroup && step.Group == group.Identity })
 		for _, rule := range group.Rules {
-			isRevoked := slices.ContainsFunc(c.todo.Steps, func(step plan.Step) bool {
+			isRevoked := slices.ContainsFunc(r.todo.Steps, func(step plan.Step) bool {
 				return step.Action == plan.RevokeRules && step.Group == group.Identity && slices.Contains(step.Rules, rule)
 			})
 			ends := func(action plan.Action, identity chain.Identity) bool {
-				return slices.ContainsFunc(c.todo.Steps, func(step plan.Step) bool { return step.Action == action && step.Group == identity })
+				return slices.ContainsFunc(r.todo.Steps, func(step plan.Step) bool { return step.Action == action && step.Group == identity })
 			}
 			isDeleted := ends(plan.DeleteGroup, group.Identity)
 			namesDeleted, namesReleased := ends(plan.DeleteGroup, rule.Peer.Member), ends(plan.ReleaseGroup, rule.Peer.Member)
-			isTakenBack := isReleased && c.departure.Rollback && group.Adoption.IsFresh()
+			isRolledBack := isReleased && r.departure.Rollback && group.Adoption.IsFresh()
 			switch {
 			case namesDeleted && !isDeleted && !isRevoked:
 				return fmt.Sprintf("%v keeps %s, which names a group that is deleted", group.Identity, rule)
 			case isRevoked && !namesDeleted && !namesReleased && !isReleased:
-				return fmt.Sprintf("%v loses %s for nothing", group.Identity, rule)
-			case isRevoked && isReleased && rule.Peer.Kind != chain.PeerMember && !isTakenBack:
+				return fmt.Sprintf("%v loses %s without a reason", group.Identity, rule)
+			case isRevoked && isReleased && rule.Peer.Kind != chain.PeerMember && !isRolledBack:
 				return fmt.Sprintf("%v is released without %s", group.Identity, rule)
-			case isRevoked && !slices.Contains(c.departure.All, rule.Peer.Member) && slices.Contains(group.Unmanaged, rule) && group.Adoption != chain.Settled:
-				return fmt.Sprintf("%v loses %s, which the chain never made", group.Identity, rule)
+			case isRevoked && !slices.Contains(r.departure.All, rule.Peer.Member) && slices.Contains(group.Unmanaged, rule) && group.Adoption != chain.Settled:
+				return fmt.Sprintf("%v loses %s, which the chain did not create", group.Identity, rule)
 			}
 		}
 	}
 	return ""
 }
 
-// TestLeftOvers: orphans of the newest generation may be the work of another run.
+// TestLeftOvers checks that orphans of the newest generation stay: another run may have created them.
 func TestLeftOvers(t *testing.T) {
 	t.Parallel()
 	older, newest := chain.Epoch{Generation: 1, PhysicalID: "x"}, chain.Epoch{Generation: 2, PhysicalID: "y"}
@@ -402,7 +402,7 @@ func TestLeftOvers(t *testing.T) {
 	}
 }
 
-// TestDoubtful: what may be the past is looked at again.
+// TestDoubtful checks which answers of EC2 may be stale, and so are read again.
 func TestDoubtful(t *testing.T) {
 	t.Parallel()
 	a, b := tierGroup("A"), tierGroup("B", "A")

@@ -12,9 +12,9 @@ type Side struct {
 	Direction chain.Direction
 }
 
-// RevokeFirst returns the plan with old rules of some sides revoked before new ones are
-// authorized: the last resort where EC2 has no room for both and the change must be made.
-// Traffic that old and new rules both allow is interrupted for a moment.
+// RevokeFirst returns the plan with the old rules of some sides revoked before new ones are
+// authorized. It is the last resort if EC2 has no room for both and the change must be made.
+// It briefly interrupts traffic that old and new rules both allow.
 func (p Plan) RevokeFirst(sides []Side) Plan {
 	steps := slices.Clone(p.Steps)
 	for i, step := range steps {
@@ -26,7 +26,7 @@ func (p Plan) RevokeFirst(sides []Side) Plan {
 	return Plan{Steps: steps}
 }
 
-// Without returns the plan without the rules of its authorize steps that left says are left out.
+// Without returns the plan without the rules to authorize for which left is true.
 func (p Plan) Without(left func(chain.Identity, chain.Rule) bool) Plan {
 	var steps []Step
 	for _, step := range p.Steps {

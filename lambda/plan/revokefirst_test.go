@@ -8,7 +8,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// TestRevokeFirst: only the sides that have no room revoke before they authorize.
+// TestRevokeFirst checks that only the given sides revoke before they authorize.
 func TestRevokeFirst(t *testing.T) {
 	t.Parallel()
 	a, b := chain.Identity{VPCID: "vpc-1", Tier: "A"}, chain.Identity{VPCID: "vpc-1", Tier: "B"}
@@ -36,7 +36,7 @@ func TestRevokeFirst(t *testing.T) {
 	}
 }
 
-// TestWithout: what is left out is not authorized, and nothing else changes.
+// TestWithout checks that the excluded rules are not authorized, and that nothing else changes.
 func TestWithout(t *testing.T) {
 	t.Parallel()
 	a := chain.Identity{VPCID: "vpc-1", Tier: "A"}
@@ -58,7 +58,7 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// TestFateList: every group has its line, and what the cleanup does to one that leaves.
+// TestFateList checks that every group has a line, and that a retired one has its last action.
 func TestFateList(t *testing.T) {
 	t.Parallel()
 	identity := func(tier string) chain.Identity { return chain.Identity{VPCID: "vpc-1", Tier: tier} }

@@ -10,12 +10,12 @@ import (
 
 const wordBits = 64
 
-// set is a set of places in a list, a bit for each.
+// set is a set of list indexes, one bit for each.
 type set []uint64
 
 func newSet(size int) set { return make(set, (size+wordBits-1)/wordBits) }
 
-// full returns the set of all places of a list.
+// full returns the set of all indexes of a list.
 func full(size int) set {
 	all := newSet(size)
 	for i := range all {
@@ -50,7 +50,7 @@ func (s set) subtract(other set) {
 	}
 }
 
-// unionWithout adds what one set has and another one has not.
+// unionWithout adds the elements of one that other lacks.
 func (s set) unionWithout(one, other set) {
 	for i := range one {
 		s[i] |= one[i] &^ other[i]
@@ -76,7 +76,7 @@ func (s set) count() int {
 	return sum
 }
 
-// countWith counts what two sets have in common.
+// countWith returns the size of the intersection.
 func (s set) countWith(other set) int {
 	sum := 0
 	for i := range s {
@@ -85,7 +85,7 @@ func (s set) countWith(other set) int {
 	return sum
 }
 
-// first returns the lowest place of a set that is not empty.
+// first returns the lowest element, or -1 if the set is empty.
 func (s set) first() int {
 	for i, word := range s {
 		if word != 0 {
@@ -95,7 +95,7 @@ func (s set) first() int {
 	return -1
 }
 
-// places returns the places in ascending order. The set may lose the one that is at hand.
+// places returns the elements in ascending order. The loop may remove the current one.
 func (s set) places() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i, word := range s {
@@ -108,7 +108,7 @@ func (s set) places() iter.Seq[int] {
 	}
 }
 
-// appendTo appends the set as bytes.
+// appendTo appends the set as bytes, for use as a map key.
 func (s set) appendTo(text []byte) []byte {
 	for _, word := range s {
 		text = binary.LittleEndian.AppendUint64(text, word)
@@ -116,7 +116,7 @@ func (s set) appendTo(text []byte) []byte {
 	return text
 }
 
-// of returns the rules of a list that are in the set, others those that are not.
+// of returns the rules of a list that are in the set, others returns the rest.
 func (s set) of(list []chain.Rule) []chain.Rule     { return s.pick(list, true) }
 func (s set) others(list []chain.Rule) []chain.Rule { return s.pick(list, false) }
 
@@ -130,8 +130,8 @@ func (s set) pick(list []chain.Rule, has bool) []chain.Rule {
 	return rules
 }
 
-// weightSlices holds weights as sets, one for each binary digit: weighing a set then
-// takes a few steps a word.
+// weightSlices holds weights as sets, one for each binary digit. So weighing a set takes
+// only a few operations per word.
 type weightSlices struct{ v4, v6 []set }
 
 func slicesOf(weights []counts) weightSlices {

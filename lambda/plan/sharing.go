@@ -8,13 +8,15 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// sharing returns, for each of some rules of one group and direction, the others through
-// which the same flow could pass: protocol and ports overlap, and peers do. What is not known
-// counts as shared: members have addresses and may be in several groups, and lists are not
-// looked into. By tier, a member is in the group of one tier only.
+// sharing returns, for each of the rules of one group and direction, the set of others that
+// may allow the same flow. Their protocols, ports and peers overlap.
 //
-// It does not compare each rule with each other one: ranges of ports are looked up in sorted
-// lists, and ranges of addresses contain each other or have nothing in common.
+// It assumes that unknown peers overlap: members have unknown addresses and may be in several
+// groups, and the entries of prefix lists are not read. With byTier, it assumes that a member
+// is in the groups of only one tier.
+//
+// It avoids comparing all pairs. It looks up port ranges in sorted lists, and uses that two
+// address ranges are either nested or disjoint.
 func sharing(rules, others []chain.Rule, byTier bool) []set {
 	shared := sharingPeers(rules, others, byTier)
 	ports := newPortIndex(others)
@@ -24,16 +26,16 @@ func sharing(rules, others []chain.Rule, byTier bool) []set {
 	return shared
 }
 
-// portIndex finds rules by protocol and ports.
+// portIndex looks up rules by protocol and ports.
 type portIndex struct {
-	everything set                               // the set of all rules
-	all        set                               // those of all protocols
-	protocols  map[chain.Protocol]*protocolIndex // the others
+	everything set                               // all rules
+	all        set                               // rules for all protocols
+	protocols  map[chain.Protocol]*protocolIndex // all other rules
 	buffer     set
 }
 
-// protocolIndex is rules of one protocol, and for those with ports the rules in the order in
-// which their ranges begin and end.
+// protocolIndex holds the rules of one protocol. Begin and end sort those with ports by the
+// first and by the last port of their ranges.
 type protocolIndex struct {
 	rules      set
 	begin, end portOrder
@@ -64,8 +66,8 @@ func newPortIndex(rules []chain.Rule) portIndex {
 	return index
 }
 
-// sharing returns the rules that share protocol and ports with one. It is valid until the
-// next call.
+// sharing returns the rules that overlap with a rule in protocol and ports. The set is valid
+// until the next call.
 func (p portIndex) sharing(rule chain.Rule) set {
 	if rule.Protocol == chain.All {
 		return p.everything
@@ -81,7 +83,7 @@ func (p portIndex) sharing(rule chain.Rule) set {
 	return p.buffer
 }
 
-// portOrder is places by a port, and the set of the first n of them for every n.
+// portOrder sorts rules by a port. Element n of firsts is the set of the first n rules.
 type portOrder struct {
 	ports  []int32
 	firsts []set
@@ -101,7 +103,7 @@ func newPortOrder(rules []chain.Rule, places []int, port func(chain.PortRange) i
 	return order
 }
 
-// upTo returns the places whose port is not above one, below those whose port is below it.
+// upTo returns the rules whose port is at most the given one. below returns those whose port is lower.
 func (o portOrder) upTo(port int32) set { return o.below(port + 1) }
 
 func (o portOrder) below(port int32) set {
@@ -109,7 +111,7 @@ func (o portOrder) below(port int32) set {
 	return o.firsts[at]
 }
 
-// sharingPeers returns the sets of the rules whose peers may be the same.
+// sharingPeers returns, for each of the rules, the set of others whose peers may overlap.
 func sharingPeers(rules, others []chain.Rule, byTier bool) []set {
 	anybody, everybody, noMember := newSet(len(others)), full(len(others)), full(len(others))
 	tiers := map[string]set{}
@@ -143,7 +145,7 @@ func sharingPeers(rules, others []chain.Rule, byTier bool) []set {
 
 func isRange(peer chain.Peer) bool { return peer.Kind == chain.PeerCIDR && peer.CIDR.IsValid() }
 
-// rangeOf is the range of a rule, one of the others or not.
+// rangeOf is the address range of a rule.
 type rangeOf struct {
 	netip.Prefix
 
@@ -151,16 +153,16 @@ type rangeOf struct {
 	isOther bool
 }
 
-// nest is a range that contains those that are looked at.
+// nest is a range that contains the range under examination.
 type nest struct {
 	rangeOf
 
-	around set // the others that contain it, itself included
-	before set // the others that were seen before it
+	around set // the others that contain it, including itself
+	before set // the others that were visited before it
 }
 
-// overlapping adds to the sets of rules with a range of addresses the others whose range
-// overlaps with it. In their order a range comes right before those that it contains.
+// overlapping adds to the set of each rule with an address range the others whose ranges
+// overlap with it. The sort order puts a range right before those that it contains.
 func overlapping(rules, others []chain.Rule, shared []set) {
 	ranges := append(rangesOf(rules, false), rangesOf(others, true)...)
 	chain.Sort(ranges, func(a, b rangeOf) int {
@@ -170,7 +172,7 @@ func overlapping(rules, others []chain.Rule, shared []set) {
 	var nests []nest
 	leave := func(depth int) {
 		for _, one := range slices.Backward(nests[depth:]) {
-			if !one.isOther { // what was seen since is inside of it
+			if !one.isOther { // the others visited since are inside of it
 				shared[one.rule].unionWithout(seen, one.before)
 			}
 		}

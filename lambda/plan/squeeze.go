@@ -8,66 +8,66 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// squeeze finds the stages for one group and direction. Rules stand for their places in the
-// lists of all and old, old rules that share a flow with the same new rules are one class:
-// they may all go at the same time.
+// squeeze finds the stages for one group and direction. Rules are represented by their indexes
+// in the lists all and old. Old rules that share a flow with the same new rules form one class:
+// they can be revoked at the same time.
 //
-// What it costs: sets of rules are bits of words, so that building and comparing them takes a
-// small part of n·n steps. A stage looks at the classes that there is room for, and works out
-// anew what only those make free that the stage before it has changed.
+// Cost: sets of rules are bit sets, so building and comparing them is much cheaper than
+// comparing pairs of rules. A stage considers only the classes that there is room for. It
+// recomputes the gain of only those that the previous stage changed.
 type squeeze struct {
 	weights    scale
-	step       Step // what authorizes the new rules
+	step       Step // the step that authorizes the new rules
 	hasMembers bool
 	byTier     bool
-	first      []chain.Rule // what the group has at the beginning
+	first      []chain.Rule // the rules of the group before the change
 	all        []chain.Rule // the new rules
-	old        []chain.Rule // those that go in the end
+	old        []chain.Rule // the rules that the change revokes
 
 	stages []Step
 
-	there, toCome counts // what the group has by now, what is still to come
-	came, gone    set    // of all, of old
+	there, toCome counts // weights of the current rules and of the new rules that are missing
+	came, gone    set    // the rules of all authorized and of old revoked by the stages so far
 
-	weight  []counts // of all
+	weight  []counts // by rule of all
 	classes []class
-	needs   []counts // by class: weight of what it needs
-	left    []int    // by class: how many rules that is
-	free    []int    // classes that may go now
-	users   []set    // by rule of all: the classes that wait for it; built when it is first needed
+	needs   []counts // by class: weight of the new rules that it waits for
+	left    []int    // by class: number of these rules
+	free    []int    // classes that can be revoked now
+	users   []set    // by rule of all: the classes that wait for it; built on first use
 
-	peak  counts  // the most room that there was
-	small []offer // of the classes that there was room for at some time
+	peak  counts  // the most room so far
+	small []offer // the classes for which peak has room
 	large []int   // the other classes
-	is    set     // the small ones
-	least [][]int // by rule of all: the small classes that need it first
+	is    set     // the small ones, as a set
+	least [][]int // by rule of all: the small classes whose first missing rule it is
 }
 
-// offer is what a stage would bring that makes the members of a small class free. They are
-// apart from the classes, and small, because each stage looks at all of them.
+// offer describes a stage that would allow a small class to be revoked. Offers are separate
+// from the classes, and compact, because each stage looks at all of them.
 type offer struct {
 	needs counts
-	gain  int // how much more may go after it than comes
+	gain  int // weight that can be revoked after it, minus the weight that it adds
 	class int
-	first int // the class's first member: of two offers with the same gain, that of the lower one is taken
+	first int // the class's first member; of offers with equal gain, the one with the lowest wins
 }
 
-// stale is the gain of an offer that has to be worked out anew.
+// stale is the gain of an offer that must be recomputed.
 const stale = math.MinInt
 
-// class is old rules that share flows with the same rules to come.
+// class is a set of old rules that share flows with the same new rules.
 type class struct {
 	members []int
 	frees   counts // weight of the members
-	need    set    // what has to come before they may go; of a large class, what had to at first
-	least   int    // the first of these, of a small class
+	need    set    // the new rules to authorize first; of a large class, the initial set
+	least   int    // the first of need, for a small class
 	isSmall bool
-	offer   int // the place of its offer
+	offer   int // the index of its offer
 	isGone  bool
 }
 
-// fit finds the stages until there is room for the rest. Every stage has fewer rules left
-// to come or to go than the one before it.
+// fit finds stages until there is room for the rest. Every stage leaves fewer rules to
+// authorize or to revoke than the previous one, so it ends.
 func (s *squeeze) fit(ended func() error) (bool, error) {
 	s.begin()
 	for s.weights.lacksRoom(s.there, s.toCome) != "" {
@@ -108,7 +108,7 @@ func (s *squeeze) begin() {
 	s.sift()
 }
 
-// classify puts old rules together that need the same.
+// classify groups old rules that wait for the same new rules.
 func (s *squeeze) classify(needs []set) {
 	known := map[string]int{}
 	heavy := slicesOf(s.weight)
@@ -128,14 +128,14 @@ func (s *squeeze) classify(needs []set) {
 	}
 }
 
-// room is how many rules of each family may come now.
+// room returns how many rules of each family can be added now.
 func (s *squeeze) room() counts { return counts{s.weights.rules, s.weights.rules}.minus(s.there) }
 
 func fitsIn(needs, room counts) bool {
 	return (needs.v4 == 0 || needs.v4 <= room.v4) && (needs.v6 == 0 || needs.v6 <= room.v6)
 }
 
-// sift moves the classes to the small ones for which there has been room.
+// sift moves the large classes for which peak has room to the small ones.
 func (s *squeeze) sift() {
 	s.large = slices.DeleteFunc(s.large, func(i int) bool {
 		one := &s.classes[i]
@@ -146,7 +146,7 @@ func (s *squeeze) sift() {
 	})
 }
 
-// shrink makes a class one of the small ones.
+// shrink makes a class a small one.
 func (s *squeeze) shrink(i int) {
 	one := &s.classes[i]
 	one.isSmall, one.least = true, -1
@@ -157,7 +157,7 @@ func (s *squeeze) shrink(i int) {
 	s.register(i)
 }
 
-// leave takes the offer of a class away whose members may go.
+// leave removes the offer of a class that can be revoked.
 func (s *squeeze) leave(i int) {
 	one, last := &s.classes[i], s.small[len(s.small)-1]
 	s.small[one.offer] = last
@@ -166,7 +166,7 @@ func (s *squeeze) leave(i int) {
 	s.is.remove(i)
 }
 
-// register notes a small class by the first rule that it needs.
+// register records a small class under the first rule that it waits for.
 func (s *squeeze) register(i int) {
 	one := &s.classes[i]
 	if first := one.need.first(); first != one.least {
@@ -175,7 +175,7 @@ func (s *squeeze) register(i int) {
 	}
 }
 
-// revoke lets the rules go that share no flow with a rule that is still to come.
+// revoke adds a stage that revokes the rules that share no flow with a missing new rule.
 func (s *squeeze) revoke() bool {
 	if len(s.free) == 0 {
 		return false
@@ -200,8 +200,8 @@ func (s *squeeze) revoke() bool {
 	return true
 }
 
-// authorize lets those rules come after which one or more may go: of what there is room
-// for, what makes the most room in the end.
+// authorize adds a stage with the new rules that one class waits for. Of the classes that
+// there is room for, it chooses the one with the most gain.
 func (s *squeeze) authorize() bool {
 	if s.users == nil {
 		s.users = s.waiting()
@@ -226,7 +226,7 @@ func (s *squeeze) authorize() bool {
 	return true
 }
 
-// makes is the weight of the classes that may go once what one needs has come.
+// makes returns the weight of the classes that can be revoked after one has all that it waits for.
 func (s *squeeze) makes(one int) int {
 	sum, need := 0, s.classes[one].need
 	for rule := range need.places() {
@@ -239,7 +239,7 @@ func (s *squeeze) makes(one int) int {
 	return sum
 }
 
-// come stages rules, and notes who needs them no more.
+// come stages rules, and updates the classes that wait for them.
 func (s *squeeze) come(places []int) {
 	rules := make([]chain.Rule, 0, len(places))
 	touched := newSet(len(s.classes))
@@ -260,7 +260,7 @@ func (s *squeeze) come(places []int) {
 	s.stage(AuthorizeRules, rules)
 	for i := range touched.places() {
 		if !fitsIn(s.needs[i], s.peak) {
-			continue // most of them, where rules overlap much
+			continue // most classes, if rules overlap much
 		}
 		switch one := &s.classes[i]; {
 		case s.left[i] == 0:
@@ -281,8 +281,8 @@ func (s *squeeze) come(places []int) {
 	s.outdate(touched)
 }
 
-// outdate notes which small classes may make more or less free than before: some that need
-// less now, and those that need all that one of these does.
+// outdate marks the gains that may have changed: those of the small classes that wait for
+// fewer rules now. A class that waits for all the rules of such a class is marked, too.
 func (s *squeeze) outdate(changed set) {
 	for i := range changed.places() {
 		one := &s.classes[i]
@@ -296,7 +296,7 @@ func (s *squeeze) outdate(changed set) {
 	}
 }
 
-// waiting returns for each rule to come the classes that wait for it.
+// waiting returns for each new rule the classes that wait for it.
 func (s *squeeze) waiting() []set {
 	heads := make([]chain.Rule, len(s.classes))
 	for i, one := range s.classes {
@@ -307,18 +307,18 @@ func (s *squeeze) waiting() []set {
 
 func (s *squeeze) stage(action Action, rules []chain.Rule) {
 	if s.stages == nil {
-		s.stages = make([]Step, 0, len(s.classes)) // a good guess: where each class goes by itself it is half of them
+		s.stages = make([]Step, 0, len(s.classes)) // an estimate: if each class is revoked alone, it is half of them
 	}
 	s.stages = append(s.stages, Step{
 		Phase: MakeRoom, Stage: len(s.stages) + 1, Action: action, Group: s.step.Group, Direction: s.step.Direction, Rules: rules,
 	})
 }
 
-// coming returns what is still to come after the stages, going what is still to go.
+// coming returns the new rules that remain after the stages, going the old ones.
 func (s *squeeze) coming() []chain.Rule { return s.came.others(s.all) }
 func (s *squeeze) going() []chain.Rule  { return s.gone.others(s.old) }
 
-// present returns what the group has after the stages.
+// present returns the rules of the group after the stages.
 func (s *squeeze) present() []chain.Rule {
 	return slices.Concat(missing(s.gone.of(s.old), s.first), s.came.of(s.all))
 }

@@ -9,16 +9,16 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// tags is what a live group carries: what its author asks for, what its stack has, and what others
-// gave it. Lacking are tags of the stack for which there is no room on the way back.
+// tags returns the tags of a live group: the author's, the stack's, and those of other owners. Lacking
+// lists the stack's tags for which a rollback has no room.
 func (c Change) tags(wanted, was chain.Group) (all map[string]string, lacking []string) {
 	all = c.withoutStack(wanted, was)
 	return all, c.addStackTags(all, wanted, was)
 }
 
-// withoutStack is the author's tags and those of others. A key that the author had and has no more
-// is taken away, and so is what came from the stack. A group that somebody else made keeps its Name where
-// the author gives none, and all that it has where the run only adds.
+// withoutStack returns the author's tags and those of other owners. It removes keys that the author had in
+// the previous properties only, and tags that came from the stack. An adopted group keeps its Name if the
+// author sets none. If the run only adds, it keeps all its tags.
 func (c Change) withoutStack(wanted, was chain.Group) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, was.Tags)
@@ -44,27 +44,27 @@ func (c Change) withoutStack(wanted, was chain.Group) map[string]string {
 		}
 	}
 	c.markMoved(all, was)
-	delete(all, chain.TagRelease) // its tier is in the chain, maybe again
+	delete(all, chain.TagRelease) // its tier is in the chain, perhaps again
 	return all
 }
 
-// keepsStackTags reports whether what came from the stack stays on a group: the run only adds, or moves the group as it is.
+// keepsStackTags reports whether a group keeps tags that came from a stack: the run only adds, or moves the group as it is.
 func (c Change) keepsStackTags(was chain.Group) bool {
 	return c.onlyAdds(was) || c.From != (chain.Former{})
 }
 
-// cameFromStack reports whether a tag that a group has came from its stack. What a group that is still
-// to be adopted has came from somebody else, whatever a chain of before recorded there.
+// cameFromStack reports whether a tag of a group came from its stack. The tags of a group before its adoption
+// came from another owner, even if an earlier chain recorded them as the stack's.
 func cameFromStack(was chain.Group, key string) bool {
 	return was.Adoption != chain.Adoptable && chain.IsOfStack(was.Tags, key)
 }
 
-// spareTags is the room that the way back leaves for marks that a group may get later: one of a release, three of a move.
+// spareTags is the room that a rollback leaves for marks that a group may get later: one of a release, three of a move.
 const spareTags = 4
 
-// addStackTags adds the stack's tags where the author has none of the key, and records which they are. On
-// a group that somebody else made they never replace a tag that is there. Those that the group has come
-// first, so that on the way back it loses none of them to another one.
+// addStackTags adds the stack's tags unless the author sets the same key, and records which they are. On an
+// adopted group they never replace an existing tag. Stack tags that the group already has are first, so that
+// in a rollback it does not lose one to another.
 func (c Change) addStackTags(all map[string]string, wanted, was chain.Group) (lacking []string) {
 	var reached []string
 	_, keepsRecord := all[chain.TagStackTags]
@@ -75,7 +75,7 @@ func (c Change) addStackTags(all map[string]string, wanted, was chain.Group) (la
 			}
 		}
 	}
-	all[chain.TagStackTags] = "" // it takes its place among them
+	all[chain.TagStackTags] = "" // the record counts as a tag, too
 	keys := slices.Sorted(maps.Keys(c.StackTags))
 	for _, had := range []bool{true, false} {
 		room := chain.MaxGroupTags
@@ -102,8 +102,8 @@ func (c Change) addStackTags(all map[string]string, wanted, was chain.Group) (la
 	return lacking
 }
 
-// TagRoom refuses a change that would give a group more tags with those of the stack than EC2 takes. The way back is not refused: see
-// [Change.LackingTags]. Wrote says that the run has changed something before.
+// TagRoom refuses a change that would give a group more tags than EC2 allows, those of the stack included. It does not refuse a rollback;
+// see [Change.LackingTags]. Wrote reports whether the run has already changed something.
 func (c Change) TagRoom(current chain.State, wrote bool) error {
 	for _, wanted := range c.New.Groups {
 		was, _ := current.Find(wanted.Identity)
@@ -120,37 +120,37 @@ func (c Change) TagRoom(current chain.State, wrote bool) error {
 	return nil
 }
 
-// TagRoomError is a group that has not room for the tags of its stack.
+// TagRoomError reports a group that has no room for the tags of its stack.
 type TagRoomError struct {
 	Group chain.Identity
-	// Count is how many tags it would have: Author those of the properties with its Name, Stack those of the stack, Ownership those of the
-	// chain itself, and those of others.
+	// Count is the number of tags that it would have. Author counts those of the properties with its Name, Stack those of the stack, and
+	// Ownership those of the chain itself. The rest are those of other owners.
 	Count, Author, Stack, Ownership int
-	// Wrote says that the run has changed something before.
+	// Wrote reports whether the run has already changed something.
 	Wrote bool
 }
 
 func (e *TagRoomError) Error() string {
-	return fmt.Sprintf("planning tags of security group (%s): it would have %d tags (%d of its properties, its Name included, %d of the stack, %d of others and %d of the chain itself), and EC2 takes %d",
+	return fmt.Sprintf("planning tags of security group (%s): it would have %d tags (%d of its properties and Name, %d of the stack, %d of other owners and %d of the chain), and EC2 allows %d",
 		e.Group, e.Count, e.Author, e.Stack, max(0, e.Count-e.Author-e.Stack-e.Ownership), e.Ownership, chain.MaxGroupTags)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do about it.
 func (e *TagRoomError) Remedy() string {
-	const text = "Use fewer tags, or set StackTags to false, so that the groups get none of the stack."
+	const text = "Use fewer tags, or set StackTags to false."
 	if e.Wrote {
 		return text
 	}
 	return "Nothing was changed. " + text
 }
 
-// LackingTags says, for people, which tags of the stack groups lack because a way back had no room for them.
+// LackingTags returns a text for each tier that lacks tags of the stack because a rollback had no room for them.
 func (c Change) LackingTags(current chain.State) []string {
 	var texts []string
 	for _, wanted := range c.New.Groups {
 		was, _ := current.Find(wanted.Identity)
 		if _, lacking := c.tags(wanted, was); len(lacking) > 0 {
-			texts = append(texts, fmt.Sprintf("tier %s lacks tags of the stack, because EC2 takes %d for a group and some are spared for the chain: %s. Use fewer tags, or set StackTags to false in the next update",
+			texts = append(texts, fmt.Sprintf("tier %s lacks tags of the stack, because EC2 allows %d for a group and the chain reserves some: %s. Use fewer tags, or set StackTags to false in the next update",
 				wanted.Tier, chain.MaxGroupTags, strings.Join(lacking, ", ")))
 		}
 	}

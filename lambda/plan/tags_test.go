@@ -16,19 +16,19 @@ import (
 
 type tags = map[string]string
 
-// tagged is the state of one group with tags.
+// tagged returns the state of one group with tags.
 func tagged(all tags) chain.State {
 	return chain.State{Groups: []chain.Group{{Identity: chain.Identity{VPCID: "vpc-1", Tier: "Web"}, Tags: all}}}
 }
 
-// recording adds to tags the record that some of them came from the stack.
+// recording returns tags with a record that some of them came from the stack.
 func recording(all tags, keys ...string) tags {
 	all = maps.Clone(all)
 	all[chain.TagStackTags] = chain.StackTagsRecord(keys)
 	return all
 }
 
-// What a group carries, and what is done to get there: old are the author's tags of before.
+// TestTagsOfTheStack checks the tags of the goal and the steps to it. Old are the author's previous tags.
 func TestTagsOfTheStack(t *testing.T) {
 	t.Parallel()
 	by := chain.AdoptedBy("request-1", "2026-01-02T03:04:05.000Z")
@@ -39,44 +39,44 @@ func TestTagsOfTheStack(t *testing.T) {
 		want                 tags
 		plan                 string
 	}{
-		"they reach a group beside the author's": {
+		"a group gets them and the author's": {
 			now: tags{"Team": "a"}, stack: tags{"Cost": "s"}, want: recording(tags{"Team": "a", "Cost": "s"}, "Cost"),
 			plan: `re-tag Web~ Cost="s" (of the stack) Team="a" sgchain:stack-tags="IEpe"`,
 		},
-		"the author's win":                    {now: tags{"Team": "a"}, stack: tags{"Team": "s"}, want: tags{"Team": "a"}, plan: `re-tag Web~ Team="a"`},
-		"somebody's own stay":                 {was: tags{"Own": "o"}, stack: tags{"Team": "s"}, want: recording(tags{"Own": "o", "Team": "s"}, "Team")},
-		"they replace what is on a made one":  {was: tags{"Team": "o"}, stack: tags{"Team": "s"}, want: recording(tags{"Team": "s"}, "Team")},
-		"what did not come from them stays":   {was: tags{"Team": "o"}, want: tags{"Team": "o"}, plan: "nothing to do"},
-		"a value that was edited is put back": {was: recording(tags{"Team": "o"}, "Team"), stack: tags{"Team": "s"}, want: recording(tags{"Team": "s"}, "Team"), plan: `re-tag Web~ Team="s" (of the stack)`},
-		"one that the stack has no more goes, and then its record": {
+		"the author's win":                      {now: tags{"Team": "a"}, stack: tags{"Team": "s"}, want: tags{"Team": "a"}, plan: `re-tag Web~ Team="a"`},
+		"another owner's stay":                  {was: tags{"Own": "o"}, stack: tags{"Team": "s"}, want: recording(tags{"Own": "o", "Team": "s"}, "Team")},
+		"they replace those of a created group": {was: tags{"Team": "o"}, stack: tags{"Team": "s"}, want: recording(tags{"Team": "s"}, "Team")},
+		"tags of other owners stay":             {was: tags{"Team": "o"}, want: tags{"Team": "o"}, plan: "nothing to do"},
+		"an edited value is restored":           {was: recording(tags{"Team": "o"}, "Team"), stack: tags{"Team": "s"}, want: recording(tags{"Team": "s"}, "Team"), plan: `re-tag Web~ Team="s" (of the stack)`},
+		"one that left the stack is removed, and then its record": {
 			was: recording(tags{"Team": "s", "Cost": "s"}, "Team", "Cost"), stack: tags{"Cost": "s"}, want: recording(tags{"Cost": "s"}, "Cost"),
 			plan: "untag Web~ Team (of the stack)\nre-tag Web~ sgchain:stack-tags=\"IEpe\"",
 		},
-		"with the last one the record goes": {
+		"the record is removed with the last one": {
 			was: recording(tags{"Team": "s", "Own": "o"}, "Team"), want: tags{"Own": "o"},
 			plan: "untag Web~ Team (of the stack)\nuntag Web~ sgchain:stack-tags",
 		},
-		"others make room first": {
+		"removals come first": {
 			was: recording(tags{"Team": "s"}, "Team"), stack: tags{"Cost": "s"}, want: recording(tags{"Cost": "s"}, "Cost"),
 			plan: "untag Web~ Team (of the stack)\nre-tag Web~ Cost=\"s\" (of the stack) sgchain:stack-tags=\"IEpe\"",
 		},
-		"the author takes one over":   {was: recording(tags{"Team": "s"}, "Team"), now: tags{"Team": "a"}, stack: tags{"Team": "s"}, want: tags{"Team": "a"}},
-		"the author gives one back":   {was: tags{"Team": "a"}, old: tags{"Team": "a"}, stack: tags{"Team": "s"}, want: recording(tags{"Team": "s"}, "Team")},
-		"a record without its tag":    {was: recording(tags{}, "Team"), want: tags{}, plan: "untag Web~ sgchain:stack-tags"},
-		"an adopted one keeps its":    {was: tags{"Team": "o"}, adoption: chain.Settled, stack: tags{"Team": "s", "Cost": "s"}, want: recording(tags{"Team": "o", "Cost": "s"}, "Cost")},
-		"an adopted one loses theirs": {was: recording(tags{"Team": "o", "Cost": "s"}, "Cost"), adoption: chain.Settled, want: tags{"Team": "o"}},
-		"who adopts only adds": {
+		"the author takes one over":     {was: recording(tags{"Team": "s"}, "Team"), now: tags{"Team": "a"}, stack: tags{"Team": "s"}, want: tags{"Team": "a"}},
+		"the author no longer sets one": {was: tags{"Team": "a"}, old: tags{"Team": "a"}, stack: tags{"Team": "s"}, want: recording(tags{"Team": "s"}, "Team")},
+		"a record without its tag":      {was: recording(tags{}, "Team"), want: tags{}, plan: "untag Web~ sgchain:stack-tags"},
+		"an adopted one keeps its":      {was: tags{"Team": "o"}, adoption: chain.Settled, stack: tags{"Team": "s", "Cost": "s"}, want: recording(tags{"Team": "o", "Cost": "s"}, "Cost")},
+		"an adopted one loses theirs":   {was: recording(tags{"Team": "o", "Cost": "s"}, "Cost"), adoption: chain.Settled, want: tags{"Team": "o"}},
+		"an adoption only adds": {
 			was: tags{"Team": "o"}, adoption: chain.Adoptable, change: plan.Change{AdoptedBy: by}, stack: tags{"Team": "s", "Cost": "s"},
 			want: recording(tags{"Team": "o", "Cost": "s"}, "Cost"),
 		},
-		"what a chain of before recorded is not known": {
+		"the record of an earlier chain is ignored": {
 			was: recording(tags{"Team": "o"}, "Team"), adoption: chain.Adoptable, change: plan.Change{AdoptedBy: by}, want: recording(tags{"Team": "o"}),
 		},
-		"who adopted adds on the way back too": {
+		"a rollback only adds to a recently adopted group": {
 			was: recording(tags{"Cost": "s"}, "Cost"), adoption: by, change: plan.Change{Rollback: true}, stack: tags{"Team": "s"},
 			want: recording(tags{"Cost": "s", "Team": "s"}, "Cost", "Team"),
 		},
-		"and takes away what came from the stack later": {was: recording(tags{"Cost": "s", "Team": "o"}, "Cost"), adoption: by, want: tags{"Team": "o"}},
+		"a later update removes those of the stack": {was: recording(tags{"Cost": "s", "Team": "o"}, "Cost"), adoption: by, want: tags{"Team": "o"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +100,7 @@ func TestTagsOfTheStack(t *testing.T) {
 	}
 }
 
-// numbered is so many tags.
+// numbered returns count tags.
 func numbered(prefix string, count int) tags {
 	all := tags{}
 	for i := range count {
@@ -109,7 +109,7 @@ func numbered(prefix string, count int) tags {
 	return all
 }
 
-// A group has room for fifty tags: more are refused, and on the way back those of the stack are left out.
+// TestTagsHaveRoom checks the limit of fifty tags for a group. More are refused, and a rollback omits those of the stack.
 func TestTagsHaveRoom(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -119,8 +119,8 @@ func TestTagsHaveRoom(t *testing.T) {
 		lacking               int
 	}{
 		"just enough":              {author: 10, stack: 30, others: 4, lacking: 4},
-		"one too many":             {author: 10, stack: 30, others: 5, want: "it would have 51 tags (10 of its properties, its Name included, 30 of the stack, 5 of others and 6 of the chain itself), and EC2 takes 50", lacking: 5},
-		"an adopted one has more":  {author: 10, stack: 30, others: 4, adoption: chain.Settled, want: "it would have 51 tags (10 of its properties, its Name included, 30 of the stack, 4 of others and 7 of the chain itself)", lacking: 5},
+		"one too many":             {author: 10, stack: 30, others: 5, want: "it would have 51 tags (10 of its properties and Name, 30 of the stack, 5 of other owners and 6 of the chain), and EC2 allows 50", lacking: 5},
+		"an adopted one has more":  {author: 10, stack: 30, others: 4, adoption: chain.Settled, want: "it would have 51 tags (10 of its properties and Name, 30 of the stack, 4 of other owners and 7 of the chain)", lacking: 5},
 		"none has room":            {author: 45, stack: 2, want: "it would have 53 tags", lacking: 2},
 		"not because of the stack": {author: 45, others: 5},
 	} {
@@ -135,11 +135,11 @@ func TestTagsHaveRoom(t *testing.T) {
 			}
 			change.Rollback = true
 			if err := change.TagRoom(was, false); err != nil {
-				t.Errorf("the way back: %v", err)
+				t.Errorf("the rollback: %v", err)
 			}
 			goal := plan.Goal(change, was, chain.Epoch{})
 			if count := goal.Groups[0].TagCount(); test.stack > 0 && count > chain.MaxGroupTags {
-				t.Errorf("the way back leads to %d tags", count)
+				t.Errorf("the rollback leads to %d tags", count)
 			}
 			for _, state := range []chain.State{was, goal} {
 				lacking := change.LackingTags(state)
@@ -151,7 +151,7 @@ func TestTagsHaveRoom(t *testing.T) {
 	}
 }
 
-// A group that the run only adds to may be full of what it has: that refuses no way back.
+// TestTagsOfAFullGroup checks that a rollback is not refused if a group that the run only adds to is full.
 func TestTagsOfAFullGroup(t *testing.T) {
 	t.Parallel()
 	by := chain.AdoptedBy("request-1", "2026-01-02T03:04:05.000Z")
@@ -165,8 +165,8 @@ func TestTagsOfAFullGroup(t *testing.T) {
 	}
 }
 
-// What a group has of the stack it does not lose on the way back to what it has not.
-func TestTagsThatAreThereComeFirst(t *testing.T) {
+// TestExistingTagsOfTheStackComeFirst checks that a rollback does not lose existing stack tags to missing ones.
+func TestExistingTagsOfTheStackComeFirst(t *testing.T) {
 	t.Parallel()
 	change := plan.Change{New: tagged(numbered("author", 42)), StackTags: numbered("stack", 5), Rollback: true}
 	was := recording(numbered("author", 42), "stack03", "stack04")
@@ -176,9 +176,9 @@ func TestTagsThatAreThereComeFirst(t *testing.T) {
 	}
 }
 
-// Whatever run dies at whatever call, and is tried again or taken back: after the next one that comes to its end a group has the author's
-// tags, those of the stack, and what somebody else gave it, and nothing besides.
-func TestTagsAreNotLostTrackOf(t *testing.T) {
+// TestTagsAreCompleteAfterFailedRuns fails runs at random calls, and then retries or rolls them back. After the next complete run a group
+// has the author's tags, those of the stack, those of other owners, and no others.
+func TestTagsAreCompleteAfterFailedRuns(t *testing.T) {
 	t.Parallel()
 	keys := []string{"Cost", "Env", "Team"}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -1,6 +1,6 @@
-// Package clients builds the AWS clients by hand from the environment of a
-// Lambda function. The SDK's own loader would bring sign-on, profile and instance
-// metadata code that a function never uses, a fifth of the binary.
+// Package clients builds the AWS clients directly from the environment of a
+// Lambda function. The SDK's own loader would add sign-on, profile and instance
+// metadata code that a function never uses: a fifth of the binary.
 package clients
 
 import (
@@ -21,23 +21,26 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// defaultAttempts is how often a call is tried. The SDK's own 3 fail where
-// several chains are built at once in one account; 10 with the adaptive mode did
-// not, in tests against EC2's published buckets.
+// defaultAttempts is the number of attempts for a call. The SDK's default of 3 is
+// not enough if one account builds several chains at once. Ten in adaptive mode
+// were, in tests against EC2's published request buckets.
 const defaultAttempts = 10
 
-// Clients are the two services that the function calls.
+// Clients holds the clients of the two services that the function calls.
 type Clients struct {
 	EC2            *ec2.Client
 	CloudFormation *cloudformation.Client
 	Region         string
 }
 
-// New reads the variables that the SDK documents: AWS_REGION, AWS_ACCESS_KEY_ID,
-// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL[_EC2|_CLOUDFORMATION],
-// AWS_MAX_ATTEMPTS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT. Transport is
-// what carries the calls; nil for the network. The error names every variable that
-// cannot be used.
+// New reads the variables that the SDK documents. The error names every variable that
+// is missing or invalid. Transport makes the requests; nil means the network.
+//
+//	AWS_REGION
+//	AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+//	AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL_CLOUDFORMATION
+//	AWS_MAX_ATTEMPTS
+//	AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT
 func New(getenv func(string) string, transport http.RoundTripper) (Clients, error) {
 	env := reader{getenv: getenv}
 	region := env.required("AWS_REGION")
@@ -67,14 +70,15 @@ func New(getenv func(string) string, transport http.RoundTripper) (Clients, erro
 	return built, nil
 }
 
-// Suffix returns what ends the host names of AWS in a Region's partition, such as
-// "amazonaws.com.cn", as the SDK's own table of partitions has it: an unknown Region
-// counts to the partition that its name fits, or else to the one of most Regions. It
-// is empty where the Region cannot be one. The table is internal to the SDK, and the
-// address of EC2 shows it: no network is needed.
+// Suffix returns the suffix of AWS host names in a Region's partition, such as
+// "amazonaws.com.cn", or "" if the Region is invalid. An unknown Region counts to the
+// partition that its name fits, or else to the one of most Regions.
+//
+// The SDK's table of partitions is internal. Suffix derives the suffix from the endpoint
+// of EC2 instead, which needs no network.
 func Suffix(region string) string {
 	if strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || region == "" {
-		return "" // it would become a part of the host name that is cut off
+		return "" // in a host name, the endpoint would be wrong
 	}
 	endpoint, err := ec2.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), ec2.EndpointParameters{Region: aws.String(region)}) //nolint:forbidigo // it waits for nothing
 	if err != nil {
@@ -87,7 +91,7 @@ func Suffix(region string) string {
 	return suffix
 }
 
-// httpClient keeps as many connections as there are calls at once, and no more.
+// httpClient returns a client with as many connections as there are concurrent calls.
 func httpClient(transport http.RoundTripper) aws.HTTPClient {
 	if transport != nil {
 		return &http.Client{Transport: transport}
@@ -97,7 +101,7 @@ func httpClient(transport http.RoundTripper) aws.HTTPClient {
 	})
 }
 
-// retryer is the SDK's adaptive retry, but for how it waits for leave to send.
+// retryer is the SDK's adaptive retryer with another way to wait for a token.
 type retryer struct{ *retry.AdaptiveMode }
 
 func newRetryer(attempts int) aws.Retryer {
@@ -107,22 +111,22 @@ func newRetryer(attempts int) aws.Retryer {
 	})}
 }
 
-// tokenPause is the least wait for leave to send. The SDK's own loop computes
-// waits that round to nothing, and then spins.
+// tokenPause is the minimum wait for a token to send. The SDK's own loop computes
+// waits that round to zero, and then spins.
 const tokenPause = 20 * time.Millisecond
 
-// GetRetryToken asks for leave to try once more, and notes how the try before it ended: the
-// SDK tells its caller of the last one alone.
+// GetRetryToken gets a token for another attempt, and records how the previous attempt failed:
+// the SDK returns only the error of the last one.
 func (r retryer) GetRetryToken(ctx context.Context, failed error) (func(error) error, error) {
 	sg.Attempted(ctx, failed)
 	release, err := r.AdaptiveMode.GetRetryToken(ctx, failed)
 	if err != nil {
-		return nil, fmt.Errorf("trying again: %w", err)
+		return nil, fmt.Errorf("retrying: %w", err)
 	}
 	return release, nil
 }
 
-// GetAttemptToken waits for leave to send, or for the context to end.
+// GetAttemptToken waits for a token to send, or until the context ends.
 func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	for {
 		release, err := r.AdaptiveMode.GetAttemptToken(ctx)
@@ -153,7 +157,7 @@ func dualStackState(on bool) aws.DualStackEndpointState {
 	return aws.DualStackEndpointStateUnset
 }
 
-// reader takes variables from an environment and gathers what is wrong with them.
+// reader reads variables from an environment and collects the problems.
 type reader struct {
 	getenv   func(string) string
 	problems []error
@@ -174,7 +178,7 @@ func (r *reader) number(name string, otherwise int) int {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil || value < 1 {
-		r.problems = append(r.problems, fmt.Errorf("reading environment (%s): %q is not a number of tries", name, text))
+		r.problems = append(r.problems, fmt.Errorf("reading environment (%s): %q is not a number of attempts", name, text))
 		return otherwise
 	}
 	return value
@@ -192,7 +196,7 @@ func (r *reader) flag(name string) bool {
 	return value
 }
 
-// endpoint is the service's own override, or the one for all services, or nil.
+// endpoint returns the service's own override, or the one for all services, or nil.
 func (r *reader) endpoint(name string) *string {
 	for _, variable := range []string{name, "AWS_ENDPOINT_URL"} {
 		if value := r.getenv(variable); value != "" {

@@ -23,7 +23,7 @@ func environment(pairs ...string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
-// wire notes where requests go and refuses them for good.
+// wire records the hosts of requests and refuses the requests permanently.
 type wire struct{ hosts, tokens []string }
 
 func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -77,7 +77,7 @@ func TestEveryBadVariableIsNamed(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "AWS_SECRET_ACCESS_KEY") {
-		t.Errorf("%q names one that is there", err)
+		t.Errorf("%q names one that is set", err)
 	}
 }
 
@@ -96,8 +96,8 @@ type throttled struct{}
 func (throttled) Error() string     { return "RequestLimitExceeded" }
 func (throttled) ErrorCode() string { return "RequestLimitExceeded" }
 
-// After throttling, the adaptive mode hands out fewer tokens; waiting for one
-// takes time, comes to an end, and honors the context.
+// TestRetryerWaitsForATokenAndHonorsTheContext checks that, after throttling, waiting for a
+// token takes time, ends, and respects the context.
 func TestRetryerWaitsForATokenAndHonorsTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

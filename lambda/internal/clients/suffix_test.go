@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// table is the pinned SDK's own table of partitions, which no code outside of the SDK may import.
-// A newer SDK that lays it out otherwise, or moves it, fails here.
+// table is the pinned SDK's own table of partitions, which only the SDK may import.
+// If a newer SDK moves it or changes its format, the test fails.
 type table struct {
 	Partitions []struct {
 		ID          string
@@ -37,7 +37,7 @@ func partitions(t *testing.T) table {
 	return read
 }
 
-// A newer SDK that knows another partition or Region has it served or fails here.
+// TestF4EveryPartitionOfTheSDK fails if a newer SDK has a partition or Region that Suffix does not cover.
 func TestF4EveryPartitionOfTheSDK(t *testing.T) {
 	t.Parallel()
 	seen, regions := map[string]string{}, 0
@@ -67,7 +67,7 @@ func TestF4EveryPartitionOfTheSDK(t *testing.T) {
 	}
 }
 
-// A Region that is newer than the SDK belongs to the partition that its name fits.
+// TestF4RegionsThatTheSDKDoesNotKnow checks that a newer Region belongs to the partition that its name fits.
 func TestF4RegionsThatTheSDKDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]string{

@@ -11,45 +11,45 @@ import (
 )
 
 const (
-	// RenewEvery is how often a reading is renewed while a run writes.
+	// RenewEvery is the interval between readings while a run writes.
 	RenewEvery = 2 * time.Second
-	// ValidFor is how old a reading may be under a write.
+	// ValidFor is the maximum age of the reading under a write.
 	ValidFor = 5 * time.Second
-	// Settle is how long a run waits before its first look where an older run may
-	// be alive: longer than that run may write without a reading of its own that
-	// shows it that it is over.
+	// Settle is how long a run waits before its first reading if an older run may still
+	// be active. It is longer than that run can write without a reading which shows it
+	// that it is over.
 	Settle = 10 * time.Second
-	// maxFailures is how many renewals may fail in a row before the run gives up.
+	// maxFailures is the number of consecutive failed renewals after which the run fails.
 	maxFailures = 5
 )
 
-// lapsedError ends writes whose reading has become too old: whether they took
-// effect is not known.
+// lapsedError ends writes whose reading has become too old. It is unknown whether they
+// took effect.
 type lapsedError struct{}
 
 func (lapsedError) Error() string { return "the stack's status could not be read in time" }
 
-// Lapsed tells this error from others without an import of this package.
+// Lapsed lets other packages recognize this error without an import of this package.
 func (lapsedError) Lapsed() bool { return true }
 
-// Lease admits writes while the last reading is fresh and shows that the request
-// is not over.
+// Lease permits writes while the last reading is fresh and does not show that the request
+// is over.
 type Lease struct {
 	read  func(context.Context) (Reading, error)
 	judge func(Reading) error
 	log   *slog.Logger
 
 	mu       sync.Mutex
-	term     context.Context //nolint:containedctx // it is the term: it ends when the reading lapses
+	term     context.Context //nolint:containedctx // ends when the reading lapses
 	end      context.CancelCauseFunc
 	lapse    *time.Timer
-	shut     error         // why no write is admitted ever again
-	renewed  chan struct{} // closed, and made anew, when the state changes
+	shut     error         // why no write is permitted from now on
+	renewed  chan struct{} // closed and replaced when the state changes
 	released chan struct{}
 }
 
-// Hold starts a lease with a first reading, renews it until the context ends or
-// Release is called, and shuts it when judge finds the request over.
+// Hold starts a lease with a first reading. It renews the reading until the context ends or
+// Release is called. It shuts the lease if judge finds that the request is over.
 func Hold(ctx context.Context, first Reading, read func(context.Context) (Reading, error), judge func(Reading) error, log *slog.Logger) *Lease {
 	l := &Lease{read: read, judge: judge, log: log, renewed: make(chan struct{}), released: make(chan struct{})}
 	l.renew(first)
@@ -57,7 +57,7 @@ func Hold(ctx context.Context, first Reading, read func(context.Context) (Readin
 	return l
 }
 
-// Release ends the renewals, and all writes.
+// Release ends the renewals and all writes.
 func (l *Lease) Release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,8 +69,8 @@ func (l *Lease) Release() {
 	}
 }
 
-// Write runs a call under the lease: it waits for a fresh reading, and ends the
-// call's context when that reading lapses before it is renewed.
+// Write makes a call under the lease. It waits for a fresh reading, and cancels the call's
+// context if that reading lapses before it is renewed.
 func (l *Lease) Write(ctx context.Context, call func(context.Context) error) error {
 	term, err := l.fresh(ctx)
 	if err != nil {
@@ -86,7 +86,7 @@ func (l *Lease) Write(ctx context.Context, call func(context.Context) error) err
 	return err
 }
 
-// Renew takes a reading now, and returns why no write is admitted any more; nil where one is.
+// Renew takes a reading now. It returns an error if the lease permits no further writes.
 func (l *Lease) Renew(ctx context.Context) error {
 	reading, err := l.readInTime(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (l *Lease) fresh(ctx context.Context) (context.Context, error) {
 	}
 }
 
-// keep renews the reading.
+// keep renews the reading until the lease ends.
 func (l *Lease) keep(ctx context.Context) {
 	ticker := time.NewTicker(RenewEvery)
 	defer ticker.Stop()
@@ -162,7 +162,7 @@ func (l *Lease) readInTime(ctx context.Context) (Reading, error) {
 	return l.read(ctx)
 }
 
-// renew begins a new term, or shuts the lease where the request is over.
+// renew begins a new term, or shuts the lease if the request is over.
 func (l *Lease) renew(reading Reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,7 +177,7 @@ func (l *Lease) renew(reading Reading) {
 	if left <= 0 {
 		return
 	}
-	// Writes in flight live on: the term is prolonged where it has not lapsed.
+	// Writes in flight continue: extend the term unless it has lapsed.
 	if l.term != nil && l.lapse.Stop() && l.term.Err() == nil {
 		l.lapse.Reset(left)
 	} else {
@@ -188,7 +188,7 @@ func (l *Lease) renew(reading Reading) {
 	l.wake()
 }
 
-// close shuts the lease; the mutex is held.
+// close shuts the lease. The caller holds the mutex.
 func (l *Lease) close(cause error) {
 	if l.shut != nil {
 		return

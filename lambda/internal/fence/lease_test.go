@@ -12,7 +12,7 @@ import (
 	"sgchain/lambda/internal/fence"
 )
 
-// held is a lease whose readings a test directs.
+// held is a lease whose readings the test controls.
 type held struct {
 	*fence.Lease
 
@@ -44,7 +44,7 @@ func hold(t *testing.T) *held {
 	return h
 }
 
-// write is a call that takes its time and honors its context.
+// write returns a call that takes some time and respects its context.
 func write(took time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		select {
@@ -82,13 +82,13 @@ func TestWriteInFlightEndsWhenTheLeaseLapses(t *testing.T) {
 		}
 		var lapsed interface{ Lapsed() bool }
 		if !errors.As(err, &lapsed) || !lapsed.Lapsed() {
-			t.Errorf("%v does not tell that the lease lapsed", err)
+			t.Errorf("%v does not report that the lease lapsed", err)
 		}
 		lease.Release()
 	})
 }
 
-func TestNoWriteStartsOnAnOldReading(t *testing.T) {
+func TestWriteWaitsForAFreshReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		lease := hold(t)
@@ -108,7 +108,7 @@ func TestNoWriteStartsOnAnOldReading(t *testing.T) {
 	})
 }
 
-func TestOverShutsTheLease(t *testing.T) {
+func TestLeaseEndsWhenTheRequestIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		lease := hold(t)
@@ -120,13 +120,13 @@ func TestOverShutsTheLease(t *testing.T) {
 		lease.over.Store(false)
 		<-time.After(time.Minute)
 		if err := lease.Write(t.Context(), write(0)); !errors.Is(err, errOver) {
-			t.Errorf("a lease that was shut admitted a write: %v", err)
+			t.Errorf("a lease that was shut permitted a write: %v", err)
 		}
 		lease.Release()
 	})
 }
 
-func TestReadingsThatGoOnFailingShutTheLease(t *testing.T) {
+func TestLeaseEndsAfterRepeatedFailedReadings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		lease := hold(t)
@@ -140,7 +140,7 @@ func TestReadingsThatGoOnFailingShutTheLease(t *testing.T) {
 	})
 }
 
-// The bubble would not end if a goroutine of the lease did not.
+// TestReleaseEndsEverything would not return if a goroutine of the lease did not.
 func TestReleaseEndsEverything(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -148,12 +148,12 @@ func TestReleaseEndsEverything(t *testing.T) {
 		lease.Release()
 		lease.Release()
 		if err := lease.Write(t.Context(), write(0)); err == nil {
-			t.Error("a released lease admitted a write")
+			t.Error("a released lease permitted a write")
 		}
 	})
 }
 
-func TestTheCallersContextEndsAWrite(t *testing.T) {
+func TestWriteEndsWithTheCallersContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		lease := hold(t)

@@ -1,18 +1,18 @@
 package fence
 
-// Operation is the operation of a stack that a run belongs to: the one that the readings show
-// with which the run begins. Once it has looked, no renewal of its lease replaces that.
+// Operation is the stack operation that a run belongs to, as shown by the run's first readings.
+// Later renewals of the lease do not change it.
 type Operation struct {
 	request Request
 	first   Reading
 	looks   int
 }
 
-// Begin is an operation before the run has looked.
+// Begin returns an operation without a reading.
 func Begin(request Request) *Operation { return &Operation{request: request} }
 
-// Look takes a reading with which the run begins, and says whether the request is over. Where a
-// run looks twice, see [Against] for which of the two counts.
+// Look takes one of the run's first readings, and returns an error if the request is over. If a
+// run looks twice, [Against] chooses between the two readings.
 func (o *Operation) Look(now Reading) error {
 	if o.looks++; o.looks == 1 {
 		o.first = now
@@ -22,8 +22,8 @@ func (o *Operation) Look(now Reading) error {
 	return o.Over(now)
 }
 
-// Over says whether the request is over; nil where it is not. See [Over].
+// Over returns an error if the request is over; see [Over].
 func (o *Operation) Over(now Reading) error { return Over(o.request, o.first, now) }
 
-// IsBehind says whether the run began with what was before the request. See [Behind].
+// IsBehind reports whether the run's reading shows the state before the request; see [Behind].
 func (o *Operation) IsBehind() bool { return Behind(o.request, o.first) }

@@ -15,31 +15,31 @@ import (
 	"sgchain/lambda/internal/task"
 )
 
-// Reading is what CloudFormation shows of a stack and one of its resources at a
+// Reading is the state of a stack and one of its resources in CloudFormation at a
 // moment.
 type Reading struct {
-	// At is when the reading began: it is no younger than this.
+	// At is the time before the reading: the state is at least as new.
 	At time.Time
-	// Stack is the stack's status, and StackID its ID; both are empty where the stack is gone.
+	// Stack is the stack's status, and StackID its ID. Both are empty if the stack does not exist.
 	Stack, StackID string
-	// RootID is the ID of the stack that this one is nested in at last; empty where it is nested in none.
+	// RootID is the ID of the root stack if this stack is nested.
 	RootID string
-	// Updated is when the stack's last update began; zero where there was none.
+	// Updated is when the stack's last update began, or zero if there was none.
 	Updated time.Time
-	// Tags are the stack's.
+	// Tags are the stack's tags.
 	Tags map[string]string
-	// Resource is the resource's status; empty where the stack has no such
+	// Resource is the resource's status, or empty if the stack has no such
 	// resource.
 	Resource string
-	// ResourceType and PhysicalID are what is recorded of it.
+	// ResourceType and PhysicalID are the recorded ones of the resource.
 	ResourceType, PhysicalID string
 	// Changed is when the resource's status last changed.
 	Changed time.Time
 }
 
-// String prints the reading for messages.
+// String formats the reading for messages.
 func (r Reading) String() string {
-	stack, resource := "the stack is gone", "it has no such resource"
+	stack, resource := "the stack does not exist", "it has no such resource"
 	if r.Stack != "" {
 		stack = "the stack is " + r.Stack
 	}
@@ -53,9 +53,9 @@ func (r Reading) String() string {
 }
 
 const (
-	// deleted is the status of what is gone, as long as CloudFormation remembers it.
+	// deleted is the status of a deleted stack or resource, as long as CloudFormation shows it.
 	deleted = "DELETE_COMPLETE"
-	// skipped is that of a resource which was retained.
+	// skipped is the status of a retained resource.
 	skipped = "DELETE_SKIPPED"
 )
 
@@ -65,7 +65,7 @@ type Reader struct {
 	Resource chain.Resource
 }
 
-// Read asks for stack and resource at the same time.
+// Read reads the stack and the resource concurrently.
 func (r Reader) Read(ctx context.Context) (Reading, error) {
 	reading := Reading{At: time.Now()}
 	done := make(chan error, 1)
@@ -83,7 +83,7 @@ func (r Reader) Read(ctx context.Context) (Reading, error) {
 	return reading, nil
 }
 
-// IsThere reports whether the stack has the resource, and is not being deleted. A resource that is being deleted is still there: see
+// IsThere reports whether the stack has the resource and is not being deleted. A resource that is itself being deleted still exists; see
 // [Reading.IsLeaving].
 func (r Reading) IsThere() bool {
 	return r.Stack != "" && !isDelete(r.Stack) && r.Resource != "" && r.Resource != deleted && r.Resource != skipped
@@ -92,13 +92,13 @@ func (r Reading) IsThere() bool {
 // IsLeaving reports whether the resource is being deleted.
 func (r Reading) IsLeaving() bool { return isDelete(r.Resource) }
 
-// IsInProgress reports whether an operation of the resource is going on.
+// IsInProgress reports whether an operation of the resource is in progress.
 func (r Reading) IsInProgress() bool { return strings.HasSuffix(r.Resource, inProgress) }
 
-// StackInProgress reports whether an operation of the stack is going on.
+// StackInProgress reports whether an operation of the stack is in progress.
 func (r Reading) StackInProgress() bool { return strings.HasSuffix(r.Stack, inProgress) }
 
-// readStack returns the stack; the zero Stack where it is gone.
+// readStack returns the stack, or the zero Stack if it does not exist.
 func (r Reader) readStack(ctx context.Context) (types.Stack, error) {
 	output, err := r.API.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(r.Resource.StackID)})
 	switch {
@@ -112,9 +112,9 @@ func (r Reader) readStack(ctx context.Context) (types.Stack, error) {
 	return output.Stacks[0], nil
 }
 
-// IsGone says whether a stack is there no more, or has given up a resource: one that was
-// taken out of its template with DeletionPolicy Retain keeps the tags of CloudFormation. While
-// another stack changes, its resource may be on the way out, and counts as there.
+// IsGone reports whether a stack no longer exists or no longer has a resource. A group that was
+// removed from a template with DeletionPolicy Retain keeps the tags of CloudFormation. While
+// another stack is changing, a resource that it may be removing counts as existing.
 func (r Reader) IsGone(ctx context.Context, resource chain.Resource) (bool, error) {
 	other := Reader{API: r.API, Resource: resource}
 	stack, err := other.readStack(ctx)
@@ -152,10 +152,9 @@ func (r Reader) readResource(ctx context.Context, reading *Reading) error {
 	return nil
 }
 
-// isAbsent says whether CloudFormation knows no such stack or resource. It has
-// one code for that and for other mistakes ("ValidationError"), so the text has
-// to decide: "Stack with id X does not exist", "Resource Y does not exist for
-// stack X".
+// isAbsent reports whether CloudFormation knows no such stack or resource. The error code
+// for that also means other mistakes ("ValidationError"), so the text decides. It is "Stack
+// with id X does not exist" or "Resource Y does not exist for stack X".
 func isAbsent(err error) bool {
 	var api interface {
 		ErrorCode() string

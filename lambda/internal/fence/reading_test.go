@@ -20,7 +20,7 @@ func (e apiError) Error() string        { return e.code + ": " + e.message }
 func (e apiError) ErrorCode() string    { return e.code }
 func (e apiError) ErrorMessage() string { return e.message }
 
-// cloudFormation answers with what a test gives it.
+// cloudFormation answers as a test specifies.
 type cloudFormation struct {
 	stacks              []types.Stack
 	detail              *types.StackResourceDetail
@@ -54,8 +54,8 @@ func TestRead(t *testing.T) {
 	}{
 		{"both", cloudFormation{stacks: stack, detail: detail}, "the stack is UPDATE_IN_PROGRESS, the resource is UPDATE_IN_PROGRESS as " + x, true},
 		{"no resource yet", cloudFormation{stacks: stack, detailErr: noResource}, "the stack is UPDATE_IN_PROGRESS, it has no such resource", true},
-		{"no resource, in MiniStack's words", cloudFormation{stacks: stack, detailErr: apiError{"ValidationError", "Resource [Chain] does not exist in stack [Shop]"}}, "it has no such resource", true},
-		{"no stack", cloudFormation{stackErr: apiError{"ValidationError", "Stack with id Shop does not exist"}, detailErr: apiError{"ValidationError", "Stack 'Shop' does not exist"}}, "the stack is gone, it has no such resource", true},
+		{"no resource, as MiniStack reports it", cloudFormation{stacks: stack, detailErr: apiError{"ValidationError", "Resource [Chain] does not exist in stack [Shop]"}}, "it has no such resource", true},
+		{"no stack", cloudFormation{stackErr: apiError{"ValidationError", "Stack with id Shop does not exist"}, detailErr: apiError{"ValidationError", "Stack 'Shop' does not exist"}}, "the stack does not exist, it has no such resource", true},
 		{"denied", cloudFormation{stackErr: apiError{"AccessDenied", "not authorized"}, detail: detail}, "describing stack (s): AccessDenied", false},
 		{"resource denied", cloudFormation{stacks: stack, detailErr: apiError{"AccessDenied", "not authorized"}}, "describing stack resource (Chain): AccessDenied", false},
 		{"another validation error", cloudFormation{stacks: stack, detailErr: apiError{"ValidationError", "1 validation error detected"}}, "1 validation error", false},

@@ -18,21 +18,21 @@ const (
 	Delete RequestType = "Delete"
 )
 
-// Request is what the fence has to know of an event.
+// Request is the part of an event that the fence uses.
 type Request struct {
 	Type RequestType
-	// PhysicalID is the event's; empty on Create.
+	// PhysicalID is the event's physical ID; empty on Create.
 	PhysicalID string
-	// Date is when CloudFormation made the request; zero where that is not known.
+	// Date is when CloudFormation sent the request, or zero if unknown.
 	Date time.Time
 }
 
-// lateBy is how much older than the resource's last change a request must be to
-// count as late: clocks differ, and CloudFormation dates a request before it
-// changes the status.
+// lateBy is how much older than the resource's last change a request must be to count
+// as late. Clocks differ, and CloudFormation dates a request before it changes the
+// status.
 const lateBy = time.Minute
 
-// OverError is a request that CloudFormation does not wait for any more.
+// OverError reports a request for which CloudFormation no longer waits.
 type OverError struct {
 	Request Request
 	Reading Reading
@@ -43,14 +43,13 @@ func (e *OverError) Error() string {
 	return fmt.Sprintf("the %s request is over: %s (%s)", e.Request.Type, e.Reason, e.Reading)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do about it.
 func (e *OverError) Remedy() string {
-	return "Nothing is to be done where CloudFormation moved on; if the stack waits for this request, cancel the operation and start it again."
+	return "If CloudFormation has moved on, do nothing. If the stack is still waiting, cancel the operation and retry it."
 }
 
-// Over decides whether a Create or an Update is over; nil where it is not. First
-// is the reading with which the run began. A request is over when that is
-// positively seen.
+// Over returns an error if a Create or an Update is over. First is the reading with which the
+// run began. It is over only if a reading positively shows that.
 func Over(request Request, first, now Reading) error {
 	reason := late(request, now)
 	switch {
@@ -66,20 +65,20 @@ func Over(request Request, first, now Reading) error {
 	return &OverError{Request: request, Reading: now, Reason: reason}
 }
 
-// late finds a duplicate that arrives inside a newer operation.
+// late detects a duplicate that arrives during a newer operation.
 func late(request Request, now Reading) string {
 	if request.Date.IsZero() || now.Changed.IsZero() || !request.Date.Add(lateBy).Before(now.Changed) {
 		return ""
 	}
-	return fmt.Sprintf("it was made at %s and the resource changed at %s", request.Date.UTC().Format(time.RFC3339), now.Changed.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("it was sent at %s, before the resource changed at %s", request.Date.UTC().Format(time.RFC3339), now.Changed.UTC().Format(time.RFC3339))
 }
 
 func createOver(first, now Reading) string {
 	switch {
 	case now.Stack == "":
-		return "the stack is gone"
+		return "the stack does not exist"
 	case isDelete(now.Stack), isBackward(now.Stack), isCleanup(now.Stack), isEnded(now.Stack):
-		return "the stack does not go forward"
+		return "the stack is neither being created nor updated"
 	case now.Resource != "" && now.Resource != "CREATE_IN_PROGRESS":
 		return "the resource is not being created"
 	case !now.Updated.Equal(first.Updated):
@@ -92,16 +91,16 @@ func createOver(first, now Reading) string {
 func updateOver(request Request, first, now Reading) string {
 	switch {
 	case now.Stack == "":
-		return "the stack is gone"
+		return "the stack does not exist"
 	case isDelete(now.Stack), isCleanup(now.Stack), isEnded(now.Stack):
 		return "the stack is not being updated"
 	case now.Resource != "" && !strings.HasSuffix(now.Resource, inProgress):
-		// A duplicate that starts after its own answer finds the resource so.
-		return "the resource is at rest"
+		// A duplicate that starts after its own response finds this status.
+		return "no operation of the resource is in progress"
 	case isDelete(now.Resource):
 		return "the resource is being deleted"
 	case !isBackward(now.Stack) && now.PhysicalID != "" && now.PhysicalID != request.PhysicalID:
-		return "the resource has another physical ID by now"
+		return "the resource now has another physical ID"
 	case now.Stack != first.Stack || !now.Updated.Equal(first.Updated):
 		return "another operation has begun"
 	default:
@@ -109,17 +108,17 @@ func updateOver(request Request, first, now Reading) string {
 	}
 }
 
-// Scope is what a Delete has to remove.
+// Scope is what a Delete must remove.
 type Scope int
 
 const (
-	// Cleanup removes the groups that carry the request's physical ID.
+	// Cleanup removes the groups with the request's physical ID.
 	Cleanup Scope = iota + 1
 	// ForGood removes every group of the resource.
 	ForGood
 )
 
-// String names the scope for the log.
+// String returns the scope's name for the log.
 func (s Scope) String() string {
 	if s == ForGood {
 		return "for good"
@@ -127,18 +126,18 @@ func (s Scope) String() string {
 	return "cleanup"
 }
 
-// Judge decides what a Delete means, by what CloudFormation shows and by the
-// newest tag among the resource's groups. The verdicts are tried in this order:
+// Judge decides what a Delete means, from CloudFormation's statuses and from the newest
+// epoch among the resource's groups. The first verdict that applies counts:
 //
-//   - for good: the stack is being deleted, its creation undone, or gone; or it
-//     cleans up, the resource is being deleted or absent, and the ID is either
-//     none of ours or the newest one and the recorded one, if any is recorded; or the
-//     resource is being deleted under an ID that is none of ours, even while the stack goes
-//     forward (a Create that stayed failed is removed before it is made anew);
-//   - over: the stack does none of that, unless the resource itself is being
-//     deleted; or the ID is the newest while the resource lives (a Delete that was
-//     sent again after X -> Y -> X would remove the live chain);
-//   - cleanup otherwise.
+//   - For good: the stack is being deleted, is rolling back its creation, or does not exist.
+//   - For good: the stack cleans up, the resource is being deleted or absent, and the ID is
+//     not one of ours. Or it is the newest one, and the recorded one if one is recorded.
+//   - For good: the resource is being deleted under an ID that is not one of ours, even in
+//     the forward phase. CloudFormation removes a failed Create before it creates again.
+//   - Over: none of these, and the resource is not being deleted.
+//   - Over: the ID is the newest and the resource exists. A Delete that was sent again after
+//     X -> Y -> X would remove the live chain.
+//   - Cleanup otherwise.
 func Judge(request Request, now Reading, newest chain.Epoch) (Scope, error) {
 	over := func(reason string) (Scope, error) {
 		return 0, &OverError{Request: request, Reading: now, Reason: reason}
@@ -157,37 +156,37 @@ func Judge(request Request, now Reading, newest chain.Epoch) (Scope, error) {
 	case isCleanup(now.Stack) && !lives && isNewest && isRecorded(request, now):
 		return ForGood, nil
 	case !isCleanup(now.Stack) && !isDelete(now.Resource):
-		return over("the stack neither deletes nor cleans up")
+		return over("the stack is neither being deleted nor cleaning up")
 	case isNewest && lives:
-		return over("its groups are the live ones")
+		return over("its physical ID is that of the live chain")
 	default:
 		return Cleanup, nil
 	}
 }
 
-// Rejudge is Judge for a Delete that goes on: one that was for good is over once it would not be any more.
+// Rejudge repeats Judge while a Delete runs. A Delete for good is over if the new verdict is another one.
 func Rejudge(request Request, now Reading, newest chain.Epoch, scope Scope) error {
 	again, err := Judge(request, now, newest)
 	if err == nil && scope == ForGood && again != ForGood {
-		err = &OverError{Request: request, Reading: now, Reason: "the chain was made again"}
+		err = &OverError{Request: request, Reading: now, Reason: "the chain was created again"}
 	}
 	return err
 }
 
-// Ambiguous says whether a Delete that counts as for good may be about an ID that never was
-// the chain's: while a stack cleans up after a rollback, CloudFormation deletes IDs that it
-// made up for a Create that is undone, and for an Update of a chain that lives.
+// Ambiguous reports whether a Delete for good may be about an ID that the chain never had.
+// While a stack cleans up after a rollback, CloudFormation deletes IDs that it invented. They
+// are those of a Create that is rolled back, or of an Update of a live chain.
 func Ambiguous(request Request, now Reading) bool {
 	return !chain.IsPhysicalID(request.PhysicalID) && isCleanup(now.Stack) && isDelete(now.Resource) && !now.Updated.IsZero()
 }
 
-// isRecorded says whether an ID is the recorded one, if any is recorded.
+// isRecorded reports whether an ID is the recorded one, or none is recorded.
 func isRecorded(request Request, now Reading) bool {
 	return now.PhysicalID == "" || now.PhysicalID == request.PhysicalID
 }
 
-// JudgeOnEmulator is Judge for an engine that does not keep statuses (MiniStack):
-// the newest ID counts as for good, another one as cleanup.
+// JudgeOnEmulator replaces Judge on an engine that does not keep statuses (MiniStack). A
+// Delete of the newest ID is for good, another one is a cleanup.
 func JudgeOnEmulator(request Request, newest chain.Epoch) Scope {
 	if newest.PhysicalID == request.PhysicalID {
 		return ForGood
@@ -195,26 +194,26 @@ func JudgeOnEmulator(request Request, newest chain.Epoch) Scope {
 	return Cleanup
 }
 
-// NotAtRestError is a chain that must be left alone, because it is not at rest.
+// NotAtRestError reports a chain that must not be changed, because its stack or resource is not in a COMPLETE status.
 type NotAtRestError struct {
 	Reading Reading
-	// InProgress says that an operation is going on, after which the chain is at rest again.
+	// InProgress reports whether the cause is an operation that is in progress.
 	InProgress bool
 	Reason     string
 }
 
 func (e *NotAtRestError) Error() string { return e.Reason + " (" + e.Reading.String() + ")" }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do about it.
 func (e *NotAtRestError) Remedy() string {
 	if e.InProgress {
-		return "Nothing is to be done: try again, or wait for the next check, once the stack has been at rest for some minutes."
+		return "Wait until the stack has been in a COMPLETE status for 8 minutes. Then retry, or wait for the next check."
 	}
-	return "Bring the stack to a state of rest; where it is in one, give the action the properties that the chain was deployed with."
+	return "Bring the stack to a COMPLETE status. If it has one, invoke the action with the deployed properties."
 }
 
-// AtRest says why nobody but CloudFormation may touch a chain now; nil where somebody may.
-// Nothing goes on in the stack, and what is recorded is the chain of the physical ID.
+// AtRest returns an error if only CloudFormation may change a chain now. Others may if no
+// operation is in progress and the recorded physical ID is the given one.
 func AtRest(physicalID string, now Reading) error {
 	busy := func(inProgress bool, reason string) error {
 		return &NotAtRestError{Reading: now, InProgress: inProgress, Reason: reason}
@@ -223,22 +222,22 @@ func AtRest(physicalID string, now Reading) error {
 	case strings.HasSuffix(now.Stack, inProgress) || strings.HasSuffix(now.Resource, inProgress):
 		return busy(true, "an operation of the stack is in progress")
 	case now.Stack == "" || now.Resource == "" || isDelete(now.Stack) || isDelete(now.Resource):
-		return busy(false, "the chain is not there")
+		return busy(false, "the chain does not exist")
 	case !strings.HasSuffix(now.Stack, "_COMPLETE") || !strings.HasSuffix(now.Resource, "_COMPLETE"):
 		return busy(false, "the last operation of the stack failed")
 	case now.PhysicalID != physicalID:
-		return busy(false, "the properties give the chain the physical ID "+physicalID)
+		return busy(false, "the properties are those of physical ID "+physicalID)
 	default:
 		return nil
 	}
 }
 
-// QuietFor is how long nothing must have happened to a stack before others than CloudFormation
-// touch its chain. A schedule's event carries the properties of its day, and may be late: a
-// minute in EventBridge, six in Lambda, as the provider's templates set them.
+// QuietFor is how long a stack must not have changed before others than CloudFormation change
+// its chain. A schedule's event has the properties of the day when it was created. It may be
+// late: a minute in EventBridge, six in Lambda, as set in the provider's templates.
 const QuietFor = 8 * time.Minute
 
-// Quiet is AtRest where nothing has happened for some time.
+// Quiet is AtRest for a stack that has not changed for QuietFor.
 func Quiet(physicalID string, now Reading) error {
 	if err := AtRest(physicalID, now); err != nil {
 		return err
@@ -256,7 +255,7 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// StillAtRest is AtRest for as long as nothing has changed since a first reading.
+// StillAtRest is AtRest for a stack that has not changed since a first reading.
 func StillAtRest(physicalID string, first, now Reading) error {
 	if err := AtRest(physicalID, now); err != nil {
 		return err
@@ -267,29 +266,30 @@ func StillAtRest(physicalID string, first, now Reading) error {
 	return nil
 }
 
-// OlderMayRun says whether an older run of the same resource may still be alive
-// when this one starts: CloudFormation turned round while something was going
-// on, or made up an ID for a Create that never answered.
+// OlderMayRun reports whether an older run of the same resource may still be active when
+// this one starts. That is so after a rollback began during an operation, or if
+// CloudFormation invented an ID for a Create that never responded.
 func OlderMayRun(request Request, now Reading) bool {
 	invented := request.Type == Delete && !chain.IsPhysicalID(request.PhysicalID)
 	return invented || strings.Contains(now.Stack, "ROLLBACK") || isCleanup(now.Stack) || Behind(request, now)
 }
 
 // behindBy is how much younger than the resource's last change a request must be for the
-// reading to count as behind. CloudFormation changes the status and makes the request in
-// one go.
+// reading to count as behind. CloudFormation changes the status and sends the request in
+// one step.
 const behindBy = 3 * time.Second
 
-// Behind says whether a reading shows what was before the request: the status may then
-// hide that CloudFormation turned round.
+// Behind reports whether a reading shows the state before the request: it may not yet show
+// that a rollback has begun.
 func Behind(request Request, now Reading) bool {
 	return !request.Date.IsZero() && !now.Changed.IsZero() && request.Date.Sub(now.Changed) > behindBy
 }
 
-// Against returns the reading that a run is held against once it has looked twice: the first
-// one, which shows the operation that the request belongs to. Where that one shows what was
-// before the request, it is the second, unless the resource has changed again since the
-// request was made: then CloudFormation turned round while the run waited.
+// Against returns the reading to compare later ones with, after a run has looked twice. That is
+// the first one, which shows the operation that the request belongs to.
+//
+// If the first one shows the state before the request, it is the second one. It is not if the
+// resource has changed again since the request: then a rollback began while the run waited.
 func Against(request Request, first, second Reading) Reading {
 	if Behind(request, first) && !second.Changed.After(request.Date.Add(behindBy)) {
 		return second

@@ -13,13 +13,13 @@ import (
 const (
 	x = "sgchain-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	y = "sgchain-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-	// invented is what CloudFormation makes up for a Create that never answered.
+	// invented is an ID that CloudFormation invents for a Create that never responded.
 	invented = "Shop-Chain-1A2B3C4D5E6F"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// reading is a reading of a stack and a resource; an empty status is absence.
+// reading returns a reading of a stack and a resource. An empty status means that it does not exist.
 func reading(stack, resource, physicalID string) fence.Reading {
 	return fence.Reading{At: noon, Stack: stack, Updated: noon, Resource: resource, ResourceType: chain.ResourceType, PhysicalID: physicalID, Changed: noon}
 }
@@ -40,16 +40,16 @@ func TestCreateOver(t *testing.T) {
 		{"stack is being created", "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
 		{"CloudFormation does not show the resource yet", "CREATE_IN_PROGRESS", "", ""},
 		{"resource is added by an update", "UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
-		{"resource is imported beside it", "IMPORT_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
+		{"another resource is imported", "IMPORT_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
 		{"duplicate after its own answer", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "not being created"},
 		{"failed and kept (DisableRollback)", "CREATE_IN_PROGRESS", "CREATE_FAILED", "not being created"},
-		{"cancelled", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "does not go forward"},
-		{"cancelled in an update", "UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "does not go forward"},
-		{"its stack cleans up", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "does not go forward"},
-		{"stack is complete", "CREATE_COMPLETE", "", "does not go forward"},
-		{"stack failed", "CREATE_FAILED", "", "does not go forward"},
-		{"stack is being deleted", "DELETE_IN_PROGRESS", "", "does not go forward"},
-		{"stack is gone", "", "", "the stack is gone"},
+		{"cancelled", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "neither being created nor updated"},
+		{"cancelled in an update", "UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "neither being created nor updated"},
+		{"its stack cleans up", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "neither being created nor updated"},
+		{"stack is complete", "CREATE_COMPLETE", "", "neither being created nor updated"},
+		{"stack failed", "CREATE_FAILED", "", "neither being created nor updated"},
+		{"stack is being deleted", "DELETE_IN_PROGRESS", "", "neither being created nor updated"},
+		{"stack is gone", "", "", "the stack does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -66,14 +66,14 @@ func TestUpdateOver(t *testing.T) {
 		{"stack is being rolled back", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, ""},
 		{"rollback records the new ID", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", y, ""},
 		{"stack goes forward with another recorded ID", "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", y, "another physical ID"},
-		{"duplicate after its own answer", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", x, "at rest"},
-		{"resource failed and the rollback has not reached it", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_FAILED", x, "at rest"},
+		{"duplicate after its own answer", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", x, "no operation of the resource"},
+		{"resource failed and the rollback has not reached it", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_FAILED", x, "no operation of the resource"},
 		{"resource is being deleted", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, "being deleted"},
 		{"cleanup has begun", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, "not being updated"},
 		{"stack is complete", "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, "not being updated"},
 		{"rollback failed", "UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", x, "not being updated"},
 		{"stack is being deleted", "DELETE_IN_PROGRESS", "UPDATE_COMPLETE", x, "not being updated"},
-		{"stack is gone", "", "", "", "the stack is gone"},
+		{"stack is gone", "", "", "", "the stack does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +83,7 @@ func TestUpdateOver(t *testing.T) {
 	}
 }
 
-// An operation that began after this run makes this run's request over.
+// TestOverByAnotherOperation checks that a request is over if another operation began after this run.
 func TestOverByAnotherOperation(t *testing.T) {
 	t.Parallel()
 	request := fence.Request{Type: fence.Update, PhysicalID: x}
@@ -105,8 +105,8 @@ func TestOverByAnotherOperation(t *testing.T) {
 	isOver(t, fence.Over(create, first, next), "another operation has begun")
 }
 
-// A request that is older than the resource's last change by more than a minute
-// is a late duplicate.
+// TestLateRequests checks that a request which is more than a minute older than the resource's
+// last change counts as a late duplicate.
 func TestLateRequests(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []fence.RequestType{fence.Create, fence.Update, fence.Delete} {
@@ -116,9 +116,9 @@ func TestLateRequests(t *testing.T) {
 			made time.Time
 			over string
 		}{
-			{"made as the status changed", noon, ""},
-			{"made within a minute", noon.Add(-time.Minute), ""},
-			{"made before", noon.Add(-time.Minute - time.Second), "the resource changed at 2026-11-23T12:00:00Z"},
+			{"sent as the status changed", noon, ""},
+			{"sent within a minute", noon.Add(-time.Minute), ""},
+			{"sent earlier", noon.Add(-time.Minute - time.Second), "the resource changed at 2026-11-23T12:00:00Z"},
 			{"date not known", time.Time{}, ""},
 		} {
 			t.Run(string(kind)+" "+test.name, func(t *testing.T) {
@@ -158,17 +158,17 @@ func TestJudge(t *testing.T) {
 		{"row 6, the resource shown as being deleted", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestY, fence.Cleanup, ""},
 		{"row 10: cleanup after a rollback", y, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, fence.Cleanup, ""},
 		{"row 12: resource removed from the template", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.ForGood, ""},
-		{"row 12, the resource shown no more", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "", newestX, fence.ForGood, ""},
+		{"row 12, the resource no longer shown", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "", newestX, fence.ForGood, ""},
 		{"newest, but another ID is recorded", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", y, newestX, fence.Cleanup, ""},
 		{"row 11: added in an update that is undone, invented ID", invented, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
-		{"row 17: a failed Create is removed before it is made anew, invented ID", invented, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
+		{"row 17: a failed Create is removed before it is created again, invented ID", invented, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", invented, newestX, fence.ForGood, ""},
 		{"invented ID while the resource lives", invented, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, fence.Cleanup, ""},
 		{"two IDs share the highest generation", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, tie, fence.Cleanup, ""},
 		{"row 17: sent while the stack goes forward", x, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.Cleanup, ""},
-		{"stale, after X -> Y -> X, in the cleanup", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, 0, "its groups are the live ones"},
-		{"stale, at rest", y, "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, newestX, 0, "neither deletes nor cleans up"},
-		{"stale, in the next update", y, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither deletes nor cleans up"},
-		{"stale, in a rollback", y, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither deletes nor cleans up"},
+		{"stale, after X -> Y -> X, in the cleanup", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, 0, "that of the live chain"},
+		{"stale, in a COMPLETE status", y, "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, newestX, 0, "neither being deleted nor cleaning up"},
+		{"stale, in the next update", y, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither being deleted nor cleaning up"},
+		{"stale, in a rollback", y, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither being deleted nor cleaning up"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +204,7 @@ func TestOlderMayRun(t *testing.T) {
 	}
 }
 
-// A reading from before the request hides what CloudFormation does now.
+// TestBehind checks that a reading from before the request is recognized.
 func TestBehind(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -229,8 +229,8 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// A Delete for good ends with what it was sent for; one of a replaced ID goes on while its stack is deleted.
-func TestJudgeGoesOn(t *testing.T) {
+// TestRejudge checks that a Delete for good is over once the chain exists again, while a cleanup continues if its stack is deleted.
+func TestRejudge(t *testing.T) {
 	t.Parallel()
 	newest := chain.Epoch{Generation: 1, PhysicalID: x}
 	made := fence.Reading{Stack: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Resource: "CREATE_COMPLETE", PhysicalID: x}
@@ -256,8 +256,8 @@ func TestJudgeOnEmulator(t *testing.T) {
 	}
 }
 
-// Only a chain at rest, with the ID that the properties give it, may be touched by others than
-// CloudFormation, and only as long as nothing changes.
+// TestAtRest checks that others may change a chain only in a COMPLETE status and with the recorded ID,
+// and only until a status changes.
 func TestAtRest(t *testing.T) {
 	t.Parallel()
 	const id = "sgchain-0123456789012345678901234567890123456789"
@@ -267,22 +267,22 @@ func TestAtRest(t *testing.T) {
 		inProgress bool
 		want       string
 	}{
-		"at rest":                    {func(*fence.Reading) {}, false, ""},
-		"created":                    {func(r *fence.Reading) { r.Stack = "CREATE_COMPLETE" }, true, "the stack has changed"},
-		"rolled back":                {func(r *fence.Reading) { r.Stack = "UPDATE_ROLLBACK_COMPLETE" }, true, "the stack has changed"},
-		"updating":                   {func(r *fence.Reading) { r.Stack = "UPDATE_IN_PROGRESS" }, true, "in progress"},
-		"cleaning up":                {func(r *fence.Reading) { r.Stack = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" }, true, "in progress"},
-		"the resource is being made": {func(r *fence.Reading) { r.Resource = "CREATE_IN_PROGRESS" }, true, "in progress"},
-		"deleting":                   {func(r *fence.Reading) { r.Stack = "DELETE_IN_PROGRESS" }, true, "in progress"},
-		"failed":                     {func(r *fence.Reading) { r.Stack = "UPDATE_FAILED" }, false, "failed"},
-		"the resource failed":        {func(r *fence.Reading) { r.Resource = "UPDATE_FAILED" }, false, "failed"},
-		"deleted":                    {func(r *fence.Reading) { r.Stack = "DELETE_COMPLETE" }, false, "not there"},
-		"gone":                       {func(r *fence.Reading) { r.Stack = "" }, false, "not there"},
-		"the resource is gone":       {func(r *fence.Reading) { r.Resource = "" }, false, "not there"},
-		"the resource was deleted":   {func(r *fence.Reading) { r.Resource = "DELETE_COMPLETE" }, false, "not there"},
-		"another chain":              {func(r *fence.Reading) { r.PhysicalID = "sgchain-1" }, false, "the properties give the chain the physical ID " + id},
-		"updated since":              {func(r *fence.Reading) { r.Updated = time.Unix(2000, 0) }, true, "the stack has changed"},
-		"the resource changed since": {func(r *fence.Reading) { r.Changed = time.Unix(2000, 0) }, true, "the stack has changed"},
+		"unchanged":                     {func(*fence.Reading) {}, false, ""},
+		"created":                       {func(r *fence.Reading) { r.Stack = "CREATE_COMPLETE" }, true, "the stack has changed"},
+		"rolled back":                   {func(r *fence.Reading) { r.Stack = "UPDATE_ROLLBACK_COMPLETE" }, true, "the stack has changed"},
+		"updating":                      {func(r *fence.Reading) { r.Stack = "UPDATE_IN_PROGRESS" }, true, "in progress"},
+		"cleaning up":                   {func(r *fence.Reading) { r.Stack = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" }, true, "in progress"},
+		"the resource is being created": {func(r *fence.Reading) { r.Resource = "CREATE_IN_PROGRESS" }, true, "in progress"},
+		"deleting":                      {func(r *fence.Reading) { r.Stack = "DELETE_IN_PROGRESS" }, true, "in progress"},
+		"failed":                        {func(r *fence.Reading) { r.Stack = "UPDATE_FAILED" }, false, "failed"},
+		"the resource failed":           {func(r *fence.Reading) { r.Resource = "UPDATE_FAILED" }, false, "failed"},
+		"deleted":                       {func(r *fence.Reading) { r.Stack = "DELETE_COMPLETE" }, false, "does not exist"},
+		"gone":                          {func(r *fence.Reading) { r.Stack = "" }, false, "does not exist"},
+		"the resource is gone":          {func(r *fence.Reading) { r.Resource = "" }, false, "does not exist"},
+		"the resource was deleted":      {func(r *fence.Reading) { r.Resource = "DELETE_COMPLETE" }, false, "does not exist"},
+		"another chain":                 {func(r *fence.Reading) { r.PhysicalID = "sgchain-1" }, false, "the properties are those of physical ID " + id},
+		"updated since":                 {func(r *fence.Reading) { r.Updated = time.Unix(2000, 0) }, true, "the stack has changed"},
+		"the resource changed since":    {func(r *fence.Reading) { r.Changed = time.Unix(2000, 0) }, true, "the stack has changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -296,7 +296,7 @@ func TestAtRest(t *testing.T) {
 			case test.want != "" && (!errors.As(err, &busy) || busy.InProgress != test.inProgress || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("got %v, want %q, in progress: %v", err, test.want, test.inProgress)
 			case strings.HasPrefix(test.want, "the stack has changed") && fence.AtRest(id, now) != nil:
-				t.Error("a state of rest is none")
+				t.Error("AtRest refuses a stack in a COMPLETE status")
 			}
 		})
 	}

@@ -188,11 +188,11 @@ func TestRepairStandsBack(t *testing.T) {
 		{"DELETE_IN_PROGRESS", "CREATE_COMPLETE", "", chain.ResultStoodBack, "in progress"},
 		{"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "", chain.ResultUnchecked, "the last operation of the stack failed"},
 		{"UPDATE_COMPLETE", "UPDATE_FAILED", "", chain.ResultUnchecked, "the last operation of the stack failed"},
-		{"CREATE_COMPLETE", "CREATE_COMPLETE", "sgchain-0", chain.ResultUnchecked, "the properties give the chain the physical ID sgchain-"},
-		{"CREATE_COMPLETE", "", "", chain.ResultUnchecked, "the chain is not there"},
-		{"", "", "", chain.ResultUnchecked, "the chain is not there"},
-		{"DELETE_COMPLETE", "DELETE_COMPLETE", "", chain.ResultUnchecked, "the chain is not there"},
-		{"DELETE_FAILED", "DELETE_FAILED", "", chain.ResultUnchecked, "the chain is not there"},
+		{"CREATE_COMPLETE", "CREATE_COMPLETE", "sgchain-0", chain.ResultUnchecked, "the properties are those of physical ID sgchain-"},
+		{"CREATE_COMPLETE", "", "", chain.ResultUnchecked, "the chain does not exist"},
+		{"", "", "", chain.ResultUnchecked, "the chain does not exist"},
+		{"DELETE_COMPLETE", "DELETE_COMPLETE", "", chain.ResultUnchecked, "the chain does not exist"},
+		{"DELETE_FAILED", "DELETE_FAILED", "", chain.ResultUnchecked, "the chain does not exist"},
 	} {
 		t.Run(test.stack+" "+test.resource, func(t *testing.T) {
 			t.Parallel()

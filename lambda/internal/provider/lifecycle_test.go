@@ -171,7 +171,7 @@ func TestReplacementRolledBack(t *testing.T) {
 					t.Errorf("the rollback answered %v, want the groups of %v", back, x)
 				}
 				// A stale Delete of the ID that is live again is refused.
-				r.fails(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", x.PhysicalResourceID, x.PhysicalResourceID, old), "its groups are the live ones")
+				r.fails(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", x.PhysicalResourceID, x.PhysicalResourceID, old), "its physical ID is that of the live chain")
 				r.succeeds(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", y.PhysicalResourceID, x.PhysicalResourceID, now))
 				r.shows(want)
 			})
@@ -321,7 +321,7 @@ func TestDuplicates(t *testing.T) {
 		r.fails(r.deliver(creating), "the Create request is over")
 		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "the Update request is over")
 		r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", x) // the rest of the stack is still being updated
-		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "the resource is at rest")
+		r.fails(r.deliver(r.event(cfn.RequestUpdate, x, now, old)), "no operation of the resource is in progress")
 		if r.world.Writes() != 0 {
 			r.t.Errorf("a duplicate wrote: %v", r.world.Calls())
 		}

@@ -160,7 +160,7 @@ func TestNamesOfTheChainItself(t *testing.T) {
 		}
 		before := r.world.String()
 		r.forget()
-		r.fails(r.update(id, props(tier("Web"), tier("App", "Ports", 80, "Sources", "group/"+name)), old), "is the group of tier Web of this chain", "name the tier Web")
+		r.fails(r.update(id, props(tier("Web"), tier("App", "Ports", 80, "Sources", "group/"+name)), old), "is the group of tier Web of this chain", "Name the tier Web")
 		r.fails(r.update(id, props(tier("Web", "GroupName", "front"), tier("App", "Ports", 80, "Sources", "group/Front")), old), `has the peer "group/Front", which is the group of tier Web of this chain; write Web`)
 		if r.writesNothing(); r.world.String() != before {
 			t.Errorf("the world changed:\n%s", r.world)

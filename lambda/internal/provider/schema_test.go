@@ -95,7 +95,7 @@ func TestOwnGroupByID(t *testing.T) {
 		first := r.succeeds(r.create(old))
 		r.forget()
 		now := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", []any{attribute(first, "Web")}))
-		r.fails(r.update(first.PhysicalResourceID, now, old), attribute(first, "Web")+" is the group of tier Web of this chain", "name the tier Web")
+		r.fails(r.update(first.PhysicalResourceID, now, old), attribute(first, "Web")+" is the group of tier Web of this chain", "Name the tier Web")
 		if r.world.Writes() != 0 {
 			t.Errorf("it wrote: %v", r.world.Calls())
 		}
@@ -152,7 +152,7 @@ func TestQuota(t *testing.T) {
 		r.fails(r.update(first.PhysicalResourceID, from("10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"), old),
 			"planning ingress rules of security group (Web~", "the chain needs 4 IPv4 rules, and the quota is 3", "Nothing was changed.", "set RuleQuota to it")
 		r.fails(r.update(first.PhysicalResourceID, from("10.0.0.0/17", "10.1.0.0/17", "10.2.0.0/17"), old),
-			"until the old rules are revoked the group needs 6 IPv4 rules (3 that are there and 3 new ones), and the quota is 3", "two deployments")
+			"until old rules are revoked, the group needs 6 IPv4 rules (3 existing and 3 new), and the quota is 3", "two deployments")
 		if r.world.Writes() != 0 {
 			t.Errorf("it wrote: %v", r.world.Calls())
 		}
@@ -182,7 +182,7 @@ func TestQuotaOfAListLeftBehind(t *testing.T) {
 		first := r.succeeds(r.create(listed))
 		// As after a rollback that was skipped: CloudFormation takes the chain for another.
 		empty := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web"))
-		r.fails(r.update(first.PhysicalResourceID, plain, empty), "the group needs 7 IPv4 rules (5 that are there and 2 new ones), and the quota is 6; prefix list pl-0a office counts as 5")
+		r.fails(r.update(first.PhysicalResourceID, plain, empty), "the group needs 7 IPv4 rules (5 existing and 2 new), and the quota is 6. Prefix list pl-0a office counts as 5")
 	})
 }
 

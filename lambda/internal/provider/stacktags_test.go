@@ -154,14 +154,14 @@ func TestTagsWithoutRoom(t *testing.T) {
 		before := r.world.String()
 		r.stack.tags = numbered("stack", 34)
 		now := with(properties{"Tags": numbered("author", 10)}, tier("Web", "Ports", 443), tier("App", "Ports", 80))
-		r.reports("plan", now, chain.ResultRefused, "planning tags of security group", "it would have 51 tags (11 of its properties, its Name included, 34 of the stack, 0 of others and 6 of the chain itself)", "set StackTags to false")
+		r.reports("plan", now, chain.ResultRefused, "planning tags of security group", "it would have 51 tags (11 of its properties and Name, 34 of the stack, 0 of other owners and 6 of the chain)", "set StackTags to false")
 		r.forget()
-		r.fails(r.update(id, now, old), "and EC2 takes 50", "Nothing was changed.")
+		r.fails(r.update(id, now, old), "and EC2 allows 50", "Nothing was changed.")
 		if r.world.Writes() > 0 || r.world.String() != before {
 			t.Errorf("it wrote: %v", r.world.Calls())
 		}
 		back := r.succeeds(r.rollback(id, old, now))
-		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "tier Web lacks tags of the stack, because EC2 takes 50 for a group and some are spared for the chain: stack29, stack30") {
+		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "tier Web lacks tags of the stack, because EC2 allows 50 for a group and the chain reserves some: stack29, stack30") {
 			t.Errorf("warnings: %s", warnings)
 		}
 		want := numbered("author", 10)

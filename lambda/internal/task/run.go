@@ -1,6 +1,6 @@
-// Package task runs what takes its time: a panic in it becomes an error, and it waits no longer
-// than its context lasts. A panic in a goroutine would end the
-// process before CloudFormation is answered, and the stack would hang.
+// Package task runs tasks that may panic, and waits within a context. A panic becomes an error:
+// in a goroutine it would end the process before CloudFormation gets a response, and the stack
+// would hang.
 package task
 
 import (
@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is a panic that was caught. Its text is fit for a stack event; the
+// PanicError reports a recovered panic. Its text is suitable for a stack event. The
 // stack trace is for the log.
 type PanicError struct {
 	Value any
@@ -17,9 +17,9 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("the function panicked: %v", e.Value) }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do about it.
 func (e *PanicError) Remedy() string {
-	return "This is a bug of the provider: please report it with the log."
+	return "This is a bug in the provider. Report it with the log."
 }
 
 // Run runs a task and returns its error, or its panic as a [PanicError].

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Sleep waits, unless the context ends first: then its cause is the error. Without a wait it
-// only says whether the context has ended.
+// Sleep waits, or returns the cause if the context ends first. With a wait of zero or less it
+// returns at once, with the cause if the context has ended.
 func Sleep(ctx context.Context, wait time.Duration) error {
 	if wait <= 0 {
 		return context.Cause(ctx)
@@ -21,10 +21,10 @@ func Sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// Backoff waits longer each time: twice as long as the time before, at most Last.
+// Backoff waits twice as long each time, at most Last.
 type Backoff struct{ Next, Last time.Duration }
 
-// Wait waits for the next of its times, as [Sleep] does.
+// Wait waits like [Sleep], for the next duration.
 func (b *Backoff) Wait(ctx context.Context) error {
 	wait := b.Next
 	b.Next = min(2*b.Next, b.Last)
