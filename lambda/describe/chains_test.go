@@ -20,8 +20,8 @@ func namesOf(one describe.Chain) []string {
 	return names
 }
 
-// TestIPv6IsChosenWhereShorter checks that a chain has both families if that is shorter.
-func TestIPv6IsChosenWhereShorter(t *testing.T) {
+// TestIPv6IsChosenIfShorter checks that a chain has both families if that is shorter.
+func TestIPv6IsChosenIfShorter(t *testing.T) {
 	t.Parallel()
 	both := described(t, group("sg-a", "Web", rules("in tcp 80 0.0.0.0/0", "in tcp 80 ::/0", "in icmp 8/-1 0.0.0.0/0", "in icmpv6 128/-1 ::/0", "out all 0.0.0.0/0", "out all ::/0")...))
 	if got := tierOf(t, both, 0); !both.IPv6 || got != `{"Ports":[80,"icmp/8","icmpv6/128"]}` {
@@ -158,8 +158,8 @@ func TestChooseRefusesWhatCannotBeAdopted(t *testing.T) {
 	}
 }
 
-// TestWhatNoChainHas checks that one error lists everything that a chain cannot express, with the group.
-func TestWhatNoChainHas(t *testing.T) {
+// TestChainsListsEverythingThatItCannotExpress checks that one error lists everything that a chain cannot express, with the group.
+func TestChainsListsEverythingThatItCannotExpress(t *testing.T) {
 	t.Parallel()
 	known := found()
 	known.Missing = map[string]bool{"sg-gone": true}

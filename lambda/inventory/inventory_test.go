@@ -153,8 +153,8 @@ func (a *account) defaultOf(vpc string) string {
 	return ""
 }
 
-// TestWhatIsFound reads deleted peers, peers of other accounts, and the manager of a group.
-func TestWhatIsFound(t *testing.T) {
+// TestReadFindsPeersAndManagers reads deleted peers, peers of other accounts, and the manager of a group.
+func TestReadFindsPeersAndManagers(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
 	a.addLists()

@@ -330,6 +330,6 @@ func TestF9StagesAreAsDefined(t *testing.T) {
 		}
 	})
 	if !testing.Short() && (solved == 0 || refused == 0) {
-		t.Errorf("%d changes needed stages, %d had no way: what is drawn says nothing", solved, refused)
+		t.Errorf("%d changes needed stages, %d had no order: the random changes prove nothing", solved, refused)
 	}
 }

@@ -214,7 +214,7 @@ func TestGoalLeavesOrphansAlone(t *testing.T) {
 	web, _ := before.Find(change.Orphans(before)[0])
 	kept, found := goal.Find(web.Identity)
 	if !found || (chain.State{Groups: []chain.Group{kept}}).String() != (chain.State{Groups: []chain.Group{web}}).String() {
-		t.Errorf("the orphan is to become %+v, was %+v", kept, web)
+		t.Errorf("the orphan changes to %+v, was %+v", kept, web)
 	}
 	if text := goal.String(); !strings.Contains(text, "ingress tcp 6060 from Web~") {
 		t.Errorf("the rule that names the orphan is gone:\n%s", text)
@@ -230,7 +230,7 @@ func TestGoalAcceptsDefaultEgress(t *testing.T) {
 	fresh := plan.Fresh(now.Groups[0].Identity, first)
 	fresh.Rules = append(fresh.Rules, chain.AllTrafficV6())
 	if todo := plan.Diff(chain.State{Groups: []chain.Group{fresh}}, plan.Goal(change, chain.State{Groups: []chain.Group{fresh}}, first)); !todo.Empty() {
-		t.Errorf("EC2's own egress is to be changed:\n%s", todo)
+		t.Errorf("the plan changes EC2's own egress:\n%s", todo)
 	}
 	edited := fresh
 	edited.Rules = slices.Clone(fresh.Rules)
@@ -266,10 +266,10 @@ func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 		{"EC2's own", plan.Change{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
 		{"EC2's own, in the rollback from IPv6", plan.Change{New: now, Old: both, Rollback: true}, twin(""), false, chain.Made, "", 2},
 		{"an out-of-band change", plan.Change{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
-		{"the chain's own from before", plan.Change{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
+		{"the chain's own from earlier properties", plan.Change{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
 		{"of a retired group", plan.Change{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
 		{"kept", plan.Change{New: now, Old: now, KeepUnmanaged: true}, twin("by hand"), true, chain.Made, "", 2},
-		{"kept, and the chain's from before", plan.Change{New: now, Old: both, KeepUnmanaged: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
+		{"kept, and the chain's from earlier properties", plan.Change{New: now, Old: both, KeepUnmanaged: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
 		{"adopted just now", plan.Change{New: now, AdoptedBy: "by:1"}, twin("by hand"), true, chain.Adoptable, "adopt group", 2},
 		{"asked for", plan.Change{New: both, Old: both}, twin("by hand"), false, chain.Made, "update description", 2},
 		{"asked for, and EC2's own", plan.Change{New: both, Old: now}, twin(""), false, chain.Made, "", 2},

@@ -128,8 +128,8 @@ func noneIsNew(chain.Identity) bool { return false }
 
 func endless() error { return nil }
 
-// TestFitOfAFreshGroup checks that a group which this run created loses EC2's own rules first: it has no members yet.
-func TestFitOfAFreshGroup(t *testing.T) {
+// TestFitOfANewGroup checks that a group which this run created loses EC2's own rules first: it has no members yet.
+func TestFitOfANewGroup(t *testing.T) {
 	t.Parallel()
 	now := desired(t, map[string]any{"Name": "A", "Egress": []any{map[string]any{"Ports": 443, "Destinations": "2001:db8::/64"}}})
 	want := plan.Change{New: now}
@@ -169,10 +169,10 @@ func lets(group chain.Group, port int32, address netip.Addr, tier string) bool {
 	})
 }
 
-// TestFitKeepsTheQuotaAndTheFlows checks random changes with small quotas. No group ever exceeds
+// TestFitKeepsQuotaAndFlows checks random changes with small quotas. No group ever exceeds
 // the quota, in whichever order the calls of a phase take effect. What both chains allow is
 // allowed all the time, and the plan reaches the goal. A refused change is really impossible.
-func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
+func TestFitKeepsQuotaAndFlows(t *testing.T) {
 	t.Parallel()
 	ranges := []string{"10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "10.3.0.0/16", "0.0.0.0/0", "2001:db8::/64", "A", "B"}
 	draw := func(rt *rapid.T, label string) chain.State {
@@ -264,7 +264,7 @@ func TestFitKeepsTheQuotaAndTheFlows(t *testing.T) {
 	})
 	// With -short rapid runs a fifth of the checks.
 	if !testing.Short() && (refused == 0 || early == 0) {
-		t.Errorf("%d changes were refused and %d groups warnings room: the quotas drawn say nothing", refused, early)
+		t.Errorf("%d changes were refused and %d groups made room: the random quotas prove nothing", refused, early)
 	}
 }
 
@@ -308,8 +308,8 @@ func TestUnknownLists(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatSharesNoFlowGoesFirst checks that rules count as sharing a flow if they may share one.
-func TestOnlyWhatSharesNoFlowGoesFirst(t *testing.T) {
+// TestFitRevokesFirstOnlyRulesWithoutSharedFlow checks that rules count as sharing a flow if they may share one.
+func TestFitRevokesFirstOnlyRulesWithoutSharedFlow(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		old, now string
@@ -328,7 +328,7 @@ func TestOnlyWhatSharesNoFlowGoesFirst(t *testing.T) {
 		}
 		_, warnings, err := fit(t, one(test.old, "10.0.0.0/8"), one(test.now, "10.1.0.0/16"), plan.Quota{Rules: 1})
 		if early := err == nil && len(warnings) == 1; early != test.early {
-			t.Errorf("%s, then %s: goes first is %v, %v", test.old, test.now, early, err)
+			t.Errorf("%s, then %s: revoked first: %v, %v", test.old, test.now, early, err)
 		}
 	}
 }

@@ -238,10 +238,10 @@ func (r removal) find(identity chain.Identity) chain.Group {
 	return group
 }
 
-// TestRemovalOfAnything checks random removals. No group is deleted before the rules that name it
+// TestRandomRemovals checks random removals. No group is deleted before the rules that name it
 // are gone. Adopted groups are released and never deleted. No member of a group loses traffic.
 // Nothing else changes.
-func TestRemovalOfAnything(t *testing.T) {
+func TestRandomRemovals(t *testing.T) {
 	t.Parallel()
 	met := map[string]int{}
 	for seed := range uint64(20_000) {

@@ -36,11 +36,11 @@ type squeeze struct {
 	free    []int    // classes that can be revoked now
 	users   []set    // by rule of all: the classes that wait for it; built on first use
 
-	peak  counts  // the most room so far
-	small []offer // the classes for which peak has room
-	large []int   // the other classes
-	is    set     // the small ones, as a set
-	least [][]int // by rule of all: the small classes whose first missing rule it is
+	peak     counts  // the most room so far
+	small    []offer // the classes for which peak has room
+	large    []int   // the other classes
+	smallSet set     // the small ones
+	least    [][]int // by rule of all: the small classes whose first missing rule it is
 }
 
 // offer describes a stage that would allow a small class to be revoked. Offers are separate
@@ -95,7 +95,7 @@ func (s *squeeze) begin() {
 		needs = sharing(s.old, s.all, s.byTier)
 	}
 	s.classify(needs)
-	s.is, s.least = newSet(len(s.classes)), make([][]int, len(s.all))
+	s.smallSet, s.least = newSet(len(s.classes)), make([][]int, len(s.all))
 	s.peak = s.room()
 	for i := range s.classes {
 		if s.left[i] == 0 {
@@ -151,19 +151,19 @@ func (s *squeeze) shrink(i int) {
 	one := &s.classes[i]
 	one.isSmall, one.least = true, -1
 	one.need.subtract(s.came)
-	s.is.add(i)
+	s.smallSet.add(i)
 	one.offer = len(s.small)
 	s.small = append(s.small, offer{needs: s.needs[i], gain: stale, class: i, first: one.members[0]})
 	s.register(i)
 }
 
-// leave removes the offer of a class that can be revoked.
-func (s *squeeze) leave(i int) {
+// removeOffer removes the offer of a class that can be revoked.
+func (s *squeeze) removeOffer(i int) {
 	one, last := &s.classes[i], s.small[len(s.small)-1]
 	s.small[one.offer] = last
 	s.classes[last.class].offer = one.offer
 	s.small = s.small[:len(s.small)-1]
-	s.is.remove(i)
+	s.smallSet.remove(i)
 }
 
 // register records a small class under the first rule that it waits for.
@@ -213,7 +213,7 @@ func (s *squeeze) authorize() bool {
 			continue
 		}
 		if one.gain == stale {
-			one.gain = s.makes(one.class) - one.needs.both()
+			one.gain = s.weightFreed(one.class) - one.needs.both()
 		}
 		if best.class < 0 || one.gain > best.gain || (one.gain == best.gain && one.first < best.first) {
 			best = *one
@@ -222,12 +222,12 @@ func (s *squeeze) authorize() bool {
 	if best.class < 0 {
 		return false
 	}
-	s.come(slices.Collect(s.classes[best.class].need.places()))
+	s.authorizeRules(slices.Collect(s.classes[best.class].need.places()))
 	return true
 }
 
-// makes returns the weight of the classes that can be revoked after one has all that it waits for.
-func (s *squeeze) makes(one int) int {
+// weightFreed returns the weight of the classes that can be revoked after one has all that it waits for.
+func (s *squeeze) weightFreed(one int) int {
 	sum, need := 0, s.classes[one].need
 	for rule := range need.places() {
 		for _, i := range s.least[rule] {
@@ -239,8 +239,8 @@ func (s *squeeze) makes(one int) int {
 	return sum
 }
 
-// come stages rules, and updates the classes that wait for them.
-func (s *squeeze) come(places []int) {
+// authorizeRules stages rules, and updates the classes that wait for them.
+func (s *squeeze) authorizeRules(places []int) {
 	rules := make([]chain.Rule, 0, len(places))
 	touched := newSet(len(s.classes))
 	for _, place := range places {
@@ -267,7 +267,7 @@ func (s *squeeze) come(places []int) {
 			one.isGone = true
 			s.free = append(s.free, i)
 			if one.isSmall {
-				s.leave(i)
+				s.removeOffer(i)
 			}
 		case one.isSmall:
 			one.need.subtract(s.came)
@@ -277,7 +277,7 @@ func (s *squeeze) come(places []int) {
 			s.shrink(i)
 		}
 	}
-	touched.intersect(s.is)
+	touched.intersect(s.smallSet)
 	s.outdate(touched)
 }
 
@@ -289,7 +289,7 @@ func (s *squeeze) outdate(changed set) {
 		s.small[one.offer].gain = stale
 		waiting := s.users[one.least]
 		for word := range waiting {
-			for both := waiting[word] & s.is[word]; both != 0; both &= both - 1 {
+			for both := waiting[word] & s.smallSet[word]; both != 0; both &= both - 1 {
 				s.small[s.classes[word*wordBits+bits.TrailingZeros64(both)].offer].gain = stale
 			}
 		}

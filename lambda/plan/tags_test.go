@@ -109,8 +109,8 @@ func numbered(prefix string, count int) tags {
 	return all
 }
 
-// TestTagsHaveRoom checks the limit of fifty tags for a group. More are refused, and a rollback omits those of the stack.
-func TestTagsHaveRoom(t *testing.T) {
+// TestTagRoom checks the limit of fifty tags for a group. More are refused, and a rollback omits those of the stack.
+func TestTagRoom(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		author, stack, others int
@@ -151,8 +151,8 @@ func TestTagsHaveRoom(t *testing.T) {
 	}
 }
 
-// TestTagsOfAFullGroup checks that a rollback is not refused if a group that the run only adds to is full.
-func TestTagsOfAFullGroup(t *testing.T) {
+// TestTagRoomOfAFullGroup checks that a rollback is not refused if a group that the run only adds to is full.
+func TestTagRoomOfAFullGroup(t *testing.T) {
 	t.Parallel()
 	by := chain.AdoptedBy("request-1", "2026-01-02T03:04:05.000Z")
 	all := numbered("stack", 42)

@@ -146,18 +146,18 @@ func Judge(request Request, now Reading, newest chain.Epoch) (Scope, error) {
 		return over(reason)
 	}
 	isNewest := newest.PhysicalID != "" && newest.PhysicalID == request.PhysicalID
-	lives := now.Resource != "" && !isDelete(now.Resource)
+	exists := now.Resource != "" && !isDelete(now.Resource)
 	invented := !chain.IsPhysicalID(request.PhysicalID)
 	switch {
 	case now.Stack == "" || isDelete(now.Stack) || strings.HasPrefix(now.Stack, "ROLLBACK_"):
 		return ForGood, nil
-	case invented && (isDelete(now.Resource) || (isCleanup(now.Stack) && !lives)):
+	case invented && (isDelete(now.Resource) || (isCleanup(now.Stack) && !exists)):
 		return ForGood, nil
-	case isCleanup(now.Stack) && !lives && isNewest && isRecorded(request, now):
+	case isCleanup(now.Stack) && !exists && isNewest && isRecorded(request, now):
 		return ForGood, nil
 	case !isCleanup(now.Stack) && !isDelete(now.Resource):
 		return over("the stack is neither being deleted nor cleaning up")
-	case isNewest && lives:
+	case isNewest && exists:
 		return over("its physical ID is that of the live chain")
 	default:
 		return Cleanup, nil
@@ -234,7 +234,8 @@ func AtRest(physicalID string, now Reading) error {
 
 // QuietFor is how long a stack must not have changed before others than CloudFormation change
 // its chain. A schedule's event has the properties of the day when it was created. It may be
-// late: a minute in EventBridge, six in Lambda, as set in the provider's templates.
+// late: a minute in EventBridge, six in Lambda, as set in the provider's templates. The
+// remedy of [NotAtRestError] names these minutes.
 const QuietFor = 8 * time.Minute
 
 // Quiet is AtRest for a stack that has not changed for QuietFor.
