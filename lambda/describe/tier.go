@@ -211,7 +211,7 @@ func (d *drafter) laneOf(group Group, rules []chain.Rule) []lane {
 		lanes = append(lanes, lane{port: portOf(rule), ports: rule, word: word, description: d.kept(rule, d.head(group, rule.Direction, word.name))})
 	}
 	for _, word := range []word{{text: "internet", rank: rankWorld, name: "internet"}, {text: "vpc", rank: rankVPC, name: "vpc"}} {
-		covered := d.stands(group, rules, word)
+		covered := d.coveredBy(group, rules, word)
 		if len(covered) == 0 {
 			continue
 		}
@@ -239,9 +239,9 @@ func (d *drafter) head(group Group, direction chain.Direction, name string) stri
 	return name + " to " + d.names[group.ID]
 }
 
-// stands returns those of the rules, all of the same traffic, that the word internet or vpc covers. It returns none if the word would mean
+// coveredBy returns those of the rules, all of the same traffic, that the word internet or vpc covers. It returns none if the word would mean
 // something else, or if it would lose a description.
-func (d *drafter) stands(group Group, rules []chain.Rule, word word) []chain.Rule {
+func (d *drafter) coveredBy(group Group, rules []chain.Rule, word word) []chain.Rule {
 	if len(rules) == 0 {
 		return nil
 	}

@@ -40,9 +40,9 @@ func TestRelease(t *testing.T) {
 		"nothing is to be released any more":     {plan.Change{New: alone, Old: both}, with(groups, "App", marked), "untag App sgchain:release", "delete group in the cleanup"},
 		"the tier is in the chain again":         {plan.Change{New: both, Old: alone.Releasing([]string{"Db"})}, with(groups, "App", marked), "untag App sgchain:release", "keep"},
 		"the removal of the tier is taken back":  {plan.Change{New: both, Old: alone, Rollback: true}, with(groups, "App", marked), "untag App sgchain:release", "keep"},
-		"a rollback takes away what was added":   {plan.Change{New: alone, Old: both.Releasing([]string{"App"}), Rollback: true}, groups, "", "delete group in the cleanup"},
+		"a rollback removes what was added":      {plan.Change{New: alone, Old: both.Releasing([]string{"App"}), Rollback: true}, groups, "", "delete group in the cleanup"},
 		"a run that only adds takes off no less": {plan.Change{New: both, Old: both, Rollback: true}, with(groups, "App", fated), "untag App sgchain:release", "keep"},
-		"a group left over stays marked":         {plan.Change{New: alone, Old: alone}, with(groups, "App", marked), "", "release group once nothing uses it"},
+		"an orphaned group stays marked":         {plan.Change{New: alone, Old: alone}, with(groups, "App", marked), "", "release group once nothing uses it"},
 	} {
 		goal := plan.Goal(test.change, test.current, second)
 		todo := plan.Diff(test.current, goal)
@@ -68,7 +68,7 @@ func TestRelease(t *testing.T) {
 			}
 		}
 		if again := plan.Diff(goal, plan.Goal(test.change, goal, second)); !again.Empty() {
-			t.Errorf("%s: the goal is none:\n%s", name, again)
+			t.Errorf("%s: the goal is not its own goal:\n%s", name, again)
 		}
 		cleanup := plan.Cleanup(test.change, goal)
 		if isReleased := cleanup.Count(plan.ReleaseGroup) > 0; isReleased != (test.fate == "release group in the cleanup") || cleanup.Count(plan.RetagGroup) > 0 {
