@@ -78,7 +78,7 @@ func createOver(first, now Reading) string {
 	case now.Stack == "":
 		return "the stack does not exist"
 	case isDelete(now.Stack), isBackward(now.Stack), isCleanup(now.Stack), isEnded(now.Stack):
-		return "the stack is neither being created nor updated"
+		return "the stack is not creating resources"
 	case now.Resource != "" && now.Resource != "CREATE_IN_PROGRESS":
 		return "the resource is not being created"
 	case !now.Updated.Equal(first.Updated):
@@ -156,9 +156,9 @@ func Judge(request Request, now Reading, newest chain.Epoch) (Scope, error) {
 	case isCleanup(now.Stack) && !exists && isNewest && isRecorded(request, now):
 		return ForGood, nil
 	case !isCleanup(now.Stack) && !isDelete(now.Resource):
-		return over("the stack is neither being deleted nor cleaning up")
+		return over("nothing in the stack is being deleted")
 	case isNewest && exists:
-		return over("its physical ID is that of the live chain")
+		return over("its physical ID is the live chain's")
 	default:
 		return Cleanup, nil
 	}
@@ -207,7 +207,7 @@ func (e *NotAtRestError) Error() string { return e.Reason + " (" + e.Reading.Str
 // Remedy returns what to do about it.
 func (e *NotAtRestError) Remedy() string {
 	if e.InProgress {
-		return "Wait until the stack has been in a COMPLETE status for 8 minutes. Then retry, or wait for the next check."
+		return "Retry when the stack has had a COMPLETE status for 8 minutes, or wait for the next check."
 	}
 	return "Bring the stack to a COMPLETE status. If it has one, invoke the action with the deployed properties."
 }

@@ -43,12 +43,12 @@ func TestCreateOver(t *testing.T) {
 		{"another resource is imported", "IMPORT_IN_PROGRESS", "CREATE_IN_PROGRESS", ""},
 		{"duplicate after its own answer", "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "not being created"},
 		{"failed and kept (DisableRollback)", "CREATE_IN_PROGRESS", "CREATE_FAILED", "not being created"},
-		{"cancelled", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "neither being created nor updated"},
-		{"cancelled in an update", "UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "neither being created nor updated"},
-		{"its stack cleans up", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "neither being created nor updated"},
-		{"stack is complete", "CREATE_COMPLETE", "", "neither being created nor updated"},
-		{"stack failed", "CREATE_FAILED", "", "neither being created nor updated"},
-		{"stack is being deleted", "DELETE_IN_PROGRESS", "", "neither being created nor updated"},
+		{"cancelled", "ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "not creating resources"},
+		{"cancelled in an update", "UPDATE_ROLLBACK_IN_PROGRESS", "CREATE_IN_PROGRESS", "not creating resources"},
+		{"its stack cleans up", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "not creating resources"},
+		{"stack is complete", "CREATE_COMPLETE", "", "not creating resources"},
+		{"stack failed", "CREATE_FAILED", "", "not creating resources"},
+		{"stack is being deleted", "DELETE_IN_PROGRESS", "", "not creating resources"},
 		{"stack is gone", "", "", "the stack does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -165,10 +165,10 @@ func TestJudge(t *testing.T) {
 		{"invented ID while the resource lives", invented, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, fence.Cleanup, ""},
 		{"two IDs share the highest generation", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", x, tie, fence.Cleanup, ""},
 		{"row 17: sent while the stack goes forward", x, "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", x, newestX, fence.Cleanup, ""},
-		{"stale, after X -> Y -> X, in the cleanup", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, 0, "that of the live chain"},
-		{"stale, in a COMPLETE status", y, "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, newestX, 0, "neither being deleted nor cleaning up"},
-		{"stale, in the next update", y, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither being deleted nor cleaning up"},
-		{"stale, in a rollback", y, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "neither being deleted nor cleaning up"},
+		{"stale, after X -> Y -> X, in the cleanup", x, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", x, newestX, 0, "its physical ID is the live chain's"},
+		{"stale, in a COMPLETE status", y, "UPDATE_COMPLETE", "UPDATE_COMPLETE", x, newestX, 0, "nothing in the stack is being deleted"},
+		{"stale, in the next update", y, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "nothing in the stack is being deleted"},
+		{"stale, in a rollback", y, "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", x, newestX, 0, "nothing in the stack is being deleted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

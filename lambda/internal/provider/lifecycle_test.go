@@ -171,7 +171,7 @@ func TestReplacementRolledBack(t *testing.T) {
 					t.Errorf("the rollback answered %v, want the groups of %v", back, x)
 				}
 				// A stale Delete of the ID that is live again is refused.
-				r.fails(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", x.PhysicalResourceID, x.PhysicalResourceID, old), "its physical ID is that of the live chain")
+				r.fails(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", x.PhysicalResourceID, x.PhysicalResourceID, old), "its physical ID is the live chain's")
 				r.succeeds(r.cleanup("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", y.PhysicalResourceID, x.PhysicalResourceID, now))
 				r.shows(want)
 			})
