@@ -38,7 +38,7 @@ func later(h *History, seed, index uint64) {
 		mishap.Faults = append(mishap.Faults, Fault{Call: 1 + r.IntN(12), Kind: pick(r, repeated, repeated, refused, refusedOnce, wayOut), Pick: r.IntN(1 << 16)})
 	}
 	if r.oneIn(4) {
-		step := Step{Do: string(world.AddWayOut), Pick: r.IntN(1 << 16), Rest: r.rest()}
+		step := Step{Do: string(world.AddIPv6Egress), Pick: r.IntN(1 << 16), Rest: r.rest()}
 		h.Steps = slices.Insert(h.Steps, first+1+r.IntN(len(h.Steps)-first), step)
 	}
 }

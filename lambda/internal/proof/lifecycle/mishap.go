@@ -49,7 +49,7 @@ const (
 	refused     = "refused"      // for good: this call and all later ones of its operation
 	refusedOnce = "refused once" // by an error that no repetition mends
 	byOwner     = "the owner removes a peer"
-	wayOut      = "hand " + string(world.AddWayOut)
+	wayOut      = "hand " + string(world.AddIPv6Egress)
 )
 
 // LaterKinds are those kinds.

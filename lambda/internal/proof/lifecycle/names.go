@@ -138,7 +138,7 @@ func names(h *History, seed, index uint64) {
 // removeOne removes a peer as its owner does, and returns how doors name it.
 func (w *Watch) removeOne(id string) (name string, err error) {
 	if called, isNamed := w.called[id]; isNamed {
-		return groupOf(called), w.cf.World.RemoveByHand(id)
+		return groupOf(called), w.cf.World.DeleteGroup(id)
 	}
 	return id, w.cf.World.RemoveForeign(id)
 }

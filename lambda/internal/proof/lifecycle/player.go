@@ -336,7 +336,7 @@ func (p *player) tags(old *Chain, now Chain) {
 
 // end deletes the stack, once nobody else uses its groups.
 func (p *player) end() {
-	p.cf.World.RemoveHands()
+	p.cf.World.RemoveOutOfBandInterfaces()
 	p.cf.step("STEP delete the stack")
 	p.note(func() { p.out.Sent, p.out.World = append(p.out.Sent, End), p.cf.World.String() })
 	if !p.cf.Delete(Operation{Linger: p.wait(30 * time.Second)}) {

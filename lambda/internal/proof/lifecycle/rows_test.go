@@ -154,7 +154,7 @@ func rows() []row {
 			naming(first, peered), lifecycle.Step{Do: "the owner removes a peer", Pick: 2, Rest: 30},
 			lifecycle.Step{Do: "update", Chain: naming(third, peered), SiblingFails: true, Rest: 400}), append([]string{"Create", "Update X", "Update X"}, end...), []string{app1, web1}},
 		{"way out by hand", "a stranger opens a way out by IPv6, and the next Update takes it back", created(
-			lifecycle.Step{Do: "add a way out by IPv6", Rest: 30}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X"}, end...), []string{app1, web1}},
+			lifecycle.Step{Do: "add an IPv6 egress rule", Rest: 30}, lifecycle.Step{Do: "update", Chain: third, Rest: 400}), append([]string{"Create", "Update X"}, end...), []string{app1, web1}},
 		{"duplicate", "an Update is delivered twice at once", undated, append([]string{"Create", "Update X", "Update X again"}, end...), []string{app1, web1}},
 		{"duplicate after its answer", "an Update is delivered again when it is done", created(lifecycle.Step{Do: "update", Chain: third, Mishaps: []lifecycle.Mishap{{Again: []int{60}}}, Rest: 400}), append([]string{"Create", "Update X", "Update X again"}, end...), []string{app1, web1}},
 		{"stale Delete", "X, Y, X again, and the Delete of the first X once more", created(

@@ -193,7 +193,7 @@ func (w *Watch) Hand(hand world.Hand) {
 	defer w.mu.Unlock()
 	w.hands = true
 	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
-	w.ways = w.ways || hand.Deed == world.AddWayOut
+	w.ways = w.ways || hand.Deed == world.AddIPv6Egress
 	for _, made := range w.foreign {
 		made.kept = false
 	}

@@ -5,17 +5,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// OtherAccount is an account beside Account.
+// OtherAccount is another account than Account.
 const OtherAccount = "210987654321"
 
-// OwnedBy makes it a VPC of another account, which shares it with this one: groups can be
-// made in it, and those of its owner are not seen (VPC user guide, "Share your VPC
-// subnets with other accounts").
+// OwnedBy makes a VPC belong to another account, which shares it with this one. This account can
+// create groups in it but does not see the owner's (VPC user guide, "Share your VPC subnets with
+// other accounts").
 func OwnedBy(account string) VPCOption {
 	return func(v *vpc) { v.owner = account }
 }
 
-// ofAccount is an account, this one where none is noted.
+// ofAccount returns the noted account, or Account if it is empty.
 func ofAccount(noted string) string {
 	if noted == "" {
 		return Account
@@ -23,18 +23,18 @@ func ofAccount(noted string) string {
 	return noted
 }
 
-// AddForeign makes a group of another account, as that account does, and returns its ID.
-// Calls of this account see it only where it is shared (VPC user guide, "Share security
-// groups with AWS Organizations"); rules name it either way.
+// AddForeign creates a group of another account, as that account does, and returns its ID. Calls of
+// this account see the group only if it is shared (VPC user guide, "Share security groups with AWS
+// Organizations"). Rules may name it in any case.
 func (w *World) AddForeign(account, name, vpcID string, shared bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	made := w.add(name, "a group of another account", vpcID, nil)
-	made.owner, made.shared = account, shared
-	return made.id
+	group := w.add(name, "a group of another account", vpcID, nil)
+	group.owner, group.shared = account, shared
+	return group.id
 }
 
-// Unshare ends what an owner began by sharing the group of a name. Rules that name it stay.
+// Unshare ends the sharing of the group with a name. Rules that name the group stay.
 func (w *World) Unshare(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,25 +45,25 @@ func (w *World) Unshare(name string) {
 	}
 }
 
-// RemoveForeign deletes a group as its owner does, who cannot where it is in use in its
-// own VPC. Rules in other VPCs do not hold it: they are stale from then on, and stay (VPC
-// peering guide, "Identify your stale security group rules").
+// RemoveForeign deletes a group as its owner does. EC2 refuses that if the group is in use in its
+// own VPC. Rules in other VPCs do not prevent it; they stay and become stale (VPC peering guide,
+// "Identify your stale security group rules").
 func (w *World) RemoveForeign(id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	g := w.living(id)
+	g := w.existing(id)
 	if g == nil || g.owner == "" {
 		return groupNotFound(id)
 	}
 	return w.remove(g)
 }
 
-// RemoveByHand deletes a group of this account as a person does, who cannot while a rule or an
-// interface holds it.
-func (w *World) RemoveByHand(id string) error {
+// DeleteGroup deletes a group of this account as a person does. EC2 refuses that while a rule or an
+// interface uses the group.
+func (w *World) DeleteGroup(id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	g := w.living(id)
+	g := w.existing(id)
 	if g == nil || g.owner != "" {
 		return groupNotFound(id)
 	}
@@ -78,7 +78,7 @@ func (w *World) remove(g *group) error {
 	return nil
 }
 
-// Unpeer ends what Peer or Transit began. Rules that name groups on the other side stay.
+// Unpeer ends a connection by Peer or Transit. Rules that name groups on the other side stay.
 func (w *World) Unpeer(one, other string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -88,9 +88,9 @@ func (w *World) Unpeer(one, other string) {
 	}
 }
 
-// Transit connects two VPCs by a transit gateway with security group referencing: groups
-// name each other as over a peering, but EC2 does not say whose a group of the other side
-// is (aws-cloudformation/cloudformation-coverage-roadmap issue 2310).
+// Transit connects two VPCs by a transit gateway with security group referencing. Groups can name
+// each other as over a peering. EC2 does not show the owner of a group on the other side
+// (aws-cloudformation/cloudformation-coverage-roadmap issue 2310).
 func (w *World) Transit(one, other string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,8 +109,8 @@ func (w *World) connected(one, other string) bool {
 // isVisible reports whether this account's calls show a group.
 func (g *group) isVisible() bool { return g.owner == "" || g.shared }
 
-// writable is a group that a call may change: one of another account is not there for it,
-// or refused where it is shared with this one.
+// writable returns a group that a call may change. A group of another account does not exist for
+// the call. If it is shared with this account, the call is refused.
 func (w *World) writable(operation, id string) (*group, error) {
 	g, err := w.known(id)
 	switch {
@@ -125,20 +125,20 @@ func (w *World) writable(operation, id string) (*group, error) {
 	}
 }
 
-// pairOf is a group as a rule of another one shows it. "For a referenced security group in
-// another VPC, the account ID of the referenced security group is returned in the response.
-// If the referenced security group is deleted, this value is not returned" (API reference,
+// pairOf returns a group as a rule of another group shows it. "For a referenced security group in
+// another VPC, the account ID of the referenced security group is returned in the response. If the
+// referenced security group is deleted, this value is not returned" (API reference,
 // UserIdGroupPair).
 func (w *World) pairOf(g *group, r rule, seen view) types.UserIdGroupPair {
 	return types.UserIdGroupPair{GroupId: aws.String(r.peer), UserId: w.ownerOf(g, r.peer, seen)}
 }
 
-// referencedInfo is the same for DescribeSecurityGroupRules.
+// referencedInfo does the same for DescribeSecurityGroupRules.
 func (w *World) referencedInfo(g *group, r rule, seen view) *types.ReferencedSecurityGroup {
 	return &types.ReferencedSecurityGroup{GroupId: aws.String(r.peer), UserId: w.ownerOf(g, r.peer, seen)}
 }
 
-// ofThisAccount counts the groups that weigh on this account's quota.
+// ofThisAccount counts the groups that count against this account's quota.
 func ofThisAccount(groups []*group) int {
 	count := 0
 	for _, one := range groups {
@@ -149,7 +149,7 @@ func ofThisAccount(groups []*group) int {
 	return count
 }
 
-// ownerOf is the account that EC2 shows for a group that a rule names, or nil.
+// ownerOf returns the account that EC2 shows for a group named by a rule, or nil.
 func (w *World) ownerOf(g *group, peerID string, seen view) *string {
 	peer := w.groups[peerID]
 	switch {
@@ -162,11 +162,11 @@ func (w *World) ownerOf(g *group, peerID string, seen view) *string {
 	return aws.String(ofAccount(peer.owner))
 }
 
-// referenced is a group that a rule may name. IDs are unique everywhere: the account may be
-// left out, and where it is written it has to be the owner's (VPC peering guide, "Update
-// your security groups to reference peer security groups"; hashicorp/
-// terraform-provider-aws issues 25811 and 30664). A rule whose group is gone is stale, and
-// can still be named where it is taken away or described.
+// referenced checks that a rule may name a group. IDs are globally unique, so the account is
+// optional; if present, it must be the owner's. Sources: VPC peering guide, "Update your security
+// groups to reference peer security groups"; hashicorp/terraform-provider-aws issues 25811 and
+// 30664. A rule whose group is gone is stale, but calls that revoke or describe it may still name
+// it.
 func (w *World) referenced(g *group, pair types.UserIdGroupPair, adds bool) error {
 	id := aws.ToString(pair.GroupId)
 	if !adds && g.latest().names(id) {

@@ -22,17 +22,17 @@ func answered[T any](out *T, err error) (*T, error) {
 	return out, nil
 }
 
-// known is a group that a call names: one that is there, and not so young that
-// EC2 does not know it yet ("Eventual consistency in the Amazon EC2 API").
+// known returns a group that a call names. The group must exist and be old enough for EC2 to know
+// it ("Eventual consistency in the Amazon EC2 API").
 func (w *World) known(id string) (*group, error) {
-	g := w.living(id)
+	g := w.existing(id)
 	if g == nil || time.Since(g.born) < w.Newborn {
 		return nil, groupNotFound(id)
 	}
 	return g, nil
 }
 
-// CreateSecurityGroup makes a group with EC2's default egress.
+// CreateSecurityGroup creates a group with EC2's default egress.
 func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.CreateSecurityGroupOutput, error) {
 	w, out := c.world, &ec2.CreateSecurityGroupOutput{}
 	err := c.do(ctx, request{operation: "CreateSecurityGroup", write: true, input: in, effect: func(view) error {
@@ -70,12 +70,11 @@ func (c *Client) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurity
 	return answered(out, err)
 }
 
-// young is how old a group is at most that a read from a replica which lags leaves
-// out.
+// young is the maximum age of groups that a read from a lagging replica omits.
 const young = time.Minute
 
-// DescribeSecurityGroups lists groups, with the permissions grouped as EC2 does:
-// by protocol and ports, with all their peers.
+// DescribeSecurityGroups lists groups. Permissions are grouped as in EC2: by protocol and ports,
+// with all their peers.
 func (c *Client) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	w, out := c.world, &ec2.DescribeSecurityGroupsOutput{}
 	err := c.do(ctx, request{operation: "DescribeSecurityGroups", input: in, filters: in.Filters, effect: func(seen view) error {
@@ -118,9 +117,9 @@ func (w *World) visible(seen view) []*group {
 	return visible
 }
 
-// page cuts a page out of a list that is sorted by ID. EC2 may give fewer than were
-// asked for. A token is where the page before ended, so that what comes and goes
-// between two pages moves nothing else.
+// page returns one page of a list that is sorted by ID. EC2 may return fewer entries than
+// requested. A token is the end of the previous page, so that additions and removals between two
+// pages do not shift other entries.
 func page[T any](w *World, all []T, id func(T) string, asked *int32, token *string) ([]T, *string, error) {
 	if asked != nil && (*asked < 5 || *asked > 1000) {
 		return nil, nil, fail("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", *asked)
@@ -169,7 +168,7 @@ func (w *World) matches(g *group, filters []types.Filter, seen view) (bool, erro
 	return true, nil
 }
 
-// filtered is the values of a group that a filter looks at, but for those of tags.
+// filtered returns the values of a group that a filter examines, except for tags.
 func filtered(g *group, shown, tagged *state, name string) ([]string, error) {
 	switch {
 	case name == "tag-key":
@@ -246,8 +245,8 @@ func (c *Client) DescribeVpcs(ctx context.Context, in *ec2.DescribeVpcsInput, _ 
 	return answered(out, err)
 }
 
-// managedPrefix begins the names of AWS's own lists. EC2 shows no maximum number of
-// entries for those (VPC user guide, "AWS-managed prefix lists", has their weights).
+// managedPrefix begins the names of AWS-managed lists. EC2 shows no maximum number of entries for
+// those (VPC user guide, "AWS-managed prefix lists", has their weights).
 const managedPrefix = "com.amazonaws."
 
 // DescribeManagedPrefixLists lists prefix lists.
@@ -279,7 +278,7 @@ func (c *Client) DescribeManagedPrefixLists(ctx context.Context, in *ec2.Describ
 	return answered(out, err)
 }
 
-// filteredBy holds values by their filters' names against filters.
+// filteredBy matches values, by filter name, against filters.
 func filteredBy(filters []types.Filter, values map[string]string) (bool, error) {
 	for _, filter := range filters {
 		value, known := values[text(filter.Name)]
@@ -309,9 +308,9 @@ func (c *Client) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.Autho
 	return answered(&ec2.AuthorizeSecurityGroupEgressOutput{Return: aws.Bool(true)}, err)
 }
 
-// change makes a call that changes one group.
+// change performs a call that changes one group.
 func (c *Client) change(ctx context.Context, operation string, in any, id *string, effect func(*group) error) error {
-	return c.do(ctx, request{operation: operation, write: true, input: in, touches: []string{text(id)}, effect: func(view) error {
+	return c.do(ctx, request{operation: operation, write: true, input: in, objects: []string{text(id)}, effect: func(view) error {
 		g, err := c.world.writable(operation, text(id))
 		if err != nil {
 			return err
@@ -334,7 +333,7 @@ func (w *World) authorize(g *group, egress bool, permissions []types.IpPermissio
 	for _, one := range rules {
 		if placeIn(after, &one) >= 0 {
 			refused = fail("InvalidPermission.Duplicate", "the specified rule \"peer: %s, %s, ALLOW\" already exists", one.peer, strings.ToUpper(one.protocol))
-		} else if err := w.checkQuota(append(after, one), one); err != nil { // in the room behind it
+		} else if err := w.checkQuota(append(after, one), one); err != nil { // append uses the spare capacity
 			refused = err
 		}
 		if refused != nil {
@@ -368,9 +367,9 @@ func (c *Client) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSe
 	return answered(out, err)
 }
 
-// revoke follows the API reference, RevokeSecurityGroupIngress: in the default
-// VPC what is unknown is listed, elsewhere it is an error and nothing is revoked.
-// The description of a rule does not matter.
+// revoke follows the API reference, RevokeSecurityGroupIngress. In the default VPC, unknown rules
+// are listed. Elsewhere they are an error, and nothing is revoked. The description of a rule does
+// not matter.
 func (w *World) revoke(g *group, egress bool, permissions []types.IpPermission) ([]types.IpPermission, error) {
 	rules, err := w.rulesOf(g, egress, permissions, nil)
 	if err != nil {
@@ -408,7 +407,7 @@ func (c *Client) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, 
 	return answered(&ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: aws.Bool(true)}, err)
 }
 
-// describe sets descriptions; one that is left out is cleared.
+// describe sets descriptions. An omitted description is cleared.
 func (w *World) describe(g *group, egress bool, permissions []types.IpPermission) error {
 	rules, err := w.rulesOf(g, egress, permissions, nil)
 	if err != nil {
@@ -426,8 +425,7 @@ func (w *World) describe(g *group, egress bool, permissions []types.IpPermission
 	return nil
 }
 
-// DeleteSecurityGroup removes a group that nothing uses and no other group of its
-// VPC names.
+// DeleteSecurityGroup deletes a group that is not in use and that no other group of its VPC names.
 func (c *Client) DeleteSecurityGroup(ctx context.Context, in *ec2.DeleteSecurityGroupInput, _ ...func(*ec2.Options)) (*ec2.DeleteSecurityGroupOutput, error) {
 	w, out := c.world, &ec2.DeleteSecurityGroupOutput{GroupId: in.GroupId, Return: aws.Bool(true)}
 	err := c.change(ctx, "DeleteSecurityGroup", in, in.GroupId, func(g *group) error {

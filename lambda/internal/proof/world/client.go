@@ -14,47 +14,45 @@ import (
 
 // Fault is what goes wrong at one call.
 type Fault struct {
-	// Err refuses the call; nothing takes effect.
+	// Err refuses the call; it has no effect.
 	Err error
-	// Lost lets the call take effect and loses its answer: the caller gets Err, or
-	// ErrCut where that is nil.
+	// Lost loses the answer of a call that takes effect: the caller gets Err, or ErrCut if Err is
+	// nil.
 	Lost bool
-	// Hang keeps the call waiting that long before anything else, unless its caller
-	// gives up.
+	// Hang delays the call before anything else happens, unless its caller gives up.
 	Hang time.Duration
-	// Late lets the call take effect that much later, whether anybody still waits
-	// for its answer or not.
+	// Late delays the call's effect, whether or not its caller still waits for the answer.
 	Late time.Duration
-	// Stale makes a describe call show the world of that long ago.
+	// Stale makes a describe call show the world as it was that long ago.
 	Stale time.Duration
-	// Blink makes a describe call leave out every other of the young groups.
+	// Blink makes a describe call omit every other young group.
 	Blink bool
-	// Hand is a stranger who acts just before the call takes effect.
+	// Hand is an out-of-band change just before the call takes effect.
 	Hand *Hand
-	// Panic is thrown at the caller, where it is not nil.
+	// Panic, if not nil, is the value of a panic in the caller.
 	Panic any
-	// Cut is the end of the caller: neither this call nor any later one takes
-	// effect, and all fail. With Lost this call still does.
+	// Cut ends the caller. Neither this call nor any later one takes effect, and all fail. With
+	// Lost, this call still takes effect.
 	Cut bool
-	// Do is called, unlocked, just before the call takes effect.
+	// Do is called, without locks, just before the call takes effect.
 	Do func()
-	// Lasting lets all later calls of the same client and operation go wrong as well.
+	// Lasting applies the fault to all later calls of the same client and operation.
 	Lasting bool
-	// Repeated loses the answer of a call that took effect and makes the call once more,
-	// as the SDK does: the caller gets the second answer, such as InvalidGroup.Duplicate.
+	// Repeated loses the answer of a call that took effect and repeats the call, as the SDK does.
+	// The caller gets the second answer, such as InvalidGroup.Duplicate.
 	Repeated bool
 }
 
-// Client is one caller's way into a world: an invocation of a function, say. It has
-// the method signatures of the SDK, and EC2's query protocol in ServeHTTP.
+// Client is one caller's access to a world, such as an invocation of a function. It has the method
+// signatures of the SDK, and EC2's query protocol in ServeHTTP.
 type Client struct {
-	// Role is what the caller may do; nil for everything.
+	// Role decides which writes the caller may make; nil allows all.
 	Role Role
 
 	world *World
 	name  string
 
-	// All calls count against the world's lock.
+	// The fields below are guarded by the world's lock.
 	faults  map[int]Fault
 	lasting map[string]Fault
 	denied  map[string]bool
@@ -63,20 +61,20 @@ type Client struct {
 	ended   chan struct{}
 }
 
-// Role says whether a caller may make a write, as IAM does: it is asked for each group or
-// rule that the call names, with the tags that this has when the call takes effect.
+// Role reports whether a caller may make a write, as IAM does. It is called for each group or rule
+// that the call names, with the resource's tags when the call takes effect.
 type Role func(operation string, input any, resourceID string, tags map[string]string) bool
 
-// Client makes a client.
+// Client returns a new client.
 func (w *World) Client(name string) *Client {
 	return &Client{world: w, name: name, ended: make(chan struct{})}
 }
 
-// Name is what the client's calls are known by.
+// Name returns the name that identifies the client's calls.
 func (c *Client) Name() string { return c.name }
 
-// FailAt makes a call go wrong: call n, counted from 1 over the life of the client
-// or since Forget.
+// FailAt applies a fault to the nth call of the client, counted from 1 since its creation or since
+// Forget.
 func (c *Client) FailAt(n int, fault Fault) {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
@@ -86,28 +84,28 @@ func (c *Client) FailAt(n int, fault Fault) {
 	c.faults[n] = fault
 }
 
-// Forget drops the faults, gives back what Deny took and starts counting anew.
+// Forget removes all faults, reverts Deny and restarts the count.
 func (c *Client) Forget() {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
 	c.faults, c.lasting, c.denied, c.count = nil, nil, nil, 0
 }
 
-// Count is how many calls the client made.
+// Count returns the number of calls of the client.
 func (c *Client) Count() int {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
 	return c.count
 }
 
-// Cut ends the client: no call of it takes effect any more.
+// Cut ends the client: no later call of it takes effect.
 func (c *Client) Cut() {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
 	c.end()
 }
 
-// end ends the client; the world's lock is held.
+// end ends the client; the world's lock must be held.
 func (c *Client) end() {
 	if !c.cut {
 		c.cut = true
@@ -115,60 +113,60 @@ func (c *Client) end() {
 	}
 }
 
-// Ended is closed when the client was ended.
+// Ended returns a channel that is closed when the client ends.
 func (c *Client) Ended() <-chan struct{} { return c.ended }
 
-// request is a call before it was made.
+// request is a call before it is made.
 type request struct {
 	operation string
 	write     bool
 	input     any
-	touches   []string
+	objects   []string
 	filters   []types.Filter
-	// effect is what the call does, under the world's lock.
+	// effect performs the call, with the world's lock held.
 	effect func(view) error
 }
 
-// compareInputs puts equal operations in an order; most calls are alone, so what they
-// ask for is printed here only.
+// compareInputs orders calls of the same operation. Most calls are alone, so their input is only
+// printed here.
 func compareInputs(a, b *pending) int {
-	if order := slices.Compare(a.touches, b.touches); order != 0 {
+	if order := slices.Compare(a.objects, b.objects); order != 0 {
 		return order
 	}
 	return strings.Compare(a.text(), b.text())
 }
 
 func (p *pending) text() string {
-	if p.asked == "" {
-		p.asked = printed(p.input)
+	if p.inputText == "" {
+		p.inputText = printed(p.input)
 	}
-	return p.asked
+	return p.inputText
 }
 
-// view is how a call sees the world.
+// view is the state of the world that a call sees.
 type view struct {
 	at, tagsAt time.Time
 	blink      bool
 }
 
-// pending is a call that was begun and has not taken effect.
+// pending is a call that has begun but not taken effect.
 type pending struct {
 	request
 
-	client *Client
-	due    time.Time
-	number int
-	round  int
-	fault  Fault
-	place  int    // in the list of calls
-	asked  string // the input, where somebody wanted to read it
-	// Calls that were numbered together take effect one after the other: each waits for
-	// the one before it, and closes what the one after it waits for.
-	before <-chan struct{}
-	done   chan struct{}
+	client    *Client
+	due       time.Time
+	number    int
+	round     int
+	fault     Fault
+	place     int    // its index in the list of calls
+	inputText string // the printed input, if it was needed
+	// Calls that are numbered together take effect in order. Each waits for previous and then
+	// closes done, which the next call waits for.
+	previous <-chan struct{}
+	done     chan struct{}
 }
 
-// passed lets the call after this one take effect.
+// passed lets the next call take effect.
 func (p *pending) passed() {
 	if p.done != nil {
 		close(p.done)
@@ -176,8 +174,8 @@ func (p *pending) passed() {
 	}
 }
 
-// do makes a call: it waits as long as calls take, then counts it, lets its fault
-// happen, and runs its effect.
+// do performs a call. It waits for the latency, numbers the call, applies its fault, and runs its
+// effect.
 func (c *Client) do(ctx context.Context, asked request) error {
 	w := c.world
 	one := w.arrive(c, asked)
@@ -185,9 +183,9 @@ func (c *Client) do(ctx context.Context, asked request) error {
 		w.leave(one, err)
 		return err
 	}
-	w.number() // this one too: it is due
-	if one.before != nil {
-		<-one.before
+	w.number() // this call too: it is due
+	if one.previous != nil {
+		<-one.previous
 	}
 	defer one.passed()
 	err := w.take(ctx, one)
@@ -220,8 +218,8 @@ func (w *World) arrive(c *Client, asked request) *pending {
 	return one
 }
 
-// leave drops a call whose caller gave up before it took effect. One that was due at
-// the same instant may have been counted by then.
+// leave removes a call whose caller gave up before it took effect. A call that was due at the same
+// instant may already have its number.
 func (w *World) leave(one *pending, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,8 +248,8 @@ func (w *World) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// number counts every call that is due, in an order that does not depend on which
-// goroutine came first.
+// number numbers every call that is due, in an order that does not depend on the scheduling of
+// goroutines.
 func (w *World) number() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -265,13 +263,13 @@ func (w *World) number() {
 		return true
 	})
 	slices.SortStableFunc(due, comparePending)
-	var before chan struct{}
+	var previous chan struct{}
 	for i, one := range due {
-		one.before = before
+		one.previous = previous
 		if i < len(due)-1 {
 			one.done = make(chan struct{})
 		}
-		before = one.done
+		previous = one.done
 		one.client.count++
 		one.number = one.client.count
 		one.fault = one.client.faultOf(one.number, one.operation)
@@ -280,7 +278,7 @@ func (w *World) number() {
 	}
 }
 
-// comparePending orders calls by when they are due, who makes them and what they ask for.
+// comparePending orders calls by due time, caller and input.
 func comparePending(a, b *pending) int {
 	if order := a.due.Compare(b.due); order != 0 {
 		return order
@@ -291,11 +289,11 @@ func comparePending(a, b *pending) int {
 	return compareInputs(a, b)
 }
 
-// take lets the call take effect, or its fault happen.
+// take applies the call's fault, or makes the call take effect.
 func (w *World) take(ctx context.Context, one *pending) error {
 	fault := one.fault
 	if fault.Hang > 0 || fault.Late > 0 {
-		one.passed() // the others do not wait for this one
+		one.passed() // the other calls do not wait for this one
 	}
 	if err := w.wait(ctx, fault.Hang); err != nil {
 		return err
@@ -326,8 +324,7 @@ func (w *World) take(ctx context.Context, one *pending) error {
 	return w.effect(one)
 }
 
-// late lets the call take effect after a while, whether its caller waits or not: he
-// waits as long as he may.
+// late makes the call take effect after a delay, whether or not its caller still waits.
 func (w *World) late(ctx context.Context, one *pending) error {
 	<-time.After(one.fault.Late)
 	if w.isCut(one.client, Fault{}) {
@@ -336,7 +333,8 @@ func (w *World) late(ctx context.Context, one *pending) error {
 	return errors.Join(w.effect(one), ctx.Err())
 }
 
-// isCut says whether the call finds its caller dead, and lets him die.
+// isCut ends the caller if the fault says so, and reports whether the call has no effect for that
+// reason.
 func (w *World) isCut(c *Client, fault Fault) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -355,12 +353,12 @@ func (w *World) effect(one *pending) error {
 			return Unauthorized(operation)
 		}
 	}
-	if one.place < len(w.calls) && len(one.touches) > 0 && w.calls[one.place].Touched == nil {
-		touched := make(map[string]map[string]string, len(one.touches))
-		for _, id := range one.touches {
+	if one.place < len(w.calls) && len(one.objects) > 0 && w.calls[one.place].Touched == nil {
+		touched := make(map[string]map[string]string, len(one.objects))
+		for _, id := range one.objects {
 			g, _ := w.holder(id)
 			if g == nil {
-				g = w.living(id)
+				g = w.existing(id)
 			}
 			if g != nil {
 				touched[g.id] = g.now().tags
@@ -377,7 +375,7 @@ func (w *World) effect(one *pending) error {
 		}
 	}
 	if role := one.client.Role; role != nil && one.write {
-		for _, id := range one.touches {
+		for _, id := range one.objects {
 			if tags, err := w.tagsOf(id); err == nil && !role(one.operation, one.input, id, tags) {
 				return Unauthorized(one.operation)
 			}
@@ -387,14 +385,14 @@ func (w *World) effect(one *pending) error {
 	return one.effect(view{at: now.Add(-max(w.Lag, one.fault.Stale)), tagsAt: now.Add(-max(w.Lag, w.TagLag, one.fault.Stale)), blink: one.fault.Blink})
 }
 
-// bucket is a bucket of tokens for one operation ("Request throttling for the
-// Amazon EC2 API", EC2 developer guide).
+// bucket is a token bucket for one operation ("Request throttling for the Amazon EC2 API", EC2
+// developer guide).
 type bucket struct {
 	tokens float64
 	at     time.Time
 }
 
-// pay takes a token of an operation, if there is one.
+// pay takes a token of an operation, if one is left.
 func (w *World) pay(operation string) bool {
 	size, perSecond := 50.0, 5.0
 	switch operation {
@@ -417,7 +415,7 @@ func (w *World) pay(operation string) bool {
 	return true
 }
 
-// IsCut says whether the client was ended.
+// IsCut reports whether the client has ended.
 func (c *Client) IsCut() bool {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Clone returns a world that is as this one is, in which something else may happen. Nobody may
-// be calling this one. The list of calls begins anew, and After is not taken over.
+// Clone returns an independent copy of the world. No call may be in progress. The copy starts with
+// an empty list of calls and without After.
 func (w *World) Clone() *World {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -14,7 +14,7 @@ func (w *World) Clone() *World {
 		Latency: w.Latency, PageSize: w.PageSize, Lag: w.Lag, TagLag: w.TagLag, Newborn: w.Newborn, IgnoreFilters: w.IgnoreFilters,
 		OneByOne: w.OneByOne, Throttles: w.Throttles, RuleQuota: w.RuleQuota, GroupQuota: w.GroupQuota,
 		vpcs: maps.Clone(w.vpcs), groups: make(map[string]*group, len(w.groups)), interfaces: maps.Clone(w.interfaces), lists: maps.Clone(w.lists),
-		peerings: maps.Clone(w.peerings), transits: maps.Clone(w.transits), buckets: make(map[string]*bucket, len(w.buckets)), serial: w.serial, handsGone: w.handsGone,
+		peerings: maps.Clone(w.peerings), transits: maps.Clone(w.transits), buckets: make(map[string]*bucket, len(w.buckets)), serial: w.serial, noMoreInterfaces: w.noMoreInterfaces,
 	}
 	for id, g := range w.groups {
 		next.groups[id] = g.clone()
@@ -29,8 +29,7 @@ func (w *World) Clone() *World {
 	return next
 }
 
-// clone copies a group. Its states are never changed, and what is remembered of them is read
-// only.
+// clone copies a group. Its states never change, and their cached results are read-only.
 func (g *group) clone() *group {
 	next := *g
 	next.ruleIDs, next.states = maps.Clone(g.ruleIDs), slices.Clone(g.states)

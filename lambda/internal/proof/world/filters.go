@@ -7,15 +7,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// The limits of filters: so many values in one call, all filters taken together, and so
-// many characters in each (the texts of EC2 in gjbae1212/gossm issue 47 and
-// ansible-collections/amazon.aws issue 2393).
+// The limits of filters: the number of values in one call, in all filters together, and the length
+// of each value. Sources: EC2's errors in gjbae1212/gossm issue 47 and
+// ansible-collections/amazon.aws issue 2393.
 const (
 	maxFilterValues = 200
 	maxFilterValue  = 255
 )
 
-// checkFilters refuses a describe call whose filters are beyond EC2's limits.
+// checkFilters refuses a describe call whose filters exceed EC2's limits.
 func (w *World) checkFilters(filters []types.Filter) error {
 	if w.IgnoreFilters {
 		return nil
@@ -35,10 +35,9 @@ func (w *World) checkFilters(filters []types.Filter) error {
 	return nil
 }
 
-// meets reports whether a value is one of those that a filter asks for. In a filter's
-// value * stands for any characters, ? for one, and a backslash takes that meaning from
-// the character after it (EC2 API reference, type Filter: "\*amazon\?\\ specifies the
-// literal string *amazon?\").
+// meets reports whether a value matches one of a filter's values. In those, * stands for any
+// characters and ? for one. A backslash escapes the next character (EC2 API reference, type Filter:
+// "\*amazon\?\\ specifies the literal string *amazon?\").
 func meets(patterns []string, value string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		if isGlob(pattern) {
@@ -48,14 +47,14 @@ func meets(patterns []string, value string) bool {
 	})
 }
 
-// isGlob reports whether a pattern is more than a text. It is asked for every value, which
-// strings.ContainsAny is too slow for.
+// isGlob reports whether a pattern has special characters. It is called for every value, and
+// strings.ContainsAny would be too slow.
 func isGlob(pattern string) bool {
 	return strings.IndexByte(pattern, '*') >= 0 || strings.IndexByte(pattern, '?') >= 0 || strings.IndexByte(pattern, '\\') >= 0
 }
 
-// glob reports whether a value matches a pattern. It goes back to the last star only, so
-// that it takes no longer than the two are long, multiplied.
+// glob reports whether a value matches a pattern. It backtracks to the last star only, so its time
+// is at most proportional to the product of the lengths.
 func glob(pattern, value string) bool {
 	star, retry := -1, 0
 	p, v := 0, 0
@@ -78,7 +77,7 @@ func glob(pattern, value string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// literal is the character that stands at a place of a pattern, behind its backslash.
+// literal returns the character at an index of a pattern, after its backslash if it has one.
 func literal(pattern string, place int) byte {
 	return pattern[place+literalLength(pattern, place)-1]
 }
@@ -90,7 +89,7 @@ func literalLength(pattern string, place int) int {
 	return 1
 }
 
-// runeLength is how many bytes the first character of a text has.
+// runeLength returns the number of bytes of a text's first character.
 func runeLength(text string) int {
 	for i := range text {
 		if i > 0 {

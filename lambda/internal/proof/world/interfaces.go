@@ -8,27 +8,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Kind is what a network interface belongs to: EC2 describes each kind in another way.
-// People, and this project, tell by it who has to let a group go.
+// Kind is what a network interface belongs to. EC2 describes each kind differently, which tells
+// people and this project who can remove a group from it.
 type Kind struct {
 	// Type is the InterfaceType. EC2 has more of them than the SDK has names.
 	Type types.NetworkInterfaceType
-	// Requester made and manages the interface, where its owner did not.
+	// Requester is who created and manages the interface, if not its owner.
 	Requester string
-	// Instance is the ID of what it is attached to, where that is an instance.
+	// Instance is the ID of the instance that it is attached to, if any.
 	Instance string
-	// AttachedBy is the InstanceOwnerId of the attachment; empty where it has none.
+	// AttachedBy is the InstanceOwnerId of the attachment; empty without one.
 	AttachedBy string
-	// AttachmentID begins the ID of the attachment; empty for eni-attach-.
+	// AttachmentID begins the ID of the attachment; empty means eni-attach-.
 	AttachmentID string
 }
 
-// The kinds of interfaces, as describe-network-interfaces shows them (EC2 user guide,
-// "Requester-managed network interfaces"; API reference, types NetworkInterface and
-// NetworkInterfaceAttachment; hashicorp/terraform-provider-aws, internal/service/ec2/
-// vpc_network_interface.go and vpc_security_group.go, which wait for those of Lambda;
-// documentation of Elastic Load Balancing, "ELB app/name/id" as the description). Their
-// owners give the descriptions, see Describes.
+// The kinds of interfaces, as describe-network-interfaces shows them. Describes has the
+// descriptions that their owners set. Sources: EC2 user guide, "Requester-managed network
+// interfaces". API reference, types NetworkInterface and NetworkInterfaceAttachment.
+// hashicorp/terraform-provider-aws, internal/service/ec2/vpc_network_interface.go and
+// vpc_security_group.go, which wait for those of Lambda. Documentation of Elastic Load Balancing,
+// "ELB app/name/id" as the description.
 var (
 	Instance   = Kind{Type: "interface", Instance: "i-0123456789abcdef0", AttachedBy: Account}
 	Unattached = Kind{Type: "interface"}
@@ -43,7 +43,7 @@ var (
 	FileSystem = Kind{Type: "efs", Requester: "364550115104", AttachedBy: "amazon-aws", AttachmentID: "ela-attach-"}
 )
 
-// Describes lists the kinds with the descriptions that their makers give them.
+// Describes returns the kinds by the descriptions that their owners set.
 func Describes() map[string]Kind {
 	return map[string]Kind{
 		"":                           Instance,
@@ -60,8 +60,7 @@ func Describes() map[string]Kind {
 	}
 }
 
-// AttachAs is Attach for an interface of a kind. A NAT gateway has no groups, and is put
-// there with none.
+// AttachAs is Attach for an interface of a kind. A NAT gateway has no groups.
 func (w *World) AttachAs(kind Kind, interfaceID, description string, groupIDs ...string) error {
 	if err := w.Attach(interfaceID, description, groupIDs...); err != nil {
 		return err
@@ -77,7 +76,7 @@ func (w *World) AttachAs(kind Kind, interfaceID, description string, groupIDs ..
 	return nil
 }
 
-// describedInterface is an interface as DescribeNetworkInterfaces has it.
+// describedInterface returns an interface as DescribeNetworkInterfaces shows it.
 func (w *World) describedInterface(id string, one networkInterface) types.NetworkInterface {
 	out := types.NetworkInterface{
 		NetworkInterfaceId: aws.String(id), Description: aws.String(one.description), InterfaceType: types.NetworkInterfaceTypeInterface,
@@ -109,7 +108,7 @@ func (w *World) describedInterface(id string, one networkInterface) types.Networ
 	return out
 }
 
-// meetsInterface holds an interface against filters.
+// meetsInterface reports whether an interface matches filters.
 func (w *World) meetsInterface(filters []types.Filter, id string, one networkInterface) (bool, error) {
 	for _, filter := range filters {
 		var values []string
@@ -130,7 +129,7 @@ func (w *World) meetsInterface(filters []types.Filter, id string, one networkInt
 	return true, nil
 }
 
-// IsUsed reports whether a network interface is on a group.
+// IsUsed reports whether a network interface uses a group.
 func (w *World) IsUsed(groupID string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,9 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// memo is what was worked out of a state of a group before. A state is never changed, so it
-// holds as long as the state does; all that is in it is read only, by callers too. The
-// world's lock is held wherever it is used.
+// memo caches results for a state of a group. A state never changes, so they stay valid. The
+// results are read-only, for callers too. The world's lock guards the fields.
 type memo struct {
 	tags    []types.Tag
 	group   *types.SecurityGroup
@@ -18,8 +17,8 @@ type memo struct {
 	answers *answers
 }
 
-// settled reports whether what describe calls show of a group's rules depends on nothing but
-// the group: of a group in another VPC, they show more or less as time goes by.
+// settled reports whether what describe calls show of a group's rules depends on the group only.
+// What they show of a group in another VPC changes over time.
 func (w *World) settled(g *group, s *state) bool {
 	for i := range s.rules {
 		if peerID := s.rules[i].peer; strings.HasPrefix(peerID, "sg-") {
@@ -31,7 +30,7 @@ func (w *World) settled(g *group, s *state) bool {
 	return true
 }
 
-// described is a group as DescribeSecurityGroups has it.
+// described returns a group as DescribeSecurityGroups shows it.
 func (w *World) described(g *group, seen view) types.SecurityGroup {
 	shown := g.stateAt(seen.at)
 	if shown.memo.group != nil {
@@ -54,8 +53,8 @@ func (w *World) described(g *group, seen view) types.SecurityGroup {
 	return out
 }
 
-// describedRules are the rules of a group as DescribeSecurityGroupRules has them, in the
-// order in which the group has them.
+// describedRules returns the rules of a group as DescribeSecurityGroupRules shows them, in the
+// group's order.
 func (w *World) describedRules(g *group, shown *state, seen view) []*types.SecurityGroupRule {
 	if shown.memo.rules != nil {
 		return shown.memo.rules
@@ -72,7 +71,7 @@ func (w *World) describedRules(g *group, shown *state, seen view) []*types.Secur
 	return out
 }
 
-// listed is the group's tags as answers have them.
+// listed returns the group's tags as answers show them.
 func (s *state) listed() []types.Tag {
 	if s.memo.tags == nil {
 		s.memo.tags = listed(s.tags)
@@ -80,46 +79,46 @@ func (s *state) listed() []types.Tag {
 	return s.memo.tags
 }
 
-// answers is what the rules of one state of a group say to questions: a bit for each.
+// answers is what the rules of one state of a group say to the questions: a bit for each.
 type answers struct {
 	questions *Questions
 	in, out   uint64
 	named     []named
 }
 
-// named is what rules say to those in a group that they name.
+// named is what the rules say about members of a group that they name.
 type named struct {
 	peer    string
 	in, out uint64
 }
 
-// Questions is what somebody asks of all groups, again and again: whether they let an address
-// pass on a port by tcp. There is room for 64.
+// Questions are asked about many groups repeatedly: whether their rules allow an address on a TCP
+// port. The maximum is 64.
 type Questions struct {
 	All []Question
 }
 
-// Question is one of them.
+// Question is one of Questions.
 type Question struct {
 	Address netip.Addr
 	Port    int32
 }
 
-// Look is the answers of some groups at one moment.
+// Look holds the answers of some groups at one moment.
 type Look struct{ groups []*answers }
 
-// nobody is the answers of a group that is not there.
-var nobody = &answers{}
+// noAnswers is the result for a group that does not exist.
+var noAnswers = &answers{}
 
-// Look asks groups questions, all at the same moment. The groups are known by their places
-// from then on.
+// Look answers the questions for groups, all at the same moment. The methods of the result refer to
+// a group by its index in groupIDs.
 func (w *World) Look(questions *Questions, groupIDs ...string) Look {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	look := Look{groups: make([]*answers, len(groupIDs))}
 	for i, id := range groupIDs {
-		look.groups[i] = nobody
-		if g := w.living(id); g != nil {
+		look.groups[i] = noAnswers
+		if g := w.existing(id); g != nil {
 			now := g.latest()
 			if now.memo.answers == nil || now.memo.answers.questions != questions {
 				now.memo.answers = w.answer(questions, now.rules)
@@ -130,7 +129,7 @@ func (w *World) Look(questions *Questions, groupIDs ...string) Look {
 	return look
 }
 
-// answer works out what rules say.
+// answer computes what rules say.
 func (w *World) answer(questions *Questions, rules []rule) *answers {
 	out := &answers{questions: questions}
 	for i := range rules {
@@ -141,7 +140,7 @@ func (w *World) answer(questions *Questions, rules []rule) *answers {
 				continue
 			}
 			byPort |= 1 << bit
-			if w.holds(one, question.Address) {
+			if w.contains(one, question.Address) {
 				byAddress |= 1 << bit
 			}
 		}
@@ -169,8 +168,8 @@ func (l Look) SendsTo(source, question int) bool {
 	return l.groups[source].out&(1<<question) != 0
 }
 
-// Allows is World.Allows for the port of a question that asks for [Inside]. The IDs are
-// those of the groups.
+// Allows is World.Allows for the port of a question about [Inside]. sourceID and targetID are the
+// IDs of the groups at the two indexes.
 func (l Look) Allows(source, target, question int, sourceID, targetID string) bool {
 	in, out := l.groups[target].in, l.groups[source].out
 	for i := range l.groups[source].named {

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// printed is the input of a call as text, the same for the same input: JSON without what
-// has no value. Inputs are printed to bring calls of the same instant into an order, which
-// is too often for encoding/json.
+// printed returns the input of a call as text: JSON without null fields. Equal inputs have equal
+// texts. Inputs are printed to order calls of the same instant, which is too often for
+// encoding/json.
 func printed(input any) string {
 	value := reflect.Indirect(reflect.ValueOf(input))
 	if !value.IsValid() {
@@ -45,12 +45,12 @@ func appendValue(to []byte, value reflect.Value) []byte {
 		return strconv.AppendBool(to, value.Bool())
 	case reflect.Int32, reflect.Int64, reflect.Int:
 		return strconv.AppendInt(to, value.Int(), 10)
-	default: // the inputs of the calls that a Client has know nothing else
+	default: // inputs of a Client's calls have no other kinds
 		return appendJSON(to, value.Interface())
 	}
 }
 
-// appendStruct leaves out the fields that have no value.
+// appendStruct omits the fields without a value.
 func appendStruct(to []byte, value reflect.Value) []byte {
 	to = append(to, '{')
 	empty := true
@@ -90,7 +90,7 @@ type exportedField struct {
 	name  string
 }
 
-// exportedFields is what exported found, by type.
+// exportedFields caches the results of exported, by type.
 var exportedFields sync.Map
 
 // exported lists the fields of a struct that encoding/json would write.

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPrinted holds printed against what it stands for: JSON without its nulls, for inputs
-// of every call with anything in their fields.
+// TestPrinted compares printed with JSON without nulls, for inputs of every call with random
+// fields.
 func TestPrinted(t *testing.T) {
 	t.Parallel()
 	nulls := regexp.MustCompile(`"[A-Za-z0-9]+":null,?|,"[A-Za-z0-9]+":null`)
@@ -29,16 +29,16 @@ func TestPrinted(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want, got := nulls.ReplaceAllString(string(text), ""), printed(input.Interface()); got != want {
-				t.Fatalf("%s is printed as\n%s\nand not\n%s", method.Name, got, want)
+				t.Fatalf("%s is printed as\n%s\nwant\n%s", method.Name, got, want)
 			}
 		}
 	}
 	if count < 15 {
-		t.Errorf("only %d calls were looked at", count)
+		t.Errorf("only %d operations were checked", count)
 	}
 }
 
-// fill puts something, or nothing, into every field.
+// fill sets every field to a random value, or leaves it empty.
 func fill(r *rand.Rand, value reflect.Value) {
 	switch value.Kind() {
 	case reflect.Pointer:

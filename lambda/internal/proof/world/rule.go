@@ -9,24 +9,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// rule is one permission with one peer, as DescribeSecurityGroupRules counts.
+// rule is one permission with one peer, the unit that DescribeSecurityGroupRules lists.
 type rule struct {
-	id          string // set where the rule comes into its group
+	id          string // set when the rule is added to its group
 	egress      bool
 	protocol    string       // as EC2 stores it: tcp, udp, icmp, icmpv6, -1, or a number
-	from, to    int32        // -1, -1 where the protocol has no ports
+	from, to    int32        // -1, -1 if the protocol has no ports
 	peer        string       // a CIDR, sg-..., or pl-...
-	prefix      netip.Prefix // the peer, where it is a CIDR
+	prefix      netip.Prefix // the peer, if it is a CIDR
 	description string
 	tags        map[string]string
 }
 
-// same is what makes two rules the same: all but ID, description and tags.
+// same compares what identifies a rule: all except ID, description and tags.
 func (r *rule) same(other *rule) bool {
 	return r.egress == other.egress && r.from == other.from && r.to == other.to && r.peer == other.peer && r.protocol == other.protocol
 }
 
-// placeIn is where a list has the same rule, or -1.
+// placeIn returns the index of the same rule in a list, or -1.
 func placeIn(rules []rule, one *rule) int {
 	for i := range rules {
 		if rules[i].same(one) {
@@ -36,7 +36,7 @@ func placeIn(rules []rule, one *rule) int {
 	return -1
 }
 
-// without is a list in which others are missing.
+// without returns a list without other rules.
 func without(rules, others []rule) []rule {
 	left := make([]rule, 0, len(rules))
 	for i := range rules {
@@ -76,21 +76,19 @@ func (r *rule) text(names map[string]string) string {
 	return text
 }
 
-// The characters of a rule's description, by its peer: the reference lists one
-// more for ranges than for groups and prefix lists (types IpRange,
-// UserIdGroupPair, PrefixListId).
+// The characters allowed in a rule's description, by its peer. The reference lists one more for
+// ranges than for groups and prefix lists (types IpRange, UserIdGroupPair, PrefixListId).
 const (
 	letters             = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
 	referenceCharacters = letters + "._-:/()#,@[]+=;{}!$*"
 	rangeCharacters     = referenceCharacters + "&"
 )
 
-// reader spreads permissions into rules, checks them, and brings them into the
-// form that EC2 stores.
+// reader splits permissions into rules, checks them, and normalizes them as EC2 does.
 type reader struct {
 	world *World
 	group *group
-	adds  bool // rules that are to be there, not such as are there
+	adds  bool // whether the call adds the rules, rather than naming existing ones
 	base  rule
 	rules []rule
 }
@@ -192,7 +190,7 @@ func storedProtocol(text string) string {
 	}
 }
 
-// withPorts reads the ports where the protocol has any, and drops them elsewhere.
+// withPorts reads the ports of protocols that have them, and drops them otherwise.
 func withPorts(r rule, permission types.IpPermission) (rule, error) {
 	given := permission.FromPort != nil && permission.ToPort != nil
 	switch r.protocol {
@@ -214,7 +212,7 @@ func withPorts(r rule, permission types.IpPermission) (rule, error) {
 	return r, nil
 }
 
-// withTypeAndCode reads what ICMP has in place of ports; -1 is all.
+// withTypeAndCode reads the type and code that ICMP has instead of ports; -1 means all.
 func withTypeAndCode(r rule, kind, code *int32) (rule, error) {
 	switch {
 	case kind == nil || code == nil:
@@ -228,8 +226,8 @@ func withTypeAndCode(r rule, kind, code *int32) (rule, error) {
 	return r, nil
 }
 
-// addTo puts a rule into a list of permissions as DescribeSecurityGroups groups
-// them: by protocol and ports, with all their peers.
+// addTo adds a rule to a list of permissions as DescribeSecurityGroups groups them: by protocol and
+// ports, with all their peers.
 func (r *rule) addTo(list *[]types.IpPermission, pair func() types.UserIdGroupPair) {
 	var from, to *int32
 	if r.protocol == "tcp" || r.protocol == "udp" || r.protocol == "icmp" || r.protocol == "icmpv6" {
@@ -265,10 +263,10 @@ func (r *rule) addTo(list *[]types.IpPermission, pair func() types.UserIdGroupPa
 	}
 }
 
-// checkQuota counts rules as EC2 does: each direction for itself, IPv4 and IPv6
-// apart; a rule that names a group counts in both, one that names a prefix list as
-// often as the list is heavy (VPC user guide, "Amazon VPC quotas" and "Security
-// group rules"). Only where the rule that is added counts is there anything to refuse.
+// checkQuota counts rules as EC2 does: each direction separately, IPv4 and IPv6 separately. A rule
+// that names a group counts in both, and one that names a prefix list counts with the list's
+// weight. Sources: VPC user guide, "Amazon VPC quotas" and "Security group rules". A rule is only
+// refused in a family in which it counts.
 func (w *World) checkQuota(rules []rule, added rule) error {
 	quota := w.RuleQuota
 	if quota == 0 {
@@ -288,7 +286,7 @@ func (w *World) checkQuota(rules []rule, added rule) error {
 	return nil
 }
 
-// weight is how often a rule counts in a family.
+// weight returns how much a rule counts in a family.
 func (w *World) weight(r *rule, ipv6 bool) int {
 	list, isList := w.lists[r.peer]
 	switch {

@@ -17,8 +17,7 @@ func ruleNotFound(id string) error {
 	return fail("InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist", id)
 }
 
-// holder is the group that has a rule now, and the rule's place in it; nil where no
-// group has it.
+// holder returns the group that has a rule now and the rule's index in it, or nil.
 func (w *World) holder(ruleID string) (*group, int) {
 	if !strings.HasPrefix(ruleID, rulePrefix) {
 		return nil, 0
@@ -31,7 +30,7 @@ func (w *World) holder(ruleID string) (*group, int) {
 	return nil, 0
 }
 
-// placeOf is the place of the rule with an ID, or -1.
+// placeOf returns the index of the rule with an ID, or -1.
 func (s *state) placeOf(ruleID string) int {
 	for i := range s.rules {
 		if s.rules[i].id == ruleID {
@@ -97,7 +96,7 @@ func (w *World) rulesShown(in *ec2.DescribeSecurityGroupRulesInput, seen view) (
 	return shown, nil
 }
 
-// showed says whether a rule is there in the world that a call sees.
+// showed reports whether a rule exists in the view of a call.
 func (w *World) showed(ruleID string, seen view) bool {
 	for _, g := range w.groups {
 		if g.isVisible() && g.stateAt(seen.at).placeOf(ruleID) >= 0 {
@@ -107,7 +106,7 @@ func (w *World) showed(ruleID string, seen view) bool {
 	return false
 }
 
-// selects holds a rule against filters.
+// selects reports whether a rule matches filters.
 func (w *World) selects(filters []types.Filter, groupID, ruleID string, tags map[string]string) (bool, error) {
 	if w.IgnoreFilters {
 		return true, nil
@@ -131,7 +130,7 @@ func (w *World) selects(filters []types.Filter, groupID, ruleID string, tags map
 	return true, nil
 }
 
-// describedRule is a rule as DescribeSecurityGroupRules has it: the ports are -1 where the
+// describedRule returns a rule as DescribeSecurityGroupRules shows it. The ports are -1 if the
 // protocol has none.
 func (w *World) describedRule(g *group, r *rule, seen view) types.SecurityGroupRule {
 	out := types.SecurityGroupRule{

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// specified reads the tags that a call gives to what it makes.
+// specified reads the tags that a call gives to what it creates.
 func specified(kind types.ResourceType, specifications []types.TagSpecification) (map[string]string, error) {
 	tags := map[string]string{}
 	for _, specification := range specifications {
@@ -27,7 +27,7 @@ func specified(kind types.ResourceType, specifications []types.TagSpecification)
 	return tags, checkTags(tags)
 }
 
-// checkTags holds tags against their limits (EC2 user guide, "Tag restrictions").
+// checkTags checks tags against their limits (EC2 user guide, "Tag restrictions").
 func checkTags(tags map[string]string) error {
 	own := 0
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -47,7 +47,7 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-// listed is tags as answers have them.
+// listed returns tags as answers show them.
 func listed(tags map[string]string) []types.Tag {
 	var list []types.Tag
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -72,8 +72,8 @@ func (c *Client) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...f
 	return answered(&ec2.CreateTagsOutput{}, err)
 }
 
-// DeleteTags takes tags away from groups and rules: one with a value only where the
-// value is the same, and all where none is named (API reference, DeleteTags).
+// DeleteTags removes tags from groups and rules. A tag with a value is only removed if the value is
+// the same. Without any tag, all are removed (API reference, DeleteTags).
 func (c *Client) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
 	err := c.retag(ctx, "DeleteTags", in, in.Resources, func(tags map[string]string) error {
 		if len(in.Tags) == 0 {
@@ -89,10 +89,10 @@ func (c *Client) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...f
 	return answered(&ec2.DeleteTagsOutput{}, err)
 }
 
-// retag makes a call that changes the tags of resources.
+// retag performs a call that changes the tags of resources.
 func (c *Client) retag(ctx context.Context, operation string, in any, resources []string, change func(map[string]string) error) error {
 	w := c.world
-	return c.do(ctx, request{operation: operation, write: true, input: in, touches: resources, effect: func(view) error {
+	return c.do(ctx, request{operation: operation, write: true, input: in, objects: resources, effect: func(view) error {
 		after := map[string]map[string]string{}
 		for _, id := range resources {
 			before, err := w.tagsOf(id)
@@ -115,7 +115,7 @@ func (c *Client) retag(ctx context.Context, operation string, in any, resources 
 	}})
 }
 
-// tagsOf is the tags of a group or rule that a call names.
+// tagsOf returns the tags of a group or rule that a call names.
 func (w *World) tagsOf(id string) (map[string]string, error) {
 	if strings.HasPrefix(id, rulePrefix) {
 		g, place := w.holder(id)
@@ -134,7 +134,7 @@ func (w *World) tagsOf(id string) (map[string]string, error) {
 	return g.now().tags, nil
 }
 
-// setTags changes the tags of a group or rule that is there.
+// setTags changes the tags of an existing group or rule.
 func (w *World) setTags(id string, tags map[string]string) {
 	if g, place := w.holder(id); g != nil {
 		g.set(func(s *state) {
@@ -146,12 +146,12 @@ func (w *World) setTags(id string, tags map[string]string) {
 	w.groups[id].set(func(s *state) { s.tags = tags })
 }
 
-// RuleTags is the tags of a group's rules, by the text that String has for a rule.
+// RuleTags returns the tags of a group's rules, keyed by the text of the rule in String.
 func (w *World) RuleTags(groupID string) map[string]map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all, names := map[string]map[string]string{}, w.names()
-	if g := w.living(groupID); g != nil {
+	if g := w.existing(groupID); g != nil {
 		for _, rule := range g.now().rules {
 			all[rule.text(names)] = maps.Clone(rule.tags)
 		}
@@ -159,7 +159,7 @@ func (w *World) RuleTags(groupID string) map[string]map[string]string {
 	return all
 }
 
-// othersThanAWS leaves out the tags that AWS set: they do not count (EC2 user guide, "Tag
+// othersThanAWS omits the tags that AWS set, which do not count (EC2 user guide, "Tag
 // restrictions").
 func othersThanAWS(tags map[string]string) map[string]string {
 	others := maps.Clone(tags)
@@ -167,11 +167,11 @@ func othersThanAWS(tags map[string]string) map[string]string {
 	return others
 }
 
-// SetTag gives a group a tag, of AWS too, or takes it away.
+// SetTag sets or removes a group's tag, including tags that only AWS can set.
 func (w *World) SetTag(groupID, key, value string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if g := w.living(groupID); g != nil {
+	if g := w.existing(groupID); g != nil {
 		w.tag(g, key, value)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // authorizeTagged adds rules with one tag.
-func (p *place) authorizeTagged(id, value string, permissions []types.IpPermission) string {
+func (p *fixture) authorizeTagged(id, value string, permissions []types.IpPermission) string {
 	_, err := p.c.AuthorizeSecurityGroupIngress(p.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: &id, IpPermissions: permissions, TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("made", value)),
 	})
@@ -20,7 +20,7 @@ func (p *place) authorizeTagged(id, value string, permissions []types.IpPermissi
 }
 
 // ruleIDs finds rules by filters.
-func (p *place) ruleIDs(filters ...types.Filter) []string {
+func (p *fixture) ruleIDs(filters ...types.Filter) []string {
 	p.Helper()
 	out, err := p.c.DescribeSecurityGroupRules(p.Context(), &ec2.DescribeSecurityGroupRulesInput{Filters: filters})
 	if err != nil {
@@ -33,15 +33,15 @@ func (p *place) ruleIDs(filters ...types.Filter) []string {
 	return ids
 }
 
-// untag takes tags away, and returns the code of the error.
-func (p *place) untag(id string, tags ...types.Tag) string {
+// untag removes tags, and returns the error code.
+func (p *fixture) untag(id string, tags ...types.Tag) string {
 	_, err := p.c.DeleteTags(p.Context(), &ec2.DeleteTagsInput{Resources: []string{id}, Tags: tags})
 	return p.code(err)
 }
 
 func TestRulesHaveTagsAndIDs(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	web := p.group("web")
 	p.is(p.authorizeTagged(web, "1", slices.Concat(open("tcp", 80, 80, "10.0.0.0/8", "one"), open("tcp", 81, 81, "10.0.0.0/8", ""))), "")
 	const text = `ingress tcp 80-80 10.0.0.0/8 "one"`
@@ -49,13 +49,13 @@ func TestRulesHaveTagsAndIDs(t *testing.T) {
 	p.is(len(p.w.RuleTags(web)), 3)
 	p.is(len(p.w.RuleTags(web)["egress -1 0.0.0.0/0"]), 0)
 	p.is(len(p.w.RuleTags("sg-0")), 0)
-	p.shows("made", false) // the printed world is without them
+	p.shows("made", false) // the printed world does not show rule tags
 
 	all := p.ruleIDs(filter("group-id", web))
 	p.is(len(all), 3)
 	p.is(slices.IsSorted(all), true)
-	made := p.ruleIDs(filter("tag:made", "1"))
-	p.is(len(made), 2)
+	ids := p.ruleIDs(filter("tag:made", "1"))
+	p.is(len(ids), 2)
 
 	_, err := p.c.UpdateSecurityGroupRuleDescriptionsIngress(t.Context(), &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &web, IpPermissions: open("tcp", 80, 80, "10.0.0.0/8", "two")})
 	p.is(p.code(err), "")
@@ -72,9 +72,9 @@ func TestRulesHaveTagsAndIDs(t *testing.T) {
 	p.is(slices.Contains(all, again[0]), false)
 }
 
-func TestRulesAreTagged(t *testing.T) {
+func TestRuleTags(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	web, _ := p.create("web", "a group", "vpc-1", tag("Team", "ai"))
 	one := p.ruleIDs(filter("group-id", web))[0]
 	const text = "egress -1 0.0.0.0/0"
@@ -85,13 +85,13 @@ func TestRulesAreTagged(t *testing.T) {
 	calls := p.w.Calls()
 	p.is(calls[len(calls)-1].Touched, fmt.Sprintf("map[%s:map[Team:ai]]", web))
 
-	p.is(p.untag(one, tag("a", "2"), tag("c", "")), "") // a is not 2
+	p.is(p.untag(one, tag("a", "2"), tag("c", "")), "") // a has another value
 	p.is(p.w.RuleTags(web)[text], "map[a:1 b:2]")
 	calls = p.w.Calls()
 	p.is(calls[len(calls)-1].Touched[web]["a"], "1")
 	p.is(p.untag(one, types.Tag{Key: aws.String("a")}), "")
 	p.is(p.w.RuleTags(web)[text], "map[b:2]")
-	p.is(p.untag(one), "") // without a tag it means all of them
+	p.is(p.untag(one), "") // removes all tags
 	p.is(len(p.w.RuleTags(web)[text]), 0)
 	p.is(p.w.Tag(web, "a"), "1")
 
@@ -102,9 +102,9 @@ func TestRulesAreTagged(t *testing.T) {
 	p.is(p.untag(one), "InvalidSecurityGroupRuleId.NotFound")
 }
 
-func TestRulesLag(t *testing.T) {
+func TestRuleReadsLag(t *testing.T) {
 	t.Log("source: " + lagPage)
-	inTime(t, func(p *place) {
+	inTime(t, func(p *fixture) {
 		p.w.Lag, p.w.TagLag, p.w.Newborn = 3*time.Second, 5*time.Second, 2*time.Second
 		web := p.group("web")
 		<-time.After(2 * time.Second)
@@ -114,12 +114,12 @@ func TestRulesLag(t *testing.T) {
 		p.is(len(p.ruleIDs(filter("group-id", web))), 2)
 		p.is(len(p.ruleIDs(filter("tag:made", "1"))), 0)
 		<-time.After(2 * time.Second)
-		made := p.ruleIDs(filter("tag:made", "1"))
-		p.is(len(made), 1)
+		ids := p.ruleIDs(filter("tag:made", "1"))
+		p.is(len(ids), 1)
 		_, code := p.revoke(web, open("tcp", 80, 80, "10.0.0.0/8", ""))
 		p.is(code, "")
-		p.is(p.untag(made[0]), "InvalidSecurityGroupRuleId.NotFound") // writes do not lag
-		p.is(p.ruleIDs(filter("tag:made", "1")), made)
+		p.is(p.untag(ids[0]), "InvalidSecurityGroupRuleId.NotFound") // writes do not lag
+		p.is(p.ruleIDs(filter("tag:made", "1")), ids)
 		<-time.After(3 * time.Second)
 		p.is(len(p.ruleIDs(filter("tag:made", "1"))), 0)
 
@@ -131,16 +131,16 @@ func TestRulesLag(t *testing.T) {
 	})
 }
 
-// ruleIDNow is the ID of a group's first rule, which describe calls may not show yet.
-func (p *place) ruleIDNow(groupID string) string {
+// ruleIDNow returns the ID of a group's first rule, even if describe calls do not show it yet.
+func (p *fixture) ruleIDNow(groupID string) string {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	return p.w.groups[groupID].now().rules[0].id
 }
 
-// A read that blinks leaves out the rules of the groups that it leaves out.
-func TestRulesBlink(t *testing.T) {
-	inTime(t, func(p *place) {
+// TestBlinkOmitsRules checks that a read which omits young groups omits their rules too.
+func TestBlinkOmitsRules(t *testing.T) {
+	inTime(t, func(p *fixture) {
 		for i := range 6 {
 			p.group(fmt.Sprint("web", i))
 		}

@@ -23,12 +23,12 @@ const (
 	wireRequestID = "00000000-0000-0000-0000-000000000000"
 )
 
-// changesRules is what every call that changes rules has.
+// changesRules has the fields of every call that changes rules.
 const changesRules = "DryRun GroupId IpPermissions"
 
-// shapes says which fields of the SDK's types the wire knows, and as Field:Name
-// those that it names otherwise. Answers begin a name with a small letter. A field
-// that is not here has no way over the wire, and is an error and not dropped.
+// shapes lists the fields of the SDK's types that the wire supports. Field:Name is a field with
+// another name on the wire. In answers, names begin with a lowercase letter. Any other field is an
+// error rather than dropped.
 var shapes = map[string]string{
 	"CreateSecurityGroupInput":                         "DryRun Description:GroupDescription GroupName TagSpecifications:TagSpecification VpcId",
 	"CreateSecurityGroupOutput":                        "GroupId Tags:TagSet",
@@ -82,7 +82,7 @@ var shapes = map[string]string{
 	"VpcIpv6CidrBlockAssociation": "Ipv6CidrBlock Ipv6CidrBlockState",
 }
 
-// fields lists the fields of a struct that the wire knows, with their names there.
+// fields lists the supported fields of a struct, with their names on the wire.
 func fields(shape reflect.Type) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for entry := range strings.FieldsSeq(shapes[shape.Name()]) {
@@ -94,8 +94,8 @@ func fields(shape reflect.Type) iter.Seq2[string, string] {
 	}
 }
 
-// statuses is the HTTP status of the errors that are not the request's fault alone
-// (EC2 API reference, "Error codes for the Amazon EC2 API").
+// statuses has the HTTP status of errors that are not only the request's fault (EC2 API reference,
+// "Error codes for the Amazon EC2 API").
 var statuses = map[string]int{
 	"UnauthorizedOperation": http.StatusForbidden,
 	"DryRunOperation":       http.StatusPreconditionFailed,
@@ -104,8 +104,8 @@ var statuses = map[string]int{
 	"Unavailable":           http.StatusServiceUnavailable,
 }
 
-// ServeHTTP is EC2's query protocol: it makes the call that a form asks for. Where
-// the caller gets no answer, it cuts the connection.
+// ServeHTTP implements EC2's query protocol: it makes the call that a form asks for. If the caller
+// gets no answer, it cuts the connection.
 func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, body, err := c.answer(r)
 	if err != nil {
@@ -120,9 +120,9 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
-// RoundTripper carries the requests of an SDK client here in the caller's own
-// goroutine, without a network, so that it works under a virtual clock. What cuts
-// the connection in ServeHTTP is its error, as it is that of the method.
+// RoundTripper serves an SDK client in the caller's own goroutine. It uses no network, so it works
+// under a virtual clock. A cut connection in ServeHTTP becomes an error here, the same as the
+// method's.
 func (c *Client) RoundTripper() http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		arrived := r.WithContext(r.Context()) // a copy: reading the form changes it
@@ -142,7 +142,7 @@ func (c *Client) RoundTripper() http.RoundTripper {
 	})
 }
 
-// answer is the answer to a request, or why the caller gets none.
+// answer returns the answer to a request, or the reason for having none.
 func (c *Client) answer(r *http.Request) (status int, body []byte, err error) {
 	body, err = c.call(r)
 	var refused *APIError
@@ -157,7 +157,7 @@ func (c *Client) answer(r *http.Request) (status int, body []byte, err error) {
 	return cmp.Or(statuses[refused.Code], http.StatusBadRequest), text.Bytes(), nil
 }
 
-// call reads a request, calls the method that it names, and writes what that gives.
+// call reads a request, calls the method that it names, and encodes the result.
 func (c *Client) call(r *http.Request) ([]byte, error) {
 	form, err := formOf(r)
 	if err != nil {
@@ -214,8 +214,8 @@ func formOf(r *http.Request) (parameters, error) {
 	return form, nil
 }
 
-// read takes what stands at a name out of the parameters and into a value: a text,
-// a struct at name.Field, a list at name.1, name.2 and so on.
+// read moves the parameters of a name into a value: a string, a struct at name.Field, or a list at
+// name.1, name.2 and so on.
 func (p parameters) read(name string, into reflect.Value) error {
 	text := p[name]
 	switch into.Kind() {
@@ -260,7 +260,7 @@ func (p parameters) read(name string, into reflect.Value) error {
 	return nil
 }
 
-// has says whether there is a parameter of that name, or one below it.
+// has reports whether a parameter with that name, or one below it, exists.
 func (p parameters) has(name string) bool {
 	_, has := p[name]
 	for other := range p {
@@ -297,8 +297,8 @@ func write(to *bytes.Buffer, name string, value reflect.Value) error {
 	return nil
 }
 
-// writeFields writes the fields of a struct that are set, and every list: EC2
-// writes the empty ones, too.
+// writeFields writes the fields of a struct that are set, and every list. EC2 writes empty lists,
+// too.
 func writeFields(to *bytes.Buffer, value reflect.Value) error {
 	names := maps.Collect(fields(value.Type()))
 	for i := range value.NumField() {

@@ -25,10 +25,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// awkward has what XML and forms must escape, and what they must not lose.
+// awkward has characters that XML and forms must escape, and others that they must preserve.
 const awkward = " <a href=\"x\">&amp; 'b' + %20\n\tüµ😀]]> "
 
-// sdkClient is the real client of the SDK.
+// sdkClient returns a real client of the SDK.
 func sdkClient(transport http.RoundTripper, endpoint *string) *ec2.Client {
 	return ec2.New(ec2.Options{
 		Region: "us-east-1", BaseEndpoint: endpoint, HTTPClient: &http.Client{Transport: transport}, Retryer: aws.NopRetryer{},
@@ -38,7 +38,7 @@ func sdkClient(transport http.RoundTripper, endpoint *string) *ec2.Client {
 	})
 }
 
-// overListener is the SDK's client over a real network.
+// overListener returns the SDK's client over a real network.
 func overListener(t *testing.T, client *Client) *ec2.Client {
 	t.Helper()
 	server := httptest.NewServer(client)
@@ -49,11 +49,11 @@ func overListener(t *testing.T, client *Client) *ec2.Client {
 	return sdkClient(server.Client().Transport, &server.URL)
 }
 
-// known are the groups of every world here, whose IDs depend on nothing but names,
-// and the rule that db has.
-type known struct{ web, db, home, far, lone, standard, rule string }
+// groupIDs has the IDs of the groups in every world of these tests, and of a rule of db. They
+// depend on names only.
+type groupIDs struct{ web, db, home, far, lone, standard, rule string }
 
-func inhabit(t *testing.T, w *World) known {
+func populate(t *testing.T, w *World) groupIDs {
 	t.Helper()
 	w.AddVPC("vpc-1", IPv6)
 	w.AddVPC("vpc-2")
@@ -73,7 +73,7 @@ func inhabit(t *testing.T, w *World) known {
 		}
 		return *out.GroupId
 	}
-	ids := known{
+	ids := groupIDs{
 		web: create("web", "vpc-1", tag("Name", "web"), tag("odd", awkward), tag("empty", "")), db: create("db", "vpc-1", tag("Name", "db")),
 		home: create("home", "vpc-default"), far: create("far", "vpc-2"), lone: create("lone", "vpc-3"),
 	}
@@ -110,8 +110,8 @@ func permission(protocol string, from, to int32) types.IpPermission {
 	return types.IpPermission{IpProtocol: &protocol, FromPort: &from, ToPort: &to}
 }
 
-// everything is permissions with every kind of protocol and peer.
-func everything(ids known) []types.IpPermission {
+// everything returns permissions with every kind of protocol and peer.
+func everything(ids groupIDs) []types.IpPermission {
 	web, ssh := permission("tcp", 443, 443), permission("6", 22, 22)
 	web.IpRanges = []types.IpRange{{CidrIp: aws.String("0.0.0.0/0"), Description: aws.String("a & b, {c}=[d]; (e) #1 $2 @3 *4 !5 +6:/-_.")}, {CidrIp: aws.String("192.0.2.77/24")}}
 	web.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String("2001:DB8::1/32"), Description: aws.String("six & seven")}, {CidrIpv6: aws.String("::/0")}}
@@ -126,14 +126,14 @@ func everything(ids known) []types.IpPermission {
 	return []types.IpPermission{web, ssh, ping, any6, all, esp}
 }
 
-// open is a permission with one range.
+// open returns a permission with one range.
 func open(protocol string, from, to int32, cidr, description string) []types.IpPermission {
 	one := permission(protocol, from, to)
 	one.IpRanges = []types.IpRange{{CidrIp: &cidr, Description: &description}}
 	return []types.IpPermission{one}
 }
 
-// many is ranges that differ.
+// many returns a permission with different ranges.
 func many(count int) []types.IpPermission {
 	one := permission("tcp", 1, 1)
 	for i := range count {
@@ -142,16 +142,16 @@ func many(count int) []types.IpPermission {
 	return []types.IpPermission{one}
 }
 
-// journey is calls one after the other; all but the last succeed.
-type journey struct {
+// scenario is a sequence of calls. All but the last must succeed.
+type scenario struct {
 	name    string
 	prepare func(*World, *Client)
 	calls   []any
-	// want is the code of the last call's error, "cut" where there is no answer.
+	// want is the error code of the last call, "cut" if it has no answer.
 	want string
 }
 
-func journeys(ids known) []journey {
+func scenarios(ids groupIDs) []scenario {
 	cidr := open("tcp", 80, 80, "0.0.0.0/0", "x")
 	list, listIn6 := permission("tcp", 443, 443), permission("tcp", 443, 443)
 	list.PrefixListIds = []types.PrefixListId{{PrefixListId: aws.String("pl-1")}}
@@ -196,7 +196,7 @@ func journeys(ids known) []journey {
 	broken := func(fault Fault) func(*World, *Client) { return func(_ *World, c *Client) { c.FailAt(1, fault) } }
 	denied := func(code string) func(*World, *Client) { return broken(Fault{Err: NewError(code, awkward)}) }
 
-	return append(fieldJourneys(ids), []journey{
+	return append(moreScenarios(ids), []scenario{
 		{name: "create with tags", calls: []any{create(" New & b ", " by & by #1 ", "vpc-1", tag("Name", "new"), tag("odd", awkward), tag("nothing", "")), create("bare", "d", "vpc-default"), groups()}},
 		{name: "create two kinds of tags", calls: []any{&ec2.CreateSecurityGroupInput{
 			GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String("vpc-2"),
@@ -224,9 +224,9 @@ func journeys(ids known) []journey {
 		{name: "describe in pages of five", calls: []any{&ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(5)}}},
 		{name: "describe by an unknown filter", calls: []any{groups(filter("<x>", "1"))}, want: "InvalidParameterValue"},
 		{name: "describe too few", calls: []any{&ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(4)}}, want: "InvalidParameterValue"},
-		{name: "describe from nowhere", calls: []any{&ec2.DescribeSecurityGroupsInput{NextToken: aws.String("a+b&c=d")}}, want: "InvalidParameterValue"},
-		{name: "describe what is no ID", calls: []any{&ec2.DescribeSecurityGroupsInput{GroupIds: []string{"<web>"}}}, want: "InvalidGroupId.Malformed"},
-		{name: "describe what is not there", calls: []any{&ec2.DescribeSecurityGroupsInput{GroupIds: []string{ids.db, "sg-none"}}}, want: "InvalidGroup.NotFound"},
+		{name: "describe with an invalid token", calls: []any{&ec2.DescribeSecurityGroupsInput{NextToken: aws.String("a+b&c=d")}}, want: "InvalidParameterValue"},
+		{name: "describe a malformed ID", calls: []any{&ec2.DescribeSecurityGroupsInput{GroupIds: []string{"<web>"}}}, want: "InvalidGroupId.Malformed"},
+		{name: "describe an unknown group", calls: []any{&ec2.DescribeSecurityGroupsInput{GroupIds: []string{ids.db, "sg-none"}}}, want: "InvalidGroup.NotFound"},
 
 		{name: "describe interfaces", calls: []any{interfaces(), interfaces(filter("group-id", ids.web, ids.db)), interfaces(filter("group-id", ids.db))}},
 		{name: "describe interfaces in pages", prepare: func(w *World, _ *Client) { w.PageSize = 1 }, calls: []any{&ec2.DescribeNetworkInterfacesInput{MaxResults: aws.Int32(1000)}}},
@@ -235,13 +235,13 @@ func journeys(ids known) []journey {
 		{name: "tag", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, ids.db}, Tags: []types.Tag{tag("odd", "even"), tag("new", awkward), tag("gone", "")}}, groups()}},
 		{name: "tag too much", calls: []any{label(ids.lone, numbered(0, 30)...), label(ids.lone, numbered(20, 60)...)}, want: "TagLimitExceeded"},
 		{name: "tag too long", calls: []any{label(ids.web, tag("k", strings.Repeat("x", maxTagText+1)))}, want: "InvalidParameterValue"},
-		{name: "tag what is not there", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidGroup.NotFound"},
-		{name: "tag in the dark", prepare: func(w *World, _ *Client) { w.Newborn = time.Hour }, calls: []any{create("n", "d", "vpc-1"), label(ids.web, tag("a", "b"))}, want: "InvalidGroup.NotFound"},
+		{name: "tag an unknown group", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidGroup.NotFound"},
+		{name: "tag a newborn group", prepare: func(w *World, _ *Client) { w.Newborn = time.Hour }, calls: []any{create("n", "d", "vpc-1"), label(ids.web, tag("a", "b"))}, want: "InvalidGroup.NotFound"},
 
 		{name: "untag", calls: []any{
 			&ec2.DeleteTagsInput{Resources: []string{ids.web, ids.db}, Tags: []types.Tag{{Key: aws.String("odd")}, tag("Name", "web"), {Key: aws.String("none")}}}, groups(),
 		}},
-		{name: "untag what is not there", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{{Key: aws.String("odd")}}}}, want: "InvalidGroup.NotFound"},
+		{name: "untag an unknown group", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sg-none"}, Tags: []types.Tag{{Key: aws.String("odd")}}}}, want: "InvalidGroup.NotFound"},
 
 		{name: "list rules", calls: []any{
 			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: everything(ids), TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("rule", awkward), tag("empty", ""))},
@@ -251,15 +251,15 @@ func journeys(ids known) []journey {
 		{name: "list rules in pages", prepare: func(w *World, _ *Client) { w.PageSize = 2 }, calls: []any{&ec2.DescribeSecurityGroupRulesInput{MaxResults: aws.Int32(1000)}}},
 		{name: "list rules by an unknown filter", calls: []any{rules(filter("tag-key", "1"))}, want: "InvalidParameterValue"},
 		{name: "list too few rules", calls: []any{&ec2.DescribeSecurityGroupRulesInput{MaxResults: aws.Int32(4)}}, want: "InvalidParameterValue"},
-		{name: "list what is no rule", calls: []any{byID(ids.rule, ids.web)}, want: "InvalidSecurityGroupRuleId.Malformed"},
-		{name: "list a rule that is not there", calls: []any{byID(ids.rule, "sgr-none")}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "list a malformed rule ID", calls: []any{byID(ids.rule, ids.web)}, want: "InvalidSecurityGroupRuleId.Malformed"},
+		{name: "list an unknown rule", calls: []any{byID(ids.rule, "sgr-none")}, want: "InvalidSecurityGroupRuleId.NotFound"},
 		{name: "tag rules and groups", calls: []any{
 			&ec2.CreateTagsInput{Resources: []string{ids.rule, ids.web}, Tags: []types.Tag{tag("new", awkward), tag("empty", ""), tag("old", "1")}}, rules(), groups(),
 			&ec2.DeleteTagsInput{Resources: []string{ids.web, ids.rule}, Tags: []types.Tag{{Key: aws.String("new")}, tag("empty", ""), tag("old", "2")}}, rules(), groups(),
 			&ec2.DeleteTagsInput{Resources: []string{ids.rule}}, rules(),
 		}},
-		{name: "tag a rule that is not there", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, "sgr-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidSecurityGroupRuleId.NotFound"},
-		{name: "untag a rule that is not there", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sgr-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "tag an unknown rule", calls: []any{&ec2.CreateTagsInput{Resources: []string{ids.web, "sgr-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidSecurityGroupRuleId.NotFound"},
+		{name: "untag an unknown rule", calls: []any{&ec2.DeleteTagsInput{Resources: []string{ids.web, "sgr-none"}, Tags: []types.Tag{tag("a", "b")}}}, want: "InvalidSecurityGroupRuleId.NotFound"},
 		{name: "tag a rule too long", calls: []any{label(ids.rule, tag("k", strings.Repeat("x", maxTagText+1)))}, want: "InvalidParameterValue"},
 		{name: "authorize with tags of a group", calls: []any{&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: cidr, TagSpecifications: tagged(types.ResourceTypeSecurityGroup, tag("a", "b"))}}, want: "InvalidParameterValue"},
 
@@ -283,19 +283,19 @@ func journeys(ids known) []journey {
 		{name: "authorize the default again", calls: []any{out(open("-1", -1, -1, "0.0.0.0/0", ""))}, want: "InvalidPermission.Duplicate"},
 		{name: "authorize the same at once", calls: []any{in(append(open("tcp", 80, 80, "10.1.2.3/8", ""), open("6", 80, 80, "10.0.0.0/8", "other")...))}, want: "InvalidParameterValue"},
 		{name: "authorize too much", calls: []any{in(many(60)), in(open("udp", 1, 1, "10.0.0.0/8", ""))}, want: "RulesPerSecurityGroupLimitExceeded"},
-		{name: "authorize a heavy list", calls: []any{in([]types.IpPermission{list}), in(many(6))}, want: "RulesPerSecurityGroupLimitExceeded"},
+		{name: "authorize a list with a large weight", calls: []any{in([]types.IpPermission{list}), in(many(6))}, want: "RulesPerSecurityGroupLimitExceeded"},
 		{name: "authorize with tags of AWS", calls: []any{&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: cidr, TagSpecifications: tagged(types.ResourceTypeSecurityGroupRule, tag("aws:", ""))}}, want: "InvalidParameterValue"},
 		{name: "authorize with a bad description", calls: []any{in(open("tcp", 80, 80, "0.0.0.0/0", "a<b>&\"c\""))}, want: "InvalidParameterValue"},
 		{name: "authorize a group with an ampersand", calls: []any{in(pair(ids.db, "a & b"))}, want: "InvalidParameterValue"},
 		{name: "authorize a bad range", calls: []any{in(open("tcp", 80, 80, "10.0.0.0/33", ""))}, want: "InvalidParameterValue"},
 		{name: "authorize without ports", calls: []any{in([]types.IpPermission{{IpProtocol: aws.String("tcp"), IpRanges: cidr[0].IpRanges}})}, want: "InvalidParameterValue"},
-		{name: "authorize ports the wrong way round", calls: []any{in(open("tcp", 80, 79, "10.0.0.0/8", ""))}, want: "InvalidParameterValue"},
+		{name: "authorize ports in reverse order", calls: []any{in(open("tcp", 80, 79, "10.0.0.0/8", ""))}, want: "InvalidParameterValue"},
 		{name: "authorize an unknown protocol", calls: []any{in(open("<tcp>", 80, 80, "10.0.0.0/8", ""))}, want: "InvalidParameterValue"},
 		{name: "authorize a bad ICMP code", calls: []any{out(open("icmp", -1, 3, "10.0.0.0/8", ""))}, want: "InvalidParameterValue"},
 		{name: "authorize an unknown list", calls: []any{in([]types.IpPermission{listIn6})}, want: "InvalidPrefixListID.NotFound"},
 		{name: "authorize an unknown group", calls: []any{in(pair("sg-none", ""))}, want: "InvalidGroup.NotFound"},
-		{name: "authorize what is no group", calls: []any{in(pair("&", ""))}, want: "InvalidGroupId.Malformed"},
-		{name: "authorize a group far away", calls: []any{in(pair(ids.lone, ""))}, want: "InvalidGroup.NotFound"},
+		{name: "authorize a malformed group ID", calls: []any{in(pair("&", ""))}, want: "InvalidGroupId.Malformed"},
+		{name: "authorize a group of an unconnected VPC", calls: []any{in(pair(ids.lone, ""))}, want: "InvalidGroup.NotFound"},
 
 		{name: "revoke", calls: []any{
 			in(everything(ids)), out(everything(ids)),
@@ -308,8 +308,8 @@ func journeys(ids known) []journey {
 			&ec2.RevokeSecurityGroupEgressInput{GroupId: &ids.home, IpPermissions: append(open("icmp", 3, 4, "10.0.0.0/8", ""), open("-1", -1, -1, "0.0.0.0/0", "")...)},
 			groups(),
 		}},
-		{name: "revoke what is not there", calls: []any{&ec2.RevokeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
-		{name: "revoke egress that is not there", calls: []any{&ec2.RevokeSecurityGroupEgressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
+		{name: "revoke an unknown rule", calls: []any{&ec2.RevokeSecurityGroupIngressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
+		{name: "revoke an unknown egress rule", calls: []any{&ec2.RevokeSecurityGroupEgressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
 		{name: "revoke from no group", calls: []any{&ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String("sg-none"), IpPermissions: cidr}}, want: "InvalidGroup.NotFound"},
 
 		{name: "describe rules", calls: []any{
@@ -317,22 +317,22 @@ func journeys(ids known) []journey {
 			&ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &ids.web, IpPermissions: append(pairWithout(everything(ids)[0]), open("tcp", 80, 80, "0.0.0.0/0", "now & then")...)},
 			&ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{GroupId: &ids.web, IpPermissions: open("tcp", 80, 80, "0.0.0.0/0", "")}, groups(),
 		}},
-		{name: "describe a rule that is not there", calls: []any{&ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
-		{name: "describe egress that is not there", calls: []any{&ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
+		{name: "describe an unknown rule", calls: []any{&ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
+		{name: "describe an unknown egress rule", calls: []any{&ec2.UpdateSecurityGroupRuleDescriptionsEgressInput{GroupId: &ids.web, IpPermissions: cidr}}, want: "InvalidPermission.NotFound"},
 		{name: "describe a rule badly", calls: []any{in(cidr), &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &ids.web, IpPermissions: open("tcp", 80, 80, "0.0.0.0/0", "<")}}, want: "InvalidParameterValue"},
 
 		{name: "delete", calls: []any{remove(ids.db), groups()}},
-		{name: "delete what is used", calls: []any{remove(ids.web)}, want: "DependencyViolation"},
-		{name: "delete what is named", calls: []any{in(pair(ids.db, "")), remove(ids.db)}, want: "DependencyViolation"},
+		{name: "delete a group in use", calls: []any{remove(ids.web)}, want: "DependencyViolation"},
+		{name: "delete a group that a rule names", calls: []any{in(pair(ids.db, "")), remove(ids.db)}, want: "DependencyViolation"},
 		{name: "delete the default", calls: []any{remove(ids.standard)}, want: "CannotDelete"},
 		{name: "delete twice", calls: []any{remove(ids.db), remove(ids.db)}, want: "InvalidGroup.NotFound"},
 
 		{name: "not allowed", prepare: broken(Fault{Err: Unauthorized("DeleteSecurityGroup")}), calls: []any{remove(ids.db)}, want: "UnauthorizedOperation"},
-		{name: "too much at once", prepare: func(w *World, _ *Client) { w.Throttles = true }, calls: slices.Repeat([]any{in(nil)}, 51), want: "RequestLimitExceeded"},
+		{name: "too many calls", prepare: func(w *World, _ *Client) { w.Throttles = true }, calls: slices.Repeat([]any{in(nil)}, 51), want: "RequestLimitExceeded"},
 		{name: "throttled", prepare: denied("RequestLimitExceeded"), calls: []any{in(cidr)}, want: "RequestLimitExceeded"},
 		{name: "internal error", prepare: denied("InternalError"), calls: []any{groups()}, want: "InternalError"},
 		{name: "unavailable", prepare: denied("Unavailable"), calls: []any{create("n", "d", "vpc-1")}, want: "Unavailable"},
-		{name: "failed but done", prepare: broken(Fault{Err: NewError("InternalError", "no"), Lost: true}), calls: []any{create("n", "d", "vpc-1")}, want: "InternalError"},
+		{name: "failed after taking effect", prepare: broken(Fault{Err: NewError("InternalError", "no"), Lost: true}), calls: []any{create("n", "d", "vpc-1")}, want: "InternalError"},
 		{name: "lost", prepare: broken(Fault{Lost: true}), calls: []any{create("n", "d", "vpc-1")}, want: "cut"},
 		{name: "cut", prepare: broken(Fault{Cut: true}), calls: []any{create("n", "d", "vpc-1")}, want: "cut"},
 		{name: "cut with an answer on the way", prepare: func(_ *World, c *Client) { c.FailAt(2, Fault{Cut: true, Lost: true}) }, calls: []any{in(cidr), out(cidr)}, want: "cut"},
@@ -340,7 +340,7 @@ func journeys(ids known) []journey {
 	}...)
 }
 
-// pairWithout is a permission with the descriptions of its groups left out.
+// pairWithout returns a permission without the descriptions of its groups.
 func pairWithout(one types.IpPermission) []types.IpPermission {
 	one.UserIdGroupPairs = slices.Clone(one.UserIdGroupPairs)
 	for i := range one.UserIdGroupPairs {
@@ -349,7 +349,7 @@ func pairWithout(one types.IpPermission) []types.IpPermission {
 	return []types.IpPermission{one}
 }
 
-// result is what a journey gave and left behind, as text.
+// result is what a scenario returned and left behind, as text.
 type result struct {
 	Answers       []string
 	Code, Message string
@@ -360,17 +360,17 @@ type result struct {
 	err     error
 }
 
-// travel makes the calls of a journey, and follows the tokens of pages.
-func travel(t *testing.T, one journey, face func(*Client) any) result {
+// run makes the calls of a scenario, and follows the tokens of pages.
+func runScenario(t *testing.T, one scenario, access func(*Client) any) result {
 	t.Helper()
 	w := &World{}
-	inhabit(t, w)
+	populate(t, w)
 	client := w.Client("caller")
 	if one.prepare != nil {
 		one.prepare(w, client)
 	}
 	var got result
-	caller := face(client)
+	caller := access(client)
 	for i := 0; i < len(one.calls) && got.err == nil; i++ {
 		for in := one.calls[i]; in != nil && got.err == nil; {
 			var answer any
@@ -392,8 +392,8 @@ func travel(t *testing.T, one journey, face func(*Client) any) result {
 	return got
 }
 
-// plain leaves empty lists out: EC2 writes them and the methods do not; the SDK
-// reads them, and does not write them.
+// plain removes empty lists: EC2 writes them and the methods do not. The SDK reads them but does
+// not write them.
 func plain(text string) string { return emptyLists.ReplaceAllString(text, "") }
 
 var emptyLists = regexp.MustCompile(`"[A-Za-z0-9]+":\[\],?|,"[A-Za-z0-9]+":\[\]`)
@@ -402,7 +402,7 @@ func operation(in any) string {
 	return strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Input")
 }
 
-// invoke calls the method of a face that takes an input.
+// invoke calls the caller's method that takes an input.
 func invoke(ctx context.Context, caller, in any) (any, error) {
 	results := reflect.ValueOf(caller).MethodByName(operation(in)).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
 	if err, failed := reflect.TypeAssert[error](results[1]); failed {
@@ -411,7 +411,7 @@ func invoke(ctx context.Context, caller, in any) (any, error) {
 	return results[0].Interface(), nil
 }
 
-// following is the input for the page after an answer, or nil.
+// following returns the input for the next page after an answer, or nil.
 func following(in, answer any) any {
 	token := reflect.ValueOf(answer).Elem().FieldByName("NextToken")
 	if !token.IsValid() || token.IsNil() {
@@ -442,28 +442,28 @@ func byMethods(c *Client) any { return c }
 
 func inProcess(c *Client) any { return sdkClient(c.RoundTripper(), nil) }
 
-func TestBothFacesAreOne(t *testing.T) {
+func TestWireMatchesMethods(t *testing.T) {
 	t.Parallel()
-	for _, one := range journeys(inhabit(t, &World{})) {
+	for _, one := range scenarios(populate(t, &World{})) {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
 			var want, got result
-			// The clock stands still in there, so that throttles do not depend on it.
+			// The clock stands still in the bubble, so that throttling does not depend on it.
 			synctest.Test(t, func(t *testing.T) {
-				want = travel(t, one, byMethods)
-				got = travel(t, one, inProcess)
+				want = runScenario(t, one, byMethods)
+				got = runScenario(t, one, inProcess)
 			})
 			if want.Code != one.want {
-				t.Fatalf("it ends with %q, not %q: %v", want.Code, one.want, want.err)
+				t.Fatalf("the scenario ends with %q, want %q: %v", want.Code, one.want, want.err)
 			}
 			if one.want == "cut" && (!errors.Is(want.err, ErrCut) || !errors.Is(got.err, ErrCut)) {
 				t.Errorf("the errors are %v and %v", want.err, got.err)
 			}
 			same(t, "in process", want, got)
-			if one.name == "too much at once" {
+			if one.name == "too many calls" {
 				return // depends on the real clock
 			}
-			got = travel(t, one, func(c *Client) any { return overListener(t, c) })
+			got = runScenario(t, one, func(c *Client) any { return overListener(t, c) })
 			same(t, "over a listener", want, got)
 			if one.want == "cut" && !errors.Is(got.err, io.EOF) {
 				t.Errorf("the error over a listener is %v", got.err)
@@ -472,23 +472,22 @@ func TestBothFacesAreOne(t *testing.T) {
 	}
 }
 
-func same(t *testing.T, face string, want, got result) {
+func same(t *testing.T, access string, want, got result) {
 	t.Helper()
 	if printed(want) != printed(got) {
-		t.Errorf("the method gives\n%s\nthe SDK %s\n%s", printed(want), face, printed(got))
+		t.Errorf("the method returns\n%s\nthe SDK %s returns\n%s", printed(want), access, printed(got))
 	}
 }
 
-// TestJourneysAreComplete holds the journeys against what there is: every
-// operation succeeds in one, every field of every shape is used in one, and every
-// code that a call can give ends one.
-func TestJourneysAreComplete(t *testing.T) {
+// TestScenariosAreComplete checks that the scenarios cover the API. Every operation succeeds in
+// one, every field of every shape is used in one, and every error code ends one.
+func TestScenariosAreComplete(t *testing.T) {
 	t.Parallel()
 	ended, used := map[string]bool{}, map[string]bool{}
 	succeeded := map[string]bool{}
-	for _, one := range journeys(inhabit(t, &World{})) {
+	for _, one := range scenarios(populate(t, &World{})) {
 		var got result
-		synctest.Test(t, func(t *testing.T) { got = travel(t, one, byMethods) })
+		synctest.Test(t, func(t *testing.T) { got = runScenario(t, one, byMethods) })
 		ended[got.Code] = true
 		for _, in := range one.calls {
 			note(used, reflect.ValueOf(in))
@@ -500,20 +499,20 @@ func TestJourneysAreComplete(t *testing.T) {
 	}
 	for method := range reflect.TypeFor[*Client]().Methods() {
 		if takesContext(method.Type) && !succeeded[method.Name] {
-			t.Errorf("no journey makes a call of %s", method.Name)
+			t.Errorf("no scenario calls %s", method.Name)
 		}
 	}
 	for shape, entries := range shapes {
 		for entry := range strings.FieldsSeq(entries) {
 			field, _, _ := strings.Cut(entry, ":")
 			if name := shape + "." + field; !used[name] && field != "DryRun" && !strings.HasSuffix(name, "Input.NextToken") {
-				t.Errorf("no journey has %s", name)
+				t.Errorf("no scenario has %s", name)
 			}
 		}
 	}
 	for _, code := range codes(t) {
 		if !ended[code] {
-			t.Errorf("no journey ends with %s", code)
+			t.Errorf("no scenario ends with %s", code)
 		}
 	}
 }
@@ -522,7 +521,7 @@ func takesContext(method reflect.Type) bool {
 	return method.NumIn() > 1 && method.In(1) == reflect.TypeFor[context.Context]()
 }
 
-// note marks the fields that are set.
+// note records the fields that are set.
 func note(used map[string]bool, value reflect.Value) {
 	switch value.Kind() {
 	case reflect.Pointer:
@@ -544,8 +543,8 @@ func note(used map[string]bool, value reflect.Value) {
 	}
 }
 
-// codes reads the codes of the calls' errors from the source: those of the wire
-// itself, and one of no call, are left out.
+// codes reads the error codes of the calls from the source. It omits those of the wire itself, and
+// one that no call returns.
 func codes(t *testing.T) []string {
 	t.Helper()
 	found := map[string]bool{}
@@ -564,15 +563,14 @@ func codes(t *testing.T) []string {
 			}
 		}
 	}
-	delete(found, "SecurityGroupsPerInterfaceLimitExceeded") // World.Attach
+	delete(found, "SecurityGroupsPerInterfaceLimitExceeded") // only World.Attach returns it
 	if len(found) < 10 {
 		t.Fatalf("found only %v", found)
 	}
 	return slices.Sorted(maps.Keys(found))
 }
 
-// post sends a form and reads the status, and code and message or the text of the
-// answer.
+// post sends a form. It returns the status and the body.
 func post(t *testing.T, client *Client, form string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://ec2/", strings.NewReader(form))
@@ -595,17 +593,17 @@ func post(t *testing.T, client *Client, form string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// errorText is the answer of EC2 to a request that it refuses.
+// errorText returns EC2's answer to a request that it refuses.
 func errorText(code, message string) string {
 	return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>" + code + "</Code><Message>" + message +
 		"</Message></Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
 }
 
-// TestRulesAreSpeltAsEC2Does looks at the letters of a rule's listing.
-func TestRulesAreSpeltAsEC2Does(t *testing.T) {
+// TestRuleXMLMatchesEC2 compares the exact XML of a listed rule.
+func TestRuleXMLMatchesEC2(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	ids := inhabit(t, w)
+	ids := populate(t, w)
 	for _, group := range []string{"from db", "to pl"} {
 		one := permission("tcp", 443, 443)
 		one.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: &ids.db, Description: &group}}
@@ -666,22 +664,22 @@ func TestRequestsThatEC2Refuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		w := &World{}
-		inhabit(t, w)
+		populate(t, w)
 		client := w.Client("caller")
 		status, text := post(t, client, test.form)
 		if want := errorText(test.code, test.message); status != http.StatusBadRequest || text != want {
 			t.Errorf("%s: status %d\n%s\nwant\n%s", test.form, status, text, want)
 		}
 		if client.Count() != 0 {
-			t.Errorf("%s: it counts as a call", test.form)
+			t.Errorf("%s: the request counts as a call", test.form)
 		}
 	}
 }
 
-func TestDryRunsDoNothing(t *testing.T) {
+func TestDryRunsHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	all := journeys(inhabit(t, w))
+	all := scenarios(populate(t, w))
 	client, before := w.Client("caller"), w.String()
 	caller := inProcess(client)
 	for _, one := range all {
@@ -694,7 +692,7 @@ func TestDryRunsDoNothing(t *testing.T) {
 		}
 	}
 	if client.Count() != 0 || w.String() != before {
-		t.Errorf("after %d calls the world is\n%s", client.Count(), w)
+		t.Errorf("%d calls counted; the world is\n%s", client.Count(), w)
 	}
 	if _, err := invoke(t.Context(), caller, &ec2.DescribeSecurityGroupsInput{DryRun: aws.Bool(false)}); err != nil {
 		t.Errorf("no dry run: %v", err)
@@ -704,7 +702,7 @@ func TestDryRunsDoNothing(t *testing.T) {
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	inhabit(t, w)
+	populate(t, w)
 	for code, want := range map[string]int{
 		"InvalidParameterValue": 400, "UnauthorizedOperation": 403, "InternalError": 500, "RequestLimitExceeded": 503, "Unavailable": 503, "Nope": 400,
 	} {
@@ -720,12 +718,11 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestAnswersAreSpeltAsEC2Does looks at the letters: the SDK does not care for
-// capitals.
-func TestAnswersAreSpeltAsEC2Does(t *testing.T) {
+// TestAnswerXMLMatchesEC2 compares exact XML, because the SDK ignores the case of names.
+func TestAnswerXMLMatchesEC2(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	ids := inhabit(t, w)
+	ids := populate(t, w)
 	client := w.Client("caller")
 	form := url.Values{"Action": {"DescribeSecurityGroups"}, "Version": {"2016-11-15"}, "GroupId.1": {ids.db}}
 	status, text := post(t, client, form.Encode())
@@ -746,7 +743,7 @@ func TestAnswersAreSpeltAsEC2Does(t *testing.T) {
 	}
 }
 
-func TestAnswersWithoutANameFail(t *testing.T) {
+func TestAnswersWithUnknownFieldsFail(t *testing.T) {
 	t.Parallel()
 	err := writeFields(&bytes.Buffer{}, reflect.ValueOf(types.SecurityGroup{SecurityGroupArn: aws.String("arn")}))
 	if code, message := failure(err); code != "InternalError" || message != "The wire has no name for types.SecurityGroup.SecurityGroupArn" {
@@ -754,35 +751,35 @@ func TestAnswersWithoutANameFail(t *testing.T) {
 	}
 }
 
-// TestTheWireTakesTheWorldsTime holds the two faces together under a virtual
-// clock: how long calls take, who gives up, and that they do not wait for each other.
-func TestTheWireTakesTheWorldsTime(t *testing.T) {
+// TestWireHonorsLatencyAndDeadlines compares methods and wire under a virtual clock: the duration
+// of calls, callers that give up, and concurrent calls.
+func TestWireHonorsLatencyAndDeadlines(t *testing.T) {
 	t.Parallel()
-	for name, face := range map[string]func(*Client) any{"method": byMethods, "in process": inProcess} {
+	for name, access := range map[string]func(*Client) any{"method": byMethods, "in process": inProcess} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &World{Latency: time.Second}
-				ids := inhabit(t, w)
-				client, before, began := w.Client("caller"), w.String(), time.Now()
-				caller := face(client)
+				ids := populate(t, w)
+				client, before, started := w.Client("caller"), w.String(), time.Now()
+				caller := access(client)
 				hasty, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				defer cancel()
 				if _, err := invoke(hasty, caller, &ec2.DeleteSecurityGroupInput{GroupId: &ids.db}); !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("the hasty caller sees %v", err)
+					t.Errorf("the impatient caller gets %v", err)
 				}
-				if took := time.Since(began); took != 300*time.Millisecond || client.Count() != 0 || w.String() != before {
-					t.Errorf("the hasty caller waited %v, made %d calls, and left\n%s", took, client.Count(), w)
+				if took := time.Since(started); took != 300*time.Millisecond || client.Count() != 0 || w.String() != before {
+					t.Errorf("the impatient caller waited %v, made %d calls, and left\n%s", took, client.Count(), w)
 				}
-				// The deadline counts for more than an answer that comes after it.
+				// The deadline takes precedence over a later answer.
 				client.FailAt(1, Fault{Late: time.Second})
 				late, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 				defer cancel()
 				if _, err := invoke(late, caller, &ec2.DeleteSecurityGroupInput{GroupId: &ids.web}); !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("the late caller sees %v", err)
+					t.Errorf("the caller with a late answer gets %v", err)
 				}
 				w.Forget()
-				began = time.Now()
+				started = time.Now()
 				var group sync.WaitGroup
 				for i := range 3 {
 					group.Go(func() {
@@ -792,20 +789,20 @@ func TestTheWireTakesTheWorldsTime(t *testing.T) {
 					})
 				}
 				group.Wait()
-				if took := time.Since(began); took != time.Second || w.Widest() != 3 || w.Rounds() != 1 {
-					t.Errorf("three calls took %v, %d at once, in %d rounds", took, w.Widest(), w.Rounds())
+				if took := time.Since(started); took != time.Second || w.Widest() != 3 || w.Rounds() != 1 {
+					t.Errorf("three calls took %v, %d concurrent, in %d rounds", took, w.Widest(), w.Rounds())
 				}
 			})
 		})
 	}
 }
 
-// TestAListenerLetsGo holds a real server to its caller's patience: a call that
-// hangs ends when nobody waits for it any more.
-func TestAListenerLetsGo(t *testing.T) {
+// TestListenerEndsAbandonedCalls checks with a real server that a hanging call ends when its caller
+// no longer waits.
+func TestListenerEndsAbandonedCalls(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	ids := inhabit(t, w)
+	ids := populate(t, w)
 	client, before := w.Client("caller"), w.String()
 	client.FailAt(1, Fault{Hang: time.Hour})
 	ended := make(chan error, 1)
@@ -813,7 +810,7 @@ func TestAListenerLetsGo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := overListener(t, client).DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &ids.db}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the caller sees %v", err)
+		t.Errorf("the caller gets %v", err)
 	}
 	select {
 	case err := <-ended:
@@ -825,10 +822,10 @@ func TestAListenerLetsGo(t *testing.T) {
 	}
 }
 
-func TestAPanicReachesTheCaller(t *testing.T) {
+func TestPanicReachesCaller(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	inhabit(t, w)
+	populate(t, w)
 	client := w.Client("caller")
 	client.FailAt(1, Fault{Panic: "the end"})
 	defer func() {
@@ -837,24 +834,24 @@ func TestAPanicReachesTheCaller(t *testing.T) {
 		}
 	}()
 	_, err := invoke(t.Context(), inProcess(client), &ec2.DescribeSecurityGroupsInput{})
-	t.Errorf("no panic, but %v", err)
+	t.Errorf("no panic, error %v", err)
 }
 
-// TestNoAnswerIsACutConnection holds what a server does against what the
-// RoundTripper gives in its place.
-func TestNoAnswerIsACutConnection(t *testing.T) {
+// TestMissingAnswerCutsConnection compares the effect of a missing answer in ServeHTTP and
+// RoundTripper.
+func TestMissingAnswerCutsConnection(t *testing.T) {
 	t.Parallel()
 	w := &World{}
-	inhabit(t, w)
+	populate(t, w)
 	for name, test := range map[string]struct {
 		err, want  error
-		gone, goes bool // before the call, and while it is made
+		gone, goes bool // canceled before the call, or during it
 	}{
-		"cut":        {err: ErrCut, want: ErrCut},
-		"no error":   {err: io.ErrUnexpectedEOF, want: io.ErrUnexpectedEOF},
-		"gone":       {gone: true, want: context.Canceled},
-		"going":      {err: ErrCut, goes: true, want: context.Canceled},
-		"unheard of": {err: NewError("InternalError", "no"), goes: true, want: context.Canceled},
+		"cut":      {err: ErrCut, want: ErrCut},
+		"no error": {err: io.ErrUnexpectedEOF, want: io.ErrUnexpectedEOF},
+		"gone":     {gone: true, want: context.Canceled},
+		"going":    {err: ErrCut, goes: true, want: context.Canceled},
+		"unread":   {err: NewError("InternalError", "no"), goes: true, want: context.Canceled},
 	} {
 		client := w.Client(name)
 		ask := func(send func(*http.Request)) {

@@ -1,9 +1,8 @@
-// Package world is an EC2 for tests: VPCs, security groups with their rules and
-// tags, network interfaces, prefix lists and VPC associations. It enforces what
-// EC2 enforces, prints itself as sorted text, and counts calls. A [Client] is one
-// caller's way into it, with the method signatures of the SDK and EC2's query
-// protocol over HTTP, and with the faults that this caller meets. It knows nothing
-// of the code under test.
+// Package world is an EC2 for tests: VPCs, security groups with their rules and tags, network
+// interfaces, prefix lists and VPC associations. It enforces what EC2 enforces, prints itself as
+// sorted text, and counts calls. A [Client] is one caller's access to it, with the method
+// signatures of the SDK, EC2's query protocol over HTTP, and faults for that caller. Nothing here
+// depends on the code under test.
 package world
 
 import (
@@ -23,10 +22,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Account is the account of every call, and the owner of what calls make.
+// Account is the account of every call, and the owner of what calls create.
 const Account = "123456789012"
 
-// The quotas that EC2 sets by default (VPC user guide, "Amazon VPC quotas").
+// EC2's default quotas (VPC user guide, "Amazon VPC quotas").
 const (
 	defaultRuleQuota      = 60
 	defaultGroupQuota     = 2500
@@ -35,69 +34,68 @@ const (
 	maxTagKey, maxTagText = 128, 256
 )
 
-// World is an account's security groups in one Region. The zero value has no VPC;
-// add one with AddVPC.
+// World is an account's security groups in one Region. The zero value has no VPC; add one with
+// AddVPC.
 type World struct {
-	// Latency is how long a call takes. Calls that begin at the same instant are
-	// numbered and take effect in an order that depends on nothing but what they
-	// ask for, so that a history under a virtual clock can be repeated.
+	// Latency is how long a call takes. Calls that begin at the same instant are numbered and take
+	// effect in an order that depends on their input only. Thus a history under a virtual clock is
+	// repeatable.
 	Latency time.Duration
-	// PageSize bounds the pages of describe calls; 0 leaves it to the caller.
+	// PageSize limits the pages of describe calls; 0 means the caller's limit.
 	PageSize int
-	// Lag is how old what describe calls show is.
+	// Lag is the age of the state that describe calls show.
 	Lag time.Duration
-	// TagLag is how old the tags are by which describe calls filter.
+	// TagLag is the age of the tags that the filters of describe calls use.
 	TagLag time.Duration
-	// Newborn is how long calls other than describe calls do not know a group
-	// after it was created.
+	// Newborn is how long calls other than describe calls do not know a new group.
 	Newborn time.Duration
-	// IgnoreFilters lets every describe call return everything, as some engines
-	// do for filters that they do not know.
+	// IgnoreFilters makes describe calls return everything, as some EC2-compatible engines do for
+	// unknown filters.
 	IgnoreFilters bool
-	// OneByOne lets Authorize keep the permissions before the one that it refuses.
-	// EC2's reference does not say which of the two it does.
+	// OneByOne makes Authorize keep the permissions before the one that it refuses. EC2's reference
+	// leaves that open.
 	OneByOne bool
 	// Throttles makes calls pay tokens from EC2's published buckets.
 	Throttles bool
-	// RuleQuota and GroupQuota are the account's; 0 for EC2's defaults.
+	// RuleQuota and GroupQuota are the account's; 0 means EC2's default.
 	RuleQuota, GroupQuota int
-	// After is called, unlocked, after every call that was counted.
+	// After is called, without locks, after every call that was counted.
 	After func(Call)
 
-	mu         sync.Mutex
-	vpcs       map[string]vpc
-	groups     map[string]*group
-	byID       []*group // the same, by ID
-	interfaces map[string]networkInterface
-	lists      map[string]prefixList
-	peerings   map[[2]string]bool
-	transits   map[[2]string]bool
-	buckets    map[string]*bucket
-	pending    []*pending
-	calls      []Call
-	serial     int
-	handsGone  bool // strangers attach no interfaces any more
-	inFlight   int
-	widest     int
-	ended      int // rounds of the deepest call that has ended
-	deepest    int
+	mu               sync.Mutex
+	vpcs             map[string]vpc
+	groups           map[string]*group
+	byID             []*group // the same, by ID
+	interfaces       map[string]networkInterface
+	lists            map[string]prefixList
+	peerings         map[[2]string]bool
+	transits         map[[2]string]bool
+	buckets          map[string]*bucket
+	pending          []*pending
+	calls            []Call
+	serial           int
+	noMoreInterfaces bool // whether out-of-band changes can no longer attach interfaces
+	inFlight         int
+	widest           int
+	ended            int // the rounds up to the last call that has ended
+	deepest          int
 }
 
-// Call is one call that was made.
+// Call is a call that was made.
 type Call struct {
 	Client    string
 	Number    int // among the client's calls, from 1
 	Operation string
 	Write     bool
-	// Input is what was asked for, in the SDK's type.
+	// Input is the call's input, in the SDK's type.
 	Input any
 	Err   error
-	// Touched is the groups that a write names as its objects, or whose rules it
-	// names, with the tags that they had before.
+	// Touched has the groups that a write names as its objects, or whose rules it names, with their
+	// previous tags.
 	Touched map[string]map[string]string
 }
 
-// String prints the call.
+// String formats the call.
 func (c Call) String() string {
 	text := fmt.Sprintf("%s call %d: %s %s", c.Client, c.Number, c.Operation, printed(c.Input))
 	if c.Err != nil {
@@ -119,16 +117,16 @@ type prefixList struct {
 	entries []netip.Prefix
 }
 
-// group is a security group with all that it ever was, so that reads can lag. A
-// state is never changed, only followed by another one.
+// group is a security group with all its past states, so that reads can lag. A state never changes;
+// a change appends another one.
 type group struct {
 	id, name, description, vpcID string
 	isDefault                    bool
 	owner                        string // empty for Account
-	shared                       bool   // by another account with this one
+	shared                       bool   // shared with this account by its owner
 	born                         time.Time
 	states                       []state
-	// ruleIDs are those of all rules that the group ever had.
+	// ruleIDs are the IDs of all rules that the group ever had.
 	ruleIDs map[string]bool
 }
 
@@ -137,19 +135,19 @@ type state struct {
 	gone       bool
 	tags       map[string]string
 	rules      []rule
-	associated []string // other VPCs that the group was associated with
+	associated []string // other VPCs that the group is associated with
 	memo       *memo
 }
 
 func (g *group) now() state { return *g.latest() }
 
-// latest is now without a copy. Nobody changes it.
+// latest is now without a copy. Callers must not change the result.
 func (g *group) latest() *state { return &g.states[len(g.states)-1] }
 
-// unborn is a group before it was there.
+// unborn is the state of a group before its creation.
 var unborn = &state{gone: true, memo: &memo{}}
 
-// stateAt is the group as it was at a moment; gone before it was born. Nobody changes it.
+// stateAt returns the state of the group at a moment. Callers must not change it.
 func (g *group) stateAt(moment time.Time) *state {
 	for i := len(g.states) - 1; i >= 0; i-- {
 		if !g.states[i].at.After(moment) {
@@ -168,20 +166,19 @@ func (g *group) set(change func(*state)) {
 	g.states = append(g.states, next)
 }
 
-// numberRules gives IDs to the rules that have none. Like a group's, an ID depends on
-// nothing but the rule and how often that was made; a rule that was removed and made
-// again is another one.
+// numberRules gives IDs to the rules without one. Like a group's ID, a rule's depends on the rule
+// and how often it was created. A rule that is removed and created again gets a new ID.
 func (g *group) numberRules(rules []rule) {
 	for i := range rules {
-		for turn := 0; rules[i].id == ""; turn++ {
-			if id := hashed(rulePrefix, g.id, strconv.FormatBool(rules[i].egress), rules[i].protocol, strconv.Itoa(int(rules[i].from)), strconv.Itoa(int(rules[i].to)), rules[i].peer, strconv.Itoa(turn)); !g.ruleIDs[id] {
+		for attempt := 0; rules[i].id == ""; attempt++ {
+			if id := hashed(rulePrefix, g.id, strconv.FormatBool(rules[i].egress), rules[i].protocol, strconv.Itoa(int(rules[i].from)), strconv.Itoa(int(rules[i].to)), rules[i].peer, strconv.Itoa(attempt)); !g.ruleIDs[id] {
 				rules[i].id, g.ruleIDs[id] = id, true
 			}
 		}
 	}
 }
 
-// hashed makes an ID from what it depends on.
+// hashed returns an ID that depends on the parts only.
 func hashed(prefix string, parts ...string) string {
 	hash := fnv.New64a()
 	_, _ = io.WriteString(hash, strings.Join(parts, "/"))
@@ -195,20 +192,19 @@ type networkInterface struct {
 	groups      []string
 }
 
-// VPCOption says what kind of VPC is added.
+// VPCOption configures a new VPC.
 type VPCOption func(*vpc)
 
-// Default makes it the default VPC, where revoking a rule that is not there is no
-// error.
+// Default makes a default VPC, in which revoking an unknown rule is no error.
 func Default(v *vpc) { v.isDefault = true }
 
-// IPv6 gives it an IPv6 range.
+// IPv6 gives a VPC an IPv6 range.
 func IPv6(v *vpc) {
 	v.hasIPv6 = true
 	v.ranges = append(v.ranges, netip.MustParsePrefix("2001:db8:1::/56"))
 }
 
-// ipv4Range is the first range of every VPC; members have addresses in it.
+// ipv4Range is the first range of every VPC. Members have addresses in it.
 const ipv4Range = "10.1.0.0/16"
 
 // AddVPC adds a VPC with its default security group, or changes it.
@@ -226,34 +222,34 @@ func (w *World) AddVPC(id string, options ...VPCOption) {
 	_, known := w.vpcs[id]
 	w.vpcs[id] = v
 	if !known {
-		made := w.add("default", "default VPC security group", id, nil)
-		made.isDefault, made.owner = true, v.owner
-		made.set(func(s *state) {
-			s.rules = append(slices.Clone(s.rules), rule{protocol: "-1", from: -1, to: -1, peer: made.id})
+		created := w.add("default", "default VPC security group", id, nil)
+		created.isDefault, created.owner = true, v.owner
+		created.set(func(s *state) {
+			s.rules = append(slices.Clone(s.rules), rule{protocol: "-1", from: -1, to: -1, peer: created.id})
 		})
 	}
 }
 
-// Peer lets groups of two VPCs name each other.
+// Peer connects two VPCs, so that their groups can name each other.
 func (w *World) Peer(one, other string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.peerings[[2]string{one, other}], w.peerings[[2]string{other, one}] = true, true
 }
 
-// AddPrefixList adds a managed prefix list; its weight is what a rule that names it
-// counts against the quota of rules.
+// AddPrefixList adds a managed prefix list. A rule that names the list counts with its weight
+// against the quota of rules.
 func (w *World) AddPrefixList(id, name string, weight int, ipv6 bool, entries ...netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lists[id] = prefixList{name: name, weight: weight, ipv6: ipv6, entries: entries}
 	for _, g := range w.byID {
-		g.latest().memo.answers = nil // which rules that name the list give
+		g.latest().memo.answers = nil // they depend on the entries of lists
 	}
 }
 
-// Associate makes a group usable in another VPC, as AssociateSecurityGroupVpc does;
-// without a VPC it ends all its associations.
+// Associate makes a group usable in another VPC, as AssociateSecurityGroupVpc does. An empty VPC
+// ends all its associations.
 func (w *World) Associate(groupID, vpcID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -266,8 +262,7 @@ func (w *World) Associate(groupID, vpcID string) {
 	})
 }
 
-// Attach puts a network interface on groups, in place of those that it had; with
-// none, it removes the interface.
+// Attach sets the groups of a network interface. Without groups, it removes the interface.
 func (w *World) Attach(interfaceID, description string, groupIDs ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -275,7 +270,7 @@ func (w *World) Attach(interfaceID, description string, groupIDs ...string) erro
 		return fail("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
 	}
 	for _, id := range groupIDs {
-		if w.living(id) == nil {
+		if w.existing(id) == nil {
 			return groupNotFound(id)
 		}
 	}
@@ -286,15 +281,15 @@ func (w *World) Attach(interfaceID, description string, groupIDs ...string) erro
 	return nil
 }
 
-// living is a group that is there now, or nil.
-func (w *World) living(id string) *group {
+// existing returns a group that exists now, or nil.
+func (w *World) existing(id string) *group {
 	if g := w.groups[id]; g != nil && !g.latest().gone {
 		return g
 	}
 	return nil
 }
 
-// all lists the groups that are there now, by ID.
+// all lists the groups that exist now, by ID.
 func (w *World) all() []*group {
 	all := make([]*group, 0, len(w.byID))
 	for _, g := range w.byID {
@@ -305,28 +300,28 @@ func (w *World) all() []*group {
 	return all
 }
 
-// add makes a group with EC2's default egress. Its ID depends on nothing but its
-// name and how often that was made.
+// add creates a group with EC2's default egress. Its ID depends on its name and how often that was
+// created.
 func (w *World) add(name, description, vpcID string, tags map[string]string) *group {
 	id := ""
-	for turn := 0; id == "" || w.groups[id] != nil; turn++ {
-		id = hashed("sg-", vpcID, strings.ToLower(name), strconv.Itoa(turn))
+	for attempt := 0; id == "" || w.groups[id] != nil; attempt++ {
+		id = hashed("sg-", vpcID, strings.ToLower(name), strconv.Itoa(attempt))
 	}
 	rules := []rule{{egress: true, protocol: "-1", from: -1, to: -1, peer: "0.0.0.0/0", prefix: netip.MustParsePrefix("0.0.0.0/0")}}
 	if w.vpcs[vpcID].hasIPv6 {
 		rules = append(rules, rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "::/0", prefix: netip.MustParsePrefix("::/0")})
 	}
 	now := time.Now()
-	made := &group{id: id, name: name, description: description, vpcID: vpcID, born: now, ruleIDs: map[string]bool{}}
-	made.numberRules(rules)
-	made.states = []state{{at: now, tags: tags, rules: rules, memo: &memo{}}}
-	w.groups[id] = made
-	place, _ := slices.BinarySearchFunc(w.byID, made, func(a, b *group) int { return strings.Compare(a.id, b.id) })
-	w.byID = slices.Insert(w.byID, place, made)
-	return made
+	created := &group{id: id, name: name, description: description, vpcID: vpcID, born: now, ruleIDs: map[string]bool{}}
+	created.numberRules(rules)
+	created.states = []state{{at: now, tags: tags, rules: rules, memo: &memo{}}}
+	w.groups[id] = created
+	place, _ := slices.BinarySearchFunc(w.byID, created, func(a, b *group) int { return strings.Compare(a.id, b.id) })
+	w.byID = slices.Insert(w.byID, place, created)
+	return created
 }
 
-// Calls lists the calls so far.
+// Calls returns the calls so far.
 func (w *World) Calls() []Call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -346,29 +341,29 @@ func (w *World) Writes() int {
 	return count
 }
 
-// Widest is the most calls that were under way at once.
+// Widest returns the maximum number of concurrent calls.
 func (w *World) Widest() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.widest
 }
 
-// Rounds is the length of the longest row of calls of which each began after the
-// one before it had ended: what an operation waits for however wide it goes.
+// Rounds returns the length of the longest sequence of calls in which each began after the previous
+// one ended. It is the minimum wait of an operation, however parallel.
 func (w *World) Rounds() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.deepest
 }
 
-// Forget empties the list of calls and starts counting anew.
+// Forget empties the list of calls and restarts the counts.
 func (w *World) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls, w.widest, w.ended, w.deepest = nil, 0, 0, 0
 }
 
-// GroupID finds a group by its name.
+// GroupID returns the ID of a group by its name.
 func (w *World) GroupID(name string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -380,7 +375,7 @@ func (w *World) GroupID(name string) string {
 	return ""
 }
 
-// Groups lists the IDs of all groups that somebody of this account made, by name.
+// Groups lists the IDs of all groups created by this account, by name.
 func (w *World) Groups() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -393,19 +388,18 @@ func (w *World) Groups() []string {
 	return ids
 }
 
-// Tag reads a tag of a group.
+// Tag returns the value of a group's tag.
 func (w *World) Tag(groupID, key string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if one := w.living(groupID); one != nil {
+	if one := w.existing(groupID); one != nil {
 		return one.latest().tags[key]
 	}
 	return ""
 }
 
-// String prints the world: groups by name, then their tags and rules, peers by
-// name, then the network interfaces. A default group that nobody changed is left
-// out.
+// String prints the world: groups by name, then their tags and rules, peers by name, then the
+// network interfaces. An unchanged default group is omitted.
 func (w *World) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -447,7 +441,7 @@ func (w *World) String() string {
 	return strings.Join(blocks, "")
 }
 
-// names is the names of all groups that ever were, by ID.
+// names returns the names of all groups that ever existed, by ID.
 func (w *World) names() map[string]string {
 	names := make(map[string]string, len(w.groups))
 	for _, one := range w.groups {
@@ -456,8 +450,8 @@ func (w *World) names() map[string]string {
 	return names
 }
 
-// Strip leaves only the groups and their rules in a printed world, for comparisons
-// in which tags and interfaces do not matter.
+// Strip reduces a printed world to the groups and their rules, for comparisons that ignore tags and
+// interfaces.
 func Strip(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -468,27 +462,26 @@ func Strip(text string) string {
 	return strings.Join(lines, "")
 }
 
-// APIError is an error as EC2 gives it.
+// APIError is an error of EC2.
 type APIError struct{ Code, Message string }
 
 func (e *APIError) Error() string { return "api error " + e.Code + ": " + e.Message }
 
-// ErrorCode is EC2's code.
+// ErrorCode returns EC2's code.
 func (e *APIError) ErrorCode() string { return e.Code }
 
-// ErrorMessage is EC2's text.
+// ErrorMessage returns EC2's text.
 func (e *APIError) ErrorMessage() string { return e.Message }
 
 func fail(code, format string, args ...any) error {
 	return &APIError{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// NewError makes an error for a Fault.
+// NewError returns an error for a Fault.
 func NewError(code, message string) error { return &APIError{Code: code, Message: message} }
 
-// Unauthorized is the error of a call that the caller's role does not allow, with
-// the encoded message that EC2 adds: it alone is longer than an answer to
-// CloudFormation may be.
+// Unauthorized is the error of a call that the caller's role does not allow. It includes the
+// encoded message that EC2 adds, which alone is longer than an answer to CloudFormation may be.
 func Unauthorized(operation string) error {
 	return fail("UnauthorizedOperation", "You are not authorized to perform this operation. User: arn:aws:sts::%s:assumed-role/Provider/Provider is not authorized to perform: ec2:%s on resource: arn:aws:ec2:us-east-1:%s:security-group/* because no identity-based policy allows the ec2:%s action. Encoded authorization failure message: %s",
 		Account, operation, Account, operation, strings.Repeat("pKz7x_Ew3QbW-", 400))
@@ -498,7 +491,7 @@ func groupNotFound(id string) error {
 	return fail("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
 }
 
-// ErrCut is what a caller sees whose connection was cut.
+// ErrCut is the error of a caller whose connection was cut.
 var ErrCut = errors.New("connection reset by peer")
 
 func text(value *string) string { return aws.ToString(value) }

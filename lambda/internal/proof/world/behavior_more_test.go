@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// More pages that say what EC2 does.
+// More pages that document EC2's behavior.
 const (
 	filterPage     = "API reference, type Filter; gjbae1212/gossm issue 47; ansible-collections/amazon.aws issue 2393"
 	sharePage      = "VPC user guide, Share security groups with AWS Organizations, Share your VPC subnets with other accounts"
@@ -25,8 +25,8 @@ const (
 	retryPage      = "SDK for Go developer guide, Retries and timeouts; API reference, CreateSecurityGroup, which has no client token"
 )
 
-// fieldJourneys are journeys through other accounts, filters, interfaces and refusals.
-func fieldJourneys(ids known) []journey {
+// moreScenarios returns scenarios with other accounts, filters, interfaces and refusals.
+func moreScenarios(ids groupIDs) []scenario {
 	pair := func(id, account string) []types.IpPermission {
 		one := permission("tcp", 7, 7)
 		one.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: &id}}
@@ -41,7 +41,7 @@ func fieldJourneys(ids known) []journey {
 	groups := func(filters ...types.Filter) *ec2.DescribeSecurityGroupsInput {
 		return &ec2.DescribeSecurityGroupsInput{Filters: filters}
 	}
-	first := foreignWorld()
+	first := scenarioWorld()
 	own := first.AddForeign(OtherAccount, "own", "vpc-1", false)
 	shared := first.AddForeign(OtherAccount, "shared", "vpc-1", true)
 	far := first.AddForeign(OtherAccount, "far away", "vpc-2", false)
@@ -50,11 +50,11 @@ func fieldJourneys(ids known) []journey {
 		w.AddForeign(OtherAccount, "shared", "vpc-1", true)
 		w.AddForeign(OtherAccount, "far away", "vpc-2", false)
 	}
-	lasting := func(err error, calls ...any) journey {
+	lasting := func(err error, calls ...any) scenario {
 		code, _ := failure(err)
-		return journey{name: "refused for good: " + code, prepare: func(_ *World, c *Client) { c.FailAt(1, Fault{Err: err, Lasting: true}) }, calls: calls, want: code}
+		return scenario{name: "permanently refused: " + code, prepare: func(_ *World, c *Client) { c.FailAt(1, Fault{Err: err, Lasting: true}) }, calls: calls, want: code}
 	}
-	all := []journey{
+	all := []scenario{
 		{name: "another account's groups", prepare: others, calls: []any{
 			in(pair(own, "")), in(pairOn(8, shared, OtherAccount)), in(pairOn(9, far, OtherAccount)), groups(), groups(filter("owner-id", OtherAccount)),
 			&ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", ids.web, shared)}},
@@ -63,7 +63,7 @@ func fieldJourneys(ids known) []journey {
 		{name: "another account's group by the wrong account", prepare: others, calls: []any{in(pair(own, "111111111111"))}, want: "InvalidGroup.NotFound"},
 		{name: "describe another account's group", prepare: others, calls: []any{&ec2.DescribeSecurityGroupsInput{GroupIds: []string{own}}}, want: "InvalidGroup.NotFound"},
 		{name: "change a shared group", prepare: others, calls: []any{&ec2.DeleteSecurityGroupInput{GroupId: &shared}}, want: "UnauthorizedOperation"},
-		{name: "a peer that is gone", prepare: func(w *World, c *Client) {
+		{name: "a deleted peer", prepare: func(w *World, c *Client) {
 			others(w, c)
 			c.FailAt(2, Fault{Do: func() { _ = w.RemoveForeign(far) }})
 		}, calls: []any{in(pair(far, "")), groups(filter("group-id", ids.web)), &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", ids.web)}}}},
@@ -74,8 +74,8 @@ func fieldJourneys(ids known) []journey {
 		}, calls: []any{&ec2.DescribeNetworkInterfacesInput{}}},
 		{name: "wildcards", calls: []any{groups(filter("tag:Name", "w*", "?b")), groups(filter("group-name", `\*`)), groups(filter("tag:odd", "*amp;*"))}},
 		{name: "too many values", calls: []any{groups(filter("group-id", slices.Repeat([]string{"sg-1"}, 201)...))}, want: "FilterLimitExceeded"},
-		{name: "no right", prepare: func(_ *World, c *Client) { c.Deny("DescribeVpcs") }, calls: []any{groups(), &ec2.DescribeVpcsInput{}}, want: "UnauthorizedOperation"},
-		{name: "made already", prepare: func(_ *World, c *Client) { c.FailAt(1, Fault{Repeated: true}) }, calls: []any{
+		{name: "denied operation", prepare: func(_ *World, c *Client) { c.Deny("DescribeVpcs") }, calls: []any{groups(), &ec2.DescribeVpcsInput{}}, want: "UnauthorizedOperation"},
+		{name: "repeated create", prepare: func(_ *World, c *Client) { c.FailAt(1, Fault{Repeated: true}) }, calls: []any{
 			&ec2.CreateSecurityGroupInput{GroupName: aws.String("n"), Description: aws.String("d"), VpcId: aws.String("vpc-1")},
 		}, want: "InvalidGroup.Duplicate"},
 	}
@@ -85,8 +85,8 @@ func fieldJourneys(ids known) []journey {
 	return all
 }
 
-// foreignWorld is a world with the VPCs of the journeys.
-func foreignWorld() *World {
+// scenarioWorld returns a world with the VPCs of the scenarios.
+func scenarioWorld() *World {
 	w := &World{}
 	w.AddVPC("vpc-1", IPv6)
 	w.AddVPC("vpc-2")
@@ -110,7 +110,7 @@ func pairOn(port int32, id, account string) []types.IpPermission {
 }
 
 // users lists the accounts that EC2 shows for the peers of a group's inbound rules.
-func (p *place) users(id string) []string {
+func (p *fixture) users(id string) []string {
 	p.Helper()
 	out, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
 	if err != nil {
@@ -125,14 +125,14 @@ func (p *place) users(id string) []string {
 	return users
 }
 
-// TestRulesOfOtherAccounts holds the rules about groups that this account does not own.
-func TestRulesOfOtherAccounts(t *testing.T) {
+// TestOtherAccounts tests groups that this account does not own.
+func TestOtherAccounts(t *testing.T) {
 	t.Parallel()
 	for _, one := range []struct {
 		rule, source string
-		test         func(p *place)
+		test         func(p *fixture)
 	}{
-		{"a group of another account is shown only where it is shared, as that account's", sharePage, func(p *place) {
+		{"a group of another account is shown only if it is shared, with its owner", sharePage, func(p *fixture) {
 			own, shared := p.w.AddForeign(OtherAccount, "own", "vpc-1", false), p.w.AddForeign(OtherAccount, "shared", "vpc-1", true)
 			p.is(p.found(&ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("group-id", own, shared)}}), "[shared]")
 			out, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{shared}})
@@ -141,7 +141,7 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 			_, err = p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{own}})
 			p.is(p.code(err), "InvalidGroup.NotFound")
 		}},
-		{"and nobody else changes it", sharePage, func(p *place) {
+		{"only its owner can change a group", sharePage, func(p *fixture) {
 			own, shared := p.w.AddForeign(OtherAccount, "own", "vpc-1", false), p.w.AddForeign(OtherAccount, "shared", "vpc-1", true)
 			p.is(p.authorize(own, open("tcp", 80, 80, "10.0.0.0/8", "")), "InvalidGroup.NotFound")
 			p.is(p.authorize(shared, open("tcp", 80, 80, "10.0.0.0/8", "")), "UnauthorizedOperation")
@@ -149,7 +149,7 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 			_, err := p.c.CreateTags(p.Context(), &ec2.CreateTagsInput{Resources: []string{own}, Tags: []types.Tag{tag("a", "b")}})
 			p.is(p.code(err), "InvalidGroup.NotFound")
 		}},
-		{"a VPC that another account shares is shown as its owner's, and takes groups of this one", sharePage, func(p *place) {
+		{"a shared VPC shows its owner, and accepts groups of this account", sharePage, func(p *fixture) {
 			p.w.AddVPC("vpc-s", OwnedBy(OtherAccount))
 			out, err := p.c.DescribeVpcs(p.Context(), &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("vpc-id", "vpc-s")}})
 			p.is(p.code(err), "")
@@ -158,11 +158,11 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 			p.is(code, "")
 			groups, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("vpc-id", "vpc-s")}})
 			p.is(p.code(err), "")
-			p.is(len(groups.SecurityGroups), 1) // the default group is its owner's
+			p.is(len(groups.SecurityGroups), 1) // the owner's default group is hidden
 			p.is(*groups.SecurityGroups[0].OwnerId, Account)
 			p.is(p.remove(id), "")
 		}},
-		{"a rule names a group by its ID, the account is no part of it", peerPage, func(p *place) {
+		{"a rule names a group by its ID; the account does not identify it", peerPage, func(p *fixture) {
 			web, own := p.group("web"), p.w.AddForeign(OtherAccount, "own", "vpc-1", false)
 			p.is(p.authorize(web, refer(own, "")), "")
 			p.is(p.authorize(web, pairOn(80, own, OtherAccount)), "InvalidPermission.Duplicate")
@@ -171,25 +171,25 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 			_, code := p.revoke(web, pairOn(80, own, OtherAccount))
 			p.is(code, "")
 		}},
-		{"a group that is gone in another VPC leaves a stale rule, without an account", stalePage, func(p *place) {
+		{"a deleted group of another VPC leaves a stale rule, without an account", stalePage, func(p *fixture) {
 			p.w.Peer("vpc-1", "vpc-2")
 			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
 			p.is(p.authorize(web, refer(far, "")), "")
 			p.is(p.users(web), "["+OtherAccount+"]")
 			p.is(p.code(p.w.RemoveForeign(far)), "")
-			p.is(p.users(web), "[]") // one, which is empty
+			p.is(p.users(web), "[]") // one entry, which is empty
 			p.is(len(p.users(web)), 1)
 			p.is(p.authorize(web, pairOn(81, far, OtherAccount)), "InvalidGroup.NotFound")
 			_, code := p.revoke(web, pairOn(80, far, OtherAccount))
 			p.is(code, "")
 			p.is(p.authorize(web, refer(far, "")), "InvalidGroup.NotFound")
 		}},
-		{"the owner cannot delete one that a rule of the same VPC names", deletePage, func(p *place) {
+		{"the owner cannot delete a group that a rule of the same VPC names", deletePage, func(p *fixture) {
 			web, own := p.group("web"), p.w.AddForeign(OtherAccount, "own", "vpc-1", false)
 			p.is(p.authorize(web, refer(own, "")), "")
 			p.is(p.code(p.w.RemoveForeign(own)), "DependencyViolation")
 		}},
-		{"the account of a peer behind a transit gateway is not shown", transitPage, func(p *place) {
+		{"the account of a peer behind a transit gateway is not shown", transitPage, func(p *fixture) {
 			p.w.Transit("vpc-1", "vpc-2")
 			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
 			p.is(p.authorize(web, pairOn(80, far, OtherAccount)), "")
@@ -197,13 +197,13 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 			p.is(len(p.users(web)), 1)
 			p.is(p.authorize(web, refer(far, "")), "InvalidPermission.Duplicate")
 		}},
-		{"groups of VPCs that are not connected are on different networks", networksPage, func(p *place) {
+		{"groups of unconnected VPCs are on different networks", networksPage, func(p *fixture) {
 			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
 			_, err := p.c.AuthorizeSecurityGroupIngress(p.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &web, IpPermissions: refer(far, "")})
 			code, message := failure(err)
 			p.is(code+": "+message, "InvalidGroup.NotFound: You have specified two resources that belong to different networks.")
 		}},
-		{"a rule stays where the connection ends, and can be revoked", stalePage, func(p *place) {
+		{"a rule stays when the connection ends, and can be revoked", stalePage, func(p *fixture) {
 			p.w.Peer("vpc-1", "vpc-2")
 			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
 			p.is(p.authorize(web, refer(far, "")), "")
@@ -213,7 +213,7 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 			_, code := p.revoke(web, refer(far, ""))
 			p.is(code, "")
 		}},
-		{"another account's groups do not count against the quota", quotaPage, func(p *place) {
+		{"another account's groups do not count against the quota", quotaPage, func(p *fixture) {
 			p.w.GroupQuota = 5
 			p.w.AddForeign(OtherAccount, "own", "vpc-1", false)
 			p.group("a")
@@ -224,16 +224,17 @@ func TestRulesOfOtherAccounts(t *testing.T) {
 		t.Run(one.rule, func(t *testing.T) {
 			t.Parallel()
 			t.Log("source: " + one.source)
-			one.test(newPlace(t))
+			one.test(newFixture(t))
 		})
 	}
 }
 
-// TestRulesOfFilters holds the limits and the wildcards of filters, in every describe call.
-func TestRulesOfFilters(t *testing.T) {
+// TestFilterLimitsAndWildcards tests the limits and the wildcards of filters in every describe
+// call.
+func TestFilterLimitsAndWildcards(t *testing.T) {
 	t.Parallel()
 	t.Log("source: " + filterPage)
-	p := newPlace(t)
+	p := newFixture(t)
 	web, _ := p.create("web", "a group", "vpc-1", tag("Team", `a*b?c\d`))
 	p.is(p.code(p.w.AttachAs(Lambda, "eni-1", "x", web)), "")
 	p.w.AddPrefixList("pl-1", "office", 1, false)
@@ -294,7 +295,7 @@ func count(_ any, err error, size func() int) int {
 	return size()
 }
 
-// A pattern ends in time that does not explode with its stars.
+// TestWildcards includes a pattern that exponential backtracking could not finish.
 func TestWildcards(t *testing.T) {
 	t.Parallel()
 	for _, one := range []struct {
@@ -323,11 +324,11 @@ func TestWildcards(t *testing.T) {
 	}
 }
 
-// TestRulesOfInterfaces holds how EC2 describes each kind of network interface.
-func TestRulesOfInterfaces(t *testing.T) {
+// TestInterfacesByKind tests the description of each kind of network interface.
+func TestInterfacesByKind(t *testing.T) {
 	t.Parallel()
 	t.Log("source: " + interfacePage)
-	p := newPlace(t)
+	p := newFixture(t)
 	web := p.group("web")
 	for description, kind := range Describes() {
 		id := "eni-" + fmt.Sprint(len(description))
@@ -347,7 +348,7 @@ func TestRulesOfInterfaces(t *testing.T) {
 		p.is(p.remove(web), "DependencyViolation")
 		p.is(p.code(p.w.Attach(id, "")), "")
 	}
-	// A NAT gateway has no security group, and is there all the same.
+	// A NAT gateway has no security group but exists.
 	p.is(p.code(p.w.AttachAs(NATGateway, "eni-nat", "Interface for NAT Gateway nat-1")), "")
 	out, err := p.c.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{})
 	p.is(p.code(err), "")
@@ -355,12 +356,12 @@ func TestRulesOfInterfaces(t *testing.T) {
 	p.is(p.remove(web), "")
 }
 
-// TestRulesOfPermissions holds that a role which lacks one action is refused that call, with
-// an encoded message, and makes all others.
-func TestRulesOfPermissions(t *testing.T) {
+// TestDeniedOperations checks that a role without one permission is refused that call, with an
+// encoded message, and can make all others.
+func TestDeniedOperations(t *testing.T) {
 	t.Parallel()
 	t.Log("source: " + permissionPage)
-	p := newPlace(t)
+	p := newFixture(t)
 	web := p.group("web")
 	p.c.Deny("DescribeNetworkInterfaces", "CreateTags")
 	_, err := p.c.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{})
@@ -368,18 +369,19 @@ func TestRulesOfPermissions(t *testing.T) {
 	p.is(code, "UnauthorizedOperation")
 	p.is(strings.Contains(message, "Encoded authorization failure message: ") && strings.Contains(message, "ec2:DescribeNetworkInterfaces"), true)
 	_, code = p.create("db", "a group", "vpc-1", tag("a", "b"))
-	p.is(code, "UnauthorizedOperation") // it would tag
+	p.is(code, "UnauthorizedOperation") // it would also tag
 	p.shows("db", false)
 	p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "")), "")
 	_, err = p.w.Client("other").DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{})
 	p.is(p.code(err), "")
 }
 
-// TestRulesOfRefusals holds that a refusal comes once or for good, and lets other calls pass.
-func TestRulesOfRefusals(t *testing.T) {
+// TestRefusals checks that an error occurs once or permanently, and does not affect other
+// operations.
+func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, refusal := range Refusals() {
-		p := newPlace(t)
+		p := newFixture(t)
 		web := p.group("web")
 		p.c.Forget()
 		p.c.FailAt(1, Fault{Err: refusal()})
@@ -402,12 +404,12 @@ func TestRulesOfRefusals(t *testing.T) {
 	}
 }
 
-// TestRulesOfRepetition holds what a caller gets whose first answer was lost and whose SDK
-// made the call once more.
-func TestRulesOfRepetition(t *testing.T) {
+// TestRepeatedCalls tests which answer a caller gets if the first answer is lost and its SDK
+// repeats the call.
+func TestRepeatedCalls(t *testing.T) {
 	t.Parallel()
 	t.Log("source: " + retryPage)
-	p := newPlace(t)
+	p := newFixture(t)
 	p.w.Latency = time.Millisecond
 	web := p.group("web")
 	repeat := func() {

@@ -17,17 +17,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// place is a world with two VPCs and a default one, and somebody who calls it.
-type place struct {
+// fixture is a world with several VPCs, and a client.
+type fixture struct {
 	*testing.T
 
 	w *World
 	c *Client
 }
 
-func newPlace(t *testing.T) *place {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	p := &place{T: t, w: &World{}}
+	p := &fixture{T: t, w: &World{}}
 	p.w.AddVPC("vpc-1")
 	p.w.AddVPC("vpc-2")
 	p.w.AddVPC("vpc-d", Default)
@@ -36,8 +36,8 @@ func newPlace(t *testing.T) *place {
 	return p
 }
 
-// create makes a group in vpc-1, or says with which code EC2 refuses it.
-func (p *place) create(name, description, vpc string, tags ...types.Tag) (id, code string) {
+// create creates a group, or returns EC2's error code.
+func (p *fixture) create(name, description, vpc string, tags ...types.Tag) (id, code string) {
 	out, err := p.c.CreateSecurityGroup(p.Context(), &ec2.CreateSecurityGroupInput{
 		GroupName: &name, Description: &description, VpcId: &vpc, TagSpecifications: tagged(types.ResourceTypeSecurityGroup, tags...),
 	})
@@ -48,7 +48,7 @@ func (p *place) create(name, description, vpc string, tags ...types.Tag) (id, co
 	return *out.GroupId, ""
 }
 
-func (p *place) group(name string) string {
+func (p *fixture) group(name string) string {
 	p.Helper()
 	id, code := p.create(name, "a group", "vpc-1")
 	if code != "" {
@@ -57,7 +57,7 @@ func (p *place) group(name string) string {
 	return id
 }
 
-func (p *place) code(err error) string {
+func (p *fixture) code(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -65,12 +65,12 @@ func (p *place) code(err error) string {
 	return code
 }
 
-func (p *place) authorize(id string, permissions []types.IpPermission) string {
+func (p *fixture) authorize(id string, permissions []types.IpPermission) string {
 	_, err := p.c.AuthorizeSecurityGroupIngress(p.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: permissions})
 	return p.code(err)
 }
 
-func (p *place) revoke(id string, permissions []types.IpPermission) (unknown int, code string) {
+func (p *fixture) revoke(id string, permissions []types.IpPermission) (unknown int, code string) {
 	out, err := p.c.RevokeSecurityGroupIngress(p.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: &id, IpPermissions: permissions})
 	if err != nil {
 		return 0, p.code(err)
@@ -78,12 +78,12 @@ func (p *place) revoke(id string, permissions []types.IpPermission) (unknown int
 	return len(out.UnknownIpPermissions), ""
 }
 
-func (p *place) remove(id string) string {
+func (p *fixture) remove(id string) string {
 	_, err := p.c.DeleteSecurityGroup(p.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id})
 	return p.code(err)
 }
 
-func (p *place) found(in *ec2.DescribeSecurityGroupsInput) []string {
+func (p *fixture) found(in *ec2.DescribeSecurityGroupsInput) []string {
 	p.Helper()
 	out, err := p.c.DescribeSecurityGroups(p.Context(), in)
 	if err != nil {
@@ -96,19 +96,19 @@ func (p *place) found(in *ec2.DescribeSecurityGroupsInput) []string {
 	return names
 }
 
-// is compares what came with what the rule says.
-func (p *place) is(got, want any) {
+// is compares an observed value with the documented one.
+func (p *fixture) is(got, want any) {
 	p.Helper()
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		p.Errorf("got %v, want %v", got, want)
 	}
 }
 
-// shows looks for a line in the printed world.
-func (p *place) shows(line string, want bool) {
+// shows checks whether the printed world contains a line.
+func (p *fixture) shows(line string, want bool) {
 	p.Helper()
 	if strings.Contains(p.w.String(), line) != want {
-		p.Errorf("%q is there: %v, want %v:\n%s", line, !want, want, p.w)
+		p.Errorf("%q in the printed world: %v, want %v:\n%s", line, !want, want, p.w)
 	}
 }
 
@@ -122,7 +122,7 @@ func protocol(name string) []types.IpPermission {
 	return []types.IpPermission{{IpProtocol: &name, IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}}}
 }
 
-// The pages that say what EC2 does.
+// The pages that document EC2's behavior.
 const (
 	createPage    = "API reference, CreateSecurityGroup"
 	userGuide     = "VPC user guide, Security groups"
@@ -142,62 +142,63 @@ const (
 	twicePage     = "aws/aws-sdk-go issue 1340, hashicorp/terraform-provider-aws issue 2587"
 )
 
-// TestRules holds every rule that the world enforces against where it is written.
-func TestRules(t *testing.T) {
+// TestDocumentedBehavior checks every restriction that the world enforces. Each has the page that
+// documents it.
+func TestDocumentedBehavior(t *testing.T) {
 	t.Parallel()
 	for _, one := range []struct {
 		rule, source string
-		test         func(p *place)
+		test         func(p *fixture)
 	}{
-		{"a name has 1 to 255 of the allowed characters", createPage, func(p *place) {
+		{"a name has 1 to 255 of the allowed characters", createPage, func(p *fixture) {
 			for name, want := range map[string]string{"": "InvalidParameterValue", strings.Repeat("a", 255): "", strings.Repeat("a", 256): "InvalidParameterValue", "a<b": "InvalidParameterValue", "a-b_c ._-:/()#,@[]+=&;{}!$*": ""} {
 				_, code := p.create(name, "a group", "vpc-1")
 				p.is(code, want)
 			}
 		}},
-		{"a name does not begin with sg-, in any case", createPage, func(p *place) {
+		{"a name does not begin with sg-, in any case", createPage, func(p *fixture) {
 			for _, name := range []string{"sg-web", "SG-web"} {
 				_, code := p.create(name, "a group", "vpc-1")
 				p.is(code, "InvalidParameterValue")
 			}
 		}},
-		{"a description has the same characters and cannot be left out", createPage, func(p *place) {
+		{"a description has the same characters and cannot be left out", createPage, func(p *fixture) {
 			for _, text := range []string{"", "a<b", strings.Repeat("a", 256)} {
 				_, code := p.create("web", text, "vpc-1")
 				p.is(code, "InvalidParameterValue")
 			}
 		}},
-		{"names are unique in a VPC, without regard to case", userGuide, func(p *place) {
+		{"names are unique in a VPC, without regard to case", userGuide, func(p *fixture) {
 			p.group("web")
 			_, code := p.create("WEB", "another", "vpc-1")
 			p.is(code, "InvalidGroup.Duplicate")
 			_, code = p.create("web", "another", "vpc-2")
 			p.is(code, "")
 		}},
-		{"spaces at the end of a name are cut off", userGuide, func(p *place) {
+		{"spaces at the end of a name are removed", userGuide, func(p *fixture) {
 			p.group("web ")
 			p.shows("web \"a group\"", true)
 			_, code := p.create("web", "another", "vpc-1")
 			p.is(code, "InvalidGroup.Duplicate")
 		}},
-		{"the VPC has to be there", createPage, func(p *place) {
+		{"the VPC has to exist", createPage, func(p *fixture) {
 			_, code := p.create("web", "a group", "vpc-0")
 			p.is(code, "InvalidVpcID.NotFound")
 		}},
-		{"a fresh group lets everything out", userGuide, func(p *place) {
+		{"a new group allows all outbound IPv4 traffic", userGuide, func(p *fixture) {
 			p.group("web")
 			p.shows("  egress -1 0.0.0.0/0\n", true)
 			p.shows("::/0", false)
 		}},
-		{"also by IPv6 in a VPC that has it", "hashicorp/terraform-provider-aws, resource aws_security_group, which revokes both", func(p *place) {
+		{"a new group allows all outbound IPv6 traffic in a VPC with IPv6", "hashicorp/terraform-provider-aws, resource aws_security_group, which revokes both", func(p *fixture) {
 			_, _ = p.create("web", "a group", "vpc-6")
 			p.shows("  egress -1 ::/0\n", true)
 		}},
-		{"every VPC has a default group that cannot be deleted", deletePage, func(p *place) {
+		{"every VPC has a default group that cannot be deleted", deletePage, func(p *fixture) {
 			id := p.w.GroupID("default")
 			p.is(p.remove(id), "CannotDelete")
 		}},
-		{"tags come with the group or the group does not come", createPage, func(p *place) {
+		{"a group with invalid tags is not created", createPage, func(p *fixture) {
 			_, code := p.create("web", "a group", "vpc-1", tag("aws:x", "1"))
 			p.is(code, "InvalidParameterValue")
 			p.shows("web", false)
@@ -205,7 +206,7 @@ func TestRules(t *testing.T) {
 			p.is(code, "")
 			p.shows("  tag Team=ai\n", true)
 		}},
-		{"at most 50 tags, keys of 128 and values of 256", tagPage, func(p *place) {
+		{"at most 50 tags, keys of 128 and values of 256", tagPage, func(p *fixture) {
 			_, code := p.create("a", "a group", "vpc-1", tag(strings.Repeat("k", 129), "1"))
 			p.is(code, "InvalidParameterValue")
 			_, code = p.create("a", "a group", "vpc-1", tag("k", strings.Repeat("v", 257)))
@@ -219,34 +220,34 @@ func TestRules(t *testing.T) {
 			_, code = p.create("a", "a group", "vpc-1", tags[:50]...)
 			p.is(code, "")
 		}},
-		{"a rule names groups of its own VPC, or of one that is peered", pairPage, func(p *place) {
+		{"a rule names groups of its own VPC, or of one that is peered", pairPage, func(p *fixture) {
 			web := p.group("web")
 			far, _ := p.create("far", "a group", "vpc-2")
 			p.is(p.authorize(web, refer(far, "")), "InvalidGroup.NotFound")
 			p.w.Peer("vpc-1", "vpc-2")
 			p.is(p.authorize(web, refer(far, "")), "")
 		}},
-		{"a rule is the same whatever its description", authorizePage, func(p *place) {
+		{"the description does not identify a rule", authorizePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "one")), "")
 			p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "two")), "InvalidPermission.Duplicate")
 		}},
-		{"a permission stands once in a call", twicePage, func(p *place) {
+		{"a call may not repeat a permission", twicePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, slices.Concat(open("tcp", 80, 80, "10.0.0.0/8", "one"), open("6", 80, 80, "10.0.0.0/8", "two"))), "InvalidParameterValue")
 		}},
-		{"a range is stored without its host bits", rangePage, func(p *place) {
+		{"a range is stored without its host bits", rangePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, open("tcp", 80, 80, "100.68.0.18/18", "")), "")
 			p.shows("ingress tcp 80-80 100.68.0.0/18\n", true)
 			p.is(p.authorize(web, open("tcp", 80, 80, "100.68.1.0/18", "")), "InvalidPermission.Duplicate")
 		}},
-		{"IPv4 is not written as IPv6", rangePage, func(p *place) {
+		{"IPv4 cannot be written as IPv6", rangePage, func(p *fixture) {
 			one := permission("tcp", 80, 80)
 			one.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String("::ffff:10.0.0.0/104")}}
 			p.is(p.authorize(p.group("web"), []types.IpPermission{one}), "InvalidParameterValue")
 		}},
-		{"four protocols are stored by name", permPage, func(p *place) {
+		{"four protocols are stored by name", permPage, func(p *fixture) {
 			web := p.group("web")
 			for number, name := range map[string]string{"6": "tcp", "17": "udp"} {
 				p.is(p.authorize(web, open(number, 80, 80, "10.0.0.0/8", "")), "")
@@ -255,11 +256,11 @@ func TestRules(t *testing.T) {
 			p.is(p.authorize(web, open("1", 8, 0, "10.0.0.0/8", "")), "")
 			p.shows("ingress icmp 8-0 10.0.0.0/8", true)
 		}},
-		{"all protocols have no ports", permPage, func(p *place) {
+		{"all protocols have no ports", permPage, func(p *fixture) {
 			p.is(p.authorize(p.group("web"), open("-1", 80, 90, "10.0.0.0/8", "")), "")
 			p.shows("ingress -1 10.0.0.0/8\n", true)
 		}},
-		{"TCP, UDP and ICMP need ports or types", permPage, func(p *place) {
+		{"TCP, UDP and ICMP need ports or types", permPage, func(p *fixture) {
 			web := p.group("web")
 			for _, name := range []string{"tcp", "udp", "icmp"} {
 				p.is(p.authorize(web, protocol(name)), "InvalidParameterValue")
@@ -271,19 +272,19 @@ func TestRules(t *testing.T) {
 			p.is(p.authorize(web, open("tcp", 80, 70000, "10.0.0.0/8", "")), "InvalidParameterValue")
 			p.is(p.authorize(web, open("tcp", 90, 80, "10.0.0.0/8", "")), "InvalidParameterValue")
 		}},
-		{"all types of ICMP have all codes", permPage, func(p *place) {
+		{"all types of ICMP have all codes", permPage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, open("icmp", -1, 3, "10.0.0.0/8", "")), "InvalidParameterValue")
 			p.is(p.authorize(web, open("icmp", -1, -1, "10.0.0.0/8", "")), "")
 		}},
-		{"a rule's description has 255 characters, & for ranges only", rangePage + "; " + pairPage, func(p *place) {
+		{"a rule's description has 255 characters, & for ranges only", rangePage + "; " + pairPage, func(p *fixture) {
 			web, db := p.group("web"), p.group("db")
 			p.is(p.authorize(web, open("tcp", 1, 1, "10.0.0.0/8", "a & b")), "")
 			p.is(p.authorize(web, refer(db, "a & b")), "InvalidParameterValue")
 			p.is(p.authorize(web, open("tcp", 2, 2, "10.0.0.0/8", "a < b")), "InvalidParameterValue")
 			p.is(p.authorize(web, open("tcp", 2, 2, "10.0.0.0/8", strings.Repeat("a", 256))), "InvalidParameterValue")
 		}},
-		{"whether a refused Authorize keeps what it could is not written: both", authorizePage, func(p *place) {
+		{"a refused Authorize keeps earlier permissions or does not, which is undocumented", authorizePage, func(p *fixture) {
 			for _, oneByOne := range []bool{false, true} {
 				p.w.OneByOne = oneByOne
 				id := p.group(fmt.Sprint("web", oneByOne))
@@ -292,21 +293,21 @@ func TestRules(t *testing.T) {
 				p.shows("81-81", oneByOne)
 			}
 		}},
-		{"a revoke finds a rule whatever its description", revokePage, func(p *place) {
+		{"a revoke ignores the description", revokePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "one")), "")
 			_, code := p.revoke(web, open("tcp", 80, 80, "10.0.0.0/8", ""))
 			p.is(code, "")
 			p.shows("80-80", false)
 		}},
-		{"a revoke of what is not there is refused, and nothing is revoked", revokePage, func(p *place) {
+		{"a revoke of an unknown rule is refused, and nothing is revoked", revokePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "")), "")
 			_, code := p.revoke(web, slices.Concat(open("tcp", 80, 80, "10.0.0.0/8", ""), open("tcp", 81, 81, "10.0.0.0/8", "")))
 			p.is(code, "InvalidPermission.NotFound")
 			p.shows("80-80", true)
 		}},
-		{"in the default VPC it is listed, and the rest is revoked", revokePage, func(p *place) {
+		{"in the default VPC an unknown rule is listed, and the rest is revoked", revokePage, func(p *fixture) {
 			web, _ := p.create("web", "a group", "vpc-d")
 			p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "")), "")
 			unknown, code := p.revoke(web, slices.Concat(open("tcp", 80, 80, "10.0.0.0/8", ""), open("tcp", 81, 81, "10.0.0.0/8", "")))
@@ -314,7 +315,7 @@ func TestRules(t *testing.T) {
 			p.is(unknown, 1)
 			p.shows("80-80", false)
 		}},
-		{"a description that is left out is cleared", updatePage, func(p *place) {
+		{"an omitted description is cleared", updatePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.authorize(web, open("tcp", 80, 80, "10.0.0.0/8", "one")), "")
 			_, err := p.c.UpdateSecurityGroupRuleDescriptionsIngress(p.Context(), &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &web, IpPermissions: open("tcp", 80, 80, "10.0.0.0/8", "")})
@@ -323,7 +324,7 @@ func TestRules(t *testing.T) {
 			_, err = p.c.UpdateSecurityGroupRuleDescriptionsIngress(p.Context(), &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &web, IpPermissions: open("tcp", 81, 81, "10.0.0.0/8", "")})
 			p.is(p.code(err), "InvalidPermission.NotFound")
 		}},
-		{"60 rules a direction, IPv4 and IPv6 apart, a group counts in both", quotaPage, func(p *place) {
+		{"60 rules a direction, IPv4 and IPv6 apart, a group counts in both", quotaPage, func(p *fixture) {
 			web, db := p.group("web"), p.group("db")
 			p.is(p.authorize(web, many(60)), "")
 			p.is(p.authorize(web, open("tcp", 9, 9, "10.0.0.0/8", "")), "RulesPerSecurityGroupLimitExceeded")
@@ -334,7 +335,7 @@ func TestRules(t *testing.T) {
 			_, err := p.c.AuthorizeSecurityGroupEgress(p.Context(), &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &web, IpPermissions: many(59)})
 			p.is(p.code(err), "")
 		}},
-		{"a prefix list counts as often as it is heavy", rulesPage, func(p *place) {
+		{"a prefix list counts with its weight", rulesPage, func(p *fixture) {
 			p.w.AddPrefixList("pl-1", "com.amazonaws.global.cloudfront.origin-facing", 55, false)
 			web := p.group("web")
 			one := permission("tcp", 443, 443)
@@ -342,7 +343,7 @@ func TestRules(t *testing.T) {
 			p.is(p.authorize(web, many(6)), "")
 			p.is(p.authorize(web, []types.IpPermission{one}), "RulesPerSecurityGroupLimitExceeded")
 		}},
-		{"groups in a Region and on an interface have quotas", quotaPage, func(p *place) {
+		{"groups in a Region and on an interface have quotas", quotaPage, func(p *fixture) {
 			p.w.GroupQuota = 6
 			p.group("a")
 			p.group("b")
@@ -350,7 +351,7 @@ func TestRules(t *testing.T) {
 			p.is(code, "SecurityGroupLimitExceeded")
 			p.is(p.code(p.w.Attach("eni-1", "x", slices.Repeat([]string{p.w.GroupID("a")}, 6)...)), "SecurityGroupsPerInterfaceLimitExceeded")
 		}},
-		{"pages have 5 to 1,000, and a filter that is not known is refused", describePage, func(p *place) {
+		{"pages have 5 to 1,000 entries, and an unknown filter is refused", describePage, func(p *fixture) {
 			for _, size := range []int32{4, 1001} {
 				_, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{MaxResults: &size})
 				p.is(p.code(err), "InvalidParameterValue")
@@ -358,14 +359,14 @@ func TestRules(t *testing.T) {
 			_, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("nonsense", "x")}})
 			p.is(p.code(err), "InvalidParameterValue")
 		}},
-		{"an unknown ID fails a call that names it, and finds nothing as a filter", describePage, func(p *place) {
+		{"an unknown ID fails a call that names it, and finds nothing as a filter", describePage, func(p *fixture) {
 			_, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{"sg-0"}})
 			p.is(p.code(err), "InvalidGroup.NotFound")
 			_, err = p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{"web"}})
 			p.is(p.code(err), "InvalidGroupId.Malformed")
 			p.is(p.found(&ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("group-id", "sg-0")}}), "[]")
 		}},
-		{"all filters have to match, one value of each", describePage, func(p *place) {
+		{"all filters have to match, one value of each", describePage, func(p *fixture) {
 			web, _ := p.create("web", "a group", "vpc-1", tag("Team", "ai"))
 			p.is(p.authorize(p.group("db"), refer(web, "")), "")
 			for want, filters := range map[string][]types.Filter{
@@ -379,7 +380,7 @@ func TestRules(t *testing.T) {
 				p.is(names, want)
 			}
 		}},
-		{"a group in use cannot be deleted", deletePage, func(p *place) {
+		{"a group in use cannot be deleted", deletePage, func(p *fixture) {
 			web := p.group("web")
 			p.is(p.code(p.w.Attach("eni-1", "x", web)), "")
 			p.is(p.remove(web), "DependencyViolation")
@@ -390,7 +391,7 @@ func TestRules(t *testing.T) {
 			p.is(p.remove(web), "")
 			p.is(p.remove(web), "InvalidGroup.NotFound")
 		}},
-		{"nor one that another group of its VPC names; its own rules do not matter", deletePage, func(p *place) {
+		{"a group that another group of its VPC names cannot be deleted; its own rules do not matter", deletePage, func(p *fixture) {
 			web, db := p.group("web"), p.group("db")
 			p.is(p.authorize(web, refer(web, "")), "")
 			p.is(p.authorize(db, refer(web, "")), "")
@@ -398,7 +399,7 @@ func TestRules(t *testing.T) {
 			p.is(p.remove(db), "")
 			p.is(p.remove(web), "")
 		}},
-		{"a rule in a peered VPC does not hold a group, and is stale then", deletePage, func(p *place) {
+		{"a rule in a peered VPC does not prevent a deletion, and becomes stale", deletePage, func(p *fixture) {
 			web := p.group("web")
 			far, _ := p.create("far", "a group", "vpc-2")
 			p.w.Peer("vpc-1", "vpc-2")
@@ -411,20 +412,20 @@ func TestRules(t *testing.T) {
 		t.Run(one.rule, func(t *testing.T) {
 			t.Parallel()
 			t.Log("source: " + one.source)
-			one.test(newPlace(t))
+			one.test(newFixture(t))
 		})
 	}
 }
 
 // inTime runs a test under a virtual clock.
-func inTime(t *testing.T, test func(p *place)) {
+func inTime(t *testing.T, test func(p *fixture)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newPlace(t)) })
+	synctest.Test(t, func(t *testing.T) { test(newFixture(t)) })
 }
 
 func TestReadsLag(t *testing.T) {
 	t.Log("source: " + lagPage)
-	inTime(t, func(p *place) {
+	inTime(t, func(p *fixture) {
 		p.w.Lag, p.w.TagLag, p.w.Newborn = 3*time.Second, 5*time.Second, 2*time.Second
 		web, _ := p.create("web", "a group", "vpc-1", tag("Team", "ai"))
 		mine := &ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("tag:Team", "ai")}}
@@ -446,7 +447,7 @@ func TestReadsLag(t *testing.T) {
 
 func TestCallsAreThrottled(t *testing.T) {
 	t.Log("source: " + throttlePage)
-	inTime(t, func(p *place) {
+	inTime(t, func(p *fixture) {
 		p.w.Throttles = true
 		web := p.group("web")
 		for i := range 50 {
@@ -461,7 +462,7 @@ func TestCallsAreThrottled(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
-	inTime(t, func(p *place) {
+	inTime(t, func(p *fixture) {
 		refused := NewError("InternalError", "An internal error has occurred")
 		p.c.FailAt(1, Fault{Err: refused})
 		_, code := p.create("a", "a group", "vpc-1")
@@ -485,9 +486,9 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-func TestHands(t *testing.T) {
+func TestOutOfBandChanges(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	id, _ := p.create("web", "a group", "vpc-1", tag(ownerTag, "x"))
 	for _, one := range []struct {
 		deed Deed
@@ -501,28 +502,28 @@ func TestHands(t *testing.T) {
 		{RemoveTag, "tag Owner=by hand", false},
 		{AddGroup, "by-hand-1", true},
 		{AttachInterface, "interface eni-by-hand-2", true},
-		{RemoveGroup, "web \"a group\"", true}, // it is in use
+		{RemoveGroup, "web \"a group\"", true}, // refused: it is in use
 	} {
 		p.is(p.w.Play(Hand{Deed: one.deed}), id)
 		p.shows(one.line, one.want)
 	}
-	p.w.RemoveHands()
-	p.w.Play(Hand{Deed: AttachInterface}) // they are gone
+	p.w.RemoveOutOfBandInterfaces()
+	p.w.Play(Hand{Deed: AttachInterface}) // no effect after RemoveOutOfBandInterfaces
 	p.w.Play(Hand{Deed: RemoveGroup})
 	p.shows("web \"a group\"", false)
-	// Pick says which tag goes, the owner's too; then the group is nobody's.
+	// Pick selects the tag to remove, possibly the owner's. Then the group has no owner.
 	id, _ = p.create("db", "a group", "vpc-1", tag(ownerTag, "x"), tag("Team", "ai"))
 	p.is(p.w.Play(Hand{Deed: RemoveTag, Pick: 3}), id)
 	p.is(p.w.Tag(id, "Team")+p.w.Tag(id, ownerTag), "ai")
 	p.is(p.w.Play(Hand{Deed: RemoveTag}), "")
 }
 
-// Calls that begin at one instant are numbered the same whichever goroutine comes
-// first.
-func TestNumbersAreRepeatable(t *testing.T) {
+// TestCallNumbersAreRepeatable checks that calls of the same instant get the same numbers
+// regardless of the order of their goroutines.
+func TestCallNumbersAreRepeatable(t *testing.T) {
 	var first string
 	for range 30 {
-		inTime(t, func(p *place) {
+		inTime(t, func(p *fixture) {
 			p.w.Latency = 100 * time.Millisecond
 			p.c.FailAt(3, Fault{Err: NewError("InternalError", "planted")})
 			var all sync.WaitGroup
@@ -544,7 +545,7 @@ func TestNumbersAreRepeatable(t *testing.T) {
 
 func TestFlows(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	web, db := p.group("web"), p.group("db")
 	p.is(p.authorize(db, refer(web, "")), "")
 	p.is(p.authorize(db, open("tcp", 5000, 5010, "203.0.113.0/24", "")), "")
@@ -565,10 +566,10 @@ func TestFlows(t *testing.T) {
 	}
 }
 
-// What a write names as its object is kept with the tags from before.
+// TestTouched checks that the objects of a write are recorded with their previous tags.
 func TestTouched(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	id, _ := p.create("web", "a group", "vpc-1", tag("Team", "ai"))
 	p.is(p.remove(id), "")
 	calls := p.w.Calls()

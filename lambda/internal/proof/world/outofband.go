@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Deed is what a stranger does.
+// Deed is a kind of out-of-band change.
 type Deed string
 
-// The deeds.
+// The kinds of out-of-band changes.
 const (
 	AddRule         Deed = "add a rule"
 	RemoveRule      Deed = "remove a rule"
@@ -21,73 +21,73 @@ const (
 	AddGroup        Deed = "add a group"
 	RemoveGroup     Deed = "remove a group"
 	AttachInterface Deed = "attach an interface"
-	// AddWayOut lets a group send anything by IPv6, as EC2 itself does in a VPC that has it,
-	// but with a description.
-	AddWayOut Deed = "add a way out by IPv6"
+	// AddIPv6Egress allows a group to send anything by IPv6. EC2 itself adds that rule in a VPC
+	// with IPv6, but without a description.
+	AddIPv6Egress Deed = "add an IPv6 egress rule"
 )
 
-// Hand is a stranger's hand. Pick chooses which group and which rule or tag it falls
-// on, among those that carry tags of the owner; where there is none it does nothing.
+// Hand is an out-of-band change. Pick selects the group and the rule or tag, among the groups that
+// have the owner's tags. Without such a group it has no effect.
 type Hand struct {
 	Deed Deed
 	Pick int
 }
 
-// ownerTag marks the groups that strangers meddle with.
+// ownerTag marks the groups that out-of-band changes apply to.
 const ownerTag = "sgchain:provider"
 
-// handInterface begins the IDs of interfaces that strangers attach.
-const handInterface = "eni-by-hand-"
+// outOfBandInterface begins the IDs of interfaces that out-of-band changes attach.
+const outOfBandInterface = "eni-by-hand-"
 
-// Play lets a stranger act, and returns the group on which his hand falls.
-func (w *World) Play(hand Hand) string {
+// Play makes an out-of-band change, and returns the group that it applies to.
+func (w *World) Play(change Hand) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	owned := slices.DeleteFunc(w.all(), func(g *group) bool { return g.latest().tags[ownerTag] == "" })
-	if len(owned) == 0 || hand.Pick < 0 {
+	if len(owned) == 0 || change.Pick < 0 {
 		return ""
 	}
-	target, which := owned[hand.Pick%len(owned)], hand.Pick/len(owned)
+	target, which := owned[change.Pick%len(owned)], change.Pick/len(owned)
 	now := target.now()
 	at := 0
 	if len(now.rules) > 0 {
 		at = which % len(now.rules)
 	}
 	switch {
-	case hand.Deed == AddRule:
+	case change.Deed == AddRule:
 		port := int32(which % 1000)
 		added := rule{egress: which%2 == 0, protocol: "tcp", from: port, to: port, peer: "198.51.100.0/24", prefix: netip.MustParsePrefix("198.51.100.0/24"), description: "by hand"}
 		if placeIn(now.rules, &added) < 0 && w.checkQuota(append(slices.Clip(now.rules), added), added) == nil {
 			target.set(func(s *state) { s.rules = append(slices.Clone(s.rules), added) })
 		}
-	case hand.Deed == RemoveRule && len(now.rules) > 0:
+	case change.Deed == RemoveRule && len(now.rules) > 0:
 		target.set(func(s *state) { s.rules = slices.Delete(slices.Clone(s.rules), at, at+1) })
-	case hand.Deed == AddWayOut:
-		w.addWayOut(target)
-	case hand.Deed == EditDescription && len(now.rules) > 0:
+	case change.Deed == AddIPv6Egress:
+		w.addIPv6Egress(target)
+	case change.Deed == EditDescription && len(now.rules) > 0:
 		target.set(func(s *state) {
 			s.rules = slices.Clone(s.rules)
 			s.rules[at].description = "edited by hand"
 		})
-	case hand.Deed == AddTag:
+	case change.Deed == AddTag:
 		w.tag(target, "Owner", "by hand")
-	case hand.Deed == RemoveTag:
-		keys := slices.Sorted(maps.Keys(now.tags)) // at least the owner's
+	case change.Deed == RemoveTag:
+		keys := slices.Sorted(maps.Keys(now.tags)) // the owner's tag at least
 		w.tag(target, keys[which%len(keys)], "")
-	case hand.Deed == AddGroup:
+	case change.Deed == AddGroup:
 		w.serial++
 		w.add("by-hand-"+strconv.Itoa(w.serial), "made by hand", target.vpcID, nil)
-	case hand.Deed == RemoveGroup && w.deletable(target) == nil:
+	case change.Deed == RemoveGroup && w.deletable(target) == nil:
 		target.set(func(s *state) { *s = state{at: s.at, gone: true} })
-	case hand.Deed == AttachInterface && !w.handsGone:
+	case change.Deed == AttachInterface && !w.noMoreInterfaces:
 		w.serial++
-		w.interfaces[handInterface+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
+		w.interfaces[outOfBandInterface+strconv.Itoa(w.serial)] = networkInterface{description: "by hand", groups: []string{target.id}}
 	}
 	return target.id
 }
 
-// addWayOut adds a rule for everything to ::/0, or describes the one that is there.
-func (w *World) addWayOut(target *group) {
+// addIPv6Egress adds a rule for everything to ::/0, or describes the existing one.
+func (w *World) addIPv6Egress(target *group) {
 	added := rule{egress: true, protocol: "-1", from: -1, to: -1, peer: "::/0", prefix: netip.MustParsePrefix("::/0"), description: "by hand"}
 	rules := slices.Clone(target.now().rules)
 	if at := placeIn(rules, &added); at >= 0 {
@@ -114,7 +114,7 @@ func (w *World) tag(g *group, key, value string) {
 	})
 }
 
-// Revoke is a stranger who removes the rules of a group that let a port in.
+// Revoke removes a group's inbound rules for a port out of band.
 func (w *World) Revoke(name, protocol string, port int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -129,14 +129,14 @@ func (w *World) Revoke(name, protocol string, port int32) {
 	}
 }
 
-// RemoveHands takes away the interfaces that strangers attached. They attach none any more:
-// nothing else could end what waits for them.
-func (w *World) RemoveHands() {
+// RemoveOutOfBandInterfaces removes the interfaces that out-of-band changes attached, and prevents
+// more. Nothing else could end a wait for them.
+func (w *World) RemoveOutOfBandInterfaces() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.handsGone = true
+	w.noMoreInterfaces = true
 	for id := range w.interfaces {
-		if strings.HasPrefix(id, handInterface) {
+		if strings.HasPrefix(id, outOfBandInterface) {
 			delete(w.interfaces, id)
 		}
 	}
