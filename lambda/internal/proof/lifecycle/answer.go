@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,49 +15,54 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Mail is the way of one invocation to CloudFormation's bucket.
-type Mail struct {
+// Bucket is CloudFormation's bucket for answers, as one invocation sees it.
+type Bucket struct {
 	cf       *CloudFormation
 	client   *world.Client
 	deadline time.Time
 	puts     int
 }
 
-func (m *Mail) count() int {
-	m.cf.mu.Lock()
-	defer m.cf.mu.Unlock()
-	return m.puts
+func (b *Bucket) count() int {
+	b.cf.mu.Lock()
+	defer b.cf.mu.Unlock()
+	return b.puts
 }
 
-// RoundTrip takes an answer.
-func (m *Mail) RoundTrip(put *http.Request) (*http.Response, error) {
+// RoundTrip receives an answer.
+func (b *Bucket) RoundTrip(put *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(put.Body)
 	if err != nil {
 		return nil, err
 	}
-	if m.client.IsCut() {
+	if b.client.IsCut() {
 		return nil, world.ErrCut
 	}
-	m.cf.mu.Lock()
-	m.puts++
-	again := m.puts > 1
-	m.cf.mu.Unlock()
+	b.cf.mu.Lock()
+	b.puts++
+	again := b.puts > 1
+	b.cf.mu.Unlock()
 	if again {
-		m.cf.violate(OneAnswer, "one run answered twice")
+		b.cf.violate(OneAnswer, "a run answered twice")
 	}
-	if time.Now().After(m.deadline) {
-		m.cf.violate(OneAnswer, "answered after the function's time")
+	if time.Now().After(b.deadline) {
+		b.cf.violate(OneAnswer, "a run answered after its timeout")
 	}
-	m.cf.Receive(path.Base(put.URL.Path), body)
+	b.cf.Receive(path.Base(put.URL.Path), body)
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: put}, nil
 }
 
-// noRoom is EC2's code where a group has not room for a rule.
+// noRoom is EC2's error code if a group has no room for another rule.
 const noRoom = "RulesPerSecurityGroupLimitExceeded"
 
-// weigh holds what an answer says against what was done.
-func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
-	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, noRoom) || strings.Contains(answer.Reason, "(the-") || (c.Freed != nil && strings.Contains(answer.Reason, "has its name") && c.Freed(answer.Reason)) {
+// leftOutWarnings are parts of the warnings of a rollback that leaves rules out, or that may have
+// interrupted traffic for lack of room.
+var leftOutWarnings = []string{"has no room for its old and its new", "looking up peers failed", "lacks the rule"}
+
+// checkAnswer compares an answer with the calls of its request. It also records refusals for lack
+// of room, which excuse a failed operation.
+func (c *CloudFormation) checkAnswer(requestID string, answer cfn.Response) {
+	if strings.Contains(answer.Reason, "and the quota is") || strings.Contains(answer.Reason, noRoom) || strings.Contains(answer.Reason, "(the-") || (c.NamesReleased != nil && strings.Contains(answer.Reason, "has its name") && c.NamesReleased(answer.Reason)) {
 		c.mu.Lock()
 		c.refused = true
 		c.mu.Unlock()
@@ -64,10 +70,10 @@ func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
 	}
 	if strings.Contains(answer.Reason, noRoomForTags) {
 		c.mu.Lock()
-		c.crowded = true
+		c.tagsRefused = true
 		c.mu.Unlock()
 	}
-	if warnings := fmt.Sprint(answer.Data["Warnings"]); c.OnLeftOut != nil && (strings.Contains(warnings, "on the way back") || strings.Contains(warnings, "lacks the rule")) {
+	if warnings := fmt.Sprint(answer.Data["Warnings"]); c.OnLeftOut != nil && slices.ContainsFunc(leftOutWarnings, func(text string) bool { return strings.Contains(warnings, text) }) {
 		c.OnLeftOut()
 	}
 	if !strings.Contains(answer.Reason, "Nothing was changed") {
@@ -83,7 +89,7 @@ func (c *CloudFormation) weigh(requestID string, answer cfn.Response) {
 		}
 	}
 	if len(runs) == 1 && writes > 0 {
-		c.violate(AnyToAny, "%s says that nothing was changed, after %d writes", requestID, writes)
+		c.violate(AnyToAny, "%s: the answer claims that nothing was changed, after %d writes", requestID, writes)
 	}
 }
 
@@ -93,7 +99,7 @@ func (c *CloudFormation) Receive(requestID string, body []byte) {
 	r := c.requests[requestID]
 	c.mu.Unlock()
 	if r == nil {
-		c.violate(OneAnswer, "an answer to %q, which nobody asked for", requestID)
+		c.violate(OneAnswer, "answer to unknown request %q", requestID)
 		return
 	}
 	answer, err := acceptAt(body, requestID, r.place)
@@ -104,7 +110,7 @@ func (c *CloudFormation) Receive(requestID string, body []byte) {
 		c.OnAnswer()
 	}
 	c.step("answer %s %s %s %s", requestID, answer.Status, answer.PhysicalResourceID, answer.Reason)
-	c.weigh(requestID, answer)
+	c.checkAnswer(requestID, answer)
 	switch r.mishap.Answer {
 	case "lost":
 	case "without ID":
@@ -125,8 +131,8 @@ const (
 	maxID   = 1024
 )
 
-// Accept judges an answer as CloudFormation does. One that it does not take counts as
-// FAILED, with an ID that CloudFormation made up.
+// Accept parses an answer as CloudFormation does. An answer that CloudFormation rejects counts as
+// FAILED, with an ID that CloudFormation invents.
 func Accept(body []byte, requestID string) (cfn.Response, error) {
 	return acceptAt(body, requestID, Home)
 }
@@ -153,14 +159,14 @@ func acceptAt(body []byte, requestID string, place Place) (cfn.Response, error) 
 	return answer, nil
 }
 
-// Invented is an ID that CloudFormation makes up for a resource that it has none of.
+// Invented is the ID that CloudFormation invents for a resource without one.
 const Invented = "Shop-Chain-1A2B3C4D5E6F"
 
-// await waits for the answer to a request. Without one in time it says why.
-func (c *CloudFormation) await(r *request) (answer cfn.Response, why string) {
-	patience, why := c.Patience, "no answer in time"
+// await waits for the answer to a request. Without an answer in time it returns the reason.
+func (c *CloudFormation) await(r *request) (answer cfn.Response, reason string) {
+	patience, reason := c.Patience, "no answer in time"
 	if cancel := time.Duration(r.mishap.Cancel) * time.Second; cancel > 0 && cancel < patience {
-		patience, why = cancel, "cancelled"
+		patience, reason = cancel, "cancelled"
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -169,9 +175,9 @@ func (c *CloudFormation) await(r *request) (answer cfn.Response, why string) {
 		return answer, ""
 	case <-timer.C:
 		c.mu.Lock()
-		r.given = time.Now()
+		r.abandonedAt = time.Now()
 		c.mu.Unlock()
-		c.step("%s: %s", r.id, why)
-		return cfn.Response{}, why
+		c.step("%s: %s", r.id, reason)
+		return cfn.Response{}, reason
 	}
 }

@@ -7,23 +7,23 @@ import (
 	"sync"
 )
 
-// Chain is a chain as its author thinks of it. What it allows is worked out here, from
-// nothing but these words.
+// Chain is a chain as its author sees it. What it allows is computed here from these fields only,
+// independently of the code under test.
 type Chain struct {
 	Tiers []Tier
-	// IPv6 says that the internet and the VPC mean IPv6 as well.
+	// IPv6 makes the peers internet and vpc cover IPv6 as well.
 	IPv6 bool `json:",omitempty"`
-	// Quota is the RuleQuota; 0 for EC2's own.
+	// Quota is the RuleQuota; 0 means EC2's default.
 	Quota int `json:",omitempty"`
-	// Tags are those of every group.
+	// Tags apply to every group.
 	Tags map[string]string `json:",omitempty"`
-	// Adopt takes over groups of the tiers' explicit names, Keep leaves rules alone that
-	// the chain never made.
+	// Adopt takes over existing groups with the tiers' explicit names. Keep leaves rules alone that
+	// the chain did not create.
 	Adopt bool `json:",omitempty"`
 	Keep  bool `json:",omitempty"`
-	// Release names tiers that are released when they leave the chain.
+	// Release names the tiers whose groups are released when they leave the chain.
 	Release []string `json:",omitempty"`
-	// NoStackTags keeps the stack's tags from the groups.
+	// NoStackTags keeps the stack's tags off the groups.
 	NoStackTags bool `json:",omitempty"`
 }
 
@@ -32,26 +32,23 @@ type Tier struct {
 	Name string
 	// Named gives the group an explicit name.
 	Named bool `json:",omitempty"`
-	// Text is the description of a tier without an explicit name; a change of it
-	// replaces the group.
+	// Text is the description of a tier without an explicit name. Changing it replaces the group.
 	Text string `json:",omitempty"`
 	// Egress is all, chain or none.
-	Egress string
-	Doors  []Door `json:",omitempty"`
-	// Ways are where the tier may go beside what Egress says.
-	Ways []Door            `json:",omitempty"`
-	Tags map[string]string `json:",omitempty"`
+	Egress  string
+	Inbound []Rule `json:",omitempty"`
+	// Outbound lists the peers that the tier may call in addition to Egress.
+	Outbound []Rule            `json:",omitempty"`
+	Tags     map[string]string `json:",omitempty"`
 }
 
-// Door is a port and who is at the other end: tier names, self, internet, vpc, CIDRs,
-// prefix lists.
-type Door struct {
-	Port    int
-	Sources []string
+// Rule is a port and its peers: tier names, self, internet, vpc, CIDRs, prefix lists.
+type Rule struct {
+	Port  int
+	Peers []string
 }
 
-// The prefix lists that there are, one of which the account made itself and one of which
-// is found by its name.
+// The prefix lists: officeList belongs to the account, remoteList is found by its name.
 const (
 	officeList = "pl-0123456789abcdef0"
 	remoteList = "com.amazonaws.us-east-1.remote"
@@ -59,11 +56,11 @@ const (
 
 var lists = map[string][]netip.Prefix{
 	officeList: {netip.MustParsePrefix("203.0.113.0/25")},
-	namedList:  {netip.MustParsePrefix("203.0.113.0/25")}, // the same one, by its name
+	namedList:  {netip.MustParsePrefix("203.0.113.0/25")}, // officeList, by its name
 	remoteList: {netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("192.0.2.0/24")},
 }
 
-// Properties are the chain as a template has it.
+// Properties returns the chain's properties as a template has them.
 func (c Chain) Properties(vpcID string) map[string]any {
 	tiers := make([]any, 0, len(c.Tiers))
 	for _, one := range c.Tiers {
@@ -73,11 +70,11 @@ func (c Chain) Properties(vpcID string) map[string]any {
 		} else if one.Text != "" {
 			fields["Description"] = one.Text
 		}
-		if len(one.Doors) > 0 {
-			fields["Ingress"] = entries(one.Doors, "Sources")
+		if len(one.Inbound) > 0 {
+			fields["Ingress"] = entries(one.Inbound, "Sources")
 		}
-		if len(one.Ways) > 0 {
-			fields["Egress"] = append(entries(one.Ways, "Destinations"), one.Egress)
+		if len(one.Outbound) > 0 {
+			fields["Egress"] = append(entries(one.Outbound, "Destinations"), one.Egress)
 		}
 		if len(one.Tags) > 0 {
 			fields["Tags"] = one.Tags
@@ -109,22 +106,22 @@ func (c Chain) Properties(vpcID string) map[string]any {
 	return properties
 }
 
-// groupName is the explicit name of a tier's group.
+// groupName returns the explicit name of a tier's group.
 func groupName(tier string) string { return "the-" + tier }
 
-func entries(doors []Door, peers string) []any {
+func entries(rules []Rule, field string) []any {
 	var all []any
-	for _, door := range doors {
+	for _, rule := range rules {
 		var sources []any
-		for _, source := range door.Sources {
+		for _, source := range rule.Peers {
 			sources = append(sources, source)
 		}
-		all = append(all, map[string]any{"Ports": []any{door.Port}, peers: sources})
+		all = append(all, map[string]any{"Ports": []any{rule.Port}, field: sources})
 	}
 	return all
 }
 
-// tags is what the group of a tier carries of the author's.
+// tags returns the author's tags for the group of a tier.
 func (c Chain) tags(tier Tier) map[string]string {
 	tags := map[string]string{}
 	maps.Copy(tags, c.Tags)
@@ -141,10 +138,10 @@ func (c Chain) tier(name string) (Tier, bool) {
 	return Tier{}, false
 }
 
-// opens says whether doors of a tier let a tier or an address pass on a port.
-func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr, port int) bool {
-	return slices.ContainsFunc(doors, func(door Door) bool {
-		return door.Port == port && slices.ContainsFunc(door.Sources, func(source string) bool {
+// matches reports whether the rules of a tier allow another tier or an address on a port.
+func (c Chain) matches(owner string, rules []Rule, tier string, address netip.Addr, port int) bool {
+	return slices.ContainsFunc(rules, func(rule Rule) bool {
+		return rule.Port == port && slices.ContainsFunc(rule.Peers, func(source string) bool {
 			switch source {
 			case "self":
 				return tier == owner
@@ -156,10 +153,10 @@ func (c Chain) opens(owner string, doors []Door, tier string, address netip.Addr
 	})
 }
 
-// ranges is what rangesOf found.
+// ranges caches the results of rangesOf.
 var ranges sync.Map
 
-// rangesOf is the addresses that a source stands for by itself: none where it names a tier.
+// rangesOf returns the address ranges that a peer means by itself. A tier name has none.
 func rangesOf(source string) []netip.Prefix {
 	if known, has := ranges.Load(source); has {
 		prefixes, _ := known.([]netip.Prefix) // nothing else is stored
@@ -176,29 +173,29 @@ func rangesOf(source string) []netip.Prefix {
 	return found
 }
 
-// admits says whether a tier takes traffic on a port from a tier or an address.
+// admits reports whether a tier's inbound rules allow a tier or an address on a port.
 func (c Chain) admits(t Tier, tier string, address netip.Addr, port int) bool {
-	return c.opens(t.Name, t.Doors, tier, address, port)
+	return c.matches(t.Name, t.Inbound, tier, address, port)
 }
 
-// inside is an address that members of every tier may have, in the VPC's range.
+// inside is an address in the VPC's range that members of every tier may have.
 var (
 	inside   = netip.MustParseAddr("10.1.2.3")
 	vpcRange = netip.MustParsePrefix("10.1.0.0/16")
 )
 
-// takes says whether one tier lets another one in. A tier that the chain lacks is an
-// address like any other.
-func (c Chain) takes(source, target string, port int) bool {
+// receives reports whether one tier accepts traffic from another. A tier that the chain lacks
+// counts as an address.
+func (c Chain) receives(source, target string, port int) bool {
 	to, ok := c.tier(target)
 	return ok && c.admits(to, source, inside, port)
 }
 
-// sends says whether one tier may call another one.
+// sends reports whether one tier may call another.
 func (c Chain) sends(source, target string, port int) bool {
 	from, okFrom := c.tier(source)
 	to, okTo := c.tier(target)
-	return okFrom && (from.Egress == "all" || c.opens(source, from.Ways, target, inside, port) ||
+	return okFrom && (from.Egress == "all" || c.matches(source, from.Outbound, target, inside, port) ||
 		(from.Egress == "chain" && okTo && c.admits(to, source, netip.Addr{}, port)))
 }
 
@@ -209,5 +206,5 @@ func (c Chain) allowsFrom(address netip.Addr, target string, port int) bool {
 
 func (c Chain) allowsTo(source string, address netip.Addr, port int) bool {
 	from, ok := c.tier(source)
-	return ok && (from.Egress == "all" || c.opens(source, from.Ways, "", address, port))
+	return ok && (from.Egress == "all" || c.matches(source, from.Outbound, "", address, port))
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // cleanupReplaced deletes a replaced ID.
-func (o *course) cleanupReplaced(status, id, recorded string, properties map[string]any) {
+func (o *stackOperation) cleanupReplaced(status, id, recorded string, properties map[string]any) {
 	c := o.CloudFormation
 	if o.Retain {
 		c.row("20")
@@ -28,9 +28,9 @@ func (o *course) cleanupReplaced(status, id, recorded string, properties map[str
 	o.cleanup(id, properties)
 }
 
-// cleanup tries three times to delete, and goes on whatever comes of it. It says
-// whether that succeeded.
-func (o *course) cleanup(id string, properties map[string]any) bool {
+// cleanup tries three times to delete, then continues in any case. It reports whether the Delete
+// succeeded.
+func (o *stackOperation) cleanup(id string, properties map[string]any) bool {
 	for range 3 {
 		answer, why := o.request(cfn.RequestDelete, id, properties, nil)
 		if why == "" && answer.Status == cfn.StatusSuccess {
@@ -41,14 +41,14 @@ func (o *course) cleanup(id string, properties map[string]any) bool {
 	return false
 }
 
-// remove takes the chain out of the template.
+// remove removes the chain from the template.
 func (c *CloudFormation) remove(op Operation) bool {
-	o := &course{CloudFormation: c, Operation: op}
-	id, properties := c.ID(), c.site().properties
-	// What an Update made that failed and was not rolled back bears an ID that was never
-	// answered, and looks like the live chain beside a replaced one: the Delete leaves it
-	// (residue; see docs/lifecycle.md).
-	half := strings.HasSuffix(c.StackStatus(), "_FAILED") || c.site().skipped
+	o := &stackOperation{CloudFormation: c, Operation: op}
+	id, properties := c.ID(), c.deployment().properties
+	// A failed Update that was not rolled back has an ID that was never answered. Next to a
+	// replaced ID, its groups look like the live chain, so the Delete keeps them (a known limit;
+	// see docs/lifecycle.md).
+	isHalfDone := strings.HasSuffix(c.StackStatus(), "_FAILED") || c.deployment().skipped
 	c.row("12")
 	c.begin()
 	c.leave(op.Linger)
@@ -57,24 +57,24 @@ func (c *CloudFormation) remove(op Operation) bool {
 		c.abandoned = true
 	} else {
 		o.showRemoved("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id)
-		c.abandoned = !o.cleanup(id, properties) || half || c.abandoned
+		c.abandoned = !o.cleanup(id, properties) || isHalfDone || c.abandoned
 	}
 	c.set("UPDATE_COMPLETE", absent, "")
 	c.empty()
 	return true
 }
 
-// empty forgets the chain of a place that is gone.
+// empty drops the recorded chain of a removed place.
 func (c *CloudFormation) empty() {
-	site := c.site()
+	deployment := c.deployment()
 	c.mu.Lock()
-	site.properties, site.tiers = nil, nil
+	deployment.properties, deployment.tiers = nil, nil
 	c.mu.Unlock()
 }
 
-// Delete deletes the stack, once more where that fails, and says whether it is gone.
+// Delete deletes the stack, with retries, and reports whether it is gone.
 func (c *CloudFormation) Delete(op Operation) bool {
-	o := &course{CloudFormation: c, Operation: op}
+	o := &stackOperation{CloudFormation: c, Operation: op}
 	for _, other := range c.others() {
 		isGone := false
 		c.at(other, func() {
@@ -97,7 +97,7 @@ func (c *CloudFormation) Delete(op Operation) bool {
 	return true
 }
 
-// others lists the further resources of the stack, which go before the one that operations are about.
+// others lists the stack's other resources, which are deleted before the current one.
 func (c *CloudFormation) others() []Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,20 +111,20 @@ func (c *CloudFormation) others() []Place {
 	return all
 }
 
-// deleteResource deletes the chain with its stack, and says whether it is gone.
-func (o *course) deleteResource() bool {
+// deleteResource deletes the chain together with its stack and reports whether it is gone.
+func (o *stackOperation) deleteResource() bool {
 	c, op := o.CloudFormation, o.Operation
-	id, site := c.ID(), c.site()
-	properties := site.properties
+	id, deployment := c.ID(), c.deployment()
+	properties := deployment.properties
 	c.mu.Lock()
 	if c.recorded(c.place()).status == deletedStack {
 		id = ""
 	}
 	c.mu.Unlock()
 	c.abandoned = c.abandoned || op.Retain
-	if site.failedID != "" {
-		id = site.failedID
-		site.failedID = ""
+	if deployment.failedID != "" {
+		id = deployment.failedID
+		deployment.failedID = ""
 	}
 	c.leave(op.Linger)
 	for range 3 {

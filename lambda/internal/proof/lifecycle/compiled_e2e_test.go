@@ -29,8 +29,7 @@ import (
 	"sgchain/lambda/internal/proof/lifecycle"
 )
 
-// bootstrap compiles the Lambda for this machine, with the build tags of the one that
-// is deployed.
+// bootstrap compiles the Lambda for this machine, with the build tags of the deployed one.
 func bootstrap(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join("..", "..", "..", "..")
@@ -53,8 +52,8 @@ func bootstrap(t *testing.T) string {
 	return file
 }
 
-// service is the Lambda service and AWS for one invocation: the Runtime API, EC2,
-// CloudFormation and the bucket for answers.
+// service is the Lambda service and AWS for one invocation: the Runtime API, EC2, CloudFormation
+// and the bucket for answers.
 type service struct {
 	delivery lifecycle.Delivery
 	event    []byte
@@ -80,7 +79,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		s.result <- fmt.Errorf("the function failed: %s", text)
 	case r.Method == http.MethodPut:
-		reply, err := s.delivery.Mail.RoundTrip(r) //nolint:bodyclose // it has none
+		reply, err := s.delivery.Bucket.RoundTrip(r) //nolint:bodyclose // it has no body
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
@@ -90,7 +89,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next gives the event to the process, once; who asks again waits for nothing.
+// next returns the event once. A second request waits until it is canceled.
 func (s *service) next(w http.ResponseWriter, r *http.Request) {
 	first := false
 	s.served.Do(func() { first = true })
@@ -166,7 +165,7 @@ func (s *service) describe(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>1</RequestId></ErrorResponse>", api.ErrorCode(), message.String())
 }
 
-// stamp is a time as CloudFormation writes it; one that is not there is long ago.
+// stamp formats a time as CloudFormation does. A missing time becomes one long ago.
 func stamp(t *time.Time) string {
 	if t == nil {
 		return "2000-01-01T00:00:00Z"
@@ -174,7 +173,7 @@ func stamp(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// compiled is the function as a process of its own for each invocation.
+// compiled returns the function as a separate process for each invocation.
 func compiled(file string, log io.Writer) lifecycle.Function {
 	return func(ctx context.Context, delivery lifecycle.Delivery) error {
 		deadline, _ := ctx.Deadline()
@@ -194,7 +193,7 @@ func compiled(file string, log io.Writer) lifecycle.Function {
 		if aws.event, err = json.Marshal(event); err != nil {
 			return err
 		}
-		process := exec.Command(file) //nolint:noctx // it is ended below, whatever ends the invocation
+		process := exec.Command(file) //nolint:noctx // the deferred Kill ends it, whatever ends the invocation
 		process.Env = []string{
 			"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 			"AWS_ENDPOINT_URL_EC2=" + server.URL + "/ec2", "AWS_ENDPOINT_URL_CLOUDFORMATION=" + server.URL + "/cfn",
@@ -222,16 +221,16 @@ func compiled(file string, log io.Writer) lifecycle.Function {
 	}
 }
 
-// tooSlow is the rows whose events come minutes apart, and in that order only, and the one in
-// which a request is dated seconds after the status: waits are shorter here.
+// tooSlow lists rows that cannot run with the shorter waits of this test. The events of the first
+// have to be minutes apart and in order. The request of the second is dated seconds after the
+// status.
 func tooSlow() []string { return []string{"stale Delete", "cancelled Update, dated later"} }
 
-// TestCompiledRows plays the rows with the compiled bootstrap, each invocation a
-// process behind the Lambda Runtime API. They run side by side, since the wait for an
-// older run takes its time here.
+// TestCompiledRows plays the rows with the compiled bootstrap, each invocation as a process behind
+// the Lambda Runtime API. The rows run in parallel, because each waits in real time for older runs.
 func TestCompiledRows(t *testing.T) {
 	file := bootstrap(t)
-	log := &locked{}
+	log := &lockedBuffer{}
 	outcomes := map[string]lifecycle.Outcome{}
 	var mutex sync.Mutex
 	var all sync.WaitGroup
@@ -256,7 +255,7 @@ func TestCompiledRows(t *testing.T) {
 				t.Errorf("events sent: %q, want %q", got, one.sent)
 			}
 			if got := left(out.World); !slices.Equal(got, one.left) {
-				t.Errorf("groups there before the end: %q, want %q", got, one.left)
+				t.Errorf("groups before the deletion of the stack: %q, want %q", got, one.left)
 			}
 		})
 	}
@@ -265,19 +264,19 @@ func TestCompiledRows(t *testing.T) {
 	}
 }
 
-// locked is a buffer that many processes write to.
-type locked struct {
+// lockedBuffer is a buffer that many processes write to.
+type lockedBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
+func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *locked) String() string {
+func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// used is the CPU time that this process has used so far.
+// used returns the CPU time that this process has consumed.
 func used() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
@@ -17,7 +17,7 @@ func used() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// cost tells what histories cost since a moment, to be compared from one version to the next.
+// cost formats the cost of histories since a moment, for comparisons between versions.
 func cost(histories, violations int, since time.Duration) string {
 	took := used() - since
 	return fmt.Sprintf("%d histories, %d violations, %.1f CPU seconds (%.2f ms each)",

@@ -14,35 +14,34 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// maxAge is the age at which Lambda drops an event, as the provider's template sets
-// it.
+// maxAge is the age at which Lambda drops an event, as set in the provider's template.
 const maxAge = 360 * time.Second
 
 // request is one event and its answers.
 type request struct {
-	id      string
-	kind    cfn.RequestType
-	place   Place
-	moves   bool // whether the chain of the event takes over the groups of another one
-	pure    bool // whether nothing but tags may be written for it
-	sent    time.Time
-	event   []byte
-	mishap  Mishap
-	answers chan cfn.Response
-	// given is when CloudFormation gave it up and went on.
-	given time.Time
+	id       string
+	kind     cfn.RequestType
+	place    Place
+	moves    bool // whether the event's chain takes over the groups of another chain
+	onlyTags bool // whether the request may write nothing but tags
+	sent     time.Time
+	event    []byte
+	mishap   Mishap
+	answers  chan cfn.Response
+	// abandonedAt is when CloudFormation stopped waiting and continued.
+	abandonedAt time.Time
 }
 
-// mostAnswers is more than the runs of one event: three for each delivery.
+// mostAnswers exceeds the number of runs of one event: three for each delivery.
 const mostAnswers = 32
 
-// send makes an event and lets Lambda deliver it.
+// send creates an event and makes Lambda deliver it.
 func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[string]any, mishap Mishap) *request {
 	c.mu.Lock()
 	c.serial++
 	r := &request{id: fmt.Sprintf("request-%d", c.serial), kind: kind, place: c.place(), sent: time.Now(), mishap: mishap, answers: make(chan cfn.Response, mostAnswers)}
 	_, r.moves = now["MovedFrom"]
-	r.pure = r.place == c.pure
+	r.onlyTags = r.place == c.onlyTags
 	if c.requests == nil {
 		c.requests = map[string]*request{}
 	}
@@ -80,23 +79,23 @@ func (c *CloudFormation) send(kind cfn.RequestType, id string, now, old map[stri
 	return r
 }
 
-// asSent is JSON as CloudFormation makes it: with the & of an address as it is.
+// asSent encodes JSON as CloudFormation does: without escaping the & of an address.
 func asSent(value map[string]any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) //nolint:errchkjson // texts, lists and maps of texts
+	_ = encoder.Encode(value) //nolint:errchkjson // strings, lists and maps of strings
 	return bytes.TrimSpace(text.Bytes())
 }
 
-// encoding is properties as an event carries them.
+// encoding caches the JSON of one set of properties.
 type encoding struct {
 	properties map[string]any
 	text       json.RawMessage
 }
 
-// encoded is properties as text. Each Chain.Properties is sent several times, and never
-// changed.
+// encoded returns properties as JSON. The result of Chain.Properties is sent several times and
+// never changes.
 func (c *CloudFormation) encoded(properties map[string]any) json.RawMessage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,8 +110,8 @@ func (c *CloudFormation) encoded(properties map[string]any) json.RawMessage {
 	return text
 }
 
-// invoke runs the function as Lambda does for an asynchronous event: up to three
-// times, a minute and then two apart.
+// invoke runs the function as Lambda does for an asynchronous event: up to three times, with pauses
+// of one and two minutes.
 func (c *CloudFormation) invoke(r *request, first bool) {
 	for attempt := 0; ; attempt++ {
 		if !c.mayStart(r) {
@@ -125,17 +124,18 @@ func (c *CloudFormation) invoke(r *request, first bool) {
 	}
 }
 
-// settledAfter is when a change of the resource is old enough for a request from
-// before it to be told from one that belongs to it: by the function, to which the
-// clocks of CloudFormation are not known better. A duplicate that starts earlier,
-// inside the next operation, is the residue that the README names.
+// settledAfter is the age from which the function can tell an older request from one that belongs
+// to the resource's last change. The function does not know CloudFormation's clocks better than
+// that. A duplicate that starts earlier, inside the next operation, is a limit that the README
+// names.
 const settledAfter = 61 * time.Second
 
-// mayStart waits until a late run does not fall into that residue, and says whether
-// the event is still young enough then.
+// mayStart delays a late run that would fall within settledAfter. It reports whether the event is
+// still young enough then.
 func (c *CloudFormation) mayStart(r *request) bool {
 	for {
-		// What else happens at this very moment, such as that the operation is cancelled, comes before the run's first look or after it.
+		// Give other events of this instant a definite order: the cancellation of the operation
+		// comes before the run's first read or after it.
 		<-time.After(time.Millisecond)
 		c.mu.Lock()
 		recorded := c.recorded(r.place)
@@ -152,7 +152,7 @@ func (c *CloudFormation) mayStart(r *request) bool {
 	}
 }
 
-// run is one invocation.
+// run performs one invocation.
 func (c *CloudFormation) run(r *request, faulty bool) error {
 	c.mu.Lock()
 	c.serial++
@@ -169,27 +169,27 @@ func (c *CloudFormation) run(r *request, faulty bool) error {
 	}
 	ctx, cancel := context.WithTimeout(c.background(), c.Limit)
 	defer cancel()
-	c.running.Go(func() { // a process that dies does not use up its time
+	c.running.Go(func() { // a dead process does not use up its timeout
 		select {
 		case <-client.Ended():
 			cancel()
 		case <-ctx.Done():
 		}
 	})
-	mail := &Mail{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
-	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Mail: mail, Repairs: c.Repairs, Moves: c.Movable})
+	bucket := &Bucket{cf: c, client: client, deadline: time.Now().Add(c.Limit)}
+	err := c.Function(ctx, Delivery{Event: r.event, EC2: client, CloudFormation: status, Bucket: bucket, Repairs: c.Repairs, Moves: c.Movable})
 	if c.OnRun != nil {
 		c.OnRun(client.Count())
 	}
-	switch delivered := mail.count(); {
+	switch delivered := bucket.count(); {
 	case client.IsCut():
 		if err == nil {
-			err = world.ErrCut // a process that died answers nothing
+			err = world.ErrCut // a dead process does not answer
 		}
 	case err == nil && delivered == 0:
 		c.violate(OneAnswer, "%s ended without an answer", r.id)
 	case err != nil && delivered > 0:
-		c.violate(OneAnswer, "%s answered and failed all the same: %v", r.id, err)
+		c.violate(OneAnswer, "%s answered and failed: %v", r.id, err)
 	}
 	return err
 }
@@ -200,5 +200,5 @@ func (c *CloudFormation) violate(promise, format string, args ...any) {
 	}
 }
 
-// Drain waits until nothing runs any more.
+// Drain waits until all runs and dependents have ended.
 func (c *CloudFormation) Drain() { c.running.Wait() }

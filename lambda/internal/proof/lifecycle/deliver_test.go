@@ -10,9 +10,10 @@ import (
 	"sgchain/lambda/internal/proof/lifecycle"
 )
 
-// What CloudFormation does not take counts as a failure, with an ID that it makes up
-// (user guide, "Custom resource response objects"; the limit was measured, inclusive).
-func TestAccept(t *testing.T) {
+// TestAcceptAnswers checks that CloudFormation counts an invalid answer as a failure with an
+// invented ID (user guide, "Custom resource response objects"). The size limit was measured; it is
+// inclusive.
+func TestAcceptAnswers(t *testing.T) {
 	t.Parallel()
 	body := func(status, id, reason string) string {
 		return fmt.Sprintf(`{"Status":%q,"PhysicalResourceId":%q,"Reason":%q,"StackId":%q,"RequestId":"request-1","LogicalResourceId":"Chain"}`, status, id, reason, lifecycle.StackID)

@@ -7,9 +7,9 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Draw makes a history from a seed.
+// Draw generates a history from a seed.
 func Draw(seed, index uint64) History {
-	r := &drawer{Rand: rand.New(rand.NewPCG(seed, index))} //nolint:gosec // chance that can be repeated
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed, index))} //nolint:gosec // repeatable randomness
 	h := History{
 		Habits: Habits{
 			CleanupShows: pick(r, "new", "old"), RemovedShows: pick(r, "deleting", "absent"), RollbackCarries: pick(r, "new", "old"),
@@ -28,7 +28,7 @@ func Draw(seed, index uint64) History {
 	chain := r.chain()
 	h.Steps = []Step{{Do: "create", Chain: chain, Rest: r.rest()}}
 	if r.adopts {
-		h.Steps = slices.Insert(h.Steps, 0, r.handMade(), r.handMade())
+		h.Steps = slices.Insert(h.Steps, 0, r.adoptableGroup(), r.adoptableGroup())
 	}
 	first := len(h.Steps) - 1
 	if r.oneIn(6) {
@@ -47,7 +47,7 @@ func Draw(seed, index uint64) History {
 			h.Steps = append(h.Steps, r.between(step, h.Repairs))
 			continue
 		default:
-			// Back to where it was, now and then: X -> Y -> X.
+			// Sometimes return to an earlier chain: X -> Y -> X.
 			if step.Chain = r.variant(chain); r.oneIn(4) {
 				step.Chain = h.Steps[first+r.IntN(len(h.Steps)-first)].Chain
 			}
@@ -67,7 +67,7 @@ func Draw(seed, index uint64) History {
 	return h
 }
 
-// disturb draws what goes wrong in a step.
+// disturb draws the mishaps of a step.
 func (r *drawer) disturb(step *Step, repairs bool) {
 	step.SiblingFails, step.NoRollback, step.Nested, step.Retain = r.oneIn(5), r.oneIn(12), r.oneIn(8), step.Retain || r.oneIn(20)
 	if r.oneIn(3) {
@@ -84,22 +84,22 @@ func (r *drawer) disturb(step *Step, repairs bool) {
 	}
 }
 
-// between is what happens between two operations: a repair, or a stranger's deed.
+// between draws a step between two operations: a repair or an out-of-band change.
 func (r *drawer) between(step Step, repairs bool) Step {
 	switch {
 	case repairs && r.oneIn(2):
 		step.Do = "repair"
 		return step
 	case r.adopts && r.oneIn(3):
-		return r.handMade()
+		return r.adoptableGroup()
 	default:
 		step.Do, step.Pick = string(pick(r, world.AddRule, world.RemoveRule, world.EditDescription, world.AddTag, world.AddGroup, world.RemoveGroup)), r.IntN(1<<16)
 		return step
 	}
 }
 
-// longest is how long, in seconds, the last dependent may go on using an old group; one that
-// is released is not waited for longer than a Delete lasts.
+// longest returns for how many seconds the last dependent may keep using an old group. A Delete
+// waits for a group that it releases no longer than a Delete may last.
 func (r *drawer) longest() int {
 	if r.adopts {
 		return 500
@@ -118,8 +118,8 @@ func pick[T any](r *drawer, from ...T) T { return from[r.IntN(len(from))] }
 
 func (r *drawer) oneIn(n int) bool { return r.IntN(n) == 0 }
 
-// rest is what passes between two operations. CloudFormation itself takes some seconds to
-// end one and to begin another, more than reads lag.
+// rest draws the pause between two operations. CloudFormation itself takes some seconds to end one
+// and to begin another, which is longer than reads lag.
 func (r *drawer) rest() int { return pick(r, 5, 30, 65, 120, longRest) }
 
 var tierNames = []string{"A", "B", "C", "D"}
@@ -147,33 +147,33 @@ func (r *drawer) tags() map[string]string {
 
 func (r *drawer) tier(name string, names []string) Tier {
 	t := Tier{Name: name, Named: r.oneIn(2), Text: pick(r, "", "", "first", "second"), Egress: pick(r, "all", "all", "chain", "chain", "none"), Tags: r.tags()}
-	t.Doors = r.doors(name, names, 2)
-	if t.Egress != "none" { // which stands alone
-		t.Ways = r.doors(name, names, 8)
+	t.Inbound = r.rules(name, names, 2)
+	if t.Egress != "none" { // "none" excludes outbound rules
+		t.Outbound = r.rules(name, names, 8)
 	}
 	return t
 }
 
-// doors draws one of few ports.
-func (r *drawer) doors(name string, names []string, few int) []Door {
-	sources := append([]string{"internet", "10.0.0.0/8", "203.0.113.0/24", "self", "vpc", officeList, remoteList}, names...)
-	var doors []Door
+// rules draws rules for a few ports, each with a chance of one in few.
+func (r *drawer) rules(name string, names []string, few int) []Rule {
+	peers := append([]string{"internet", "10.0.0.0/8", "203.0.113.0/24", "self", "vpc", officeList, remoteList}, names...)
+	var rules []Rule
 	for _, port := range ports()[:3] {
 		if !r.oneIn(few) {
 			continue
 		}
-		door := Door{Port: port}
+		rule := Rule{Port: port}
 		for range 1 + r.IntN(3) {
-			if source := pick(r, sources...); !slices.Contains(door.Sources, source) && !(source == name && slices.Contains(door.Sources, "self")) && !(source == "self" && slices.Contains(door.Sources, name)) {
-				door.Sources = append(door.Sources, source)
+			if peer := pick(r, peers...); !slices.Contains(rule.Peers, peer) && !(peer == name && slices.Contains(rule.Peers, "self")) && !(peer == "self" && slices.Contains(rule.Peers, name)) {
+				rule.Peers = append(rule.Peers, peer)
 			}
 		}
-		doors = append(doors, door)
+		rules = append(rules, rule)
 	}
-	return doors
+	return rules
 }
 
-// variant is a chain with something changed, or another one.
+// variant returns a changed chain, or a new one.
 func (r *drawer) variant(c Chain) Chain {
 	if r.oneIn(3) || len(c.Tiers) == 0 {
 		return r.chain()
@@ -194,12 +194,12 @@ func (r *drawer) variant(c Chain) Chain {
 	return next
 }
 
-// handMade is a group that somebody makes by hand, with some of eight sets of rules.
-func (r *drawer) handMade() Step {
-	return Step{Do: byHand, Pick: r.IntN(len(tierNames) << 5), Rest: r.rest()}
+// adoptableGroup draws the out-of-band creation of a group, with one of several sets of rules.
+func (r *drawer) adoptableGroup() Step {
+	return Step{Do: createGroup, Pick: r.IntN(len(tierNames) << 5), Rest: r.rest()}
 }
 
-// acts are what a schedule and people ask for while an operation goes on.
+// acts draws the actions that a schedule and people request during an operation.
 func (r *drawer) acts() []Act {
 	acts := make([]Act, 1+r.IntN(2))
 	for i := range acts {

@@ -11,16 +11,16 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Fence is the promise that a run ends with its request: once CloudFormation gave an Update or
-// a Create up, what undoes it has the groups for itself.
+// Fence is the promise that a run ends with its request. Once CloudFormation has given up an Update
+// or a Create, the request that undoes it has the groups to itself.
 const Fence = "one at a time"
 
-// longestReading is how old the last reading of the stack is at most under a write. What
-// undoes a run waits for longer than that before it looks.
+// longestReading is the maximum age of the last reading of the stack before a write. A run that
+// undoes another waits longer than that before it reads.
 const longestReading = 5 * time.Second
 
-// alone holds a write against the request for which it is made.
-func (w *Watch) alone(call world.Call) {
+// checkSingleRun checks a write against the state of its request.
+func (w *Watch) checkSingleRun(call world.Call) {
 	id, _, isRun := strings.Cut(call.Client, " run ")
 	if !isRun {
 		return
@@ -28,7 +28,7 @@ func (w *Watch) alone(call world.Call) {
 	w.cf.mu.Lock()
 	r := w.cf.requests[id]
 	w.cf.mu.Unlock()
-	if r == nil || r.kind == cfn.RequestDelete || r.given.IsZero() {
+	if r == nil || r.kind == cfn.RequestDelete || r.abandonedAt.IsZero() {
 		return
 	}
 	w.count(Fence)
@@ -36,26 +36,26 @@ func (w *Watch) alone(call world.Call) {
 	if slices.ContainsFunc(r.mishap.Faults, func(one Fault) bool { return one.Kind == "late" }) {
 		most += latest
 	}
-	if late := time.Since(r.given); call.Err == nil && late > most {
-		w.violate(Fence, fmt.Sprintf("%s writes %v after CloudFormation gave its request up", call, late))
+	if late := time.Since(r.abandonedAt); call.Err == nil && late > most {
+		w.violate(Fence, fmt.Sprintf("%s: write %v after CloudFormation gave up the request", call, late))
 	}
 }
 
-// wayOutByHand is the rule of a stranger that EC2's own twin of the default egress looks like.
-const wayOutByHand = `egress -1 ::/0 "by hand"`
+// outOfBandEgress is an out-of-band rule that looks like EC2's own default egress for IPv6.
+const outOfBandEgress = `egress -1 ::/0 "by hand"`
 
-// waysOut holds that no group at rest has a way out by IPv6 that a stranger opened: only EC2's
-// own rule, which has no description, is taken as it is.
-func (w *Watch) waysOut(chain Chain) {
+// checkIPv6Egress checks that no group in a COMPLETE status has an out-of-band egress rule for
+// IPv6. EC2's own rule, which has no description, may stay.
+func (w *Watch) checkIPv6Egress(chain Chain) {
 	w.mu.Lock()
-	looks := w.ways && !w.hands && !chain.Keep
+	applies := w.ipv6Egress && !w.outOfBand && !chain.Keep
 	w.mu.Unlock()
-	if !looks {
+	if !applies {
 		return
 	}
 	for tier, id := range w.cf.GroupIDs() {
-		if _, has := w.cf.World.RuleTags(id)[wayOutByHand]; has && !w.isLoose(id) {
-			w.violate(AnyToAny, fmt.Sprintf("at rest, tier %s (%s) has %s", tier, id, wayOutByHand))
+		if _, has := w.cf.World.RuleTags(id)[outOfBandEgress]; has && !w.hasExtraRules(id) {
+			w.violate(AnyToAny, fmt.Sprintf("tier %s (%s) has the out-of-band rule %s in a COMPLETE status", tier, id, outOfBandEgress))
 		}
 	}
 }

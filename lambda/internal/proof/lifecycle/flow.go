@@ -7,12 +7,11 @@ import (
 	"strconv"
 )
 
-// flow is one way that traffic could take. Source or target is empty where it is
-// somebody outside.
+// flow is one path that traffic could take. An empty source or target is an address outside.
 type flow struct {
 	source, target Member
-	peer           string // the source, where it is a group that the chain does not own
-	called         string // how doors name it, where that is not by its ID
+	peer           string // the source, if it is a group that the chain does not own
+	name           string // how rules name the peer, if not by its ID
 	address        netip.Addr
 	port           int
 }
@@ -30,16 +29,16 @@ func (f flow) String() string {
 	return end(f.source) + " -> " + end(f.target) + " on " + strconv.Itoa(f.port)
 }
 
-func (f flow) taken(c Chain) bool {
+func (f flow) received(c Chain) bool {
 	switch {
 	case f.target.Tier == "":
 		return true
 	case f.peer != "":
-		return c.takes(cmp.Or(f.called, f.peer), f.target.Tier, f.port)
+		return c.receives(cmp.Or(f.name, f.peer), f.target.Tier, f.port)
 	case f.source.Tier == "":
 		return c.allowsFrom(f.address, f.target.Tier, f.port)
 	}
-	return c.takes(f.source.Tier, f.target.Tier, f.port)
+	return c.receives(f.source.Tier, f.target.Tier, f.port)
 }
 
 func (f flow) sent(c Chain) bool {
@@ -52,20 +51,20 @@ func (f flow) sent(c Chain) bool {
 	return c.sends(f.source.Tier, f.target.Tier, f.port)
 }
 
-func (f flow) allowed(c Chain) bool { return f.taken(c) && f.sent(c) }
+func (f flow) allowed(c Chain) bool { return f.received(c) && f.sent(c) }
 
-// owed says whether all chains in play allow a flow. To the members of a tier that
-// leaves, the doors between them and others that name a tier are owed until they are
-// gone; not so where that is being taken back.
-func (f flow) owed(chains []Chain, forward bool) bool {
+// required reports whether all chains in play allow a flow. For members of a tier that leaves,
+// rules that name a tier must also keep working until the members are gone. That does not apply
+// during a rollback.
+func (f flow) required(chains []Chain, forward bool) bool {
 	if forward && len(chains) == 2 && f.source.Tier != "" && f.target.Tier != "" && chains[0].leaves(chains[1], f) {
 		return true
 	}
 	return !slices.ContainsFunc(chains, func(c Chain) bool { return !f.allowed(c) })
 }
 
-// leaves says whether a flow of the old chain is by a door that names tiers, of which
-// one or both are not in the new chain any more.
+// leaves reports whether a flow of the old chain uses a rule that names tiers, and the new chain
+// lacks one or both of them.
 func (c Chain) leaves(now Chain, f flow) bool {
 	from, wasFrom := c.tier(f.source.Tier)
 	to, wasTo := c.tier(f.target.Tier)
@@ -76,7 +75,7 @@ func (c Chain) leaves(now Chain, f flow) bool {
 	_, isTo := now.tier(to.Name)
 	switch {
 	case !isFrom:
-		return true // what it may send is as it was, and who stays keeps doors that name it
+		return true // its egress is unchanged, and remaining tiers keep rules that name it
 	case !isTo:
 		return from.Egress == "chain" || stays.Egress == "all"
 	default:
@@ -84,11 +83,11 @@ func (c Chain) leaves(now Chain, f flow) bool {
 	}
 }
 
-// What flows are looked at: ports that chains open and one that none does, addresses
-// inside and outside of what chains name.
+// The checked flows: ports that chains open and one that none opens, addresses inside and outside
+// of the ranges that chains name.
 func ports() []int { return []int{80, 443, 6060, 9999} }
 
 var addresses = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("198.51.100.1")}
 
-// outsideV6 is in no VPC.
+// outsideV6 belongs to no VPC.
 var outsideV6 = netip.MustParseAddr("2001:db8:ffff::1")

@@ -13,8 +13,8 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// inProcess is the function under test: the handler, one for each invocation, with
-// what one process has in common.
+// inProcess returns the function under test: one handler for each invocation, and the state that
+// one process shares.
 func inProcess() lifecycle.Function {
 	limiter := &sg.Limiter{}
 	return func(ctx context.Context, delivery lifecycle.Delivery) error {
@@ -22,30 +22,30 @@ func inProcess() lifecycle.Function {
 		handler := &provider.Handler{
 			Repairs: delivery.Repairs, Moves: delivery.Moves,
 			EC2: delivery.EC2, CloudFormation: delivery.CloudFormation, Provider: lifecycle.Provider, Limiter: limiter, Log: lines,
-			Responder: protocol.Responder{Region: "us-east-1", Suffix: "amazonaws.com", Client: &http.Client{Transport: delivery.Mail}, Log: lines},
+			Responder: protocol.Responder{Region: "us-east-1", Suffix: "amazonaws.com", Client: &http.Client{Transport: delivery.Bucket}, Log: lines},
 		}
 		_, err := handler.Invoke(ctx, lifecycle.FunctionARN, delivery.Event)
 		return err
 	}
 }
 
-// play lives a history in a bubble of virtual time.
+// play plays a history in a bubble of virtual time.
 func play(t *testing.T, h lifecycle.History, story bool) (out lifecycle.Outcome) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) { out = lifecycle.Play(h, inProcess(), lifecycle.Virtual(), story) })
 	return out
 }
 
-// prologue lives what histories have in common, and goOn what comes after it, each in a bubble
-// of virtual time.
-func prologue(t *testing.T, h lifecycle.History) (lived *lifecycle.Prologue) {
+// prologue plays the steps that histories share, and continueFrom the steps after them. Each runs
+// in its own bubble of virtual time.
+func prologue(t *testing.T, h lifecycle.History) (start *lifecycle.Prologue) {
 	t.Helper()
-	synctest.Test(t, func(*testing.T) { lived = lifecycle.Live(h, inProcess(), lifecycle.Virtual()) })
-	return lived
+	synctest.Test(t, func(*testing.T) { start = lifecycle.PlayPrologue(h, inProcess(), lifecycle.Virtual()) })
+	return start
 }
 
-func goOn(t *testing.T, lived *lifecycle.Prologue, steps []lifecycle.Step) (out lifecycle.Outcome) {
+func continueFrom(t *testing.T, start *lifecycle.Prologue, steps []lifecycle.Step) (out lifecycle.Outcome) {
 	t.Helper()
-	synctest.Test(t, func(*testing.T) { out = lived.Play(steps, inProcess()) })
+	synctest.Test(t, func(*testing.T) { out = start.Play(steps, inProcess()) })
 	return out
 }

@@ -14,10 +14,10 @@ import (
 	"sgchain/lambda/internal/proof/lifecycle"
 )
 
-// number reads a number that make soak gives.
+// number reads a number that make soak passes.
 func number(t *testing.T, name string, otherwise uint64) uint64 {
 	t.Helper()
-	text := os.Getenv(name) //nolint:forbidigo // the way from make soak to here
+	text := os.Getenv(name) //nolint:forbidigo // passed by make soak
 	if text == "" {
 		return otherwise
 	}
@@ -28,18 +28,18 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return value
 }
 
-// table counts what histories met.
-type table struct {
-	mu     sync.Mutex
-	lives  int
-	events []int
-	met    map[string]int
+// tally counts what histories met.
+type tally struct {
+	mu        sync.Mutex
+	histories int
+	events    []int
+	met       map[string]int
 }
 
-func (b *table) add(out lifecycle.Outcome) {
+func (b *tally) add(out lifecycle.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lives++
+	b.histories++
 	b.events = append(b.events, out.Events)
 	for row := range out.Rows {
 		b.met["row "+row]++
@@ -52,19 +52,18 @@ func (b *table) add(out lifecycle.Outcome) {
 	}
 }
 
-// lacks lists what too few histories met to prove anything: less than one in a
-// hundred.
-func (b *table) lacks() []string {
+// lacks lists what fewer than one history in a hundred met, which is too few to prove anything.
+func (b *tally) lacks() []string {
 	var lacking []string
 	want := []string{
 		"row 1", "row 2", "row 4", "row 4 simple", "row 5", "row 6", "row 7", "row 8", "row 9", "row 10", "row 11", "row 12", "row 13", "row 14",
 		"row 15", "row 16", "row 16 skipped", "row 17", "row 18", "row 19", "row 20", "row cancelled Update",
 		"fault: duplicate", "fault: status denied", "fault: status behind", "fault: answer lost", "fault: answer late", "fault: answer without ID", "fault: cancelled",
-		"fault: make a group by hand", "fault: plan", "fault: check", "fault: repair", "fault: repair at rest",
+		"fault: create a group out of band", "fault: plan", "fault: check", "fault: repair", "fault: repair in a COMPLETE status",
 		"row moved", "row moved back", "fault: move beside", "fault: move away", "fault: move at once", "fault: move kept", "fault: move stack deleted",
 		"fault: move left", "fault: move left and updated", "fault: move left, both updated", "fault: move left and undone",
-		"fault: dated", "fault: right missing", "fault: another list takes the name, or gives it back", "fault: a peer is made again under its name",
-		"fault: somebody tags a group", "fault: only the stack's tags change", "fault: the stack has more tags than a group has room for",
+		"fault: dated", "fault: right missing", "fault: another list takes the name, or drops it", "fault: a peer is created again under its name",
+		"fault: a tag is set out of band", "fault: only the stack's tags change", "fault: the stack has more tags than a group can have",
 	}
 	for _, kind := range append(lifecycle.Kinds(), lifecycle.LaterKinds()...) {
 		want = append(want, "fault: "+kind)
@@ -73,7 +72,7 @@ func (b *table) lacks() []string {
 		want = append(want, "promise: "+promise)
 	}
 	for _, one := range want {
-		if 100*b.met[one] < b.lives {
+		if 100*b.met[one] < b.histories {
 			lacking = append(lacking, one)
 		}
 	}
@@ -83,29 +82,29 @@ func (b *table) lacks() []string {
 	return lacking
 }
 
-func (b *table) String() string {
+func (b *tally) String() string {
 	var text strings.Builder
 	slices.Sort(b.events)
-	fmt.Fprintf(&text, "%d histories, median of %d events\n", b.lives, b.events[len(b.events)/2])
+	fmt.Fprintf(&text, "%d histories, median of %d events\n", b.histories, b.events[len(b.events)/2])
 	var keys []string
 	for key := range b.met {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		fmt.Fprintf(&text, "  %-40s %6.2f %%\n", key, 100*float64(b.met[key])/float64(b.lives))
+		fmt.Fprintf(&text, "  %-40s %6.2f %%\n", key, 100*float64(b.met[key])/float64(b.histories))
 	}
 	return text.String()
 }
 
-// TestHistories lives many histories, each drawn from a seed, and holds the promises
-// after every call. make soak gives other numbers.
+// TestHistories plays many random histories, each from a seed, and checks the promises after every
+// call. make soak passes other numbers.
 func TestHistories(t *testing.T) {
 	histories, seed := number(t, "SOAK_HISTORIES", 300), number(t, "SOAK_SEED", 1)
 	if testing.Short() {
 		histories = 100
 	}
-	met := &table{met: map[string]int{}}
+	met := &tally{met: map[string]int{}}
 	var next atomic.Uint64
 	var failed atomic.Bool
 	var violations atomic.Int64
@@ -133,13 +132,13 @@ func TestHistories(t *testing.T) {
 		}
 	})
 	t.Logf("seed %d: %s", seed, met)
-	t.Log("drawn: " + cost(met.lives, int(violations.Load()), since))
+	t.Log("random: " + cost(met.histories, int(violations.Load()), since))
 	if lacking := met.lacks(); histories >= 5000 && len(lacking) > 0 && !failed.Load() {
 		t.Errorf("too few histories met: %s", strings.Join(lacking, ", "))
 	}
 }
 
-// report shrinks a history that broke a promise and tells its story.
+// report shrinks a history that broke a promise and prints its story.
 func report(t *testing.T, seed, index uint64, history lifecycle.History, failure *lifecycle.Failure) {
 	t.Helper()
 	short := lifecycle.Shrink(history, func(h lifecycle.History) bool {

@@ -9,22 +9,22 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// laterStream sets the draws of this file apart from those of Draw: what came later changes
-// some histories of a seed, and leaves the others as they were.
+// laterStream separates the draws of this file from those of Draw. Thus later additions change some
+// histories of a seed and leave the others as they were.
 const laterStream = 0x6c61746572
 
-// later adds to one history in three what the first draws do not know: groups of other
-// accounts and their removal, dates apart from changes of status, rights that are missing,
-// refusals for good, answers that the SDK asks for again, and a way out by hand.
+// later adds newer kinds of trouble to one history in three. They are groups of other accounts and
+// their removal, dates that differ from changes of status, and missing permissions. It also adds
+// permanent refusals, calls that the SDK repeats, and out-of-band egress rules.
 func later(h *History, seed, index uint64) {
-	r := &drawer{Rand: rand.New(rand.NewPCG(seed^laterStream, index))} //nolint:gosec // chance that can be repeated
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed^laterStream, index))} //nolint:gosec // repeatable randomness
 	if !r.oneIn(3) {
 		return
 	}
 	*h = h.clone() // chains share their tiers
 	first := slices.IndexFunc(h.Steps, func(one Step) bool { return one.Do == "create" })
 	if h.World.Quota == 0 && r.oneIn(3) {
-		r.foreign(h, first)
+		r.otherAccounts(h, first)
 	}
 	if r.oneIn(4) {
 		r.dates(somewhere(h, r, first, 0))
@@ -35,7 +35,7 @@ func later(h *History, seed, index uint64) {
 	}
 	if r.oneIn(2) {
 		mishap := somewhere(h, r, first, r.IntN(2))
-		mishap.Faults = append(mishap.Faults, Fault{Call: 1 + r.IntN(12), Kind: pick(r, repeated, repeated, refused, refusedOnce, wayOut), Pick: r.IntN(1 << 16)})
+		mishap.Faults = append(mishap.Faults, Fault{Call: 1 + r.IntN(12), Kind: pick(r, repeated, repeated, refused, refusedOnce, ipv6Egress), Pick: r.IntN(1 << 16)})
 	}
 	if r.oneIn(4) {
 		step := Step{Do: string(world.AddIPv6Egress), Pick: r.IntN(1 << 16), Rest: r.rest()}
@@ -43,7 +43,7 @@ func later(h *History, seed, index uint64) {
 	}
 }
 
-// operations are the calls of EC2 whose right a role may lack.
+// operations are the EC2 calls that a role may lack permission for.
 var operations = []string{
 	"DescribeSecurityGroups", "DescribeNetworkInterfaces", "DescribeVpcs", "DescribeManagedPrefixLists", "DescribeSecurityGroupRules",
 	"CreateSecurityGroup", "CreateTags", "DeleteTags", "AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress",
@@ -51,7 +51,7 @@ var operations = []string{
 	"UpdateSecurityGroupRuleDescriptionsEgress", "DeleteSecurityGroup",
 }
 
-// somewhere is the mishap of an event of a step that is an operation.
+// somewhere returns the mishap of an event in a random operation.
 func somewhere(h *History, r *drawer, first, event int) *Mishap {
 	step := &h.Steps[first+r.IntN(len(h.Steps)-first)]
 	if step.Do != "create" && step.Do != "update" && step.Do != "remove" {
@@ -63,12 +63,12 @@ func somewhere(h *History, r *drawer, first, event int) *Mishap {
 	return &step.Mishaps[event]
 }
 
-// dates draws a request that is made some time after the change of status, or dated before
-// it; often one that CloudFormation gives up while its run hangs.
+// dates draws a request whose date is after the change of status or before it. CloudFormation often
+// gives that request up while its run hangs.
 func (r *drawer) dates(mishap *Mishap) {
 	mishap.Dated = pick(r, 4, 4+r.IntN(20), -1-r.IntN(40))
-	// The clocks of CloudFormation and of the function may differ by three seconds: what is
-	// given up so soon after its date is not told from what undoes it.
+	// The clocks of CloudFormation and of the function may differ by three seconds. A request that
+	// is given up so soon after its date looks like the one that undoes it.
 	if mishap.Cancel > 0 && mishap.Cancel < 6 {
 		mishap.Cancel += 6
 	}
@@ -80,16 +80,16 @@ func (r *drawer) dates(mishap *Mishap) {
 	}
 }
 
-// foreign lets doors name groups of another account, in either way of writing, and lets
-// their owner remove one now and then.
-func (r *drawer) foreign(h *History, first int) {
-	h.World.Foreign = true
-	ids := slices.Clone(foreignGroups)
+// otherAccounts makes rules name groups of another account in either form. Sometimes their owner
+// removes one.
+func (r *drawer) otherAccounts(h *History, first int) {
+	h.World.OtherAccounts = true
+	ids := slices.Clone(otherAccountGroups)
 	r.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	for i := range h.Steps {
 		for _, id := range ids[:1+r.IntN(2)] {
 			if tiers := h.Steps[i].Chain.Tiers; len(tiers) > 0 && !r.oneIn(4) {
-				tiers[r.IntN(len(tiers))].admit(pick(r, ports()[:3]...), pick(r, foreignSources(id)...))
+				tiers[r.IntN(len(tiers))].admit(pick(r, ports()[:3]...), pick(r, otherAccountNames(id)...))
 			}
 		}
 	}
@@ -102,48 +102,48 @@ func (r *drawer) foreign(h *History, first int) {
 	}
 }
 
-// admit lets a source in on a port.
+// admit allows a peer on a port.
 func (t *Tier) admit(port int, source string) {
-	place := slices.IndexFunc(t.Doors, func(door Door) bool { return door.Port == port })
+	place := slices.IndexFunc(t.Inbound, func(rule Rule) bool { return rule.Port == port })
 	switch {
 	case place < 0:
-		t.Doors = append(t.Doors, Door{Port: port, Sources: []string{source}})
-	case !slices.ContainsFunc(t.Doors[place].Sources, func(other string) bool { return groupOf(other) == groupOf(source) }):
-		t.Doors[place].Sources = append(t.Doors[place].Sources, source)
+		t.Inbound = append(t.Inbound, Rule{Port: port, Peers: []string{source}})
+	case !slices.ContainsFunc(t.Inbound[place].Peers, func(other string) bool { return groupOf(other) == groupOf(source) }):
+		t.Inbound[place].Peers = append(t.Inbound[place].Peers, source)
 	}
 }
 
-// naming lists the doors of a chain that name a group, as text.
+// naming lists the inbound rules of a chain that name a group, as text.
 func (c Chain) naming(group string) []string {
 	var all []string
 	for _, tier := range c.Tiers {
-		for _, door := range tier.Doors {
-			if slices.ContainsFunc(door.Sources, func(source string) bool { return groupOf(source) == group }) {
-				all = append(all, fmt.Sprint(tier.Name, tier.Text, tier.Named, door.Port))
+		for _, rule := range tier.Inbound {
+			if slices.ContainsFunc(rule.Peers, func(source string) bool { return groupOf(source) == group }) {
+				all = append(all, fmt.Sprint(tier.Name, tier.Text, tier.Named, rule.Port))
 			}
 		}
 	}
 	return all
 }
 
-// leavesOut notes that a way back leaves rules out, or takes old ones away before it adds new
-// ones: nothing outside of the stack refuses it, and what is missing is the next update's.
-func (w *Watch) leavesOut() {
+// noteLeftOut notes that a rollback leaves rules out, or revokes old rules before it authorizes new
+// ones. Nothing outside of the stack refuses it, and the next update adds what is missing.
+func (w *Watch) noteLeftOut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.leftOut = true
 }
 
-// noWayBack reports whether an update may have taken a rule away that EC2 will not have again:
-// the owner of the group that it names removed that.
-func (w *Watch) noWayBack(old, now Chain) bool {
+// cannotRollBack reports whether an update may have revoked a rule that EC2 no longer accepts,
+// because the group that it names was removed.
+func (w *Watch) cannotRollBack(old, now Chain) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.gone, func(group string) bool {
 		if !strings.HasPrefix(group, "sg-") {
-			return false // what is named by a name stands in no way back
+			return false // a peer that is named by its name does not prevent a rollback
 		}
 		kept := now.naming(group)
-		return slices.ContainsFunc(old.naming(group), func(door string) bool { return !slices.Contains(kept, door) })
+		return slices.ContainsFunc(old.naming(group), func(rule string) bool { return !slices.Contains(kept, rule) })
 	})
 }

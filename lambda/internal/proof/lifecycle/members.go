@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// move lets dependents begin, or go where the last answer says, all at once.
+// move starts dependents, or moves them all to the groups of the last answer.
 func (c *CloudFormation) move() {
 	c.join()
 	c.part(0)
 }
 
-// join starts a dependent in each group of the last answer; those that are elsewhere stay
-// for now, as the tasks of a service do while it is being deployed.
+// join starts a dependent in each group of the last answer. Dependents in other groups stay for
+// now, like the tasks of a service during a deployment.
 func (c *CloudFormation) join() {
 	if !c.isMain() {
 		return
@@ -37,8 +37,8 @@ func (c *CloudFormation) join() {
 	}
 }
 
-// part ends the dependents that are not in the groups that were answered last, one
-// by one; the last one of them after it lingered.
+// part ends the dependents outside the groups of the last answer, one by one. The last one lingers
+// first.
 func (c *CloudFormation) part(linger time.Duration) {
 	if !c.isMain() {
 		return

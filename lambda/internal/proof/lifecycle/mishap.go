@@ -9,33 +9,28 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Mishap is what goes wrong with one event, in seconds where it is about time.
+// Mishap is what goes wrong with one event. Times are in seconds.
 type Mishap struct {
-	// Faults are those of the first run's calls of EC2.
+	// Faults are those of the first run's EC2 calls.
 	Faults []Fault `json:",omitempty"`
-	// Again are the moments, after the first delivery, at which the event is
-	// delivered once more.
+	// Again lists when, after the first delivery, the event is delivered again.
 	Again []int `json:",omitempty"`
-	// Denied refuses the stack's status to the first run; Behind shows all runs an
-	// older one.
+	// Denied refuses the stack's status to the first run. Behind shows all runs an older one.
 	Denied bool `json:",omitempty"`
 	Behind int  `json:",omitempty"`
-	// Answer is "lost" where CloudFormation never sees the answer, "late" where it
-	// sees it half a minute later, "without ID" where it takes it for a failure without
-	// an ID of its own.
+	// Answer is "lost" if CloudFormation never sees the answer, and "late" if it sees it half a
+	// minute later. "without ID" makes it count as a failure without an ID of its own.
 	Answer string `json:",omitempty"`
-	// Cancel is when CloudFormation stops waiting: a user cancels, or another
-	// resource fails.
+	// Cancel is when CloudFormation stops waiting because a user cancels or another resource fails.
 	Cancel int `json:",omitempty"`
-	// Dated is how many seconds after the resource's last change of status the request is
-	// made, or before it where it is negative: the date in its ResponseURL is not that of
-	// the change.
+	// Dated is how many seconds after the resource's last change of status the request is created.
+	// If negative, the date in its ResponseURL is that long before the change.
 	Dated int `json:",omitempty"`
-	// Lacks are the operations of EC2 that the role does not allow to the event's runs.
+	// Lacks are the EC2 operations that the role denies to the event's runs.
 	Lacks []string `json:",omitempty"`
 }
 
-// Fault is what goes wrong at a call of EC2, by its number within the run.
+// Fault is what goes wrong at one EC2 call, by its number within the run.
 type Fault struct {
 	Call    int
 	Kind    string
@@ -43,28 +38,31 @@ type Fault struct {
 	Seconds int `json:",omitempty"`
 }
 
-// The kinds of fault that came later: histories of the same seed are drawn as before.
+// changeKind begins the kinds of fault that are out-of-band changes.
+const changeKind = "out of band: "
+
+// The newer kinds of fault. They are separate, so that the histories of a seed stay the same.
 const (
-	repeated    = "repeated"     // the answer is lost, and the SDK makes the call once more
-	refused     = "refused"      // for good: this call and all later ones of its operation
-	refusedOnce = "refused once" // by an error that no repetition mends
+	repeated    = "repeated"     // the answer is lost, and the SDK repeats the call
+	refused     = "refused"      // permanently: this call and all later ones of its operation
+	refusedOnce = "refused once" // with an error that a retry does not fix
 	byOwner     = "the owner removes a peer"
-	wayOut      = "hand " + string(world.AddIPv6Egress)
+	ipv6Egress  = changeKind + string(world.AddIPv6Egress)
 )
 
-// LaterKinds are those kinds.
-func LaterKinds() []string { return []string{repeated, refused, refusedOnce, byOwner, wayOut} }
+// LaterKinds lists those kinds.
+func LaterKinds() []string { return []string{repeated, refused, refusedOnce, byOwner, ipv6Egress} }
 
-// Kinds are the kinds of fault.
+// Kinds lists the kinds of fault.
 func Kinds() []string {
 	return []string{
 		"error", "throttled", "unauthorized", "lost", "crash", "crash after", "late", "hang", "stale", "blink", "panic",
-		"hand " + string(world.AddRule), "hand " + string(world.RemoveRule), "hand " + string(world.EditDescription), "hand " + string(world.AddTag),
-		"hand " + string(world.AddGroup), "hand " + string(world.RemoveGroup), "hand " + string(world.AttachInterface),
+		changeKind + string(world.AddRule), changeKind + string(world.RemoveRule), changeKind + string(world.EditDescription), changeKind + string(world.AddTag),
+		changeKind + string(world.AddGroup), changeKind + string(world.RemoveGroup), changeKind + string(world.AttachInterface),
 	}
 }
 
-// latest is how late a call takes effect at most: within the lease that its caller had.
+// latest is the maximum delay until a call takes effect: its caller's lease still covers it.
 const latest = 4 * time.Second
 
 func (c *CloudFormation) asWorld(f Fault) world.Fault {
@@ -110,11 +108,11 @@ func (c *CloudFormation) asWorld(f Fault) world.Fault {
 			}
 		}}
 	default:
-		deed, _ := strings.CutPrefix(f.Kind, "hand ")
-		hand := world.Hand{Deed: world.Deed(deed), Pick: f.Pick}
-		if c.OnHand == nil {
-			return world.Fault{Hand: &hand}
+		kind, _ := strings.CutPrefix(f.Kind, changeKind)
+		change := world.Hand{Deed: world.Deed(kind), Pick: f.Pick}
+		if c.OnChange == nil {
+			return world.Fault{Hand: &change}
 		}
-		return world.Fault{Do: func() { c.OnHand(hand) }}
+		return world.Fault{Do: func() { c.OnChange(change) }}
 	}
 }

@@ -16,27 +16,27 @@ const doMove = "move"
 type Move struct {
 	// To is beside, for another resource of the same stack, or away, for another stack.
 	To string
-	// Way is what becomes of the place that the chain leaves. Where it is empty the resource is
-	// taken out of its template in the same operation, or in one of its stack right after.
+	// Way is what happens to the old place. If empty, the old resource is removed from its
+	// template: within the stack in the same operation, otherwise right after.
 	Way string `json:",omitempty"`
-	// ByName names the other stack by its name.
+	// ByName identifies the other stack by its name.
 	ByName bool `json:",omitempty"`
 	// Late is when, in milliseconds after the Create was sent, an update of the chain begins.
 	Late int `json:",omitempty"`
-	// Anew makes another chain where the chain was.
-	Anew bool `json:",omitempty"`
+	// Reuses creates another chain in the place that the chain left.
+	Reuses bool `json:",omitempty"`
 }
 
-// The ways.
+// What happens to the old resource.
 const (
-	kept         = "kept"               // it is taken out of its template before, and its groups stay
-	keptDeleted  = "kept, stack gone"   // so do its groups when its stack is deleted before
+	kept         = "kept"               // it is removed from its template before, with its groups retained
+	keptDeleted  = "kept, stack gone"   // its stack is deleted before, with its groups retained
 	stackDeleted = "stack deleted"      // its stack is deleted afterwards
-	left         = "left"               // it stays in its template by mistake, and is taken out later
-	leftUpdated  = "left and updated"   // and is updated meanwhile
-	leftLong     = "left, both updated" // and both are updated meanwhile
-	leftUndone   = "left and undone"    // and the move is undone by taking the new resource out
-	overlapping  = "while it changes"   // it is updated while the chain is made in another stack
+	left         = "left"               // it stays in its template by mistake, and is removed later
+	leftUpdated  = "left and updated"   // the same, and it is updated before it is removed
+	leftLong     = "left, both updated" // the same, and both resources are updated
+	leftUndone   = "left and undone"    // the same, and the move is undone by removing the new resource
+	overlapping  = "while it changes"   // it is updated while the chain is created in another stack
 )
 
 // isKept reports whether no template has the chain while it moves.
@@ -44,14 +44,14 @@ func (m *Move) isKept() bool { return m.Way == kept || m.Way == keptDeleted }
 
 // moving is what a player knows of moves.
 type moving struct {
-	from    *Place // what MovedFrom names
+	from    *Place // the place that MovedFrom names
 	byName  bool
-	stacks  int  // how many stacks of the other name there were
-	isLeft  bool // the place that it names has its chain still
-	isExact bool // the chain is what its properties say, for all that the player knows
+	stacks  int  // how many other stacks have existed
+	isLeft  bool // whether the place that MovedFrom names still has its resource
+	isExact bool // whether the chain matches its properties, as far as the player knows
 }
 
-// properties are a chain's as the template of the moment has them.
+// properties returns a chain's properties as the current template has them.
 func (p *player) properties(chain Chain) map[string]any {
 	properties := chain.Properties(VPC)
 	if from := p.moving.from; from != nil {
@@ -60,7 +60,7 @@ func (p *player) properties(chain Chain) map[string]any {
 	return properties
 }
 
-// origin is a place as MovedFrom has it for the chain of another place.
+// origin formats a place as the MovedFrom of a chain in another place.
 func (p Place) origin(of Place, byName bool) any {
 	switch {
 	case p.StackID == of.StackID:
@@ -71,8 +71,7 @@ func (p Place) origin(of Place, byName bool) any {
 	return map[string]any{"Stack": p.StackID, "LogicalId": p.LogicalID}
 }
 
-// forgets leaves MovedFrom out from now on, if the step says so, and reports whether that changes
-// the properties.
+// forgets drops MovedFrom if the step says so, and reports whether that changes the properties.
 func (p *player) forgets(step Step) bool {
 	if !step.Forgets || p.moving.from == nil {
 		return false
@@ -81,11 +80,11 @@ func (p *player) forgets(step Step) bool {
 	return true
 }
 
-// forgetsAnother leaves MovedFrom out of a chain that is made again, where another chain is in the
-// place that it names: nothing of that is to be taken over, and nothing was given to it when the chain
-// was taken out.
+// forgetsAnother drops MovedFrom from a chain that is created again, if another chain is in the
+// place that it names. The new chain must not take over that chain's groups. Removing the chain
+// must not have given them to it either.
 func (p *player) forgetsAnother(answered map[string]string) {
-	if p.cf.abandoned { // what is left of it has marks of the move, and is not what the next one is to be
+	if p.cf.abandoned { // the remaining groups carry marks of the move, which the next move must not use
 		p.moving.from = nil
 	}
 	if p.moving.from == nil {
@@ -93,20 +92,21 @@ func (p *player) forgetsAnother(answered map[string]string) {
 	}
 	from := *p.moving.from
 	p.cf.mu.Lock()
-	isThere := p.cf.recorded(from).status != ""
+	exists := p.cf.recorded(from).status != ""
 	p.cf.mu.Unlock()
-	if !isThere {
+	if !exists {
 		return
 	}
 	p.moving.from = nil
 	for id := range p.holdings(from) {
 		if slices.Contains(slices.Collect(maps.Values(answered)), id) {
-			p.watch.violate(Moving, fmt.Sprintf("group %s was given to another chain, which is where it was once", id))
+			p.watch.violate(Moving, fmt.Sprintf("group %s was given to the chain in its former place", id))
 		}
 	}
 }
 
-// target is the place to which a chain moves; ok is false where that is taken, or its stack is gone.
+// target returns the place to which a chain moves. ok is false if that place is in use or its stack
+// is gone.
 func (p *player) target(from Place, to string) (Place, bool) {
 	place := Place{from.StackID, Home.LogicalID}
 	switch {
@@ -115,7 +115,7 @@ func (p *player) target(from Place, to string) (Place, bool) {
 	case to == "beside":
 	case from.StackID != Home.StackID:
 		place = Home
-	case p.moving.stacks > 0 && p.cf.isThere(Away(p.moving.stacks)):
+	case p.moving.stacks > 0 && p.cf.stackExists(Away(p.moving.stacks)):
 		place = Away(p.moving.stacks)
 	default:
 		p.moving.stacks++
@@ -128,34 +128,34 @@ func (p *player) target(from Place, to string) (Place, bool) {
 
 func (r *record) isGone() bool { return r.status == "" || r.status == deletedStack }
 
-// isThere reports whether a place's stack is there.
-func (c *CloudFormation) isThere(place Place) bool {
+// stackExists reports whether a place's stack exists.
+func (c *CloudFormation) stackExists(place Place) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.stackOf(place.StackID).isGone()
 }
 
-// move moves the chain, and judges what comes of it.
+// move moves the chain and checks the result.
 func (p *player) move(step Step) {
 	from := p.cf.mainPlace()
 	to, ok := p.target(from, step.Move.To)
-	if p.chain == nil || p.over || !ok || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.hasSpares(from, step) || p.settlesBeside(step) {
+	if p.chain == nil || p.over || !ok || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.hasOrphans(from, step) || p.overlapsSettling(step) {
 		return
 	}
 	p.out.Kinds["move "+step.Move.To] = true
 	p.out.Kinds["move "+cmp.Or(step.Move.Way, "at once")] = true
 	m := &departure{player: p, step: step, from: from, to: to, before: p.holdings(from), answered: p.cf.GroupIDs(), abandoned: p.cf.abandoned}
-	m.meddled = p.watch.meddled()
+	m.outOfBand = p.watch.hasOutOfBandChange()
 	m.wasExact = p.isExact(from)
 	m.mustSucceed = m.wasExact && step.undisturbed()
 	p.watch.Begin(*p.chain, false)
 	p.cf.refused = false
-	m.depart()
-	p.moving.isExact = p.moving.isExact && !p.watch.meddled()
-	p.cf.pure = Place{}
+	m.run()
+	p.moving.isExact = p.moving.isExact && !p.watch.hasOutOfBandChange()
+	p.cf.onlyTags = Place{}
 }
 
-// departure is a move under way.
+// departure is a move in progress.
 type departure struct {
 	*player
 
@@ -165,14 +165,14 @@ type departure struct {
 	answered    map[string]string // the groups that dependents use
 	wasExact    bool
 	mustSucceed bool
-	meddled     bool // whether a stranger acted since the last operation began
-	abandoned   bool // whether something was before the move
+	outOfBand   bool // whether an out-of-band change happened since the last operation began
+	abandoned   bool // the value of CloudFormation.abandoned before the move
 }
 
-// holding is what a group had: its author's tags, its epoch and its rules.
+// holding is the state of a group: its author's tags, its epoch and its rules.
 type holding struct{ epoch, tags, rules string }
 
-// holdings are the groups of a place, by ID.
+// holdings returns the groups of a place, by ID.
 func (p *player) holdings(place Place) map[string]holding {
 	all := map[string]holding{}
 	for _, id := range p.cf.World.Groups() {
@@ -188,10 +188,10 @@ func (p *player) holdings(place Place) map[string]holding {
 	return all
 }
 
-// hasSpares reports whether an earlier operation left groups behind that the Delete of the old
-// resource cannot take away: something uses them, they were adopted, or no Delete comes. Their rules keep those that
-// moved from being deleted: people have to end that (docs/lifecycle.md).
-func (p *player) hasSpares(place Place, step Step) bool {
+// hasOrphans reports whether an earlier operation orphaned groups that the Delete of the old
+// resource cannot remove. They are in use, they were adopted, or no Delete comes. Their rules
+// prevent the deletion of moved groups, which people have to resolve (docs/lifecycle.md).
+func (p *player) hasOrphans(place Place, step Step) bool {
 	isKept := step.Move.isKept() || step.Retain
 	answered := slices.Collect(maps.Values(p.cf.GroupIDs()))
 	for id := range p.holdings(place) {
@@ -202,9 +202,10 @@ func (p *player) hasSpares(place Place, step Step) bool {
 	return false
 }
 
-// settlesBeside reports whether an update would take the marks of an earlier move away while another
-// chain writes new ones. Whose come last is not told apart where the two begin within a second.
-func (p *player) settlesBeside(step Step) bool {
+// overlapsSettling reports whether an update would remove the marks of an earlier move while
+// another chain writes new ones. If both begin within a second, the order of their marks is
+// unknown.
+func (p *player) overlapsSettling(step Step) bool {
 	for _, id := range p.cf.GroupIDs() {
 		if step.Move.Way == overlapping && p.cf.World.Tag(id, "sgchain:moved-from-stack") != "" {
 			return true
@@ -213,41 +214,41 @@ func (p *player) settlesBeside(step Step) bool {
 	return false
 }
 
-// without is a chain with the same groups and fewer rules, or other tags.
+// without returns a chain with the same groups, fewer rules and other tags.
 func (c Chain) without() Chain {
 	tiers := slices.Clone(c.Tiers)
-	tiers[len(tiers)-1].Doors = nil
-	c.Tiers, c.Tags = tiers, map[string]string{"Team": "of a chain that moved"}
+	tiers[len(tiers)-1].Inbound = nil
+	c.Tiers, c.Tags = tiers, map[string]string{"Team": "of the moved chain"}
 	return c
 }
 
-// isExact reports whether the groups of a place are those that were answered, and as the properties
-// say for all that the player knows: only then a move has to succeed.
+// isExact reports whether a place has exactly the answered groups, in the state of the properties
+// as far as the player knows. Only then must a move succeed.
 func (p *player) isExact(place Place) bool {
 	p.watch.mu.Lock()
 	leftOut := p.watch.leftOut
 	p.watch.mu.Unlock()
 	answered, owned := p.cf.GroupIDs(), p.holdings(place)
 	for _, id := range answered {
-		if _, has := owned[id]; !has || p.watch.isLoose(id) {
+		if _, has := owned[id]; !has || p.watch.hasExtraRules(id) {
 			return false
 		}
 	}
-	return p.moving.isExact && !leftOut && !p.watch.lost(*p.chain) && len(answered) == len(owned)
+	return p.moving.isExact && !leftOut && !p.watch.namesRemovedPeer(*p.chain) && len(answered) == len(owned)
 }
 
-// failed reports whether an operation was rolled back, and notes what that leaves.
+// failed reports whether an operation was rolled back, and notes whether the chain is still exact.
 func (p *player) failed() bool {
-	p.moving.isExact = p.moving.isExact && !p.watch.meddled() && !p.out.Rows["16 skipped"]
+	p.moving.isExact = p.moving.isExact && !p.watch.hasOutOfBandChange() && !p.out.Rows["16 skipped"]
 	return p.cf.StackStatus() == "UPDATE_ROLLBACK_COMPLETE"
 }
 
-// movesStream sets the draws of moves apart from all others.
+// movesStream separates the draws of moves from all others.
 const movesStream = 0x6d6f766573
 
-// moves lets the chain of one history in four move.
+// moves makes the chain of one history in four move.
 func moves(h *History, seed, index uint64) {
-	r := &drawer{Rand: rand.New(rand.NewPCG(seed^movesStream, index))} //nolint:gosec // chance that can be repeated
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed^movesStream, index))} //nolint:gosec // repeatable randomness
 	if !r.oneIn(4) {
 		return
 	}
@@ -262,10 +263,10 @@ func moves(h *History, seed, index uint64) {
 	}
 }
 
-// move draws a move, and what goes wrong with it.
+// move draws a move and its mishaps.
 func (r *drawer) move(repairs bool) Step {
 	one := Move{
-		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, keptDeleted, stackDeleted, left, leftUpdated, leftLong, leftUndone, overlapping), ByName: r.oneIn(2), Anew: r.oneIn(5),
+		To: pick(r, "beside", "away"), Way: pick(r, "", "", "", kept, keptDeleted, stackDeleted, left, leftUpdated, leftLong, leftUndone, overlapping), ByName: r.oneIn(2), Reuses: r.oneIn(5),
 	}
 	step := Step{Do: doMove, Move: &one, Pick: r.IntN(2), Rest: r.rest(), SiblingFails: r.oneIn(4), Retain: r.oneIn(10)}
 	if r.oneIn(2) {
@@ -274,13 +275,13 @@ func (r *drawer) move(repairs bool) Step {
 			step.Mishaps[0].Lacks = []string{pick(r, operations...)}
 		}
 		if r.oneIn(3) {
-			step.Mishaps[0].Faults = append(step.Mishaps[0].Faults, Fault{Call: 1 + r.IntN(6), Kind: pick(r, repeated, refused, refusedOnce, wayOut), Pick: r.IntN(1 << 16)})
+			step.Mishaps[0].Faults = append(step.Mishaps[0].Faults, Fault{Call: 1 + r.IntN(6), Kind: pick(r, repeated, refused, refusedOnce, ipv6Egress), Pick: r.IntN(1 << 16)})
 		}
 	}
 	if one.Way == overlapping {
 		one.To, one.Late = "away", r.IntN(9000)
 	}
-	if one.isKept() { // no template has the chain then, and who takes a move back gives it to nobody but in a rollback
+	if one.isKept() { // no template has the chain then, and only a rollback can undo the move
 		step.Mishaps = step.Mishaps[:min(1, len(step.Mishaps))]
 	}
 	if repairs && r.oneIn(2) {

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// What doors may name by its name: a group of the chain's own account and VPC, which people remove
-// and make again, and a prefix list whose name another list takes at times.
+// Peers that rules name by name. One is a group of the chain's own account and VPC, which people
+// remove and create again. The other is a prefix list whose name another list takes at times.
 const (
 	opsName    = "by-hand-ops"
 	opsGroup   = "group/" + opsName
@@ -21,25 +21,25 @@ const (
 	namesakeID = "pl-0aaaaaaaaaaaaaaaa"
 )
 
-// What becomes of names.
+// Out-of-band changes of names.
 const (
-	namesake  = "another list takes the name, or gives it back"
-	madeAgain = "a peer is made again under its name"
+	namesake     = "another list takes the name, or drops it"
+	createdAgain = "a peer is created again under its name"
 )
 
-// addNamed makes the group.
+// addNamed creates the group.
 func (p *player) addNamed() {
-	id, err := makeNamed(p.cf)
+	id, err := createNamed(p.cf)
 	if err != nil {
-		panic(err) // the world has no such group yet
+		panic(err) // no such group exists yet
 	}
-	p.watch.peers, p.watch.called = append(p.watch.peers, id), map[string]string{id: opsGroup}
-	<-time.After(p.wait(3 * time.Second)) // until all of EC2 knows it
+	p.watch.peers, p.watch.peerNames = append(p.watch.peers, id), map[string]string{id: opsGroup}
+	<-time.After(p.wait(3 * time.Second)) // until all of EC2 knows the group
 }
 
-func makeNamed(cf *CloudFormation) (string, error) {
-	out, err := cf.World.Client(somebody).CreateSecurityGroup(cf.background(), &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String(opsName), Description: aws.String("of people"), VpcId: aws.String(VPC),
+func createNamed(cf *CloudFormation) (string, error) {
+	out, err := cf.World.Client(user).CreateSecurityGroup(cf.background(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String(opsName), Description: aws.String("created out of band"), VpcId: aws.String(VPC),
 	})
 	if err != nil {
 		return "", err
@@ -47,8 +47,8 @@ func makeNamed(cf *CloudFormation) (string, error) {
 	return *out.GroupId, nil
 }
 
-// remakePeer makes the named group again where it is gone: it is another one under the same name, and
-// the rules of a chain that names it follow with its next operation.
+// remakePeer creates the named group again if it is gone. It is a new group under the same name.
+// The rules of a chain that names it follow with the chain's next operation.
 func (w *Watch) remakePeer() {
 	w.mu.Lock()
 	isGone := slices.Contains(w.gone, opsName)
@@ -56,8 +56,8 @@ func (w *Watch) remakePeer() {
 	if !isGone {
 		return
 	}
-	id, err := makeNamed(w.cf)
-	w.cf.step("the peer %s is made again: %s, %v", opsGroup, id, err)
+	id, err := createNamed(w.cf)
+	w.cf.step("the peer %s is created again: %s, %v", opsGroup, id, err)
 	if err != nil {
 		return
 	}
@@ -65,9 +65,9 @@ func (w *Watch) remakePeer() {
 	defer w.look.Unlock()
 	w.mu.Lock()
 	w.peers, w.gone = append(slices.Clip(w.peers), id), slices.DeleteFunc(slices.Clone(w.gone), func(one string) bool { return one == opsName })
-	called := map[string]string{id: opsGroup}
-	maps.Copy(called, w.called)
-	w.called = called
+	names := map[string]string{id: opsGroup}
+	maps.Copy(names, w.peerNames)
+	w.peerNames = names
 	w.mu.Unlock()
 	flows := w.snapshot()
 	w.mu.Lock()
@@ -79,8 +79,8 @@ func (w *Watch) remakePeer() {
 	}
 }
 
-// takeName lets another list have the name of the office's list, or takes the name back. While both
-// have it nobody can say which of them is meant.
+// takeName gives the office list's name to another list, or frees it again. While both lists have
+// the name, it is ambiguous.
 func (w *Watch) takeName() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,13 +93,13 @@ func (w *Watch) takeName() {
 	w.cf.World.AddPrefixList(namesakeID, officeName, 1, false)
 }
 
-// namesStream sets the draws of this file apart from all others.
+// namesStream separates the draws of this file from all others.
 const namesStream = 0x6e616d6573
 
-// names lets doors of one history in four name peers by their names, and lets these names come to
-// lead nowhere, to several, or to others.
+// names makes rules of one history in four name peers by name. In the course of the history a name
+// may have no match, several matches or another one.
 func names(h *History, seed, index uint64) {
-	r := &drawer{Rand: rand.New(rand.NewPCG(seed^namesStream, index))} //nolint:gosec // chance that can be repeated
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed^namesStream, index))} //nolint:gosec // repeatable randomness
 	if !r.oneIn(4) || h.World.Quota > 0 {
 		return
 	}
@@ -120,7 +120,7 @@ func names(h *History, seed, index uint64) {
 	if r.oneIn(2) {
 		at := place()
 		insert(at, byOwner)
-		insert(at+1+r.IntN(len(h.Steps)-at), madeAgain)
+		insert(at+1+r.IntN(len(h.Steps)-at), createdAgain)
 	} else {
 		mishap := somewhere(h, r, first, r.IntN(2))
 		mishap.Faults = append(mishap.Faults, Fault{Call: 1 + r.IntN(8), Kind: byOwner, Pick: r.IntN(5)})
@@ -135,10 +135,10 @@ func names(h *History, seed, index uint64) {
 	}
 }
 
-// removeOne removes a peer as its owner does, and returns how doors name it.
+// removeOne removes a peer as its owner does, and returns how rules name it.
 func (w *Watch) removeOne(id string) (name string, err error) {
-	if called, isNamed := w.called[id]; isNamed {
-		return groupOf(called), w.cf.World.DeleteGroup(id)
+	if ruleName, isNamed := w.peerNames[id]; isNamed {
+		return groupOf(ruleName), w.cf.World.DeleteGroup(id)
 	}
 	return id, w.cf.World.RemoveForeign(id)
 }

@@ -9,48 +9,46 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 )
 
-// Operation is what is done to the stack, and how it goes.
+// Operation is an operation on the stack and its course.
 type Operation struct {
-	// Properties are the chain's; nil takes it out of the template.
+	// Properties are the chain's; nil removes it from the template.
 	Properties map[string]any
-	// Tags are the stack's from now on.
+	// Tags are the stack's tags from this operation on.
 	Tags map[string]string
-	// SiblingFails lets another resource fail once this one is done.
+	// SiblingFails makes another resource fail after this one succeeded.
 	SiblingFails bool
-	// NoRollback leaves what failed as it is ("preserve successfully provisioned
-	// resources").
+	// NoRollback preserves what failed ("preserve successfully provisioned resources").
 	NoRollback bool
-	// Nested makes it the stack of a child: once it is done it waits for its parent,
-	// and only then cleans up or rolls back.
+	// Nested makes the stack a child: after its own update it waits for its parent, and only then
+	// cleans up or rolls back.
 	Nested bool
 	// Retain keeps the groups: DeletionPolicy and UpdateReplacePolicy.
 	Retain bool
-	// Linger is how long the last dependent goes on using an old group once that is
-	// to be deleted.
+	// Linger is how long the last dependent keeps using an old group that is about to be deleted.
 	Linger time.Duration
-	// Mishaps are those of the events, one after the other: the first event, the
-	// rollback's or the cleanup's, and so on. Missing ones go well.
+	// Mishaps belong to the events in their order: the first event, the rollback's or the
+	// cleanup's, and so on. Events without a mishap go well.
 	Mishaps []Mishap
-	// From is the place that the chain leaves: dependents stay in its groups, and return to it where
-	// the Create fails, unless Kept says that no template has it any more. Out takes it out of the
-	// template in the same operation, and Retains keeps what it has then.
-	From               *Place
-	Kept, Out, Retains bool
-	// Forgives says whether the way back may be shut: by what others did outside the stack.
-	Forgives func() bool
+	// From is the place that the chain leaves. Dependents stay in its groups and return to it if
+	// the Create fails, unless Kept says that no template has it. RemovesOld removes the old resource from
+	// the template in the same operation. Retains then keeps its groups.
+	From                      *Place
+	Kept, RemovesOld, Retains bool
+	// MayFail reports whether the rollback may fail because of changes outside the stack.
+	MayFail func() bool
 }
 
-// course is an operation under way.
-type course struct {
+// stackOperation is an operation in progress.
+type stackOperation struct {
 	*CloudFormation
 	Operation
 
 	sent int
-	tags map[string]string // the stack's before
+	tags map[string]string // the stack's, from before the operation
 }
 
 // request sends the next event and waits for its answer.
-func (o *course) request(kind cfn.RequestType, id string, now, old map[string]any) (cfn.Response, string) {
+func (o *stackOperation) request(kind cfn.RequestType, id string, now, old map[string]any) (cfn.Response, string) {
 	var mishap Mishap
 	if o.sent < len(o.Mishaps) {
 		mishap = o.Mishaps[o.sent]
@@ -69,7 +67,7 @@ func (c *CloudFormation) row(row string) {
 	}
 }
 
-// record keeps what an answer gives for good.
+// record stores what an answer returns.
 func (c *CloudFormation) record(answer cfn.Response, properties map[string]any) {
 	tiers := map[string]string{}
 	for key, value := range answer.Data {
@@ -79,21 +77,21 @@ func (c *CloudFormation) record(answer cfn.Response, properties map[string]any) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	one := c.siteOf(c.place())
+	one := c.deploymentOf(c.place())
 	one.properties, one.tiers = properties, tiers
 }
 
-// Create makes the stack, or adds the chain to a stack that has none. It says whether
-// that succeeded.
+// Create creates the stack, or adds the chain to an existing stack. It reports whether that
+// succeeded.
 func (c *CloudFormation) Create(op Operation) bool {
-	o := &course{CloudFormation: c, Operation: op}
-	c.tagged(op.Tags)
+	o := &stackOperation{CloudFormation: c, Operation: op}
+	c.setStackTags(op.Tags)
 	forward, undone, failed, cleanup := "CREATE", "ROLLBACK", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS"
 	adding := c.StackStatus() != "" && c.StackStatus() != "DELETE_COMPLETE"
 	if adding {
 		forward, undone, failed, cleanup = "UPDATE", "UPDATE_ROLLBACK", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
 		c.begin()
-		if c.site().failedID != "" {
+		if c.deployment().failedID != "" {
 			return o.createAgain()
 		}
 	}
@@ -114,7 +112,7 @@ func (c *CloudFormation) Create(op Operation) bool {
 			return true
 		}
 		c.row("4 simple")
-		o.comeBack()
+		o.returnDependents()
 		if c.Habits.InventsAlways {
 			id = Invented
 		}
@@ -124,7 +122,7 @@ func (c *CloudFormation) Create(op Operation) bool {
 	}
 	if op.NoRollback && why == "" && answer.Status != cfn.StatusSuccess {
 		c.row("17")
-		c.site().failedID = id
+		c.deployment().failedID = id
 		c.set(failed, "", "")
 		return false
 	}
@@ -137,11 +135,11 @@ func (c *CloudFormation) Create(op Operation) bool {
 }
 
 // undoCreate deletes what a Create left.
-func (o *course) undoCreate(id, undone, cleanup string, adding bool) {
+func (o *stackOperation) undoCreate(id, undone, cleanup string, adding bool) {
 	c := o.CloudFormation
 	if !o.Kept {
 		c.leave(o.Linger)
-		c.empty() // nobody is owed anything in groups that are taken back
+		c.empty() // flows of groups that are being deleted are no longer required
 	}
 	o.showRemoved(cleanup, id)
 	if !adding {
@@ -159,7 +157,7 @@ func (o *course) undoCreate(id, undone, cleanup string, adding bool) {
 }
 
 // showRemoved records a resource that is about to be deleted with its operation.
-func (o *course) showRemoved(stack, id string) {
+func (o *stackOperation) showRemoved(stack, id string) {
 	if strings.HasSuffix(stack, "_CLEANUP_IN_PROGRESS") && o.Habits.RemovedShows == "absent" {
 		o.set(stack, absent, "")
 		return
@@ -167,13 +165,13 @@ func (o *course) showRemoved(stack, id string) {
 	o.set(stack, "DELETE_IN_PROGRESS", id)
 }
 
-// createAgain is the next operation after a Create that stayed failed: what has no
-// last known stable state is deleted and made anew.
-func (o *course) createAgain() bool {
+// createAgain is the operation after a Create that stayed failed. A resource without a last known
+// stable state is deleted and created again.
+func (o *stackOperation) createAgain() bool {
 	c := o.CloudFormation
-	site := c.site()
-	failed := site.failedID
-	site.failedID = ""
+	deployment := c.deployment()
+	failed := deployment.failedID
+	deployment.failedID = ""
 	drop := func(status string) {
 		c.set(status, "DELETE_IN_PROGRESS", failed)
 		answer, why := o.request(cfn.RequestDelete, failed, o.Properties, nil)
@@ -208,15 +206,15 @@ func (o *course) createAgain() bool {
 	return true
 }
 
-// Update changes the chain. It says whether that succeeded.
+// Update changes the chain. It reports whether that succeeded.
 func (c *CloudFormation) Update(op Operation) bool {
 	if op.Properties == nil {
 		return c.remove(op)
 	}
-	o := &course{CloudFormation: c, Operation: op}
-	old, id := c.site().properties, c.ID()
+	o := &stackOperation{CloudFormation: c, Operation: op}
+	old, id := c.deployment().properties, c.ID()
 	o.tags = c.StackTags()
-	c.tagged(op.Tags)
+	c.setStackTags(op.Tags)
 	c.begin()
 	c.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
 	before := c.GroupIDs()
@@ -243,12 +241,12 @@ func (c *CloudFormation) Update(op Operation) bool {
 	return o.rollback(old, op.Properties, id, recorded, before)
 }
 
-// updated is what follows an Update that succeeded: dependents move, and what was
-// replaced is cleaned up, or everything is taken back.
-func (o *course) updated(answer cfn.Response, id string, old map[string]any, before map[string]string) bool {
+// updated plays what follows a successful Update. Dependents move, and the replaced ID is cleaned
+// up, or everything is rolled back.
+func (o *stackOperation) updated(answer cfn.Response, id string, old map[string]any, before map[string]string) bool {
 	c := o.CloudFormation
 	replaced := answer.PhysicalResourceID != id
-	c.site().skipped = false
+	c.deployment().skipped = false
 	c.record(answer, o.Properties)
 	c.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 	c.join()
@@ -276,7 +274,7 @@ func (o *course) updated(answer cfn.Response, id string, old map[string]any, bef
 }
 
 // rollback sends the Update to the old properties, until it succeeds or is skipped.
-func (o *course) rollback(old, failed map[string]any, oldID, recorded string, before map[string]string) bool {
+func (o *stackOperation) rollback(old, failed map[string]any, oldID, recorded string, before map[string]string) bool {
 	c := o.CloudFormation
 	defer o.showTags()()
 	carried := recorded
@@ -303,7 +301,7 @@ func (o *course) rollback(old, failed map[string]any, oldID, recorded string, be
 			c.violate(AnyToAny, "a rollback was refused for tags: %s", answer.Reason)
 		}
 		if o.isUndisturbed() && why == "" {
-			c.violate(AnyToAny, "a rollback in which nothing went wrong failed: %s", answer.Reason)
+			c.violate(AnyToAny, "an undisturbed rollback failed: %s", answer.Reason)
 		}
 		c.row("16")
 		c.set("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", carried)
@@ -314,26 +312,26 @@ func (o *course) rollback(old, failed map[string]any, oldID, recorded string, be
 	}
 	// ContinueUpdateRollback with the resource skipped: it counts as rolled back.
 	c.row("16 skipped")
-	site := c.site()
+	deployment := c.deployment()
 	c.mu.Lock()
-	site.properties, site.tiers, site.skipped = old, before, true
+	deployment.properties, deployment.tiers, deployment.skipped = old, before, true
 	c.mu.Unlock()
 	c.set("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", carried)
 	return false
 }
 
-// isUndisturbed reports whether nothing went wrong with the last event, nor meanwhile.
-func (o *course) isUndisturbed() bool {
+// isUndisturbed reports whether nothing went wrong with the last event or since.
+func (o *stackOperation) isUndisturbed() bool {
 	clean := o.sent > len(o.Mishaps) || reflect.DeepEqual(o.Mishaps[o.sent-1], Mishap{})
-	return clean && !o.isRefused() && (o.Excused == nil || !o.Excused()) && (o.Forgives == nil || !o.Forgives())
+	return clean && !o.isRefused() && (o.Excused == nil || !o.Excused()) && (o.MayFail == nil || !o.MayFail())
 }
 
-// isRefused reports whether an answer said that there is no room.
+// isRefused reports whether an answer gave lack of room as its reason.
 func (c *CloudFormation) isRefused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.refused
 }
 
-// rest is the time that people take between two operations.
+// rest pauses as people do between two operations.
 func (c *CloudFormation) rest() { <-time.After(c.Rests) }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// overlap moves the chain to another stack while it is updated in its own: one of the two fails, and
-// the groups are the other one's.
+// overlap moves the chain to another stack during an update in its own. One of the two fails, and
+// the other gets the groups.
 func (m *departure) overlap() {
 	p := m.player
 	next := p.chain.changed(m.step.Pick)
@@ -32,32 +32,32 @@ func (m *departure) overlap() {
 	p.cf.goTo(p.cf.mainPlace())
 	switch {
 	case p.watch.Failed() != nil:
-	case isMoved && isUpdated && !p.watch.Robbed():
-		p.watch.violate(Moving, "a chain was moved and changed at once")
+	case isMoved && isUpdated && !p.watch.GroupRemoved():
+		p.watch.violate(Moving, "a chain was both moved and updated")
 	case isMoved:
-		p.cf.pure = Place{}
-		m.takeOut(nil)
-		m.judge(m.to, m.from, "moved while the old chain was to change")
+		p.cf.onlyTags = Place{}
+		m.removeOld(nil)
+		m.check(m.to, m.from, "moved during an update of the old chain")
 	case isUpdated:
 		p.chain, p.moving.from = &next, nil
 		p.watch.Settle(next, true)
 	case m.isStuck():
-		p.over = true // CloudFormation has forgotten whose the groups are
+		p.over = true // CloudFormation has forgotten who has the groups
 	default:
 		p.moving.from = nil
-		p.over = !m.staysExact() // of what the failed update left, nothing is expected any more
-		m.judge(m.from, m.to, "neither moved nor changed")
+		p.over = !m.staysExact() // after a failed update, nothing more can be checked
+		m.check(m.from, m.to, "neither moved nor changed")
 	}
 }
 
-// changed is a chain with another door, or with another group in the place of one.
+// changed returns a chain with another rule, or with one group replaced.
 func (c Chain) changed(pick int) Chain {
 	tiers := slices.Clone(c.Tiers)
 	last := &tiers[len(tiers)-1]
 	if pick%2 == 0 && !last.Named {
 		last.Text += "changed"
 	} else {
-		last.Doors = append(slices.DeleteFunc(slices.Clone(last.Doors), func(one Door) bool { return one.Port == 6060 }), Door{6060, []string{"203.0.113.0/28"}})
+		last.Inbound = append(slices.DeleteFunc(slices.Clone(last.Inbound), func(one Rule) bool { return one.Port == 6060 }), Rule{6060, []string{"203.0.113.0/28"}})
 	}
 	c.Tiers = tiers
 	return c

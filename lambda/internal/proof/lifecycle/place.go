@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Place is where a chain stands in CloudFormation: a resource of a stack.
+// Place is where a chain is in CloudFormation: a resource of a stack.
 type Place struct{ StackID, LogicalID string }
 
-// The places of chains: Home is that of one that never moved, Beside another resource of the
+// The places of chains: Home is that of a chain that never moved. Beside is another resource of the
 // same stack.
 var (
 	Home   = Place{StackID, LogicalID}
 	Beside = Place{StackID, "Moved"}
 )
 
-// Away is a place in another stack. CloudFormation gives every stack that it makes under a name
-// another ID: the nth one is meant.
+// Away returns a place in another stack, the nth of its name. CloudFormation gives every new stack
+// of a name another ID.
 func Away(n int) Place {
 	return Place{fmt.Sprintf("arn:aws:cloudformation:us-east-1:123456789012:stack/%s/6b1e1c10-0000-11ee-8c99-%012d", otherStack, n), LogicalID}
 }
 
 const otherStack = "Store"
 
-// suffix tells places other than Home apart in stories.
+// suffix marks places other than Home in stories.
 func (p Place) suffix() string {
 	switch {
 	case p == Home:
@@ -35,37 +35,38 @@ func (p Place) suffix() string {
 	return " (" + stackName(p.StackID) + ")"
 }
 
-// stackName is the name in a stack's ID.
+// stackName returns the name in a stack's ID.
 func stackName(id string) string {
 	_, rest, _ := strings.Cut(id, ":stack/")
 	name, _, _ := strings.Cut(rest, "/")
 	return name
 }
 
-// isOurs reports whether the tags of a group name a place of a chain that is played.
+// isOurs reports whether a stack ID in a group's tags is that of a simulated chain.
 func isOurs(stackID string) bool {
 	return stackID == StackID || stackName(stackID) == otherStack
 }
 
-// placeOf is the place that the tags of a group name.
+// placeOf returns the place that the tags of a group name.
 func placeOf(tags map[string]string) Place { return Place{tags[tagStackID], tags[tagLogicalID]} }
 
-// site is what CloudFormation knows of one chain beyond what it shows.
-type site struct {
-	// properties and tiers, group IDs as they were answered, belong to the last state that was reached.
+// deployment is what CloudFormation knows of one chain in addition to what it shows.
+type deployment struct {
+	// properties and tiers belong to the last state that was reached. tiers has the group IDs of
+	// the answer.
 	properties map[string]any
 	tiers      map[string]string
 	failedID   string // of a Create that stayed CREATE_FAILED
-	skipped    bool   // the resource in a rollback that could not be done
+	skipped    bool   // a rollback that failed has skipped the resource
 }
 
-// New opens CloudFormation for operations.
+// New prepares CloudFormation for operations.
 func New(c CloudFormation) *CloudFormation {
 	c.shared = &shared{}
 	return &c
 }
 
-// beside is CloudFormation for an operation that goes on beside others, in another stack.
+// beside returns a CloudFormation for a concurrent operation in another stack.
 func (c *CloudFormation) beside(place Place) *CloudFormation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,16 +75,16 @@ func (c *CloudFormation) beside(place Place) *CloudFormation {
 	return &one
 }
 
-// place is what operations are about.
+// place returns the place that operations are about.
 func (c *CloudFormation) place() Place { return cmp.Or(c.here, Home) }
 
-// mainPlace is the place of the chain that dependents use.
+// mainPlace returns the place of the chain that dependents use.
 func (c *CloudFormation) mainPlace() Place { return cmp.Or(c.main, Home) }
 
 // isMain reports whether operations are about the chain that dependents use.
 func (c *CloudFormation) isMain() bool { return c.place() == c.mainPlace() }
 
-// at lets operations be about another place, as long as a function lasts.
+// at runs do with operations about another place.
 func (c *CloudFormation) at(place Place, do func()) {
 	was := c.place()
 	c.goTo(place)
@@ -97,14 +98,14 @@ func (c *CloudFormation) goTo(place Place) {
 	c.here = place
 }
 
-// follow lets dependents use the chain of a place.
+// follow makes dependents use the chain of a place.
 func (c *CloudFormation) follow(place Place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.main = place
 }
 
-// stackOf is the record of a stack. The mutex is held.
+// stackOf returns the record of a stack; c.mu must be held.
 func (c *CloudFormation) stackOf(id string) *record {
 	if c.stacks == nil {
 		c.stacks = map[string]*record{}
@@ -115,30 +116,30 @@ func (c *CloudFormation) stackOf(id string) *record {
 	return c.stacks[id]
 }
 
-// siteOf is what is known of a place. The mutex is held.
-func (c *CloudFormation) siteOf(place Place) *site {
-	if c.sites == nil {
-		c.sites = map[Place]*site{}
+// deploymentOf returns the deployment of a place; c.mu must be held.
+func (c *CloudFormation) deploymentOf(place Place) *deployment {
+	if c.deployments == nil {
+		c.deployments = map[Place]*deployment{}
 	}
-	if c.sites[place] == nil {
-		c.sites[place] = &site{}
+	if c.deployments[place] == nil {
+		c.deployments[place] = &deployment{}
 	}
-	return c.sites[place]
+	return c.deployments[place]
 }
 
-// site is what is known of the place that operations are about.
-func (c *CloudFormation) site() *site {
+// deployment returns the deployment of the current place.
+func (c *CloudFormation) deployment() *deployment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.siteOf(c.place())
+	return c.deploymentOf(c.place())
 }
 
-// recorded is what is recorded of a place. The mutex is held.
+// recorded returns the recorded resource of a place; c.mu must be held.
 func (c *CloudFormation) recorded(place Place) resource {
 	return c.stackOf(place.StackID).resources[place.LogicalID]
 }
 
-// find finds a stack by its ID, or by the name of one that is there. The mutex is held.
+// find finds a stack by its ID, or by the name of an existing one; c.mu must be held.
 func (c *CloudFormation) find(stack string) (string, []reading) {
 	if one := c.stacks[stack]; one != nil {
 		return stack, one.past
@@ -151,5 +152,5 @@ func (c *CloudFormation) find(stack string) (string, []reading) {
 	return stack, nil
 }
 
-// deletedStack is the status of a stack that is gone, as long as CloudFormation shows it.
+// deletedStack is the status of a deleted stack, while CloudFormation still shows it.
 const deletedStack = "DELETE_COMPLETE"

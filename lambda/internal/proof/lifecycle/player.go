@@ -12,20 +12,19 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Play lives a history with a function. With a story it keeps what happened, line by
-// line.
+// Play plays a history against a function. With a story it records each event as a line.
 func Play(h History, function Function, pace Pace, story bool) Outcome {
 	return begin(h, function, pace, story).play(h.Steps)
 }
 
-// begin makes the world of a history, with strangers in it and nothing of the chain, and
-// somebody who watches it.
+// begin creates the simulated EC2 of a history, with groups of other owners but without the chain,
+// and a watch over it.
 func begin(h History, function Function, pace Pace, story bool) *player {
 	p := newPlayer(h, newWorld(h.World, pace), function, pace, story)
-	p.strangers() // whom nobody watches
+	p.addOtherOwners() // before the watch starts
 	p.watches()
-	if h.World.Foreign {
-		p.watch.peers = addForeign(p.cf.World)
+	if h.World.OtherAccounts {
+		p.watch.peers = addOtherAccountGroups(p.cf.World)
 	}
 	if h.World.Named {
 		p.addNamed()
@@ -52,7 +51,7 @@ func newWorld(setting Setting, pace Pace) *world.World {
 }
 
 func newPlayer(h History, ec2World *world.World, function Function, pace Pace, story bool) *player {
-	p := &player{history: h, pace: pace, givers: map[tag]giver{}, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
+	p := &player{history: h, pace: pace, tagSources: map[tag]tagSource{}, out: Outcome{Rows: map[string]bool{}, Kinds: map[string]bool{}}}
 	p.cf = New(CloudFormation{
 		World: ec2World, Function: function, Habits: h.Habits, Limit: pace.Limit, Patience: pace.Patience,
 		RetryAfter: []time.Duration{p.wait(time.Minute), p.wait(2 * time.Minute)}, Moves: pace.Moves, Rests: p.wait(settledAfter), Waits: pace.Waits,
@@ -77,11 +76,11 @@ func newPlayer(h History, ec2World *world.World, function Function, pace Pace, s
 
 func (p *player) watches() {
 	p.watch = NewWatch(p.cf)
-	p.cf.OnHand, p.cf.OnOwner, p.cf.OnNamesake = p.watch.Hand, p.watch.removePeer, p.watch.takeName
+	p.cf.OnChange, p.cf.OnOwner, p.cf.OnNamesake = p.watch.Change, p.watch.removePeer, p.watch.takeName
 }
 
-// live takes steps until a promise is broken or nothing more can be done.
-func (p *player) live(steps []Step) {
+// takeSteps takes steps until a promise is broken or no further step is possible.
+func (p *player) takeSteps(steps []Step) {
 	for i, step := range steps {
 		if p.over || p.watch.Failed() != nil {
 			break
@@ -99,15 +98,15 @@ func (p *player) live(steps []Step) {
 	}
 }
 
-// play takes steps, and ends the life of the stack.
+// play takes steps and finally deletes the stack.
 func (p *player) play(steps []Step) Outcome {
-	p.live(steps)
+	p.takeSteps(steps)
 	if p.watch.Failed() == nil {
 		p.end()
 	}
 	p.cf.Drain()
 	if p.watch.Failed() == nil {
-		p.nothingLeft()
+		p.checkNothingLeft()
 	}
 	if p.cf.Telling {
 		p.cf.step("world:\n%s", p.cf.World)
@@ -126,25 +125,25 @@ func printed(value any) string {
 	return string(text)
 }
 
-// wait is a pause at the player's pace.
+// wait shortens a pause to the player's pace.
 func (p *player) wait(d time.Duration) time.Duration { return min(d, p.pace.Waits) }
 
 type player struct {
-	history History
-	pace    Pace
-	cf      *CloudFormation
-	watch   *Watch
-	out     Outcome
-	before  string // the strangers' groups
-	over    bool
-	chain   *Chain // what is deployed
-	moving  moving
-	givers  map[tag]giver
+	history    History
+	pace       Pace
+	cf         *CloudFormation
+	watch      *Watch
+	out        Outcome
+	before     string // the groups of other owners
+	over       bool
+	chain      *Chain // what is deployed
+	moving     moving
+	tagSources map[tag]tagSource
 
-	mu sync.Mutex // of what is noted in out
+	mu sync.Mutex // guards out while goroutines note things
 }
 
-// note keeps something of what happens, which it does in many goroutines.
+// note runs keep under the lock; many goroutines call it.
 func (p *player) note(keep func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,7 +152,7 @@ func (p *player) note(keep func()) {
 
 func (p *player) step(step Step) {
 	for _, mishap := range step.Mishaps {
-		p.meets(mishap)
+		p.noteMishap(mishap)
 	}
 	if step.SiblingFails {
 		p.out.Kinds["another resource fails"] = true
@@ -162,30 +161,30 @@ func (p *player) step(step Step) {
 		p.out.Kinds[act.Do] = true
 		p.cf.running.Go(func() {
 			<-time.After(p.wait(seconds(act.At)))
-			_ = p.cf.Act(act) // what it says is for people; the watch sees what it does
+			_ = p.cf.Act(act) // the result is for people; the watch checks the effects
 		})
 	}
 	switch step.Do {
 	case "repair", "update", "create", "remove", doMove:
 	default:
-		p.moving.isExact = false // until an update has looked
+		p.moving.isExact = false // until an update has read the groups
 	}
 	switch step.Do {
-	case byHand:
-		p.out.Kinds[byHand] = true
-		p.makeByHand(step.Pick)
+	case createGroup:
+		p.out.Kinds[createGroup] = true
+		p.createAdoptable(step.Pick)
 	case byOwner:
 		p.out.Kinds[byOwner] = true
 		p.watch.removePeer(step.Pick)
 	case namesake:
 		p.out.Kinds[namesake] = true
 		p.watch.takeName()
-	case byHandTag:
-		p.tagByHand(step.Pick)
+	case addTag:
+		p.tagOutOfBand(step.Pick)
 	case retagged:
 		p.retag(step)
-	case madeAgain:
-		p.out.Kinds[madeAgain] = true
+	case createdAgain:
+		p.out.Kinds[createdAgain] = true
 		p.watch.remakePeer()
 	case "repair":
 		p.repair()
@@ -199,43 +198,43 @@ func (p *player) step(step Step) {
 			answered := p.cf.GroupIDs()
 			p.cf.Update(step.operation(nil, p.pace.Waits))
 			if step.Retain {
-				p.over = true // what is retained is its owner's
+				p.over = true // retained groups are no longer the chain's
 			}
 			p.chain = nil
-			p.tagsUnsure() // adopted groups keep theirs, and nobody knows whose they are
+			p.forgetTagSources() // adopted groups keep their tags, of unknown source
 			p.watch.Empty()
 			p.forgetsAnother(answered)
 		}
 	default:
-		p.out.Kinds["hand "+step.Do] = true
-		p.watch.Hand(world.Hand{Deed: world.Deed(step.Do), Pick: step.Pick})
+		p.out.Kinds[changeKind+step.Do] = true
+		p.watch.Change(world.Hand{Deed: world.Deed(step.Do), Pick: step.Pick})
 	}
 }
 
-// byHand is the step in which somebody makes the group of a tier by hand.
-const byHand = "make a group by hand"
+// createGroup is the step that creates the group of a tier out of band.
+const createGroup = "create a group out of band"
 
-// repair lets the function repair while nothing else happens: then everything is as the
-// properties say.
+// repair invokes the repair action while nothing else happens. Afterwards everything must match the
+// properties.
 func (p *player) repair() {
 	if p.chain == nil || !p.history.Repairs {
 		return
 	}
-	p.out.Kinds["repair at rest"] = true
+	p.out.Kinds["repair in a COMPLETE status"] = true
 	whole := strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") && !p.out.Rows["16 skipped"] && p.cf.ID() != ""
-	<-time.After(p.wait(10 * time.Minute)) // it leaves alone what changed a short while ago
+	<-time.After(p.wait(10 * time.Minute)) // a repair leaves recently changed groups alone
 	err := p.cf.Act(Act{Do: "repair"})
 	switch {
-	case !whole || len(p.watch.inPlay) != 1 || (err != nil && p.watch.lost(*p.chain)):
+	case !whole || len(p.watch.inPlay) != 1 || (err != nil && p.watch.namesRemovedPeer(*p.chain)):
 	case err != nil:
-		p.watch.violate(AnyToAny, "a repair at rest failed: "+err.Error())
+		p.watch.violate(AnyToAny, "a repair in a COMPLETE status failed: "+err.Error())
 	default:
 		p.watch.Settle(*p.chain, true) // a repair leaves groups alone that were just adopted
-		p.stackTags(*p.chain, p.cf.StackTags())
+		p.checkStackTags(*p.chain, p.cf.StackTags())
 	}
 }
 
-func (p *player) meets(m Mishap) {
+func (p *player) noteMishap(m Mishap) {
 	for _, fault := range m.Faults {
 		p.out.Kinds[fault.Kind] = true
 	}
@@ -250,7 +249,7 @@ func (p *player) meets(m Mishap) {
 	}
 }
 
-// isDate reports whether a mishap is none but that of a date apart from the change of status.
+// isDate reports whether a mishap has no effect but a date that differs from the change of status.
 func (m Mishap) isDate() bool { return m.Dated != 0 && reflect.DeepEqual(m, Mishap{Dated: m.Dated}) }
 
 func (s Step) operation(properties map[string]any, waits time.Duration) Operation {
@@ -260,7 +259,7 @@ func (s Step) operation(properties map[string]any, waits time.Duration) Operatio
 	}
 }
 
-// undisturbed says whether nothing went wrong in a step: then it has to succeed.
+// undisturbed reports whether nothing went wrong in a step. Then it has to succeed.
 func (s Step) undisturbed() bool {
 	return !s.SiblingFails && !slices.ContainsFunc(s.Mishaps, func(one Mishap) bool { return !one.isDate() })
 }
@@ -268,53 +267,53 @@ func (s Step) undisturbed() bool {
 func (p *player) build(step Step) {
 	if p.chain != nil && reflect.DeepEqual(step.Chain, *p.chain) && !p.forgets(step) {
 		p.retag(step)
-		return // CloudFormation sends nothing where no property changes
+		return // CloudFormation sends no event if no property changes
 	}
-	if step.Crowd == fullCrowd {
-		p.out.Kinds[crowded] = true
+	if step.FillerTags == tooManyFillers {
+		p.out.Kinds[tooManyTags] = true
 	}
 	properties := p.properties(step.Chain)
-	p.watch.leaves(p.chain, step.Chain)
+	p.watch.beginRelease(p.chain, step.Chain)
 	p.watch.Begin(step.Chain, p.chain == nil)
-	p.cf.refused, p.cf.crowded = false, false
+	p.cf.refused, p.cf.tagsRefused = false, false
 	var ok bool
 	operation := step.operation(properties, p.pace.Waits)
 	if old := p.chain; old == nil {
 		ok = p.cf.Create(operation)
 	} else {
-		operation.Forgives = func() bool { return p.watch.noWayBack(*old, step.Chain) }
+		operation.MayFail = func() bool { return p.watch.cannotRollBack(*old, step.Chain) }
 		ok = p.cf.Update(operation)
 	}
-	p.watch.hasLeft(ok)
+	p.watch.endRelease(ok)
 	switch {
 	case ok:
 		p.watch.Settle(step.Chain, false)
-		p.tags(p.chain, step.Chain)
+		p.checkTags(p.chain, step.Chain)
 		p.stackTagsAfter(step, step.Chain, p.cf.StackTags())
 		p.chain = &step.Chain
-		p.marks(step)
-	case step.undisturbed() && !p.cf.refused && !p.cf.crowded && !p.watch.lost(step.Chain):
-		p.watch.violate(AnyToAny, "an operation in which nothing went wrong failed: "+p.cf.StackStatus())
+		p.checkMarks(step)
+	case step.undisturbed() && !p.cf.refused && !p.cf.tagsRefused && !p.watch.namesRemovedPeer(step.Chain):
+		p.watch.violate(AnyToAny, "an undisturbed operation failed: "+p.cf.StackStatus())
 	case p.chain == nil && p.cf.StackStatus() != "UPDATE_ROLLBACK_COMPLETE" && p.cf.StackStatus() != "CREATE_FAILED" && p.cf.StackStatus() != "UPDATE_FAILED":
-		p.over = true // only the stack's deletion is left
+		p.over = true // the only next step is the stack's deletion
 	case p.failed() && p.chain != nil && !p.out.Rows["16 skipped"]:
 		p.watch.Settle(*p.chain, true)
 		p.tagsFailed(step.Chain, step.stackTags())
 		p.stackTagsAfter(step, *p.chain, p.cf.shown)
 	default:
-		p.tagsUnsure()
+		p.forgetTagSources()
 	}
 }
 
-// tags holds the groups' tags against the author's: those that he wants, and those that he
-// wanted until now. Of others nobody knows whose they are.
-func (p *player) tags(old *Chain, now Chain) {
-	if p.watch.meddled() {
+// checkTags compares the groups' tags with the author's: the current ones, and the previous ones
+// that must be gone. The source of other tags is unknown.
+func (p *player) checkTags(old *Chain, now Chain) {
+	if p.watch.hasOutOfBandChange() {
 		return
 	}
 	for _, one := range now.Tiers {
-		if p.watch.isLoose(p.cf.GroupIDs()[one.Name]) {
-			continue // a tag that was there stays at first
+		if p.watch.hasExtraRules(p.cf.GroupIDs()[one.Name]) {
+			continue // an existing tag stays at first
 		}
 		before := map[string]string{}
 		if old != nil {
@@ -325,16 +324,16 @@ func (p *player) tags(old *Chain, now Chain) {
 		for _, key := range tagKeys {
 			want, got := now.tags(one)[key], p.cf.World.Tag(p.cf.GroupIDs()[one.Name], key)
 			if want == "" && p.cf.StackTags()[key] != "" {
-				continue // stackTags judges those
+				continue // checkStackTags handles those
 			}
 			if got != want && (want != "" || before[key] != "") {
-				p.watch.violate(AnyToAny, fmt.Sprintf("the tag %s of tier %s is %q and not %q", key, one.Name, got, want))
+				p.watch.violate(AnyToAny, fmt.Sprintf("tag %s of tier %s is %q, want %q", key, one.Name, got, want))
 			}
 		}
 	}
 }
 
-// end deletes the stack, once nobody else uses its groups.
+// end deletes the stack once nothing else uses its groups.
 func (p *player) end() {
 	p.cf.World.RemoveOutOfBandInterfaces()
 	p.cf.step("STEP delete the stack")
@@ -342,5 +341,5 @@ func (p *player) end() {
 	if !p.cf.Delete(Operation{Linger: p.wait(30 * time.Second)}) {
 		p.watch.violate(Crash, "the stack cannot be deleted: "+p.cf.StackStatus())
 	}
-	p.endOthers()
+	p.deleteOtherStacks()
 }

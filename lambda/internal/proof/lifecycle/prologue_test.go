@@ -7,25 +7,25 @@ import (
 	"sgchain/lambda/internal/proof/lifecycle"
 )
 
-// TestPrologue: a history that goes on from a prologue comes to what it comes to as a whole, and
-// takes nothing from the next one that goes on from there.
-func TestPrologue(t *testing.T) {
+// TestPrologueEqualsWholeHistory checks that a history played from a prologue has the same outcome
+// as when played as a whole. Playing it must not affect the next history of that prologue.
+func TestPrologueEqualsWholeHistory(t *testing.T) {
 	t.Parallel()
 	played := 0
 	for i := uint64(0); played < 40; i++ {
 		history := lifecycle.Draw(99, i)
 		if first := history.Steps[0]; len(first.Mishaps) > 0 || len(first.Acts) > 0 || first.SiblingFails || len(history.Steps) < 2 {
-			continue // not at rest after it
+			continue // something may be in progress after the first step
 		}
 		played++
 		whole := play(t, history, false)
-		begun := history
-		begun.Steps = history.Steps[:1]
-		lived := prologue(t, begun)
-		for turn := range 2 {
-			parts := goOn(t, lived, history.Steps[1:])
+		first := history
+		first.Steps = history.Steps[:1]
+		beginning := prologue(t, first)
+		for round := range 2 {
+			parts := continueFrom(t, beginning, history.Steps[1:])
 			if !reflect.DeepEqual(whole, parts) {
-				t.Fatalf("history %d, turn %d: in parts it comes to\n%+v\nas a whole to\n%+v", i, turn, parts, whole)
+				t.Fatalf("history %d, round %d: from a prologue\n%+v\nas a whole\n%+v", i, round, parts, whole)
 			}
 		}
 	}

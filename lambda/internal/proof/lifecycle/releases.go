@@ -11,60 +11,62 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Release is the promise to the groups of tiers that leave a chain which is to release them: the cleanup sets them free with their
-// own rules, nobody deletes them, and no other group is set free. What is taken back leaves no mark.
+// Release is the promise to the groups of tiers that a chain has to release when they leave. The
+// cleanup releases them with their own rules, nothing deletes them, and no other group is released.
+// A rollback leaves no mark.
 const Release = "release"
 
-// tagRelease is the mark of a group that its chain is to release.
+// tagRelease marks a group that its chain has to release.
 const tagRelease = "sgchain:release"
 
-// releasing is what the watch knows of groups that are to be released, by their IDs.
+// releasing is what the watch knows of groups that the chain has to release, by ID.
 type releasing struct {
-	// leaving are those of the operation under way, owed those of earlier ones that are not released yet, each with its tier.
-	leaving, owed map[string]string
-	// may are groups of which nobody knows what becomes of them: their operation was never ended, or their tier is back with another
-	// group.
-	may map[string]bool
-	// asks says that some operation was to release a group.
-	asks bool
+	// leaving holds the groups of the current operation, pending those of earlier ones that are not
+	// released yet. Both map to the tier.
+	leaving, pending map[string]string
+	// optional holds groups that may be released or kept. Their operation never ended, or their
+	// tier is back with another group.
+	optional map[string]bool
+	// asked means that some operation had to release a group.
+	asked bool
 }
 
-// leaves notes which groups an operation from one chain to another one is to release.
-func (w *Watch) leaves(old *Chain, now Chain) {
+// beginRelease notes the groups that a change of the chain has to release.
+func (w *Watch) beginRelease(old *Chain, now Chain) {
 	ids := w.cf.GroupIDs()
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	next := releasing{leaving: map[string]string{}, owed: map[string]string{}, may: map[string]bool{}, asks: w.releasing.asks}
-	for id := range w.releasing.may {
-		next.may[id] = true
+	next := releasing{leaving: map[string]string{}, pending: map[string]string{}, optional: map[string]bool{}, asked: w.releasing.asked}
+	for id := range w.releasing.optional {
+		next.optional[id] = true
 	}
-	for id, tier := range w.releasing.owed {
+	for id, tier := range w.releasing.pending {
 		if _, isBack := now.tier(tier); isBack {
-			next.may[id] = true
+			next.optional[id] = true
 		} else {
-			next.owed[id] = tier
+			next.pending[id] = tier
 		}
 	}
 	for tier, id := range ids {
-		if old == nil || !slices.Contains(now.Release, tier) || w.isForeign(id) {
+		if old == nil || !slices.Contains(now.Release, tier) || w.isAdoptable(id) {
 			continue
 		}
 		if _, was := old.tier(tier); was {
-			next.leaving[id], next.asks = tier, true
+			next.leaving[id], next.asked = tier, true
 		}
 	}
 	w.releasing = next
 }
 
-// isForeign is asked with the watch locked.
-func (w *Watch) isForeign(id string) bool {
-	return slices.ContainsFunc(w.foreign, func(made *handMade) bool { return made.id == id })
+// isAdoptable needs w.mu.
+func (w *Watch) isAdoptable(id string) bool {
+	return slices.ContainsFunc(w.adoptables, func(one *adoptable) bool { return one.id == id })
 }
 
-// hasLeft says how the operation ended: well, or in a way that owes nothing.
-func (w *Watch) hasLeft(well bool) {
+// endRelease records how the operation ended. A failed one does not have to release its groups.
+func (w *Watch) endRelease(well bool) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.mu.Lock()
@@ -72,99 +74,102 @@ func (w *Watch) hasLeft(well bool) {
 	w.releasing.leaving = nil
 	for id, tier := range leaving {
 		switch {
-		case w.isForeign(id): // released
+		case w.isAdoptable(id): // released
 		case !well:
-			w.releasing.may[id] = w.cf.World.Tag(id, tagRelease) != ""
+			w.releasing.optional[id] = w.cf.World.Tag(id, tagRelease) != ""
 		default:
-			w.releasing.owed[id] = tier
+			w.releasing.pending[id] = tier
 		}
 	}
 	w.mu.Unlock()
-	w.keeps()
+	w.checkKept()
 }
 
-// keeps holds that no group is gone that is to be released.
-func (w *Watch) keeps() {
+// checkKept checks that every group that the chain has to release still exists.
+func (w *Watch) checkKept() {
 	w.mu.Lock()
-	owed, robbed := w.releasing.owed, w.robbed
+	pending, groupRemoved := w.releasing.pending, w.groupRemoved
 	w.mu.Unlock()
-	if len(owed) == 0 || robbed {
+	if len(pending) == 0 || groupRemoved {
 		return
 	}
-	there := w.cf.World.Groups()
-	for id, tier := range owed {
+	existing := w.cf.World.Groups()
+	for id, tier := range pending {
 		w.count(Release)
-		if !slices.Contains(there, id) {
-			w.violate(Release, fmt.Sprintf("the group %s of tier %s, which was to be released, is gone", id, tier))
+		if !slices.Contains(existing, id) {
+			w.violate(Release, fmt.Sprintf("group %s of tier %s was deleted instead of released", id, tier))
 		}
 	}
 }
 
-// freed takes the groups that a write set free under the promise to groups that somebody made: nobody of the chain touches them
-// again, unless it adopts them.
-func (w *Watch) freed(call world.Call) {
+// checkReleases checks that a write released only groups that the chain has to release, and removed
+// their ownership tags. It puts them under [Adoption]: the chain must not touch them again unless
+// it adopts them.
+func (w *Watch) checkReleases(call world.Call) {
 	for id, tags := range call.Touched {
-		if !isOurs(tags[tagStackID]) || w.isTaken(id) || !slices.Contains(w.cf.World.Groups(), id) {
+		if !isOurs(tags[tagStackID]) || w.isOwned(id) || !slices.Contains(w.cf.World.Groups(), id) {
 			continue
 		}
 		w.mu.Lock()
 		status := w.cf.StackStatus()
 		_, isLeaving := w.releasing.leaving[id]
-		_, isOwed := w.releasing.owed[id]
-		isMeant := isOwed || w.releasing.may[id] || (isLeaving && strings.HasPrefix(status, "UPDATE_COMPLETE"))
-		isForeign := w.isForeign(id)
-		if !isForeign {
-			made := &handMade{id: id, released: time.Now()}
-			w.free(made)
-			w.foreign = append(w.foreign, made)
+		_, isPending := w.releasing.pending[id]
+		isMeant := isPending || w.releasing.optional[id] || (isLeaving && strings.HasPrefix(status, "UPDATE_COMPLETE"))
+		isAdoptable := w.isAdoptable(id)
+		if !isAdoptable {
+			group := &adoptable{id: id, released: time.Now()}
+			w.reset(group)
+			w.adoptables = append(w.adoptables, group)
 			w.released[id] = true
-			delete(w.releasing.owed, id)
+			delete(w.releasing.pending, id)
 		}
 		w.mu.Unlock()
-		if isForeign {
+		if isAdoptable {
 			continue
 		}
 		w.count(Release)
 		if !isMeant {
-			w.violate(Release, fmt.Sprintf("the group %s is released in %s, and nobody asked for it", id, status))
+			w.violate(Release, fmt.Sprintf("group %s was released in the status %s without a request", id, status))
 		}
-		w.apart(id, tags)
+		w.checkOwnershipRemoved(id, tags)
 	}
 }
 
-// apart holds that a group which was released has no tag of ownership left, on itself or on a rule.
-func (w *Watch) apart(id string, tags map[string]string) {
+// checkOwnershipRemoved checks that a released group has no ownership tag left, on itself or on a
+// rule.
+func (w *Watch) checkOwnershipRemoved(id string, tags map[string]string) {
 	for key := range tags {
 		if strings.HasPrefix(key, "sgchain:") && w.cf.World.Tag(id, key) != "" {
-			w.violate(Release, fmt.Sprintf("the group %s is released with the tag %s", id, key))
+			w.violate(Release, fmt.Sprintf("group %s still has the tag %s after its release", id, key))
 		}
 	}
 	for rule, tagged := range w.cf.World.RuleTags(id) {
 		if isOurs(tagged[tagStackID]) {
-			w.violate(Release, fmt.Sprintf("the group %s is released, and its rule is the chain's: %s", id, rule))
+			w.violate(Release, fmt.Sprintf("group %s was released, but the chain still owns its rule %s", id, rule))
 		}
 	}
 }
 
-// unmarked holds that no group of the chain is to be released once an operation has ended or was taken back.
-func (w *Watch) unmarked() {
+// checkUnmarked checks that no group of the chain is marked for release after an operation has
+// ended or was rolled back.
+func (w *Watch) checkUnmarked() {
 	w.mu.Lock()
-	asks := w.releasing.asks
+	asked := w.releasing.asked
 	w.mu.Unlock()
-	if !asks || w.meddled() {
+	if !asked || w.hasOutOfBandChange() {
 		return
 	}
 	w.count(Release)
 	for tier, id := range w.cf.GroupIDs() {
 		if w.cf.World.Tag(id, tagRelease) != "" {
-			w.violate(Release, fmt.Sprintf("the group %s of tier %s is in the chain, and has the mark of one that is to be released", id, tier))
+			w.violate(Release, fmt.Sprintf("group %s of tier %s is in the chain, but is marked for release", id, tier))
 		}
 	}
-	w.severed()
+	w.checkSevered()
 }
 
-// severed holds that no group of the chain names a released one by a rule of the chain.
-func (w *Watch) severed() {
+// checkSevered checks that no rule of the chain names a released group.
+func (w *Watch) checkSevered() {
 	w.mu.Lock()
 	released := slices.Sorted(maps.Keys(w.released))
 	w.mu.Unlock()
@@ -172,16 +177,16 @@ func (w *Watch) severed() {
 		name := w.cf.World.Tag(id, "Name")
 		for tier, own := range w.cf.GroupIDs() {
 			for rule, tags := range w.cf.World.RuleTags(own) {
-				if !w.isTaken(id) && name != "" && isOurs(tags[tagStackID]) && strings.Contains(rule+" ", " "+name+" ") {
-					w.violate(Release, fmt.Sprintf("the group %s is released, and the group of tier %s still has the rule %s", id, tier, rule))
+				if !w.isOwned(id) && name != "" && isOurs(tags[tagStackID]) && strings.Contains(rule+" ", " "+name+" ") {
+					w.violate(Release, fmt.Sprintf("group %s was released, but tier %s still has the rule %s that names it", id, tier, rule))
 				}
 			}
 		}
 	}
 }
 
-// wasFreed reports whether a text names a group that was released.
-func (w *Watch) wasFreed(text string) bool {
+// namesReleased reports whether a text names a group that was released.
+func (w *Watch) namesReleased(text string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id := range w.released {
@@ -192,35 +197,37 @@ func (w *Watch) wasFreed(text string) bool {
 	return false
 }
 
-// ends holds the world after the end: what was to be released is there, and free.
-func (w *Watch) ends(abandoned bool) {
-	w.keeps()
+// checkReleasesAtEnd checks, after the stack was deleted, that groups to release exist and have no
+// owner.
+func (w *Watch) checkReleasesAtEnd(abandoned bool) {
+	w.checkKept()
 	w.mu.Lock()
-	owed := w.releasing.owed
+	pending := w.releasing.pending
 	w.mu.Unlock()
-	for id := range owed {
-		if !abandoned && w.isTaken(id) {
-			w.violate(Release, "the group "+id+" was to be released, and is the chain's to the end")
+	for id := range pending {
+		if !abandoned && w.isOwned(id) {
+			w.violate(Release, "group "+id+" was never released")
 		}
 	}
 	for _, id := range w.cf.World.Groups() {
-		if isGenerated(w.cf.World.Tag(id, "Name")) && w.cf.World.Tag(id, "sgchain:stack-id") == "" && !w.wasFreed(id) {
-			w.violate(Release, "the group "+id+" of the chain has lost its tags")
+		if isGenerated(w.cf.World.Tag(id, "Name")) && w.cf.World.Tag(id, "sgchain:stack-id") == "" && !w.namesReleased(id) {
+			w.violate(Release, "group "+id+" of the chain lost its tags")
 		}
 	}
 }
 
-// isGenerated reports whether a name, or a text that begins with it, is one that the chain made up in one of its stacks.
+// isGenerated reports whether a name, or the beginning of a text, was generated by the chain in one
+// of its stacks.
 func isGenerated(name string) bool {
 	return strings.HasPrefix(name, "sgchain-"+stackName(StackID)+"-") || strings.HasPrefix(name, "sgchain-"+otherStack+"-")
 }
 
-// releaseStream sets the draws of this file apart from all others.
+// releaseStream separates the draws of this file from all others.
 const releaseStream = 0x72656c65617365
 
-// releases lets chains of one history in three release tiers that they do not have.
+// releases adds ReleaseTiers to the chains of one history in three, for tiers that they lack.
 func releases(h *History, seed, index uint64) {
-	r := &drawer{Rand: rand.New(rand.NewPCG(seed^releaseStream, index))} //nolint:gosec // chance that can be repeated
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed^releaseStream, index))} //nolint:gosec // repeatable randomness
 	if !r.oneIn(3) {
 		return
 	}
@@ -234,24 +241,24 @@ func releases(h *History, seed, index uint64) {
 			drop(chain, chain.Tiers[r.IntN(len(chain.Tiers))].Name)
 		}
 		for _, name := range tierNames {
-			if _, isThere := chain.tier(name); !isThere && !r.oneIn(4) {
+			if _, exists := chain.tier(name); !exists && !r.oneIn(4) {
 				chain.Release = append(chain.Release, name)
 			}
 		}
-		h.Steps[i].Linger = min(h.Steps[i].Linger, 500) // a release is not waited for longer than a Delete lasts
+		h.Steps[i].Linger = min(h.Steps[i].Linger, 500) // a Delete waits for a release no longer than it may last
 	}
 }
 
-// drop takes a tier out of a chain, and out of all doors.
+// drop removes a tier from a chain and from all rules.
 func drop(c *Chain, name string) {
 	c.Tiers = slices.DeleteFunc(c.Tiers, func(one Tier) bool { return one.Name == name })
 	for i := range c.Tiers {
-		for _, doors := range []*[]Door{&c.Tiers[i].Doors, &c.Tiers[i].Ways} {
-			for j := range *doors {
-				door := &(*doors)[j]
-				door.Sources = slices.DeleteFunc(door.Sources, func(source string) bool { return source == name })
+		for _, rules := range []*[]Rule{&c.Tiers[i].Inbound, &c.Tiers[i].Outbound} {
+			for j := range *rules {
+				rule := &(*rules)[j]
+				rule.Peers = slices.DeleteFunc(rule.Peers, func(source string) bool { return source == name })
 			}
-			*doors = slices.DeleteFunc(*doors, func(door Door) bool { return len(door.Sources) == 0 })
+			*rules = slices.DeleteFunc(*rules, func(rule Rule) bool { return len(rule.Peers) == 0 })
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Provider is the value of sgchain:provider in the tags of this simulator's chains.
+// Provider is the value of sgchain:provider in the tags of simulated chains.
 const Provider = "arn:provider"
 
 const (
@@ -21,8 +21,8 @@ const (
 	tagAdopted   = "sgchain:adopted"
 )
 
-// MovingRole is Role with the right to move: MoveOwnGroup lets the provider give its own groups
-// another owner among its chains.
+// MovingRole is Role with the permission to move: MoveOwnGroup allows the provider to give its
+// groups to another of its chains.
 func MovingRole(provider string) world.Role {
 	role := Role(provider)
 	return func(operation string, input any, resourceID string, tags map[string]string) bool {
@@ -35,7 +35,7 @@ func MovingRole(provider string) world.Role {
 	}
 }
 
-// role is the role of the function under test.
+// role returns the role of the function under test.
 func (c *CloudFormation) role() world.Role {
 	if c.Movable {
 		return MovingRole(Provider)
@@ -43,10 +43,9 @@ func (c *CloudFormation) role() world.Role {
 	return Role(Provider)
 }
 
-// Role is the role of the provider that a tag names, with the right to adopt, as far as the
-// tags of what it writes to matter: the statements of the provider's template. That it is
-// played matters where two runs release a group, or the answer of a release is lost and the
-// SDK asks again.
+// Role simulates the statements of the provider's template, including adoption, as far as they
+// depend on the tags of the written resource. That matters if two runs release a group, or if the
+// SDK repeats a release whose answer was lost.
 func Role(provider string) world.Role {
 	return func(_ string, input any, resourceID string, tags map[string]string) bool {
 		_, isAdopted := tags[tagAdopted]
@@ -74,7 +73,7 @@ func Role(provider string) world.Role {
 	}
 }
 
-// isIdentity says whether a tag is one that a group gets only when it is made or adopted.
+// isIdentity reports whether a tag is one that a group gets only when it is created or adopted.
 func isIdentity(tag types.Tag) bool {
 	return slices.Contains([]string{tagProvider, tagStackID, tagLogicalID, "sgchain:tier"}, aws.ToString(tag.Key))
 }

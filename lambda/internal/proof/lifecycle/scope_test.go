@@ -12,14 +12,14 @@ import (
 	"sgchain/lambda/internal/proof/lifecycle"
 )
 
-// shapes are chains that differ in kind: names given or generated, tiers that come, go,
-// move and are replaced, loops, egress of each sort, peers of each sort.
+// shapes returns chains of different kinds: explicit and generated names, every egress, every kind
+// of peer, and loops. From one to another, tiers appear, leave, move and are replaced.
 func shapes() []lifecycle.Chain {
-	door := func(port int, sources ...string) []lifecycle.Door {
-		return []lifecycle.Door{{Port: port, Sources: sources}}
+	rule := func(port int, sources ...string) []lifecycle.Rule {
+		return []lifecycle.Rule{{Port: port, Peers: sources}}
 	}
-	tier := func(name, egress string, doors []lifecycle.Door) lifecycle.Tier {
-		return lifecycle.Tier{Name: name, Egress: egress, Doors: doors}
+	tier := func(name, egress string, rules []lifecycle.Rule) lifecycle.Tier {
+		return lifecycle.Tier{Name: name, Egress: egress, Inbound: rules}
 	}
 	replaced := func(t lifecycle.Tier) lifecycle.Tier {
 		t.Text = "second"
@@ -29,8 +29,8 @@ func shapes() []lifecycle.Chain {
 		t.Named = true
 		return t
 	}
-	a, b, c := tier("A", "all", door(443, "internet")), tier("B", "all", door(6060, "A")), tier("C", "all", door(80, "B"))
-	strictA, strictB := tier("A", "chain", door(443, "internet")), tier("B", "chain", door(6060, "A"))
+	a, b, c := tier("A", "all", rule(443, "internet")), tier("B", "all", rule(6060, "A")), tier("C", "all", rule(80, "B"))
+	strictA, strictB := tier("A", "chain", rule(443, "internet")), tier("B", "chain", rule(6060, "A"))
 	chains := [][]lifecycle.Tier{
 		{a},
 		{a, b},
@@ -39,38 +39,38 @@ func shapes() []lifecycle.Chain {
 		{replaced(a), replaced(b)},
 		{named(a), named(b)},
 		{strictA, strictB},
-		{strictA, strictB, tier("C", "none", door(80, "B"))},
-		{tier("A", "chain", door(443, "B")), tier("B", "chain", door(6060, "A"))},
-		{tier("A", "none", door(443, "203.0.113.0/24")), tier("B", "all", door(80, "self"))},
-		{tier("A", "all", nil), tier("C", "all", door(80, "A", "internet"))},
+		{strictA, strictB, tier("C", "none", rule(80, "B"))},
+		{tier("A", "chain", rule(443, "B")), tier("B", "chain", rule(6060, "A"))},
+		{tier("A", "none", rule(443, "203.0.113.0/24")), tier("B", "all", rule(80, "self"))},
+		{tier("A", "all", nil), tier("C", "all", rule(80, "A", "internet"))},
 		{b, a}, // the loop is closed below
-		{tier("A", "all", door(443, "10.0.0.0/8")), replaced(strictB), named(c)},
+		{tier("A", "all", rule(443, "10.0.0.0/8")), replaced(strictB), named(c)},
 	}
-	chains[11][0].Doors = door(6060, "A", "self")
+	chains[11][0].Inbound = rule(6060, "A", "self")
 	var all []lifecycle.Chain
 	for _, tiers := range chains {
 		all = append(all, lifecycle.Chain{Tiers: tiers})
 	}
-	// Everything that only EC2 knows, both families, tags and ways out.
-	listed := tier("A", "chain", door(443, "internet", "pl-0123456789abcdef0"))
-	listed.Ways, listed.Tags = door(443, "com.amazonaws.us-east-1.remote"), map[string]string{"Team": "a"}
+	// Everything that only EC2 knows, both IP families, tags and outbound rules.
+	listed := tier("A", "chain", rule(443, "internet", "pl-0123456789abcdef0"))
+	listed.Outbound, listed.Tags = rule(443, "com.amazonaws.us-east-1.remote"), map[string]string{"Team": "a"}
 	return append(all, lifecycle.Chain{
-		IPv6: true, Tags: map[string]string{"Cost": "b"}, Tiers: []lifecycle.Tier{listed, tier("B", "none", door(6060, "A", "vpc", "list/office", "group/default"))},
+		IPv6: true, Tags: map[string]string{"Cost": "b"}, Tiers: []lifecycle.Tier{listed, tier("B", "none", rule(6060, "A", "vpc", "list/office", "group/default"))},
 	})
 }
 
-// TestSmallScope leaves nothing out of a small world: every pair of chain shapes, every
-// call of the Update between them, every kind of fault, every way on. It takes a few
-// shapes only unless SOAK_SCOPE is "all".
+// TestSmallScope covers a small scope completely: every pair of chain shapes, every call of the
+// Update between them, every kind of fault, and every continuation. It uses only a few shapes
+// unless SOAK_SCOPE is "all".
 func TestSmallScope(t *testing.T) {
 	chains := shapes()
-	if os.Getenv("SOAK_SCOPE") != "all" { //nolint:forbidigo // the way from make soak to here
+	if os.Getenv("SOAK_SCOPE") != "all" { //nolint:forbidigo // passed by make soak
 		chains = chains[:4]
 	}
 	if testing.Short() {
 		chains = chains[:2]
 	}
-	// The kinds of fault that came later are tried between the first shapes only.
+	// The newer kinds of fault are only tried between the first shapes.
 	type pair struct {
 		old, now lifecycle.Chain
 		kinds    []string
@@ -89,7 +89,7 @@ func TestSmallScope(t *testing.T) {
 	}
 	close(pairs)
 	count := len(pairs)
-	var lives, calls, violations atomic.Int64
+	var histories, calls, violations atomic.Int64
 	since := used()
 	var once sync.Once
 	t.Run("all", func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestSmallScope(t *testing.T) {
 				t.Parallel()
 				for one := range pairs {
 					created := prologue(t, lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{}, "retry")[:1]})
-					undisturbed := goOn(t, created, scope(one.old, one.now, lifecycle.Fault{}, "retry")[1:])
+					undisturbed := continueFrom(t, created, scope(one.old, one.now, lifecycle.Fault{}, "retry")[1:])
 					if undisturbed.Failure != nil || len(undisturbed.Runs) < 2 {
 						t.Errorf("%v to %v: %v", one.old, one.now, undisturbed.Failure)
 						return
@@ -108,10 +108,10 @@ func TestSmallScope(t *testing.T) {
 						for _, kind := range one.kinds {
 							for _, follow := range []string{"retry", "rollback", "delete"} {
 								history := lifecycle.History{Steps: scope(one.old, one.now, lifecycle.Fault{Call: call, Kind: kind, Pick: call, Seconds: 3}, follow)}
-								lives.Add(1)
-								if out := goOn(t, created, history.Steps[1:]); out.Failure != nil {
+								histories.Add(1)
+								if out := continueFrom(t, created, history.Steps[1:]); out.Failure != nil {
 									violations.Add(1)
-									once.Do(func() { tell(t, history) })
+									once.Do(func() { reportShortest(t, history) })
 									return
 								}
 							}
@@ -121,11 +121,11 @@ func TestSmallScope(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d shapes, %d pairs, %d calls, %d histories", len(chains), count, calls.Load(), lives.Load())
-	t.Log("small scope: " + cost(int(lives.Load())+count, int(violations.Load()), since))
+	t.Logf("%d shapes, %d pairs, %d calls, %d histories", len(chains), count, calls.Load(), histories.Load())
+	t.Log("small scope: " + cost(int(histories.Load())+count, int(violations.Load()), since))
 }
 
-// scope is a Create, an Update with a fault, and what follows it.
+// scope returns a Create, an Update with a fault, and what follows it.
 func scope(old, now lifecycle.Chain, fault lifecycle.Fault, follow string) []lifecycle.Step {
 	update := lifecycle.Step{Do: "update", Chain: now, Rest: 400}
 	if fault.Call > 0 {
@@ -143,8 +143,8 @@ func scope(old, now lifecycle.Chain, fault lifecycle.Fault, follow string) []lif
 	return steps
 }
 
-// tell shrinks a history and tells it as a story.
-func tell(t *testing.T, history lifecycle.History) {
+// reportShortest shrinks a history and prints its story.
+func reportShortest(t *testing.T, history lifecycle.History) {
 	t.Helper()
 	short := lifecycle.Shrink(history, func(h lifecycle.History) bool { return play(t, h, false).Failure != nil })
 	out := play(t, short, true)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Shrink looks for a smaller history that fails as well, until there is none.
+// Shrink searches for a smaller history that still fails, until no smaller one does.
 func Shrink(h History, fails func(History) bool) History {
 	for {
 		place := slices.IndexFunc(h.smaller(), fails)
@@ -32,7 +32,7 @@ func (h History) smaller() []History {
 		try(func(n *History) { n.Steps[i].Mishaps = nil })
 		try(func(n *History) { n.Steps[i].Acts = nil })
 		try(func(n *History) { n.Steps[i].Chain.Keep, n.Steps[i].Chain.NoStackTags = false, false })
-		try(func(n *History) { n.Steps[i].StackTags, n.Steps[i].Crowd = nil, 0 })
+		try(func(n *History) { n.Steps[i].StackTags, n.Steps[i].FillerTags = nil, 0 })
 		for j := range step.Acts {
 			try(func(n *History) { n.Steps[i].Acts = slices.Delete(n.Steps[i].Acts, j, j+1) })
 			try(func(n *History) { n.Steps[i].Acts[j].Faults = nil })
@@ -44,7 +44,7 @@ func (h History) smaller() []History {
 		try(func(n *History) { n.Steps[i].Linger = 0 })
 		if step.Move != nil {
 			try(func(n *History) { n.Steps[i].Move.Way = "" })
-			try(func(n *History) { n.Steps[i].Move.Anew, n.Steps[i].Move.ByName = false, false })
+			try(func(n *History) { n.Steps[i].Move.Reuses, n.Steps[i].Move.ByName = false, false })
 			try(func(n *History) { n.Steps[i].Move.To = "away" })
 		}
 		try(func(n *History) { n.Steps[i].Forgets = false })
@@ -64,17 +64,19 @@ func (h History) smaller() []History {
 		all = append(all, h.smallerChains(i)...)
 	}
 	try(func(n *History) { n.Repairs = false })
-	try(func(n *History) { n.World = Setting{Foreign: n.World.Foreign, Named: n.World.Named} })
-	try(func(n *History) { n.World = Setting{Lag: n.World.Lag, Foreign: n.World.Foreign, Named: n.World.Named} })
+	try(func(n *History) { n.World = Setting{OtherAccounts: n.World.OtherAccounts, Named: n.World.Named} })
 	try(func(n *History) {
-		n.World = Setting{Quota: n.World.Quota, Foreign: n.World.Foreign, Named: n.World.Named}
+		n.World = Setting{Lag: n.World.Lag, OtherAccounts: n.World.OtherAccounts, Named: n.World.Named}
+	})
+	try(func(n *History) {
+		n.World = Setting{Quota: n.World.Quota, OtherAccounts: n.World.OtherAccounts, Named: n.World.Named}
 	})
 	try(func(n *History) { n.Habits = Habits{} })
 	try(func(n *History) { n.Habits.Undated = false })
 	return all
 }
 
-// size is how much there is to read in a history; odd pauses count.
+// size measures how much there is to read in a history; unusual pauses count.
 func (h History) size() int {
 	size := len(printed(h))
 	for _, step := range h.Steps {
@@ -85,7 +87,7 @@ func (h History) size() int {
 	return size
 }
 
-// longRest is a pause in which everything that is late has come.
+// longRest is a pause after which everything delayed has arrived.
 const longRest = 400
 
 func (h History) smallerChains(i int) []History {
@@ -102,7 +104,7 @@ func (h History) smallerChains(i int) []History {
 			all = append(all, next)
 		}
 		if len(h.Steps[i].Chain.Tiers) > 1 && !slices.ContainsFunc(h.Steps[i].Chain.Tiers, func(other Tier) bool {
-			return other.Name != tier.Name && slices.ContainsFunc(slices.Concat(other.Doors, other.Ways), func(d Door) bool { return slices.Contains(d.Sources, tier.Name) })
+			return other.Name != tier.Name && slices.ContainsFunc(slices.Concat(other.Inbound, other.Outbound), func(d Rule) bool { return slices.Contains(d.Peers, tier.Name) })
 		}) {
 			edit(func(c *Chain) { c.Tiers = slices.Delete(c.Tiers, t, t+1) })
 		}
@@ -112,14 +114,14 @@ func (h History) smallerChains(i int) []History {
 		if tier.Tags != nil {
 			edit(func(c *Chain) { c.Tiers[t].Tags = nil })
 		}
-		if tier.Ways != nil {
-			edit(func(c *Chain) { c.Tiers[t].Ways = nil })
+		if tier.Outbound != nil {
+			edit(func(c *Chain) { c.Tiers[t].Outbound = nil })
 		}
-		for d, door := range tier.Doors {
-			edit(func(c *Chain) { c.Tiers[t].Doors = slices.Delete(c.Tiers[t].Doors, d, d+1) })
-			for s := range door.Sources {
-				if len(door.Sources) > 1 {
-					edit(func(c *Chain) { x := &c.Tiers[t].Doors[d].Sources; *x = slices.Delete(*x, s, s+1) })
+		for d, rule := range tier.Inbound {
+			edit(func(c *Chain) { c.Tiers[t].Inbound = slices.Delete(c.Tiers[t].Inbound, d, d+1) })
+			for s := range rule.Peers {
+				if len(rule.Peers) > 1 {
+					edit(func(c *Chain) { x := &c.Tiers[t].Inbound[d].Peers; *x = slices.Delete(*x, s, s+1) })
 				}
 			}
 		}
@@ -130,7 +132,7 @@ func (h History) smallerChains(i int) []History {
 func (h History) clone() History {
 	var next History
 	if err := json.Unmarshal([]byte(printed(h)), &next); err != nil {
-		panic(err) // it was printed just now
+		panic(err) // it was encoded just now
 	}
 	return next
 }

@@ -16,117 +16,114 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Habits are what CloudFormation may do where its documentation does not say.
+// Habits selects CloudFormation's behavior where its documentation leaves it open.
 type Habits struct {
-	// CleanupShows is what is recorded of the resource while a replaced ID is
-	// cleaned up: "new" for the new ID at rest, "old" for the old ID being deleted.
+	// CleanupShows is what the record shows during the cleanup of a replaced ID. "new" is the new
+	// ID in a COMPLETE status, "old" the old ID being deleted.
 	CleanupShows string
-	// RemovedShows is the same while a removed resource is cleaned up: "deleting" or
+	// RemovedShows is what the record shows during the cleanup of a removed resource: "deleting" or
 	// "absent".
 	RemovedShows string
-	// RollbackCarries is the ID that the Update of a rollback carries after a
-	// replacement: "new" or "old".
+	// RollbackCarries is the ID in the Update of a rollback after a replacement: "new" or "old".
 	RollbackCarries string
 	// GoneShows is how a deleted stack is described: "deleted" or "absent".
 	GoneShows string
 	// Undated leaves the date out of the ResponseURL.
 	Undated bool
-	// InventsAlways gives the Delete of a Create that succeeded and is undone an
-	// invented ID.
+	// InventsAlways gives an invented ID to the Delete that undoes a successful Create.
 	InventsAlways bool
-	// CleanupBrings is whose properties the Delete of a replaced ID carries: "old" or
-	// "new".
+	// CleanupBrings is whose properties the Delete of a replaced ID has: "old" or "new".
 	CleanupBrings string
-	// CreatesFirst sends the new Create of a resource that stayed CREATE_FAILED
-	// before the Delete of the failed one.
+	// CreatesFirst sends the new Create of a resource that stayed CREATE_FAILED before the Delete
+	// of the failed one.
 	CreatesFirst bool
-	// RollbackShowsTags is whose tags the stack shows while an Update is rolled back: "old", or "new" until it is done.
+	// RollbackShowsTags is whose tags the stack shows during the rollback of an Update: "old", or
+	// "new" until it is done.
 	RollbackShowsTags string `json:",omitempty"`
 }
 
-// Function is the Lambda function under test: it serves one delivery of an event.
+// Function is the Lambda function under test. It serves one delivery of an event.
 type Function func(ctx context.Context, delivery Delivery) error
 
-// Delivery is one invocation: an event, and the function's ways out.
+// Delivery is one invocation: an event, and the function's connections.
 type Delivery struct {
 	Event          []byte
 	EC2            *world.Client
 	CloudFormation Status
-	Mail           *Mail
-	// Repairs says that the function may repair, Moves that it serves MovedFrom.
+	Bucket         *Bucket
+	// Repairs allows the function to repair, Moves allows MovedFrom.
 	Repairs, Moves bool
 }
 
-// CloudFormation plays one stack with one chain, and another stack to which that may move.
+// CloudFormation simulates a stack with one chain, and another stack that the chain may move to.
 type CloudFormation struct {
 	World    *world.World
 	Function Function
 	Habits   Habits
 	// Limit is the function's timeout, and Patience CloudFormation's.
 	Limit, Patience time.Duration
-	// RetryAfter is when Lambda runs an event again whose run failed, Moves how long
-	// one dependent takes to move, Rests how long people take between two operations.
-	// Waits bounds what comes late.
+	// RetryAfter is when Lambda retries an event whose run failed. Moves is how long one dependent
+	// takes to move, Rests how long people pause between two operations. Waits limits all delays.
 	RetryAfter          []time.Duration
 	Moves, Rests, Waits time.Duration
-	// Repairs lets the function repair, which an action asks for, Movable serve MovedFrom.
+	// Repairs allows the function to repair if an action requests it. Movable allows MovedFrom.
 	Repairs, Movable bool
-	// ResponseBase is where answers go, if not to the real bucket's name.
+	// ResponseBase is the URL for answers; empty means that of the real bucket.
 	ResponseBase string
-	// OnStep is told what happens, for stories; OnRow which row of the table of
-	// lifecycles is played.
+	// OnStep receives what happens, for stories. OnRow receives the row of the lifecycle table that
+	// is being played.
 	OnStep func(text string)
-	// Telling asks for every call to be told as well.
+	// Telling adds every call to the story.
 	Telling bool
 	OnRow   func(row string)
-	// OnRun is told how many calls of EC2 a run made.
+	// OnRun receives the number of EC2 calls of a run.
 	OnRun func(calls int)
-	// OnHand lets a stranger act who comes with a fault.
-	OnHand func(world.Hand)
-	// OnNamesake lets another prefix list take a name, or give it back.
+	// OnChange makes an out-of-band change that is part of a fault.
+	OnChange func(world.Hand)
+	// OnNamesake gives a name to another prefix list, or frees it again.
 	OnNamesake func()
-	// OnLeftOut is told that a way back left rules out, and said so.
+	// OnLeftOut is called if a rollback reports that it left rules out.
 	OnLeftOut func()
-	// Freed reports whether a text names a group that the chain released.
-	Freed func(text string) bool
-	// OnOwner lets the owner of a foreign group remove it.
+	// NamesReleased reports whether a text names a group that the chain released.
+	NamesReleased func(text string) bool
+	// OnOwner removes a group of another account as its owner does.
 	OnOwner func(pick int)
-	// Excused says whether a group that was answered may be gone: a stranger acted.
+	// Excused reports whether an answered group may be gone because of an out-of-band change.
 	Excused func() bool
 	// OnMove is called after dependents have moved.
 	OnMove func()
-	// OnViolation is told of a broken promise towards CloudFormation.
+	// OnViolation receives a broken promise towards CloudFormation.
 	OnViolation func(promise, text string)
 	// OnAnswer is called for every answer.
 	OnAnswer func()
 
 	*shared
-	here Place // that operations are about; Home where it is not set
+	here Place // the place that operations are about; Home if empty
 }
 
-// shared is what operations have in common that go on side by side.
+// shared is the state that concurrent operations share.
 type shared struct {
-	mu       sync.Mutex
-	stacks   map[string]*record // by ID
-	sites    map[Place]*site
-	main     Place // that dependents use; Home where it is not set
-	requests map[string]*request
-	// encodings are properties that were sent.
+	mu          sync.Mutex
+	stacks      map[string]*record // by ID
+	deployments map[Place]*deployment
+	main        Place // the place that dependents use; Home if empty
+	requests    map[string]*request
+	// encodings caches the JSON of sent properties.
 	encodings []encoding
 	serial    int
 	running   sync.WaitGroup
 	members   []Member
-	// abandoned says that CloudFormation gave up a resource whose Delete failed three
-	// times, and knows nothing of it any more.
-	abandoned bool
-	pure      Place             // of a chain that takes groups over: nothing but their tags is written for it
-	overlaps  bool              // two operations go on at once
-	refused   bool              // an answer said that a group has not room for the rules
-	crowded   bool              // the same for tags
-	shown     map[string]string // the stack's tags in the last rollback
+	// abandoned means that CloudFormation gave up a resource whose Delete failed three times, and
+	// has forgotten it.
+	abandoned   bool
+	onlyTags    Place             // the place of a chain that takes groups over: its runs may write nothing but tags
+	overlaps    bool              // two operations are in progress
+	refused     bool              // an answer reported that a group has no room for the rules
+	tagsRefused bool              // the same for tags
+	shown       map[string]string // the stack's tags as shown in the last rollback
 }
 
-// StackID and LogicalID are the place of the one chain, as long as it does not move.
+// StackID and LogicalID are the chain's place until it moves.
 const (
 	StackID     = "arn:aws:cloudformation:us-east-1:123456789012:stack/Shop/6b1e1c10-0000-11ee-8c99-0242ac120002"
 	LogicalID   = "Chain"
@@ -134,7 +131,7 @@ const (
 	resourceOf  = "Custom::SecurityGroupChain"
 )
 
-// record is what CloudFormation knows of a stack.
+// record is what CloudFormation records of a stack.
 type record struct {
 	status    string
 	updated   time.Time
@@ -149,7 +146,7 @@ type resource struct {
 	changed    time.Time
 }
 
-// reading is the record at a moment, for readers that are behind.
+// reading is the record at one moment, for delayed readers.
 type reading struct {
 	at        time.Time
 	status    string
@@ -158,10 +155,10 @@ type reading struct {
 	tags      map[string]string
 }
 
-// Member is a network interface of somebody who lives in a tier.
+// Member is a dependent of a tier: its network interface and group.
 type Member struct{ Interface, Tier, Group string }
 
-// set changes what is recorded. An empty resource status leaves it as it is.
+// set changes the record. An empty resource status leaves the resource as it is.
 func (c *CloudFormation) set(stack, resourceStatus, id string) {
 	c.mu.Lock()
 	place := c.place()
@@ -173,7 +170,7 @@ func (c *CloudFormation) set(stack, resourceStatus, id string) {
 	c.step("stack %s, resource%s %s %s", stack, place.suffix(), resourceStatus, id)
 }
 
-// show changes what is recorded of a resource.
+// show changes the record of a resource.
 func (r *record) show(logicalID, status, id string) {
 	was := r.resources[logicalID]
 	if status == "" || (status != absent && was.status == status && was.id == id) {
@@ -200,50 +197,50 @@ func (c *CloudFormation) begin() {
 }
 
 func (c *CloudFormation) step(format string, args ...any) {
-	// Without a story, events are all that is listened to.
+	// Without a story, only events have a listener.
 	if c.OnStep != nil && (c.Telling || strings.HasPrefix(format, "event ")) {
 		c.OnStep(fmt.Sprintf(format, args...))
 	}
 }
 
-// ID is the physical ID that is recorded.
+// ID returns the recorded physical ID.
 func (c *CloudFormation) ID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.recorded(c.place()).id
 }
 
-// StackStatus is the stack's status.
+// StackStatus returns the stack's status.
 func (c *CloudFormation) StackStatus() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stackOf(c.place().StackID).status
 }
 
-// GroupIDs are the groups of the tiers as they were answered last to those who use them.
+// GroupIDs returns the tiers' groups of the last answer to the dependents.
 func (c *CloudFormation) GroupIDs() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.siteOf(c.mainPlace()).tiers
+	return c.deploymentOf(c.mainPlace()).tiers
 }
 
-// Members are the dependents of the chain: who lives in which group now.
+// Members returns the chain's dependents and their current groups.
 func (c *CloudFormation) Members() []Member {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.members)
 }
 
-// Status is how one invocation sees the stack: the two describe calls.
+// Status is one invocation's access to the stack: the two describe calls.
 type Status struct {
 	cf *CloudFormation
-	// denied refuses, and behind delays, what is read.
+	// denied refuses the calls, behind delays what they show.
 	denied bool
 	behind time.Duration
 	client *world.Client
 }
 
-// read shows a stack, by its ID or its name; one without a status is not there.
+// read returns a stack by its ID or its name. A stack without a status does not exist.
 func (s Status) read(stack string) (id string, now reading, err error) {
 	if s.client.IsCut() {
 		return "", reading{}, world.ErrCut
@@ -266,7 +263,7 @@ func (s Status) read(stack string) (id string, now reading, err error) {
 	return id, reading{}, nil
 }
 
-// DescribeStacks shows a stack.
+// DescribeStacks describes a stack.
 func (s Status) DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
 	id, now, err := s.read(aws.ToString(in.StackName))
 	switch {
@@ -287,7 +284,7 @@ func (s Status) DescribeStacks(ctx context.Context, in *cloudformation.DescribeS
 	return &cloudformation.DescribeStacksOutput{Stacks: []types.Stack{one}}, nil
 }
 
-// DescribeStackResource shows a resource of a stack.
+// DescribeStackResource describes a resource of a stack.
 func (s Status) DescribeStackResource(ctx context.Context, in *cloudformation.DescribeStackResourceInput, _ ...func(*cloudformation.Options)) (*cloudformation.DescribeStackResourceOutput, error) {
 	id, now, err := s.read(aws.ToString(in.StackName))
 	one := now.resources[aws.ToString(in.LogicalResourceId)]
@@ -309,7 +306,7 @@ func (s Status) DescribeStackResource(ctx context.Context, in *cloudformation.De
 	return &cloudformation.DescribeStackResourceOutput{StackResourceDetail: detail}, nil
 }
 
-// background is the context of what CloudFormation does by itself.
+// background returns the context of what CloudFormation does on its own.
 func (c *CloudFormation) background() context.Context {
-	return context.Background() //nolint:forbidigo // nobody waits for it
+	return context.Background() //nolint:forbidigo // no caller waits for it
 }

@@ -9,94 +9,95 @@ import (
 	"time"
 )
 
-// What happens to tags beside operations on the chain.
+// Kinds of changes to tags outside operations on the chain.
 const (
-	byHandTag = "somebody tags a group"
-	retagged  = "only the stack's tags change"
-	crowded   = "the stack has more tags than a group has room for"
+	addTag      = "a tag is set out of band"
+	retagged    = "only the stack's tags change"
+	tooManyTags = "the stack has more tags than a group can have"
 )
 
-// fullCrowd is how many tags of the stack no group has room for, and someCrowd how many every one has.
+// tooManyFillers is a number of stack tags that exceeds the room of a group. someFillers is one
+// that every group has room for.
 const (
-	fullCrowd = 45
-	someCrowd = 30
+	tooManyFillers = 45
+	someFillers    = 30
 )
 
-// crowdKey is the key of one of many tags of a stack, behind all others in their order.
-func crowdKey(i int) string { return fmt.Sprintf("zz%02d", i) }
+// fillerKey returns the key of one of many tags of a stack. It sorts after all other keys.
+func fillerKey(i int) string { return fmt.Sprintf("zz%02d", i) }
 
-// stackKeys are the keys whose tags the judge knows: the author's, and others that a stack has or somebody
-// gives to a group.
+// stackKeys returns the keys of the checked tags: the author's, the stack's and out-of-band ones.
 func stackKeys() []string { return append([]string{"Env", "Mine"}, tagKeys...) }
 
-// stackTags is the tags of the stack from a step on.
+// stackTags returns the tags of the stack from a step on.
 func (s Step) stackTags() map[string]string {
 	all := maps.Clone(s.StackTags)
 	if all == nil {
 		all = map[string]string{}
 	}
-	for i := range s.Crowd {
-		all[crowdKey(i)] = "1"
+	for i := range s.FillerTags {
+		all[fillerKey(i)] = "1"
 	}
 	return all
 }
 
-// StackTags is the tags that the stack has.
+// StackTags returns the tags of the stack.
 func (c *CloudFormation) StackTags() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stackOf(c.place().StackID).tags
 }
 
-// tagged says that the stack has other tags from now on.
-func (c *CloudFormation) tagged(tags map[string]string) {
+// setStackTags changes the tags of the stack.
+func (c *CloudFormation) setStackTags(tags map[string]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stackOf(c.place().StackID).tags = tags
 }
 
-// Retag is an update of the stack in which only its tags change: no event says so.
+// Retag updates only the tags of the stack, for which CloudFormation sends no event.
 func (c *CloudFormation) Retag(tags map[string]string) {
-	c.tagged(tags)
+	c.setStackTags(tags)
 	c.begin()
 	<-time.After(min(5*time.Second, c.Waits))
 	c.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", "")
 	c.set("UPDATE_COMPLETE", "", "")
 }
 
-// showTags gives the stack back the tags that it had before an Update, at once or when the rollback is done.
-func (o *course) showTags() (done func()) {
+// showTags restores the tags that the stack had before an Update: at once, or when the rollback is
+// done.
+func (o *stackOperation) showTags() (done func()) {
 	if o.Habits.RollbackShowsTags == "old" {
-		o.tagged(o.tags)
+		o.setStackTags(o.tags)
 	}
 	tags := o.StackTags()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.shown = tags
 	return func() {
-		o.tagged(o.tags)
+		o.setStackTags(o.tags)
 		o.set(o.StackStatus(), "", "")
 	}
 }
 
-// noRoomForTags begins the reason of a refusal for tags that a group has no room for.
+// noRoomForTags is part of the reason of a refusal for tags that exceed a group's room.
 const noRoomForTags = "planning tags of"
 
-// giver is who gave a tag to a group.
-type giver int
+// tagSource is who gave a tag to a group.
+type tagSource int
 
 const (
-	nobody giver = iota
-	author
-	ofStack
-	hand
-	unsure // a run that failed may have put another one in its place, or taken it away
+	sourceNone tagSource = iota
+	sourceAuthor
+	sourceStack
+	sourceOutOfBand
+	sourceUnknown // a failed run may have replaced or removed it
 )
 
 // tag is one of the tags of a group.
 type tag struct{ group, key string }
 
-// retag changes the stack's tags and nothing else, where the stack is at rest.
+// retag changes only the stack's tags, if the stack is in a COMPLETE status.
 func (p *player) retag(step Step) {
 	if p.chain == nil || !strings.HasSuffix(p.cf.StackStatus(), "_COMPLETE") || p.out.Rows["16 skipped"] || maps.Equal(step.stackTags(), p.cf.StackTags()) {
 		return
@@ -105,164 +106,168 @@ func (p *player) retag(step Step) {
 	p.cf.Retag(step.stackTags())
 }
 
-// tagByHand lets somebody tag a group of the chain, or one that is made by hand.
-func (p *player) tagByHand(pick int) {
+// tagOutOfBand tags a group of the chain or an adoptable one out of band.
+func (p *player) tagOutOfBand(pick int) {
 	groups := slices.Sorted(maps.Values(p.cf.GroupIDs()))
-	for _, made := range p.watch.foreign {
-		if !slices.Contains(groups, made.id) {
-			groups = append(groups, made.id)
+	for _, adoptable := range p.watch.adoptables {
+		if !slices.Contains(groups, adoptable.id) {
+			groups = append(groups, adoptable.id)
 		}
 	}
 	if len(groups) == 0 {
 		return
 	}
-	p.out.Kinds[byHandTag] = true
+	p.out.Kinds[addTag] = true
 	keys := stackKeys()
 	one := tag{groups[pick%len(groups)], keys[pick/len(groups)%len(keys)]}
 	p.cf.World.SetTag(one.group, one.key, "by hand")
-	p.cf.step("by hand: the tag %s of %s", one.key, one.group)
-	if p.givers[one] == nobody {
-		p.givers[one] = hand
+	p.cf.step("out of band: set tag %s of %s", one.key, one.group)
+	if p.tagSources[one] == sourceNone {
+		p.tagSources[one] = sourceOutOfBand
 	}
 }
 
-// tagsFailed says that an operation towards a chain failed: what somebody gave groups may be gone.
+// tagsFailed records that an operation towards a chain failed, which may have removed out-of-band
+// tags.
 func (p *player) tagsFailed(now Chain, tags map[string]string) {
-	for one, by := range p.givers {
+	for one, source := range p.tagSources {
 		mayTake := tags[one.key] != "" || slices.ContainsFunc(now.Tiers, func(tier Tier) bool { return now.tags(tier)[one.key] != "" })
-		if by == hand && mayTake {
-			p.givers[one] = unsure
+		if source == sourceOutOfBand && mayTake {
+			p.tagSources[one] = sourceUnknown
 		}
 	}
 }
 
-// tagsUnsure says that nobody knows any more who gave the groups that there are their tags.
-func (p *player) tagsUnsure() {
+// forgetTagSources records that the source of all existing tags is unknown.
+func (p *player) forgetTagSources() {
 	for _, group := range p.cf.World.Groups() {
-		for _, key := range append(stackKeys(), crowdKey(0)) {
-			p.givers[tag{group, key}] = unsure
+		for _, key := range append(stackKeys(), fillerKey(0)) {
+			p.tagSources[tag{group, key}] = sourceUnknown
 		}
 	}
 }
 
-// stackTagsAfter judges the tags after a step, unless a run may have seen the stack as it was before, with other tags.
+// stackTagsAfter checks the tags after a step. It skips the check if a run may have seen an earlier
+// state of the stack, with other tags.
 func (p *player) stackTagsAfter(step Step, now Chain, tags map[string]string) {
 	if slices.ContainsFunc(step.Mishaps, func(one Mishap) bool { return one.Behind > 0 }) {
-		p.tagsUnsure()
+		p.forgetTagSources()
 		return
 	}
-	p.stackTags(now, tags)
+	p.checkStackTags(now, tags)
 }
 
-// stackTags holds the groups' tags against those of the stack, the author's and those of others, once an
-// operation or a repair has come to its end with a chain. What a group has that just was adopted nobody takes away.
-func (p *player) stackTags(now Chain, tags map[string]string) {
-	if p.watch.meddled() {
-		p.tagsUnsure()
+// checkStackTags compares the groups' tags with those of the stack, the author and others, after an
+// operation or a repair. The tags of a group that was just adopted must stay.
+func (p *player) checkStackTags(now Chain, tags map[string]string) {
+	if p.watch.hasOutOfBandChange() {
+		p.forgetTagSources()
 		return
 	}
 	for _, tier := range now.Tiers {
 		group := p.cf.GroupIDs()[tier.Name]
-		isFull := tags[crowdKey(fullCrowd-1)] != "" && !now.NoStackTags
+		isFull := tags[fillerKey(tooManyFillers-1)] != "" && !now.NoStackTags
 		for _, key := range stackKeys() {
 			one := tag{group, key}
-			want, by := p.wantedTag(now, tier, one, tags)
+			want, source := p.wantedTag(now, tier, one, tags)
 			got := p.cf.World.Tag(group, key)
-			if by == ofStack && got == "" && isFull {
-				by = unsure // there was no room
+			if source == sourceStack && got == "" && isFull {
+				source = sourceUnknown // there was no room
 			}
-			if !p.watch.isLoose(group) && by != unsure && got != want {
-				p.watch.violate(AnyToAny, fmt.Sprintf("the tag %s of tier %s (%s) is %q and not %q; the stack has %v", key, tier.Name, group, got, want, tags))
+			if !p.watch.hasExtraRules(group) && source != sourceUnknown && got != want {
+				p.watch.violate(AnyToAny, fmt.Sprintf("tag %s of tier %s (%s) is %q, want %q; the stack's tags are %v", key, tier.Name, group, got, want, tags))
 			}
-			p.givers[one] = by
+			p.tagSources[one] = source
 		}
-		p.ownTags(group, tier.Name, tags)
-		p.crowd(now, tier.Name, group, tags)
+		p.checkOwnTags(group, tier.Name, tags)
+		p.checkFillerTags(now, tier.Name, group, tags)
 	}
 	p.tagsLeft()
 }
 
-// tagsLeft says what is not known of groups that the chain has no more, and may have again: the author's tags of
-// then stay on them, and so do all tags on one that was released.
+// tagsLeft forgets the source of tags on groups that the chain no longer has but may get again. The
+// author's earlier tags stay on them, and a released group keeps all its tags.
 func (p *player) tagsLeft() {
 	answered := slices.Collect(maps.Values(p.cf.GroupIDs()))
 	for _, group := range p.cf.World.Groups() {
 		if slices.Contains(answered, group) {
 			continue
 		}
-		for _, key := range append(stackKeys(), crowdKey(0)) {
-			one, isOurs := tag{group, key}, p.watch.isTaken(group)
+		for _, key := range append(stackKeys(), fillerKey(0)) {
+			one, isOurs := tag{group, key}, p.watch.isOwned(group)
 			isLeft := !isOurs && p.cf.World.Tag(group, key) != ""
-			if by := p.givers[one]; by == author || (by == nobody && isOurs) || (by != hand && isLeft) {
-				p.givers[one] = unsure
+			if source := p.tagSources[one]; source == sourceAuthor || (source == sourceNone && isOurs) || (source != sourceOutOfBand && isLeft) {
+				p.tagSources[one] = sourceUnknown
 			}
 		}
 	}
 }
 
-// wantedTag is the tag that a group should have, and who gives it.
-func (p *player) wantedTag(now Chain, tier Tier, one tag, tags map[string]string) (want string, by giver) {
-	was := p.givers[one]
+// wantedTag returns the tag that a group should have, and its source.
+func (p *player) wantedTag(now Chain, tier Tier, one tag, tags map[string]string) (want string, source tagSource) {
+	was := p.tagSources[one]
 	isAdopted := p.cf.World.Tag(one.group, tagAdopted) != ""
-	isLoose := p.watch.isLoose(one.group)
+	hasExtraRules := p.watch.hasExtraRules(one.group)
 	ofAuthor, value := now.tags(tier)[one.key], tags[one.key]
 	if now.NoStackTags {
 		value = ""
 	}
 	switch {
-	case ofAuthor != "" && isLoose && was == hand:
-		return "", unsure
+	case ofAuthor != "" && hasExtraRules && was == sourceOutOfBand:
+		return "", sourceUnknown
 	case ofAuthor != "":
-		return ofAuthor, author
-	case was == hand && (isAdopted || value == ""):
-		return "by hand", hand
-	case was == unsure && (isAdopted || value == ""), isLoose && was == author:
-		return "", unsure
+		return ofAuthor, sourceAuthor
+	case was == sourceOutOfBand && (isAdopted || value == ""):
+		return "by hand", sourceOutOfBand
+	case was == sourceUnknown && (isAdopted || value == ""), hasExtraRules && was == sourceAuthor:
+		return "", sourceUnknown
 	case value != "":
-		return value, ofStack
-	case isLoose:
+		return value, sourceStack
+	case hasExtraRules:
 		return "", was
 	default:
-		return "", nobody
+		return "", sourceNone
 	}
 }
 
-// ownTags holds against a group that it has its own Name, and that nothing but its own says whose it is.
-func (p *player) ownTags(group, tier string, tags map[string]string) {
+// checkOwnTags checks that a group has its own Name, and that only its own tags identify its owner.
+func (p *player) checkOwnTags(group, tier string, tags map[string]string) {
 	name, is := p.cf.World.Tag(group, "Name"), p.cf.World.Tag(group, "sgchain:tier")
 	if is != tier || (name != "" && name == tags["Name"]) {
-		p.watch.violate(AnyToAny, fmt.Sprintf("group %s of tier %s has the Name %q, and is of tier %s", group, tier, name, is))
+		p.watch.violate(AnyToAny, fmt.Sprintf("group %s of tier %s has the Name %q and the tier tag %q", group, tier, name, is))
 	}
 }
 
-// crowd holds the many tags of a stack against a group.
-func (p *player) crowd(now Chain, tier, group string, tags map[string]string) {
-	if p.watch.isLoose(group) || (p.cf.World.Tag(group, tagAdopted) != "" && p.givers[tag{group, crowdKey(0)}] == unsure) {
+// checkFillerTags compares a group with the filler tags of its stack.
+func (p *player) checkFillerTags(now Chain, tier, group string, tags map[string]string) {
+	if p.watch.hasExtraRules(group) || (p.cf.World.Tag(group, tagAdopted) != "" && p.tagSources[tag{group, fillerKey(0)}] == sourceUnknown) {
 		return
 	}
 	var got, want int
-	for i := range fullCrowd {
-		if p.cf.World.Tag(group, crowdKey(i)) != "" {
+	for i := range tooManyFillers {
+		if p.cf.World.Tag(group, fillerKey(i)) != "" {
 			got++
 		}
-		if tags[crowdKey(i)] != "" && !now.NoStackTags {
+		if tags[fillerKey(i)] != "" && !now.NoStackTags {
 			want++
 		}
 	}
-	// A run that reads what was seconds ago overwrites a record that it does not see: those tags stay (residue; see docs/lifecycle.md).
+	// A run that reads an earlier state overwrites a record that it does not see, and those tags
+	// stay (a known limit; see docs/lifecycle.md).
 	isLost := got > want && p.out.Kinds["stale"]
-	if !isLost && (got > want || (got < want && want <= someCrowd)) {
+	if !isLost && (got > want || (got < want && want <= someFillers)) {
 		p.watch.violate(AnyToAny, fmt.Sprintf("tier %s (%s) has %d of the %d tags of the stack", tier, group, got, want))
 	}
 }
 
-// stackTagsStream sets the draws of this file apart from all others.
+// stackTagsStream separates the draws of this file from all others.
 const stackTagsStream = 0x737461636b
 
-// stackTags gives the stack of one history in three tags that change from step to step, and lets somebody tag groups.
+// stackTags gives the stack of one history in three tags that change from step to step, and adds
+// out-of-band tags to groups.
 func stackTags(h *History, seed, index uint64) {
-	r := &drawer{Rand: rand.New(rand.NewPCG(seed^stackTagsStream, index))} //nolint:gosec // chance that can be repeated
-	if !r.oneIn(3) || h.Moves {                                            // a chain that moves takes its groups along as they are
+	r := &drawer{Rand: rand.New(rand.NewPCG(seed^stackTagsStream, index))} //nolint:gosec // repeatable randomness
+	if !r.oneIn(3) || h.Moves {                                            // a chain that moves keeps its groups' tags
 		return
 	}
 	*h = h.clone()
@@ -276,12 +281,12 @@ func stackTags(h *History, seed, index uint64) {
 		step.StackTags = tags
 		step.Chain.NoStackTags = len(step.Chain.Tiers) > 0 && r.oneIn(8)
 		if step.Do == "update" && r.oneIn(8) {
-			step.Crowd = pick(r, someCrowd, fullCrowd)
+			step.FillerTags = pick(r, someFillers, tooManyFillers)
 		}
 	}
 	for range r.IntN(4) {
 		place := r.IntN(len(h.Steps)) + 1
-		step := Step{Do: pick(r, byHandTag, byHandTag, retagged), Pick: r.IntN(1 << 10), StackTags: r.stackTags(), Rest: max(r.rest(), 10)}
+		step := Step{Do: pick(r, addTag, addTag, retagged), Pick: r.IntN(1 << 10), StackTags: r.stackTags(), Rest: max(r.rest(), 10)}
 		if step.Do == retagged && h.Repairs {
 			h.Steps = slices.Insert(h.Steps, place, Step{Do: "repair", Rest: r.rest()})
 		}

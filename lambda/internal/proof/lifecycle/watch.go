@@ -9,7 +9,7 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// The promises, by the names under which a broken one is reported.
+// The promises, by the names under which a violation is reported.
 const (
 	NoGap     = "no gap"
 	NoOpening = "no opening"
@@ -30,57 +30,58 @@ type Failure struct{ Promise, Text string }
 
 func (f *Failure) Error() string { return f.Promise + ": " + f.Text }
 
-// Watch holds the promises against the world after every call and every move of a
-// dependent, by what the rules allow between members and from outside.
+// Watch checks the promises after every call and every move of a dependent, by what the rules allow
+// between members and from outside.
 type Watch struct {
 	cf *CloudFormation
 
-	// look is held by who looks at the world and by a stranger who acts, each as a whole: else
-	// what he changed is seen before it is known to be his.
-	look  sync.Mutex
-	court court // of who looks
+	// look makes each look at the world and each out-of-band change atomic. Otherwise a look could
+	// see a change before it is known as out-of-band.
+	look         sync.Mutex
+	expectations expectations // guarded by look
 
-	mu      sync.Mutex
-	inPlay  []Chain         // one at rest, more while an operation has not ended well
-	past    []Chain         // those before, as long as members live in groups from then
-	before  map[string]bool // groups that were answered before this operation
-	exempt  map[string]bool // flows that a stranger opened or shut
-	hands   bool            // whether a stranger acted in this operation
-	held    map[string]bool // groups on which his hand fell
-	robbed  bool            // one of them was removed
-	foreign []*handMade
-	peers   []string          // groups of other accounts that are there, and one that doors name by its name
-	gone    []string          // and those that their owners removed; names that lead nowhere, or to several
-	called  map[string]string // how doors name a peer, by its ID, where that is another name
-	ways    bool              // a stranger opened a way out by IPv6
-	leftOut bool              // a way back left rules out, had no room for old and new ones together, or kept new ones in the place of old ones
-	anew    bool              // the operation makes the chain
-	// releasing is what becomes of tiers that are to be released, and released the groups that were.
+	mu           sync.Mutex
+	inPlay       []Chain         // one in a COMPLETE status, more until an operation has ended well
+	past         []Chain         // earlier ones, while members are in groups of theirs
+	before       map[string]bool // groups that were answered before this operation
+	exempt       map[string]bool // flows that an out-of-band change opened or closed
+	outOfBand    bool            // whether this operation had an out-of-band change
+	edited       map[string]bool // groups with an out-of-band change
+	groupRemoved bool            // whether an out-of-band change removed a group
+	adoptables   []*adoptable
+	peers        []string          // existing groups of other accounts, and the one that rules name by its name
+	gone         []string          // peers that their owners removed, and names with no match or several
+	peerNames    map[string]string // how rules name a peer, by its ID, if by another name
+	ipv6Egress   bool              // whether an egress rule for IPv6 was added out of band
+	leftOut      bool              // whether a rollback left rules out, lacked the room for old and new ones together, or kept new ones instead of old ones
+	creates      bool              // whether the operation creates the chain
+	// releasing holds the groups that the chain has to release; released holds those that it has
+	// released.
 	releasing releasing
 	released  map[string]bool
 	failed    *Failure
 	checks    map[string]int
 }
 
-// NewWatch makes a watch over a stack and its world.
+// NewWatch starts a watch over a stack and its simulated EC2.
 func NewWatch(cf *CloudFormation) *Watch {
-	w := &Watch{cf: cf, exempt: map[string]bool{}, held: map[string]bool{}, released: map[string]bool{}, checks: map[string]int{}}
+	w := &Watch{cf: cf, exempt: map[string]bool{}, edited: map[string]bool{}, released: map[string]bool{}, checks: map[string]int{}}
 	cf.World.After = w.call
 	cf.OnMove = w.moved
 	cf.OnViolation, cf.OnAnswer = w.violate, w.Answered
-	cf.Excused = w.meddled
-	cf.OnLeftOut, cf.Freed = w.leavesOut, w.wasFreed
+	cf.Excused = w.hasOutOfBandChange
+	cf.OnLeftOut, cf.NamesReleased = w.noteLeftOut, w.namesReleased
 	return w
 }
 
-// Failed is the first broken promise, or nil.
+// Failed returns the first broken promise, or nil.
 func (w *Watch) Failed() *Failure {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.failed
 }
 
-// Checks counts how often each promise was held against the world.
+// Checks counts how often each promise was checked.
 func (w *Watch) Checks() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,19 +103,19 @@ func (w *Watch) count(promise string) {
 	w.checks[promise]++
 }
 
-// Begin says that an operation towards a chain begins, which is made anew or changed.
-func (w *Watch) Begin(chain Chain, anew bool) {
+// Begin notes the beginning of an operation that creates or changes the chain.
+func (w *Watch) Begin(chain Chain, creates bool) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inPlay = append(w.inPlay, chain)
-	w.hands = false
-	w.begins(chain, anew)
+	w.outOfBand = false
+	w.beginAdoption(chain, creates)
 	w.before = w.answered()
 }
 
-// answered is the groups that were answered last.
+// answered returns the groups of the last answer.
 func (w *Watch) answered() map[string]bool {
 	ids := map[string]bool{}
 	for _, id := range w.cf.GroupIDs() {
@@ -123,41 +124,41 @@ func (w *Watch) answered() map[string]bool {
 	return ids
 }
 
-// Settle says that an operation ended well, with a chain, or was taken back: nothing else is
-// in play any more, and members reach each other exactly as it says.
+// Settle notes that an operation ended well with a chain, or was rolled back to it. From then on
+// that chain alone is in play, and members must reach each other exactly as it says.
 func (w *Watch) Settle(chain Chain, back bool) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.mu.Lock()
 	w.past = append(w.past, w.inPlay...)
-	w.held = map[string]bool{}
+	w.edited = map[string]bool{}
 	w.inPlay, w.before = []Chain{chain}, w.answered()
 	w.leftOut = w.leftOut && back
 	if !w.leftOut && !slices.ContainsFunc(w.cf.Members(), func(m Member) bool { return !w.before[m.Group] }) {
 		w.past = nil
 	}
-	if !w.hands && !chain.Keep {
+	if !w.outOfBand && !chain.Keep {
 		w.exempt = map[string]bool{}
 	}
-	w.settles(chain, back)
+	w.settleAdoption(chain, back)
 	w.mu.Unlock()
 	w.count(AnyToAny)
-	w.judge(func(flow string, _, _, is bool) {
-		w.violate(AnyToAny, fmt.Sprintf("at rest, %s is %s", flow, openOrShut(is)))
+	w.eachWrongFlow(func(flow string, _, _, is bool) {
+		w.violate(AnyToAny, fmt.Sprintf("%s is %s in a COMPLETE status", flow, openOrClosed(is)))
 	})
-	w.waysOut(chain)
-	w.unmarked()
+	w.checkIPv6Egress(chain)
+	w.checkUnmarked()
 }
 
-// unchanged says that an operation came to nothing, which left everything as it was: what strangers
-// did before it, too.
-func (w *Watch) unchanged(meddled bool) {
+// unchanged notes that an operation failed and left everything as it was, including earlier
+// out-of-band changes.
+func (w *Watch) unchanged(outOfBand bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.inPlay, w.before, w.hands = w.inPlay[:len(w.inPlay)-1], w.answered(), w.hands || meddled
+	w.inPlay, w.before, w.outOfBand = w.inPlay[:len(w.inPlay)-1], w.answered(), w.outOfBand || outOfBand
 }
 
-// Empty says that the chain is gone for good.
+// Empty notes that the chain is gone for good.
 func (w *Watch) Empty() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,40 +166,39 @@ func (w *Watch) Empty() {
 	w.inPlay = nil
 }
 
-// meddled says whether a stranger acted in this operation.
-func (w *Watch) meddled() bool {
+// hasOutOfBandChange reports whether this operation had an out-of-band change.
+func (w *Watch) hasOutOfBandChange() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.hands
+	return w.outOfBand
 }
 
-// Robbed says whether a stranger ever removed a group: the newest generation may have
-// gone with it, and the chain is then taken for the one before (docs/lifecycle.md).
-func (w *Watch) Robbed() bool {
+// GroupRemoved reports whether an out-of-band change ever removed a group. The newest generation
+// may be lost with it, and the chain then looks like the one before (docs/lifecycle.md).
+func (w *Watch) GroupRemoved() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.robbed
+	return w.groupRemoved
 }
 
-// Hand lets a stranger act. What he changes is nobody's fault until the next
-// operation that he leaves alone.
-func (w *Watch) Hand(hand world.Hand) {
+// Change makes an out-of-band change. Its effects are excused until the next operation without one.
+func (w *Watch) Change(change world.Hand) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	before := w.snapshot()
-	held := w.cf.World.Play(hand)
-	w.cf.step("a stranger: %s (%d)", hand.Deed, hand.Pick)
+	target := w.cf.World.Play(change)
+	w.cf.step("out of band: %s (%d)", change.Deed, change.Pick)
 	after := w.snapshot()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hands = true
-	w.robbed = w.robbed || hand.Deed == world.RemoveGroup
-	w.ways = w.ways || hand.Deed == world.AddIPv6Egress
-	for _, made := range w.foreign {
-		made.kept = false
+	w.outOfBand = true
+	w.groupRemoved = w.groupRemoved || change.Deed == world.RemoveGroup
+	w.ipv6Egress = w.ipv6Egress || change.Deed == world.AddIPv6Egress
+	for _, group := range w.adoptables {
+		group.kept = false
 	}
-	// What he took away may have been what the rest of this operation relies on.
-	w.held[held] = true
+	// The rest of this operation may rely on what the change removed.
+	w.edited[target] = true
 	for flow, was := range before {
 		if after[flow] != was {
 			w.exempt[flow] = true
@@ -206,43 +206,42 @@ func (w *Watch) Hand(hand world.Hand) {
 	}
 }
 
-// Answered counts an answer that was held against what CloudFormation takes.
+// Answered counts an answer whose form was checked.
 func (w *Watch) Answered() { w.count(OneAnswer) }
 
 func (w *Watch) call(call world.Call) {
 	if w.cf.Telling {
 		w.cf.step("%.200s", call)
 	}
-	if !call.Write || call.Client == somebody {
+	if !call.Write || call.Client == user {
 		return
 	}
 	if call.Err != nil && strings.Contains(call.Err.Error(), noRoom) && strings.Contains(w.cf.StackStatus(), "ROLLBACK") {
-		w.leavesOut()
+		w.noteLeftOut()
 	}
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.count(HandsOff)
 	for id, tags := range call.Touched {
 		if !w.owns(call, tags) && !w.mayWrite(call, id) {
-			w.violate(HandsOff, fmt.Sprintf("%s touches group %s, which is not ours: %v", call, id, tags))
+			w.violate(HandsOff, fmt.Sprintf("%s touches group %s of another owner: %v", call, id, tags))
 		}
 	}
-	w.alone(call)
-	w.onlyTags(call)
-	w.freed(call)
-	w.flows()
-	w.adopted()
+	w.checkSingleRun(call)
+	w.checkOnlyTags(call)
+	w.checkReleases(call)
+	w.checkFlows()
+	w.checkAdopted()
 }
 
-// moved looks at the flows after a dependent moved.
+// moved checks the flows after a dependent moved.
 func (w *Watch) moved() {
 	w.look.Lock()
 	defer w.look.Unlock()
-	w.flows()
+	w.checkFlows()
 }
 
-// snapshot is all flows between all groups of the chain, whether anybody lives there
-// by now or not.
+// snapshot returns all flows between all groups of the chain, even without members.
 func (w *Watch) snapshot() map[string]bool {
 	var groups []Member
 	for _, id := range w.cf.World.Groups() {
@@ -252,9 +251,9 @@ func (w *Watch) snapshot() map[string]bool {
 	}
 	all := map[string]bool{}
 	look := w.cf.World.Look(questions, groupsOf(groups)...)
-	for _, one := range waysOf(groups, nil) {
-		all[one.String()] = one.is(look)
+	for _, one := range probesOf(groups, nil) {
+		all[one.String()] = one.isAllowed(look)
 	}
-	w.peersFlows(groups, func(_ int, one flow, is bool) { all[one.String()] = is })
+	w.eachPeerFlow(groups, func(_ int, one flow, is bool) { all[one.String()] = is })
 	return all
 }

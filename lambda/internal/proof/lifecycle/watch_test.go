@@ -9,9 +9,9 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// A stranger who acts in the instant in which a dependent moves: what he changes is never
-// taken for the chain's fault, whoever of them was first.
-func TestHandBesideMove(t *testing.T) {
+// TestOutOfBandChangeDuringMove makes out-of-band changes in the instant in which a dependent
+// moves. The watch must not attribute them to the chain, whichever comes first.
+func TestOutOfBandChangeDuringMove(t *testing.T) {
 	t.Parallel()
 	pace := lifecycle.Virtual()
 	for range 50 {
@@ -22,18 +22,18 @@ func TestHandBesideMove(t *testing.T) {
 			watch := lifecycle.NewWatch(cf)
 			watch.Begin(first, true)
 			if !cf.Create(lifecycle.Operation{Properties: first.Properties(lifecycle.VPC)}) {
-				t.Fatalf("the chain was not made: %s", cf.StackStatus())
+				t.Fatalf("creating the chain failed: %s", cf.StackStatus())
 			}
 			watch.Settle(first, false)
 			var both sync.WaitGroup
 			for pick := range 4 {
-				both.Go(func() { watch.Hand(world.Hand{Deed: world.RemoveRule, Pick: pick}) })
+				both.Go(func() { watch.Change(world.Hand{Deed: world.RemoveRule, Pick: pick}) })
 				both.Go(cf.OnMove)
 			}
 			both.Wait()
 			cf.OnMove()
 			if failure := watch.Failed(); failure != nil {
-				t.Errorf("the chain is blamed: %v", failure)
+				t.Errorf("an out-of-band change counts as the chain's: %v", failure)
 			}
 			cf.Drain()
 		})

@@ -10,8 +10,7 @@ import (
 	"sgchain/lambda/internal/proof/lifecycle"
 )
 
-// TestHistoriesThatFailed lives the shortest history of each bug that histories have
-// found so far.
+// TestHistoriesThatFailed plays the shortest history of each bug that histories have found so far.
 func TestHistoriesThatFailed(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
 	if err != nil || len(files) == 0 {

@@ -9,16 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// strangers puts groups into the world that are none of ours: one without tags, and
-// one of another chain of the same provider.
-func (p *player) strangers() {
-	c := p.cf.World.Client("stranger")
+// addOtherOwners adds groups that the chain does not own: one without tags, and one of another
+// chain of the same provider.
+func (p *player) addOtherOwners() {
+	c := p.cf.World.Client("another owner")
 	ctx := p.cf.background()
-	for name, stack := range map[string]string{"stranger": "", "of another chain": strings.Replace(StackID, "Shop", "Other", 1)} {
+	for name, stackID := range map[string]string{"another owner": "", "of another chain": strings.Replace(StackID, "Shop", "Other", 1)} {
 		in := &ec2.CreateSecurityGroupInput{GroupName: aws.String(name), Description: aws.String(name), VpcId: aws.String(VPC)}
-		if stack != "" {
+		if stackID != "" {
 			in.TagSpecifications = []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{
-				{Key: aws.String("sgchain:stack-id"), Value: aws.String(stack)},
+				{Key: aws.String("sgchain:stack-id"), Value: aws.String(stackID)},
 				{Key: aws.String("sgchain:logical-id"), Value: aws.String(LogicalID)},
 				{Key: aws.String("sgchain:tier"), Value: aws.String("A")},
 				{Key: aws.String("sgchain:chain"), Value: aws.String("1:sgchain-0")},
@@ -28,11 +28,11 @@ func (p *player) strangers() {
 			panic(err) // the world is empty and the group is well formed
 		}
 	}
-	p.before = p.foreign()
+	p.before = p.otherOwners()
 }
 
-// foreign prints the groups that lack our tags, but for those that hands made.
-func (p *player) foreign() string {
+// otherOwners prints the groups without the chain's tags, except those of out-of-band changes.
+func (p *player) otherOwners() string {
 	var all []string
 	for _, block := range strings.SplitAfter(p.cf.World.String(), "\n") {
 		if !strings.HasPrefix(block, " ") && !strings.HasPrefix(block, "interface ") {
@@ -47,23 +47,23 @@ func (p *player) foreign() string {
 	}), "")
 }
 
-// isOfChain reports whether a printed group, or one of a printed world, is the chain's.
+// isOfChain reports whether a printed group, or any group of a printed world, is the chain's.
 func isOfChain(text string) bool {
 	return strings.Contains(text, tagStackID+"="+StackID) || strings.Contains(text, ":stack/"+otherStack+"/")
 }
 
-// nothingLeft holds the world after the end against what it was before.
-func (p *player) nothingLeft() {
+// checkNothingLeft compares the world after the stack's deletion with the world before.
+func (p *player) checkNothingLeft() {
 	p.watch.count(Crash)
 	text := p.cf.World.String()
 	switch {
-	case isOfChain(text) && !p.cf.abandoned && (p.chain != nil || !p.watch.Robbed()):
-		p.watch.violate(Crash, "groups are left behind")
+	case isOfChain(text) && !p.cf.abandoned && (p.chain != nil || !p.watch.GroupRemoved()):
+		p.watch.violate(Crash, "groups of the chain remain after the deletion of its stack")
 	case strings.Contains(p.cf.World.String(), "sgchain:adopted") && !p.cf.abandoned:
-		p.watch.violate(Adoption, "a group that somebody made by hand is not released")
-	case p.foreign() != p.before:
-		p.watch.violate(HandsOff, "a stranger's group has changed")
+		p.watch.violate(Adoption, "an adopted group was not released")
+	case p.otherOwners() != p.before:
+		p.watch.violate(HandsOff, "a group of another owner has changed")
 	default:
-		p.watch.ends(p.cf.abandoned)
+		p.watch.checkReleasesAtEnd(p.cf.abandoned)
 	}
 }
