@@ -120,10 +120,15 @@ func (p *player) tagOutOfBand(pick int) {
 	p.out.Kinds[addTag] = true
 	keys := stackKeys()
 	one := tag{groups[pick%len(groups)], keys[pick/len(groups)%len(keys)]}
+	wasGone := p.cf.World.Tag(one.group, one.key) == ""
 	p.cf.World.SetTag(one.group, one.key, "by hand")
 	p.cf.step("out of band: set tag %s of %s", one.key, one.group)
-	if p.tagSources[one] == sourceNone {
+	switch {
+	case p.tagSources[one] == sourceNone:
 		p.tagSources[one] = sourceOutOfBand
+	case p.tagSources[one] == sourceStack && wasGone:
+		// A run that was rolled back removed the stack's tag, with the record of it or without.
+		p.tagSources[one] = sourceUnknown
 	}
 }
 
