@@ -1,10 +1,15 @@
-// Command cdk is the app that deploys one chain of security groups: into a VPC that
-// is there, or into a small one of its own.
+// Command cdk is the CDK app that deploys one chain of security groups, into an existing VPC or into
+// a small new one.
 //
 //	npx cdk deploy -c vpcId=vpc-0123456789abcdef0
 //
-// Context it reads: stackName (default SecurityGroupChain), vpcId (an ID, or "new"), arch (arm64 or amd64, what the function
-// runs on), tiers (the chain, as the JSON list of the property Tiers), guardrails (enforce or warn).
+// It reads this context:
+//
+//   - stackName: the name of the stack. Default: SecurityGroupChain.
+//   - vpcId: the ID of the VPC, or "new". Required.
+//   - arch: the architecture of the function, arm64 or amd64. Default: arm64.
+//   - tiers: the JSON list of the property Tiers. Default: the default chain.
+//   - guardrails: enforce or warn. Default: enforce.
 package main
 
 import (
@@ -35,8 +40,8 @@ func run() int {
 	return 0
 }
 
-// refusal is the error with which a construct refuses its input. It says what is wrong and
-// what to do: the stack of calls that a panic shows would only hide that.
+// refusal returns the error with which a construct refuses its input. Its text has the problem and the
+// remedy, which the stack trace of a panic would hide. Any other panic stays one.
 func refusal(construct func()) (err error) {
 	defer func() {
 		cause := recover()
@@ -55,7 +60,7 @@ func refusal(construct func()) (err error) {
 	return nil
 }
 
-// newApp writes the assembly to a folder; "" is where the CLI wants it.
+// newApp creates an app that writes its assembly to a folder. "" means the folder of the CDK CLI.
 func newApp(output string) awscdk.App {
 	props := &awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)}
 	if output != "" {

@@ -27,10 +27,10 @@ func read(context map[string]any) (settings, error) {
 	return readSettings(func(key string) any { return context[key] })
 }
 
-func TestSettings(t *testing.T) {
+func TestReadSettings(t *testing.T) {
 	s, err := read(map[string]any{"vpcId": "vpc-0abc"})
 	if err != nil || s.vpcID != "vpc-0abc" || s.architecture != "arm64" || s.tiers != nil || s.stackName != "SecurityGroupChain" {
-		t.Errorf("an ID alone: got %+v, error %v", s, err)
+		t.Errorf("VPC ID alone: got %+v, error %v", s, err)
 	}
 	for name, tiers := range map[string]any{
 		"text":      `[{"Name": "Alb", "Ports": [443]}]`,
@@ -47,20 +47,20 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestSettingsRefused(t *testing.T) {
+func TestReadSettingsRefusesInvalidContext(t *testing.T) {
 	tests := map[string]struct {
 		context map[string]any
 		want    string
 	}{
-		"stack name":       {map[string]any{"vpcId": "new", "stackName": "my stack"}, `stackName "my stack" is no stack name: write -c stackName=Shop`},
-		"no VPC":           {nil, "vpcId is missing: write -c vpcId=vpc-0123456789abcdef0"},
-		"empty VPC":        {map[string]any{"vpcId": ""}, `vpcId "" is not a VPC ID`},
-		"VPC name":         {map[string]any{"vpcId": "production"}, `vpcId "production" is not a VPC ID: write -c vpcId=vpc-0123456789abcdef0, or -c vpcId=new`},
-		"number":           {map[string]any{"vpcId": 5.0}, `vpcId "5" is not a VPC ID`},
-		"architecture":     {map[string]any{"vpcId": "new", "arch": "x86_64"}, `-c arch: architecture "x86_64" is not known: write arm64 or amd64`},
-		"no list":          {map[string]any{"vpcId": "new", "tiers": "Alb"}, "-c tiers: "},
-		"one line of more": {map[string]any{"vpcId": "new", "tiers": "["}, "write the list in one line"},
-		"bad port":         {map[string]any{"vpcId": "new", "tiers": `[{"Name": "Alb", "Ports": [70000]}]`}, "Tiers[0].Ports[0]: port 70000 is out of range"},
+		"stack name":             {map[string]any{"vpcId": "new", "stackName": "my stack"}, `reading -c stackName: "my stack" is not a stack name. Use at most 128`},
+		"no VPC":                 {nil, "reading -c vpcId: the VPC is missing. Use -c vpcId=vpc-0123456789abcdef0"},
+		"empty VPC":              {map[string]any{"vpcId": ""}, `reading -c vpcId: "" is not a VPC ID`},
+		"VPC name":               {map[string]any{"vpcId": "production"}, `reading -c vpcId: "production" is not a VPC ID. Use -c vpcId=vpc-0123456789abcdef0, or -c vpcId=new`},
+		"number":                 {map[string]any{"vpcId": 5.0}, `reading -c vpcId: "5" is not a VPC ID`},
+		"architecture":           {map[string]any{"vpcId": "new", "arch": "x86_64"}, `-c arch: architecture "x86_64" is not known: write arm64 or amd64`},
+		"no list":                {map[string]any{"vpcId": "new", "tiers": "Alb"}, "-c tiers: "},
+		"first of several lines": {map[string]any{"vpcId": "new", "tiers": "["}, "Write the list on one line"},
+		"bad port":               {map[string]any{"vpcId": "new", "tiers": `[{"Name": "Alb", "Ports": [70000]}]`}, "Tiers[0].Ports[0]: port 70000 is out of range"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -72,8 +72,8 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
-// TestGuardrails: a refusal is one line, and guardrails=warn lifts it. A bug stays a panic.
-func TestGuardrails(t *testing.T) {
+// A refusal is one line, and guardrails=warn lifts it. Any other panic stays one.
+func TestRefusalReturnsErrorsOfConstructs(t *testing.T) {
 	context := map[string]any{"vpcId": "vpc-0abc", "tiers": `[{"Name": "Web", "Ports": [22]}]`}
 	refused, err := read(context)
 	if err != nil {
@@ -95,14 +95,13 @@ func TestGuardrails(t *testing.T) {
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("a bug is taken for a refusal")
+			t.Error("a bug was taken for a refusal")
 		}
 	}()
 	_ = refusal(func() { panic("a bug") })
 }
 
-// synth makes the app's template in a folder of its own, with a zip that
-// holds the least that passes for a bootstrap.
+// synth synthesizes the app in a temporary folder, with a minimal zip that the provider accepts.
 func synth(t *testing.T, s settings) (template map[string]any, manifest string) {
 	t.Helper()
 	app := newApp(filepath.Join(t.TempDir(), "cdk.out"))
@@ -147,13 +146,13 @@ func outputsOf(template map[string]any) []string {
 	return slices.Sorted(maps.Keys(outputs))
 }
 
-// provider is what every stack of the app has, beside its VPC.
+// provider is the resources of every stack of the app without those of its VPC.
 var provider = map[string]int{
 	"AWS::IAM::Role": 1, "AWS::Lambda::Function": 1, "AWS::Lambda::EventInvokeConfig": 1,
 	"AWS::Logs::LogGroup": 1, "Custom::SecurityGroupChain": 1,
 }
 
-func TestStackInVpcThatIsThere(t *testing.T) {
+func TestStackInExistingVPC(t *testing.T) {
 	template, manifest := synth(t, settings{stackName: "Shop", vpcID: "vpc-0abc", architecture: "arm64"})
 	if types := typesOf(template); !maps.Equal(types, provider) {
 		t.Errorf("resources: got %v, want %v", types, provider)
@@ -173,11 +172,11 @@ func TestStackInVpcThatIsThere(t *testing.T) {
 		}
 	}
 	if strings.Contains(manifest, `"missing"`) {
-		t.Error("synth wants to look something up, which needs credentials")
+		t.Error("synth looks something up, which needs credentials")
 	}
 }
 
-func TestStackWithNewVpc(t *testing.T) {
+func TestStackWithNewVPC(t *testing.T) {
 	tiers, err := sgchain.TiersFromJSON(`[{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": [5432]}]`)
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +193,6 @@ func TestStackWithNewVpc(t *testing.T) {
 		t.Errorf("outputs: got %v, want %v", got, want)
 	}
 	if strings.Contains(manifest, `"missing"`) {
-		t.Error("synth wants to look something up, which needs credentials")
+		t.Error("synth looks something up, which needs credentials")
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// makes runs make -n, which carries nothing out, in an environment without the options of a make
-// that runs this test.
-func makes(t *testing.T, environment []string, arguments ...string) (said string, refused bool) {
+// dryRun runs make -n, which runs no command, without the options of a make that runs this test.
+func dryRun(t *testing.T, environment []string, arguments ...string) (said string, refused bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "make", append([]string{"-n"}, arguments...)...)
 	cmd.Dir = ".."
@@ -21,9 +20,9 @@ func makes(t *testing.T, environment []string, arguments ...string) (said string
 	return string(text), err != nil
 }
 
-// TestF16OptionsWithoutEffect: an option on make's command line that no goal reads is an error
-// that names the option and the targets that read it; one that is read is taken.
-func TestF16OptionsWithoutEffect(t *testing.T) {
+// An option on make's command line that no goal reads is an error, which names the option and the
+// targets that read it.
+func TestMakeRefusesOptionsWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"plan STACK=Shop ACTION=check TIERS=[] VPC=vpc-1 GUARDRAILS=warn": "",
@@ -49,18 +48,18 @@ func TestF16OptionsWithoutEffect(t *testing.T) {
 		"size REGIONS=":                                                   "make size takes no REGIONS (for make publish)",
 		"GUARDRAILS=warn":                                                 "make help takes no GUARDRAILS (",
 	} {
-		said, refused := makes(t, nil, strings.Fields(given)...)
+		said, refused := dryRun(t, nil, strings.Fields(given)...)
 		if refused != (want != "") || !strings.Contains(said, want) {
-			t.Errorf("make %s: refused: %t, want %q; it says %s", given, refused, want, said)
+			t.Errorf("make %s: refused: %t, want %q; output: %s", given, refused, want, said)
 		}
 	}
-	if said, refused := makes(t, []string{"STACK=Shop"}, "check"); refused {
-		t.Errorf("an option of the environment is refused: %s", said)
+	if said, refused := dryRun(t, []string{"STACK=Shop"}, "check"); refused {
+		t.Errorf("make refused an option of the environment: %s", said)
 	}
 }
 
-// TestF16EveryTargetIsKnown: every option names targets that are there and take it.
-func TestF16EveryTargetIsKnown(t *testing.T) {
+// The Makefile lists the targets that read each option. They must exist and accept it.
+func TestMakeTargetsAcceptTheirOptions(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("../Makefile")
 	if err != nil {
@@ -76,9 +75,9 @@ func TestF16EveryTargetIsKnown(t *testing.T) {
 		options++
 		for target := range strings.FieldsSeq(targets) {
 			if !strings.Contains(text, "\n"+target+":") {
-				t.Errorf("%s is for make %s, which is no target", option, target)
+				t.Errorf("%s names make %s, which is not a target", option, target)
 			}
-			if said, refused := makes(t, nil, target, option+"=x"); refused {
+			if said, refused := dryRun(t, nil, target, option+"=x"); refused {
 				t.Errorf("make %s %s=x: %s", target, option, said)
 			}
 		}
@@ -86,6 +85,6 @@ func TestF16EveryTargetIsKnown(t *testing.T) {
 	_, all, _ := strings.Cut(text, "OPTIONS := ")
 	all, _, _ = strings.Cut(all, "\n")
 	if named := len(strings.Fields(all)); named != options || options == 0 {
-		t.Errorf("%d options, and %d have targets", named, options)
+		t.Errorf("OPTIONS has %d options, but %d have targets", named, options)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"sgchain/cdk/sgchain"
 )
 
-// newVPC is the value of vpcId that asks for a VPC.
+// newVPC is the value of vpcId for a new VPC.
 const newVPC = "new"
 
 var (
@@ -20,33 +20,32 @@ var (
 	stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,127}$`)
 )
 
-// settings is what the app was told by -c, checked.
+// settings is the checked context of the app, which -c sets.
 type settings struct {
 	stackName    string
 	vpcID        string // or newVPC
-	architecture string // as Go names it
+	architecture string // Go's name
 	tiers        []sgchain.Tier
 	guardrails   sgchain.GuardrailMode
 }
 
-// readSettings takes settings from the app's context, where each is text after -c
-// and any JSON value in cdk.json.
+// readSettings reads the app's context. A value from -c is a string, one from cdk.json any JSON value.
 func readSettings(lookUp func(key string) any) (settings, error) {
 	s := settings{architecture: bootstrap.Architectures()[0], stackName: defaultStackName}
 	if value := lookUp("stackName"); value != nil {
 		s.stackName = fmt.Sprint(value)
 	}
 	if !stackName.MatchString(s.stackName) {
-		return settings{}, fmt.Errorf("stackName %q is no stack name: write -c stackName=Shop, letters, digits and hyphens, a letter first, at most 128", s.stackName)
+		return settings{}, fmt.Errorf("reading -c stackName: %q is not a stack name. Use at most 128 letters, digits and hyphens, a letter first, for example -c stackName=Shop.", s.stackName)
 	}
 	switch value := lookUp("vpcId").(type) {
 	case nil:
-		return settings{}, errors.New("vpcId is missing: write -c vpcId=vpc-0123456789abcdef0, the VPC that the security groups belong to, or -c vpcId=new for a new one")
+		return settings{}, errors.New("reading -c vpcId: the VPC is missing. Use -c vpcId=vpc-0123456789abcdef0 with the VPC of the security groups, or -c vpcId=new for a new VPC.")
 	case string:
 		s.vpcID = value
 	}
 	if s.vpcID != newVPC && !vpcID.MatchString(s.vpcID) {
-		return settings{}, fmt.Errorf("vpcId %q is not a VPC ID: write -c vpcId=vpc-0123456789abcdef0, or -c vpcId=new for a new VPC", fmt.Sprint(lookUp("vpcId")))
+		return settings{}, fmt.Errorf("reading -c vpcId: %q is not a VPC ID. Use -c vpcId=vpc-0123456789abcdef0, or -c vpcId=new for a new VPC.", fmt.Sprint(lookUp("vpcId")))
 	}
 	if value := lookUp("arch"); value != nil {
 		s.architecture = fmt.Sprint(value)
@@ -68,8 +67,8 @@ func readSettings(lookUp func(key string) any) (settings, error) {
 		}
 		tiers, err := sgchain.TiersFromJSON(text)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			// The CLI drops what follows the first line of a -c value.
-			return settings{}, fmt.Errorf("reading -c tiers: %w; write the list in one line, the CDK CLI passes on no more", err)
+			// The CDK CLI drops everything after the first line of a -c value.
+			return settings{}, fmt.Errorf("reading -c tiers: %w. Write the list on one line: the CDK CLI drops the others.", err)
 		}
 		if err != nil {
 			return settings{}, fmt.Errorf("reading -c tiers: %w", err)

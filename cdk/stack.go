@@ -13,9 +13,9 @@ import (
 
 const defaultStackName = "SecurityGroupChain"
 
-// newStack has no environment of its own: it deploys to wherever the CLI's
-// credentials lead, and synth looks nothing up.
-// Code is the function's zip; nil has it built.
+// newStack creates the stack of a chain. The stack has no environment, so it is deployed with the CLI's
+// account and Region, and synth looks nothing up. Code is the function's zip. Nil means that synth
+// compiles it.
 func newStack(scope constructs.Construct, s settings, code awslambda.Code) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(s.stackName), &awscdk.StackProps{
 		Description: jsii.String("A chain of security groups, each open to exactly the tier before it"),
@@ -37,14 +37,14 @@ func newStack(scope constructs.Construct, s settings, code awslambda.Code) awscd
 	}
 	output("SecurityGroupIds", chain.SecurityGroupIds(), "All security groups, in the order of the chain")
 	output("Summary", chain.Summary(), "The chain in one line")
-	// These two are what make plan reads.
+	// "make plan" reads these two.
 	output(contract.OutputPayload, chain.PlanPayload(), "What to invoke the function with to see what an update would change now (make plan)")
 	output(contract.OutputFunction, provider.Function().FunctionName(), "The function that serves the chain")
 	return stack
 }
 
-// vpc is the ID of the VPC that is asked for. A new one has just enough to put
-// things into: no gateway, and so no cost.
+// vpc returns the ID of the VPC, which it creates for newVPC. The new VPC has isolated subnets and no
+// gateway, so it costs nothing.
 func vpc(stack awscdk.Stack, id string) *string {
 	if id != newVPC {
 		return jsii.String(id)
@@ -56,8 +56,8 @@ func vpc(stack awscdk.Stack, id string) *string {
 		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
 			{Name: jsii.String("Isolated"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED, CidrMask: jsii.Number(24)},
 		},
-		// It would bring a custom resource of the CDK's own, and nothing of ours uses
-		// the default group.
+		// Restricting it needs a custom resource of the CDK, and the stack does not use the default
+		// group.
 		RestrictDefaultSecurityGroup: jsii.Bool(false),
 	}).VpcId()
 }

@@ -11,19 +11,18 @@ import (
 	"testing"
 )
 
-// app is a module of its own that imports this one.
+// app is the folder of a separate module that imports this one.
 var app = filepath.Join("testdata", "app")
 
-// TestAppIsShort: a load balancer, a service and their chain in under 40 lines, as
-// gofmt writes them.
-func TestAppIsShort(t *testing.T) {
+// The app of docs/cdk.md has a load balancer, a service and their chain in under 40 formatted lines.
+func TestAppIsShortAndDocumented(t *testing.T) {
 	source := read(t, app, "main.go")
 	if lines := strings.Count(source, "\n"); lines >= 40 {
 		t.Errorf("the app has %d lines, want under 40", lines)
 	}
 	for line := range strings.Lines(source) {
 		if len(line) > 150 {
-			t.Errorf("a line is too long to be read: %s", line)
+			t.Errorf("a line has more than 150 characters: %s", line)
 		}
 	}
 	formatted, err := format.Source([]byte(source))
@@ -31,13 +30,13 @@ func TestAppIsShort(t *testing.T) {
 		t.Errorf("the app is not formatted: %v", err)
 	}
 	if docs := read(t, "..", "..", "docs", "cdk.md"); !strings.Contains(docs, source) {
-		t.Error("docs/cdk.md shows another app than testdata/app/main.go")
+		t.Error("docs/cdk.md does not have the app of testdata/app/main.go")
 	}
 }
 
-// TestAppHasOurVersions: where both modules require one, they require the same, and its
-// go.sum holds nothing that ours does not. go mod tidy in the app's folder puts it right.
-func TestAppHasOurVersions(t *testing.T) {
+// The app requires the same versions as this module, and its go.sum has no other line. To fix that, run
+// "go mod tidy" in the app's folder.
+func TestAppRequiresVersionsOfThisModule(t *testing.T) {
 	requirement := regexp.MustCompile(`(?m)^\t(?:require )?(\S+) (v\S+)`)
 	ours := map[string]string{}
 	for _, match := range requirement.FindAllStringSubmatch(read(t, "..", "..", "go.mod"), -1) {
@@ -49,20 +48,20 @@ func TestAppHasOurVersions(t *testing.T) {
 	}
 	for _, match := range theirs {
 		if match[1] != "sgchain" && ours[match[1]] != match[2] {
-			t.Errorf("the app requires %s %s, and the module has %q", match[1], match[2], ours[match[1]])
+			t.Errorf("the app requires %s %s, but the module %q", match[1], match[2], ours[match[1]])
 		}
 	}
 	sums := read(t, "..", "..", "go.sum")
 	for line := range strings.Lines(read(t, app, "go.sum")) {
 		if !strings.Contains(sums, line) {
-			t.Errorf("the app's go.sum has a line that ours lacks: %s", line)
+			t.Errorf("the app's go.sum has a line that the module's lacks: %s", line)
 		}
 	}
 }
 
-// TestApp synthesizes the app as its user does, without the network: with the function
-// compiled from this module's sources.
-func TestApp(t *testing.T) {
+// The app is synthesized as its users do, without network access. The function is compiled from this
+// module's sources.
+func TestAppSynthesizes(t *testing.T) {
 	folder := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "go", "run", ".")
 	cmd.Dir = app

@@ -14,80 +14,83 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// SecurityGroupChain is a chain in a stack. Its attributes are tokens: what depends
-// on one of them is made after the chain and removed before it.
+// SecurityGroupChain is a chain of security groups in a stack. Its attributes are tokens: a
+// resource that uses one of them is created after the chain and deleted before it.
 type SecurityGroupChain interface {
 	constructs.Construct
-	// ITaggableV2 lets awscdk.Tags_Of reach the groups, as the resource type
-	// Custom::SecurityGroupChain.
+	// ITaggableV2 lets awscdk.Tags_Of reach the groups. The resource type for IncludeResourceTypes
+	// and ExcludeResourceTypes is Custom::SecurityGroupChain.
 	awscdk.ITaggableV2
-	// SecurityGroup is a tier's group, for the constructs of the CDK; the same object on
-	// each call. It panics on a tier that the chain does not have.
+	// SecurityGroup returns the security group of a tier, for use in other constructs. Each call
+	// returns the same object. It panics if the chain has no such tier.
 	//
-	// The chain is the only writer of the group. A rule that a construct of the CDK asks
-	// for on it (a listener's Open, AllowDefaultPortFrom, a service behind a load
-	// balancer, Connections().AllowFrom, AddIngressRule) is held against the chain at
-	// synth: one that the chain allows is fine, any other one fails the synth, or is added
-	// to the chain where its Connections is [Connections_FOLD]. The other end of such a
-	// call gets its rule where it is a group of the CDK's own.
+	// The chain is the only writer of the group. At synth it checks each rule that another construct
+	// requests on the group. Examples are a listener's Open, AllowDefaultPortFrom, a service
+	// behind a load balancer, Connections().AllowFrom and AddIngressRule. A rule that the chain
+	// allows is accepted. Any other rule fails the synth, or is added to the chain if Connections
+	// is [Connections_FOLD]. The security group at the other end gets its rule from the CDK, if the
+	// CDK creates that group.
 	SecurityGroup(tier string) awsec2.ISecurityGroup
-	// SecurityGroupId is the ID of a tier's group. It panics on a tier that the chain
-	// does not have.
+	// SecurityGroupId returns the ID of a tier's security group, a token. It panics if the chain
+	// has no such tier.
 	SecurityGroupId(tier string) *string
-	// SecurityGroupIds is the IDs of all groups in chain order, joined by commas.
+	// SecurityGroupIds returns the IDs of all groups in chain order, separated by commas, as a
+	// token.
 	SecurityGroupIds() *string
-	// TierNames lists the tiers in chain order; these are known at synth.
+	// TierNames returns the names of the tiers in chain order. They are known at synth.
 	TierNames() []string
-	// VpcId is the VPC that the groups are in.
+	// VpcId returns the ID of the groups' VPC, a token.
 	VpcId() *string
-	// Summary is the chain in one line, as in
+	// Summary returns the chain in one line, as a token, for example
 	// "internet -tcp 80,443-> Alb -tcp 6060-> Fargate".
 	Summary() *string
-	// RuleCount is how many rules the chain's groups have, as text: those that EC2 added
-	// by itself are counted, those that name a group which leaves the chain are not.
+	// RuleCount returns the number of rules on the chain's groups, as a token. It includes the
+	// rules that EC2 added by itself. It leaves out rules that name a group which is leaving the
+	// chain.
 	RuleCount() *string
-	// Warnings is what is allowed and probably not meant, and what was found and left
-	// alone, one warning on each line; empty where there is nothing to say.
+	// Warnings returns what the chain allows but probably should not, and what the function found
+	// and left unchanged. It is a token with one warning a line, empty if there are no warnings.
 	Warnings() *string
-	// Provider is what serves the chain: that of the props, or the one that the chains of the
-	// stack share.
+	// Provider returns the provider that serves the chain: the one in the props, or the one that
+	// the chains of the stack share.
 	Provider() IProvider
-	// PlanPayload is what to invoke the provider's function with to have it say what an
-	// update of the chain would do now, as JSON: for an output, which make plan reads.
+	// PlanPayload returns the JSON with which to invoke the provider's function for a plan: what an
+	// update of the chain would do now. Write it to an output, which "make plan" reads.
 	PlanPayload() *string
-	// Mermaid is the chain as a Mermaid flowchart, for a page of documentation: no token,
-	// known at synth. What is known only at deploy time is named as the template names it
-	// at that moment; what other constructs ask for later is not in it.
+	// Mermaid returns the chain as a Mermaid flowchart, for documentation. It is known at synth. A
+	// value that is known only at deployment appears as the template refers to it at that moment.
+	// Rules that other constructs request after the call are missing.
 	Mermaid() string
 }
 
 type securityGroupChain struct {
 	constructs.Construct
-	props     SecurityGroupChainProps
-	provider  IProvider
-	resource  awscdk.CustomResource
-	template  map[string]any    // its properties; what other constructs have a say in is read last
-	authored  chain.Spec        // what the props say
-	standIns  map[string]string // for the tokens in it, and in what is asked for
-	plan      *planFile
-	tags      awscdk.TagManager
-	ids       map[string]string                // of the groups, by tier: tokens
-	groups    map[string]awsec2.ISecurityGroup // by tier, as far as they were asked for
-	asks      []ask                            // what other constructs have asked for
-	scheduled *string                          // the input of the drift guard; nil without one
-	settled   settled
+	props        SecurityGroupChainProps
+	provider     IProvider
+	resource     awscdk.CustomResource
+	template     map[string]any    // the properties of the resource; Tags and Tiers may be lazy
+	authored     chain.Spec        // as in the props
+	placeholders map[string]string // of the tokens in the props and in requests
+	plan         *planFile
+	tags         awscdk.TagManager
+	ids          map[string]string                // tokens of the groups' IDs, by tier
+	groups       map[string]awsec2.ISecurityGroup // by tier; SecurityGroup fills it
+	requests     []request                        // from other constructs
+	scheduled    *string                          // the input of the drift guard; nil if the chain has no drift guard
+	settled      settled
 }
 
-// NewSecurityGroupChain makes a chain. It panics on what the function would refuse:
-// with an error that wraps [chain.Problems] or [chain.GuardrailError], all at once, each
-// with its path. What other constructs ask for afterwards is checked by the synth, which
-// fails with all of it.
+// NewSecurityGroupChain creates a chain of security groups.
+//
+// It panics if the function would refuse the chain. The error wraps [chain.Problems] or
+// [chain.GuardrailError] and has every problem, each with its path. The rules that other
+// constructs request later are checked by the synth, which fails with every problem.
 func NewSecurityGroupChain(scope constructs.Construct, id *string, props *SecurityGroupChainProps) SecurityGroupChain {
 	if props == nil {
 		props = &SecurityGroupChainProps{}
 	}
 	c := &securityGroupChain{props: *props, groups: map[string]awsec2.ISecurityGroup{}}
-	c.props.Tiers = cloned(props.Tiers) // they are read once more when everything is constructed
+	c.props.Tiers = cloned(props.Tiers) // settle reads them again when the app is complete
 	constructs.NewConstruct_Override(c, scope, id)
 	refuse := func(err error) {
 		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
@@ -102,42 +105,42 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	if err != nil {
 		refuse(err)
 	}
-	c.authored, c.standIns = spec, facts.standIns
+	c.authored, c.placeholders = spec, facts.placeholders
 	c.settled = settled{spec: spec, facts: facts}
 	stack := awscdk.Stack_Of(c)
-	c.provider = c.server(stack, props)
-	if err := guard(spec, c.isForced()); err != nil {
+	c.provider = c.providerFor(stack, props)
+	if err := checkSpec(spec, c.isForced()); err != nil {
 		refuse(err)
 	}
-	if problem := props.ignored(c.provider); problem != "" {
+	if problem := props.withoutEffectOnProvider(c.provider); problem != "" {
 		refuse(errors.New(problem))
 	}
 
 	c.tags = newTags(props.Tags)
 	c.plan = &planFile{stack: stack, chain: c, vpc: properties["VpcId"]}
 	c.deploy(properties)
-	// Constructs are validated when names are settled, and right before the templates
-	// are written.
+	// The CDK validates constructs after it has settled all names, right before it writes the
+	// templates.
 	c.Node().AddValidation(&validation{c})
-	awscdk.Aspects_Of(c).Add(&early{c}, &awscdk.AspectOptions{Priority: awscdk.AspectPriority_MUTATING()})
+	awscdk.Aspects_Of(c).Add(&collectAspect{c}, &awscdk.AspectOptions{Priority: awscdk.AspectPriority_MUTATING()})
 	if props.DriftGuard != nil {
 		newDriftGuard(c, c.provider, props.DriftGuard)
 	}
-	if props.Connections != Connections_FOLD { // of the others it is said when it is known what the chain is
+	if props.Connections != Connections_FOLD { // Validate annotates a folding chain, after the last request
 		c.annotate()
 	}
 	return c
 }
 
-// deploy makes the resource.
+// deploy creates the custom resource.
 func (c *securityGroupChain) deploy(properties map[string]any) {
 	c.template, _ = plain(properties).(map[string]any)
-	c.template["Tags"] = c.later("Tags")
+	c.template["Tags"] = c.lazyProperty("Tags")
 	if c.props.Connections == Connections_FOLD {
-		c.template["Tiers"] = c.later("Tiers")
+		c.template["Tiers"] = c.lazyProperty("Tiers")
 	}
-	// The ID Default leaves the construct's own ID as the logical ID, which the names
-	// of generated groups carry.
+	// The ID Default makes the construct's own ID the logical ID, which is part of the generated
+	// names of groups.
 	c.resource = awscdk.NewCustomResource(c, jsii.String("Default"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String(chain.ResourceType),
 		ServiceToken:   c.provider.ServiceToken(),
@@ -148,19 +151,21 @@ func (c *securityGroupChain) deploy(properties map[string]any) {
 	for _, tier := range c.TierNames() {
 		c.ids[tier] = *c.attribute(tier + "SecurityGroupId")
 	}
-	// All of the provider: the Delete event comes while role, log and the limits on
-	// retries are still there.
+	// On the whole provider: role, log group and retry limits must still exist when the Delete
+	// event comes.
 	c.resource.Node().AddDependency(c.provider)
 }
 
-// isForced reports whether the provider enforces guardrails, as far as the app knows.
+// isForced reports whether the provider enforces guardrails. Of an imported provider the app does
+// not know, and isForced returns false.
 func (c *securityGroupChain) isForced() bool {
 	own, isOurs := c.provider.(*provider)
 	return isOurs && own.enforces
 }
 
-// server is the provider of the chain, which can do what the chain asks for.
-func (c *securityGroupChain) server(stack awscdk.Stack, props *SecurityGroupChainProps) IProvider {
+// providerFor returns the provider of the chain and allows it what the chain needs. It panics if
+// the provider in the props belongs to another stack or lacks a right.
+func (c *securityGroupChain) providerFor(stack awscdk.Stack, props *SecurityGroupChainProps) IProvider {
 	if props.Provider == nil {
 		own := singleton(stack)
 		if props.AdoptExisting {
@@ -175,21 +180,21 @@ func (c *securityGroupChain) server(stack awscdk.Stack, props *SecurityGroupChai
 		return own
 	}
 	refuse := func(problem string) {
-		panic(fmt.Errorf("creating %s (%s): its provider (%s) %s", chain.ResourceType, *c.Node().Path(), *props.Provider.Node().Path(), problem))
+		panic(fmt.Errorf("creating %s (%s): provider %s %s", chain.ResourceType, *c.Node().Path(), *props.Provider.Node().Path(), problem))
 	}
 	if !props.Provider.Shared() && *awscdk.Stack_Of(props.Provider).Node().Addr() != *stack.Node().Addr() {
-		refuse("is of another stack and serves only that; set Shared there, or leave Provider out here")
+		refuse("belongs to another stack and is not shared. Set Shared of the provider, or remove Provider from the chain.")
 	}
-	// What a provider of another app or template may do is not known here.
+	// The app does not know the rights of an imported provider: the function checks them.
 	if given, isOurs := props.Provider.(*provider); isOurs {
-		if props.AdoptExisting && !given.may(adoption) {
-			refuse("may not adopt groups, and AdoptExisting asks for that; set AllowAdoption there, or leave Provider out here")
+		if props.AdoptExisting && !given.hasRight(adoption) {
+			refuse("may not adopt security groups, but AdoptExisting is set. Set AllowAdoption of the provider, or remove Provider from the chain.")
 		}
-		if problem := props.MovedFrom.beyond(given); problem != "" {
+		if problem := props.MovedFrom.missingRight(given); problem != "" {
 			refuse(problem)
 		}
 		if props.DriftGuard.repairs() && !given.repairs {
-			refuse("may not repair, and DriftGuard.Mode asks for that; set AllowRepair there, or leave Provider out here")
+			refuse("may not repair chains, but DriftGuard.Mode is repair. Set AllowRepair of the provider, or remove Provider from the chain.")
 		}
 	}
 	return props.Provider
@@ -199,8 +204,8 @@ func (c *securityGroupChain) SecurityGroup(tier string) awsec2.ISecurityGroup {
 	if c.groups[tier] == nil {
 		id := c.SecurityGroupId(tier)
 		all := c.authored.Tiers[slices.Index(c.TierNames(), tier)].Egress.All
-		// Where all outbound traffic is allowed the CDK drops every outbound rule, those of IPv6 as well. A chain without IPv6 has to
-		// hear of these: its "all" is that of IPv4.
+		// If all outbound traffic is allowed, the CDK drops every outbound rule, those of IPv6 too. A chain without IPv6
+		// must see these, because its EgressAll covers only IPv4.
 		everything := jsii.Bool(all && c.authored.IPv6)
 		c.groups[tier] = awsec2.SecurityGroup_FromSecurityGroupId(c, jsii.String(tier+"SecurityGroup"), id, &awsec2.SecurityGroupImportOptions{
 			Mutable: jsii.Bool(true), AllowAllOutbound: everything, AllowAllIpv6Outbound: everything,
@@ -209,10 +214,10 @@ func (c *securityGroupChain) SecurityGroup(tier string) awsec2.ISecurityGroup {
 	return c.groups[tier]
 }
 
-func (c *securityGroupChain) SecurityGroupId(tier string) *string { //nolint:revive,staticcheck // EC2's name of it
+func (c *securityGroupChain) SecurityGroupId(tier string) *string { //nolint:revive,staticcheck // EC2 names it so
 	if names := c.TierNames(); !slices.Contains(names, tier) {
-		panic(fmt.Errorf("reading the security group of a tier (%s): the chain %s has no tier %q; it has %s",
-			tier, *c.Node().Path(), tier, strings.Join(names, ", ")))
+		panic(fmt.Errorf("reading security group of tier (%s): chain %s has no such tier. Use one of its tiers: %s",
+			tier, *c.Node().Path(), strings.Join(names, ", ")))
 	}
 	return jsii.String(c.ids[tier])
 }
@@ -235,14 +240,14 @@ func (c *securityGroupChain) Provider() IProvider { return c.provider }
 
 func (c *securityGroupChain) PlanPayload() *string { return c.payload("plan") }
 
-// payload asks the function about the chain as the template has it. Tokens in it are
-// worked out by CloudFormation.
+// payload returns the event that makes the function run an action on the chain, with the properties
+// of the template. CloudFormation resolves the tokens in it.
 func (c *securityGroupChain) payload(action string) *string {
 	resource, isResource := c.resource.Node().DefaultChild().(awscdk.CfnResource)
 	if !isResource {
-		panic(fmt.Errorf("asking about a chain (%s): it has no resource", *c.Node().Path()))
+		panic(fmt.Errorf("creating payload of chain (%s): the chain has no custom resource", *c.Node().Path()))
 	}
-	stack := awscdk.Stack_Of(c) // the payload may stand in the output of another one
+	stack := awscdk.Stack_Of(c) // not the stack of an output that has the payload
 	return stack.ToJsonString(map[string]any{
 		"action": action, "StackId": stack.StackId(), "LogicalResourceId": resource.LogicalId(), "ResourceProperties": c.template,
 	}, nil)
@@ -254,8 +259,8 @@ func (c *securityGroupChain) attribute(name string) *string {
 	return c.resource.GetAttString(jsii.String(name))
 }
 
-// annotate says what the chain is, and what of it is allowed and may not be meant. The
-// IDs are stable, and each names one door: acknowledging it lets no other one in.
+// annotate adds the summary as an info, and a warning for each rule that is allowed but may not be
+// intended. The IDs are stable. Each names one rule, so acknowledging it hides no other one.
 func (c *securityGroupChain) annotate() {
 	spec, notes := c.settled.spec, awscdk.Annotations_Of(c)
 	words := func(text string) *string {

@@ -21,8 +21,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Compiled once, by the app in testdata: every other provider here gets the least
-	// that passes for a function.
+	// Only the app in testdata compiles the function. Every other provider here gets a minimal zip
+	// that passes the checks.
 	lambdas.build = func(architecture string) ([]byte, error) {
 		header := make([]byte, 64)
 		copy(header, elf.ELFMAG)
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 // object is decoded JSON.
 type object = map[string]any
 
-// newStack makes an app with one stack.
+// newStack creates an app with one stack.
 func newStack(t *testing.T) awscdk.Stack {
 	t.Helper()
 	return awscdk.NewStack(newApp(t, nil), jsii.String("Stack"), nil)
@@ -75,7 +75,7 @@ func only(t *testing.T, resources map[string]map[string]object, kind string) (id
 	return id, resource
 }
 
-// dig reads a value inside decoded JSON; nil or zero where it is not there.
+// dig reads a value inside decoded JSON. It returns the zero value if the value does not exist.
 func dig[T any](value any, path ...string) T {
 	for _, key := range path {
 		inner, _ := value.(object)
@@ -110,7 +110,7 @@ func TestDefaultChain(t *testing.T) {
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc())
 	outputs := map[string]*string{
 		"Alb": c.SecurityGroupId("Alb"), "Fargate": c.SecurityGroupId("Fargate"), "All": c.SecurityGroupIds(),
-		"Vpc": c.VpcId(), "Line": c.Summary(), "Count": c.RuleCount(), "Remarks": c.Warnings(),
+		"Vpc": c.VpcId(), "Summary": c.Summary(), "Count": c.RuleCount(), "Notes": c.Warnings(),
 	}
 	for id, value := range outputs {
 		awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{Value: value})
@@ -127,7 +127,7 @@ func TestDefaultChain(t *testing.T) {
 	equal(t, "properties", resource["Properties"], object{
 		"ServiceToken": object{"Fn::GetAtt": []string{functionID, "Arn"}}, "ServiceTimeout": "1020", "VpcId": "vpc-0abc",
 	})
-	// All of the provider, or the Delete event may find its role or its log gone.
+	// The whole provider, because its role and log group must still exist when the Delete event comes.
 	var needed []string
 	for _, kind := range []string{"AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Lambda::Function", "AWS::Lambda::EventInvokeConfig"} {
 		id, _ := only(t, resources, kind)
@@ -144,7 +144,7 @@ func TestDefaultChain(t *testing.T) {
 	template := *assertions.Template_FromStack(stack, nil).ToJSON()
 	for output, attribute := range map[string]string{
 		"Alb": "AlbSecurityGroupId", "Fargate": "FargateSecurityGroupId", "All": "SecurityGroupIds",
-		"Vpc": "VpcId", "Line": "Summary", "Count": "RuleCount", "Remarks": "Warnings",
+		"Vpc": "VpcId", "Summary": "Summary", "Count": "RuleCount", "Notes": "Warnings",
 	} {
 		equal(t, "output "+output, dig[any](template, "Outputs", output, "Value"), object{"Fn::GetAtt": []string{"Chain", attribute}})
 	}
@@ -159,10 +159,10 @@ func TestDefaultChain(t *testing.T) {
 	}
 }
 
-func TestFullTier(t *testing.T) {
+func TestPropertiesOfTiers(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc(
-		Tier{Name: "Alb", GroupName: "ALB-SG", Description: "The door", Ports: Ports(80, 443), Sources: []Peer{InternetV4()}},
+		Tier{Name: "Alb", GroupName: "ALB-SG", Description: "Front end", Ports: Ports(80, 443), Sources: []Peer{InternetV4()}},
 		Tier{Name: "Db", Egress: EgressNone, Ingress: []Ingress{
 			{Ports: []Port{Postgres()}, Sources: []Peer{TierNamed("Alb"), Self()}, Description: "queries"},
 		}},
@@ -187,7 +187,7 @@ func TestFullTier(t *testing.T) {
 		"RuleQuota":      "120",
 		"Tags":           object{"App": "shop"},
 		"Tiers": []any{
-			object{"Name": "Alb", "GroupName": "ALB-SG", "Description": "The door", "Ports": []string{"80", "443"}, "Sources": []string{"internet-v4"}},
+			object{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Front end", "Ports": []string{"80", "443"}, "Sources": []string{"internet-v4"}},
 			object{"Name": "Db", "Egress": "none", "Ingress": []any{
 				object{"Ports": []string{"postgres"}, "Sources": []string{"Alb", "self"}, "Description": "queries"},
 			}},
@@ -198,8 +198,8 @@ func TestFullTier(t *testing.T) {
 	})
 }
 
-// TestPeersAndTagsKnownLater: groups of other constructs have no ID at synth.
-func TestPeersAndTagsKnownLater(t *testing.T) {
+// A token can be a peer or the value of a tag, because groups of other constructs have no ID at synth.
+func TestTokensInPeersAndTags(t *testing.T) {
 	stack := newStack(t)
 	other := awscdk.NewCfnParameter(stack, jsii.String("Other"), nil).ValueAsString()
 	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{
@@ -216,8 +216,8 @@ func TestPeersAndTagsKnownLater(t *testing.T) {
 	equal(t, "sources", dig[any](dig[[]any](web, "Ingress")[1], "Sources"), []any{object{"Fn::ImportValue": "Bastion"}})
 }
 
-// TestResourcesDoNotGrow: a stack has room for a chain, however long it is.
-func TestResourcesDoNotGrow(t *testing.T) {
+// A long chain must not exhaust the resource quota of a stack.
+func TestResourceCountIsIndependentOfTiers(t *testing.T) {
 	counts := map[int]int{}
 	for _, length := range []int{1, 30} {
 		stack := newStack(t)
@@ -237,7 +237,7 @@ func TestChainsOfAStackShareTheirProvider(t *testing.T) {
 	stack := newStack(t)
 	first := NewSecurityGroupChain(stack, jsii.String("First"), anyVpc())
 	second := NewSecurityGroupChain(stack, jsii.String("Second"), anyVpc(Tier{Name: "Only"}))
-	// A chain is a construct as any other.
+	// A chain can depend on another one, as any construct can.
 	second.Node().AddDependency(first)
 	resources := synth(stack)
 	functionID, _ := only(t, resources, "AWS::Lambda::Function")
@@ -250,8 +250,8 @@ func TestChainsOfAStackShareTheirProvider(t *testing.T) {
 	}
 }
 
-// TestAnnotations: the chain in one line, what may not be meant, and every door to the
-// world, each with an ID that can be acknowledged.
+// Synth annotates the chain with its summary, the findings of guardrails and every rule that is open
+// to the internet. Each annotation has an ID that can be acknowledged.
 func TestAnnotations(t *testing.T) {
 	stack := newStack(t)
 	token := awscdk.Fn_ImportValue(jsii.String("Bastion"))
@@ -292,21 +292,21 @@ func TestAnnotations(t *testing.T) {
 	})
 }
 
-// panics returns what a construct refuses its input with.
+// panics returns the error that a call panics with.
 func panics(t *testing.T, act func()) (err error) {
 	t.Helper()
 	defer func() {
 		t.Helper()
 		var isError bool
 		if err, isError = recover().(error); !isError {
-			t.Fatal("no error was raised")
+			t.Fatal("no panic with an error")
 		}
 	}()
 	act()
 	return nil
 }
 
-func TestRefusals(t *testing.T) {
+func TestInvalidChainIsRefused(t *testing.T) {
 	stack := newStack(t)
 	alb := func(change func(*Tier)) *SecurityGroupChainProps {
 		tier := Tier{Name: "Alb", Ports: Ports(443)}
@@ -326,41 +326,40 @@ func TestRefusals(t *testing.T) {
 	}{
 		"nothing":     {nil, []string{"VpcId: is missing"}},
 		"another VPC": {&SecurityGroupChainProps{VpcId: jsii.String("default")}, []string{`VpcId: "default" is not a VPC ID`}},
-		"two VPCs":    {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Vpc: vpc}, []string{"VpcId: stands beside Vpc"}},
+		"two VPCs":    {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Vpc: vpc}, []string{"VpcId: Vpc is set as well"}},
 		"no tiers":    {&SecurityGroupChainProps{Vpc: vpc, Tiers: []Tier{}}, []string{"Tiers: is an empty list"}},
 		"empty tier":  {anyVpc(Tier{}), []string{"Tiers[0].Name: is missing"}},
-		"empty door": {alb(func(tier *Tier) { tier.Ports, tier.Ingress = nil, []Ingress{{}} }), []string{
+		"empty rule": {alb(func(tier *Tier) { tier.Ports, tier.Ingress = nil, []Ingress{{}} }), []string{
 			"Tiers[0].Ingress[0].Ports: is missing", "Tiers[0].Ingress[0].Sources: is missing",
 		}},
 		"all at once": {alb(func(tier *Tier) {
 			tier.Ports, tier.Sources, tier.Egress = Ports(70000), []Peer{TierNamed("Albb")}, "some"
-		}), []string{"Tiers[0].Ports[0]: port 70000 is out of range", `Tiers[0].Sources[0]: TierNamed: the chain has no tier "Albb"; it has Alb`, "Tiers[0].Egress: "}},
+		}), []string{"Tiers[0].Ports[0]: port 70000 is out of range", `Tiers[0].Sources[0]: TierNamed: the chain has no tier "Albb". Use one of its tiers: Alb.`, "Tiers[0].Egress: "}},
 		"ports": {alb(func(tier *Tier) {
 			tier.Ports = []Port{Tcp(-1), TcpRange(90, 80), Udp(65536), IcmpType(256), Protocol(6), {}}
 		}), []string{
 			"Tiers[0].Ports[0]: ", "Tiers[0].Ports[1]: port range 90-80 runs backwards", "Tiers[0].Ports[2]: port 65536 is out of range",
 			"Tiers[0].Ports[3]: ", "Tiers[0].Ports[4]: protocol 6 has a form of its own", "Tiers[0].Ports[5]: ",
 		}},
-		"way out": {alb(func(tier *Tier) {
+		"outbound rule": {alb(func(tier *Tier) {
 			tier.Egress, tier.EgressTo = EgressNone, []Egress{{Ports: Ports(443), Destinations: []Peer{Cidr("10.1.2.3")}}}
 		}), []string{`Tiers[0].Egress[1].Destinations[0]: "10.1.2.3" is an address without a prefix length`, "Tiers[0].Egress: has none beside others"}},
-		// A word of one kind in the constructor of another must not mean what it would
-		// mean in a template.
+		// A word in the constructor of another kind must not mean what it means in a template.
 		"kinds": {from(TierNamed("internet"), Cidr("internet"), GroupId(jsii.String("internet")), PrefixList(jsii.String("vpc")), PrefixListNamed("Alb"), Peer{}, GroupNamed(""), ListNamed("")), []string{
 			`Tiers[0].Sources[0]: TierNamed: the chain has no tier "internet"`, `Tiers[0].Sources[1]: Cidr: "internet" is not`,
 			`Tiers[0].Sources[2]: GroupId: "internet" is not`, `Tiers[0].Sources[3]: PrefixList: "vpc" is not`,
-			`Tiers[0].Sources[4]: PrefixListNamed: "Alb" is not`, "Tiers[0].Sources[5]: is an empty Peer",
+			`Tiers[0].Sources[4]: PrefixListNamed: "Alb" is not`, "Tiers[0].Sources[5]: the Peer is empty",
 			`Tiers[0].Sources[6]: "group/" lacks the name of a security group`, `Tiers[0].Sources[7]: "list/" lacks the name of a prefix list`,
 		}},
-		"nothing in it": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
+		"nil IDs": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
 			`Tiers[0].Sources[0]: GroupId: "" is not`, `Tiers[0].Sources[1]: GroupId: "" is not`, `Tiers[0].Sources[2]: PrefixList: "" is not`,
 		}},
-		"released and there": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), ReleaseTiers: []string{"Fargate"}}, []string{`ReleaseTiers[0]: "Fargate" is in Tiers`}},
+		"released tier that still exists": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), ReleaseTiers: []string{"Fargate"}}, []string{`ReleaseTiers[0]: "Fargate" is in Tiers`}},
 		"unknown words": {&SecurityGroupChainProps{
 			VpcId: jsii.String("vpc-0abc"), UnmanagedRules: "drop", DriftGuard: &DriftGuardProps{Mode: "watch"},
-		}, []string{`UnmanagedRules: "drop" is not known`, `DriftGuard.Mode: "watch" is not known; write check or repair`}},
+		}, []string{`UnmanagedRules: "drop" is not known`, `DriftGuard.Mode: unknown mode "watch". Use sgchain.DriftMode_CHECK`}},
 		"tokens": {alb(func(tier *Tier) { tier.Name, tier.GroupName = *token, *token }), []string{
-			"Tiers[0].GroupName: is known only when the stack is deployed", "Tiers[0].Name: is known only when the stack is deployed",
+			"Tiers[0].GroupName: the value is known only at deployment", "Tiers[0].Name: the value is known only at deployment",
 		}},
 	}
 	for name, test := range tests {
@@ -379,19 +378,19 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestUnknownTier(t *testing.T) {
+func TestSecurityGroupOfUnknownTierPanics(t *testing.T) {
 	c := NewSecurityGroupChain(newStack(t), jsii.String("Chain"), anyVpc())
 	for what, act := range map[string]func(){
 		"ID": func() { c.SecurityGroupId("Albb") }, "group": func() { c.SecurityGroup("Albb") },
 	} {
 		err := panics(t, act)
-		if want := `the chain Stack/Chain has no tier "Albb"; it has Alb, Fargate`; !strings.Contains(err.Error(), want) {
+		if want := "reading security group of tier (Albb): chain Stack/Chain has no such tier. Use one of its tiers: Alb, Fargate"; !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %q, want an error that says %q", what, err, want)
 		}
 	}
 }
 
-func TestProviderOfAnotherStack(t *testing.T) {
+func TestUnsharedProviderOfAnotherStackIsRefused(t *testing.T) {
 	stack := newStack(t)
 	var app awscdk.App
 	jsii.UnsafeCast(stack.Node().Root(), &app)
@@ -399,13 +398,12 @@ func TestProviderOfAnotherStack(t *testing.T) {
 	props := anyVpc()
 	props.Provider = NewProvider(other, jsii.String("Provider"), nil)
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), props) })
-	if want := "its provider (Other/Provider) is of another stack"; !strings.Contains(err.Error(), want) {
+	if want := "provider Other/Provider belongs to another stack"; !strings.Contains(err.Error(), want) {
 		t.Errorf("error: got %q, want one that says %q", err, want)
 	}
 }
 
-// TestSharedProvider: a stack of the same app, and one that names the provider by
-// its token.
+// A shared provider serves another stack of its app, and a stack that imports it by its token.
 func TestSharedProvider(t *testing.T) {
 	stack := newStack(t)
 	var app awscdk.App
@@ -415,10 +413,10 @@ func TestSharedProvider(t *testing.T) {
 	props := anyVpc()
 	props.Provider = server
 	NewSecurityGroupChain(neighbor, jsii.String("Chain"), props)
-	stranger := awscdk.NewStack(app, jsii.String("Stranger"), nil)
-	props.VpcId = jsii.String("vpc-0def") // another one, because the default chain names its groups
-	props.Provider = Provider_FromServiceToken(stranger, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
-	NewSecurityGroupChain(stranger, jsii.String("Chain"), props)
+	importer := awscdk.NewStack(app, jsii.String("Importer"), nil)
+	props.VpcId = jsii.String("vpc-0def") // not the VPC of the other chain, because the default chain has fixed group names
+	props.Provider = Provider_FromServiceToken(importer, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
+	NewSecurityGroupChain(importer, jsii.String("Chain"), props)
 
 	functionID, _ := only(t, synth(stack), "AWS::Lambda::Function")
 	resources := synth(neighbor)
@@ -429,21 +427,21 @@ func TestSharedProvider(t *testing.T) {
 	if depends := *neighbor.Dependencies(); len(depends) != 1 || *depends[0].StackName() != "Stack" {
 		t.Errorf("the neighbor depends on %d stacks, want the provider's", len(depends))
 	}
-	_, resource = only(t, synth(stranger), chain.ResourceType)
-	equal(t, "the stranger's token", dig[any](resource, "Properties", "ServiceToken"), object{"Fn::ImportValue": "Token"})
+	_, resource = only(t, synth(importer), chain.ResourceType)
+	equal(t, "the token of the importing stack", dig[any](resource, "Properties", "ServiceToken"), object{"Fn::ImportValue": "Token"})
 	err := panics(t, func() {
-		Provider_FromServiceToken(awscdk.NewStack(nil, jsii.String("Stranger"), nil), jsii.String("Empty"), jsii.String(""))
+		Provider_FromServiceToken(awscdk.NewStack(nil, jsii.String("Importer"), nil), jsii.String("Empty"), jsii.String(""))
 	})
-	if want := "Stranger/Empty): serviceToken is missing"; !strings.Contains(err.Error(), want) {
+	if want := "Importer/Empty): serviceToken is missing"; !strings.Contains(err.Error(), want) {
 		t.Errorf("error: got %q, want one that says %q", err, want)
 	}
 }
 
-func TestForeignSingleton(t *testing.T) {
+func TestDefaultProviderIDOfAnotherConstruct(t *testing.T) {
 	stack := newStack(t)
 	constructs.NewConstruct(stack, jsii.String(singletonID))
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc()) })
-	if want := "(Stack/" + singletonID + "): there is another construct of that ID"; !strings.Contains(err.Error(), want) {
+	if want := "(Stack/" + singletonID + "): another construct has this ID"; !strings.Contains(err.Error(), want) {
 		t.Errorf("error: got %q, want one that says %q", err, want)
 	}
 }

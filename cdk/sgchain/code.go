@@ -20,11 +20,11 @@ import (
 	"sgchain/cdk/bootstrap"
 )
 
-// CodeFromZip is the function's code as a ready zip, for [ProviderProps]: what
-// "sgchain bundle" writes. The provider checks that it is there and is built
-// for its architecture.
+// CodeFromZip returns the function's code from a zip that "sgchain bundle" wrote, for the Code of
+// [ProviderProps]. A relative path starts at the working directory. The provider checks that the zip
+// exists and is built for its architecture, and panics otherwise.
 func CodeFromZip(path string) awslambda.Code {
-	absolute, err := filepath.Abs(path) // the CDK's own process may see it from another folder
+	absolute, err := filepath.Abs(path) // the CDK's own process can have another working directory
 	if err != nil {
 		panic(fmt.Errorf("finding the function's zip (%s): %w", path, err))
 	}
@@ -36,8 +36,8 @@ type zipCode struct {
 	path string
 }
 
-// builds is the zips that this process has built, by architecture as Go names it: an
-// app may have many providers. They are kept as bytes, since each app has a folder of its own.
+// builds caches the zips that this process has built, by Go's name of the architecture, because an app
+// can have many providers. It keeps bytes, because each app has its own output folder.
 type builds struct {
 	mutex sync.Mutex
 	zips  map[string][]byte
@@ -63,11 +63,10 @@ func (b *builds) zip(architecture string) ([]byte, error) {
 	return zip, nil
 }
 
-// buildLambda compiles the function from this module's sources, wherever the go
-// command has them.
+// buildLambda compiles the function from this module's sources, which the go command finds.
 func buildLambda(architecture string) ([]byte, error) {
-	// Constructs have no context. An interrupt reaches the go command as it reaches the app.
-	ctx := context.Background() //nolint:forbidigo // the same
+	// Constructs have no context. An interrupt reaches the go command too.
+	ctx := context.Background() //nolint:forbidigo // see above
 	dir, err := bootstrap.ModuleDir(ctx)
 	if err != nil {
 		return nil, err
@@ -75,8 +74,8 @@ func buildLambda(architecture string) ([]byte, error) {
 	return bootstrap.Build(ctx, dir, architecture)
 }
 
-// builtCode is the function's code, compiled now and put into the cloud assembly, where
-// it stays for those who deploy from there.
+// builtCode compiles the function and writes its zip into the cloud assembly, from which it can be
+// deployed later.
 func builtCode(scope constructs.Construct, architecture string) (awslambda.Code, error) {
 	target, known := machines[architecture]
 	if !known {
@@ -84,11 +83,11 @@ func builtCode(scope constructs.Construct, architecture string) (awslambda.Code,
 	}
 	zip, err := lambdas.zip(target.name)
 	if err != nil {
-		return nil, fmt.Errorf("%w\nThe function is compiled in the app's own module, by the go command; where that can not be, build the zip elsewhere (%s) and set Code to sgchain.CodeFromZip(\"lambda.zip\")",
+		return nil, fmt.Errorf("%w\nThe go command compiles the function in the app's module. If that is not possible, build the zip elsewhere (%s) and set Code to sgchain.CodeFromZip(\"lambda.zip\").",
 			err, bundleCommand(target.name))
 	}
 	stage := awscdk.Stage_Of(scope)
-	for stage.ParentStage() != nil { // the app has the assets of all stages
+	for stage.ParentStage() != nil { // an app has the assets of all its stages
 		stage = stage.ParentStage()
 	}
 	path := filepath.Join(*stage.Outdir(), "sgchain-lambda-"+target.name+".zip")
@@ -98,17 +97,17 @@ func builtCode(scope constructs.Construct, architecture string) (awslambda.Code,
 	return awslambda.Code_FromAsset(jsii.String(path), nil), nil
 }
 
-// bundleCommand runs in the module's own folder: an app's go.sum need not have what the command is made of.
+// bundleCommand returns the command that builds the zip. It runs in the folder of this module, because an app's go.sum can lack
+// dependencies of the command.
 func bundleCommand(architecture string) string {
 	return `go -C "$(go list -mod=readonly -m -f {{.Dir}} sgchain)" run ./cdk/cmd/sgchain bundle --arch ` + architecture + ` --output "$PWD/lambda.zip"`
 }
 
 func unknownArchitecture(architecture string) error {
-	return fmt.Errorf("architecture %q is not known to Lambda; use arm64 or x86_64", architecture)
+	return fmt.Errorf("unknown architecture %q. Use arm64 or x86_64.", architecture)
 }
 
-// machines says by Lambda's name of an architecture what the binary must be for,
-// and how Go and make call it.
+// machines maps Lambda's name of an architecture to the machine of the binary and to Go's name.
 var machines = map[string]struct {
 	machine elf.Machine
 	name    string
@@ -117,29 +116,29 @@ var machines = map[string]struct {
 	"x86_64": {elf.EM_X86_64, "amd64"},
 }
 
-// checkZip refuses a zip that is not there, or that the function could not start:
-// Lambda itself says so only when the first event arrives, by a stack that hangs.
+// checkZip returns an error if the zip does not exist or the function could not start. Lambda would fail
+// only on the first event, with a stack operation that hangs.
 func checkZip(path, architecture string) error {
 	want, known := machines[architecture]
 	if !known {
 		return unknownArchitecture(architecture)
 	}
-	advice := "build it (" + bundleCommand(want.name) + "), or leave Code out and have it built"
+	remedy := "Build it (" + bundleCommand(want.name) + "), or remove Code to compile it at synth."
 	machine, err := bootstrapMachine(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the function's zip is missing (%s); %s", path, advice)
+		return fmt.Errorf("the function's zip (%s) does not exist. %s", path, remedy)
 	case err != nil:
-		return fmt.Errorf("reading the function's zip (%s): %w; %s", path, err, advice)
+		return fmt.Errorf("reading the function's zip (%s): %w. %s", path, err, remedy)
 	case machine != want.machine:
-		return fmt.Errorf("the function's zip (%s) is built for %v, and the function runs on %s; %s", path, machine, architecture, advice)
+		return fmt.Errorf("the function's zip (%s) is built for %v, but the function runs on %s. %s", path, machine, architecture, remedy)
 	default:
 		return nil
 	}
 }
 
-// bootstrapMachine reads which machine the binary in the zip is for: the field
-// e_machine of its ELF header, bytes 18 and 19.
+// bootstrapMachine returns the machine of the binary in the zip: e_machine, bytes 18 and 19 of its ELF
+// header.
 func bootstrapMachine(path string) (machine elf.Machine, err error) {
 	archive, err := zip.OpenReader(path)
 	if err != nil {
@@ -148,12 +147,12 @@ func bootstrapMachine(path string) (machine elf.Machine, err error) {
 	defer func() { err = errors.Join(err, archive.Close()) }()
 	file, err := archive.Open("bootstrap")
 	if err != nil {
-		return 0, errors.New("it holds no file bootstrap")
+		return 0, errors.New("it has no file named bootstrap")
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	header := make([]byte, 20)
 	if _, err := io.ReadFull(file, header); err != nil || string(header[:4]) != elf.ELFMAG {
-		return 0, errors.New("its bootstrap is no Linux binary")
+		return 0, errors.New("its bootstrap is not a Linux binary")
 	}
 	return elf.Machine(binary.LittleEndian.Uint16(header[18:])), nil
 }

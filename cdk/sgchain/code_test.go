@@ -15,7 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// writeZip makes a zip with one file, the least that passes for a bootstrap.
+// writeZip writes a zip with one file, a minimal header that passes as a bootstrap.
 func writeZip(t *testing.T, path, name string, machine elf.Machine) {
 	t.Helper()
 	header := make([]byte, 64)
@@ -61,12 +61,12 @@ func TestCheckZip(t *testing.T) {
 	tests := map[string]struct{ path, architecture, want string }{
 		"arm64":                {arm, "arm64", ""},
 		"x86_64":               {intel, "x86_64", ""},
-		"missing":              {filepath.Join(dir, "none.zip"), "x86_64", "is missing (" + dir + "/none.zip); build it (" + bundleCommand("amd64") + "), or leave Code out and have it built"},
-		"other machine":        {intel, "arm64", "is built for EM_X86_64, and the function runs on arm64; build it (" + bundleCommand("arm64") + ")"},
-		"no bootstrap":         {other, "arm64", "holds no file bootstrap"},
+		"missing":              {filepath.Join(dir, "none.zip"), "x86_64", "the function's zip (" + dir + "/none.zip) does not exist. Build it (" + bundleCommand("amd64") + "), or remove Code to compile it at synth."},
+		"other machine":        {intel, "arm64", "is built for EM_X86_64, but the function runs on arm64. Build it (" + bundleCommand("arm64") + ")"},
+		"no bootstrap":         {other, "arm64", "has no file named bootstrap"},
 		"no zip":               {text, "arm64", "not a valid zip"},
-		"no binary":            {script, "arm64", "no Linux binary"},
-		"unknown architecture": {arm, "riscv", `architecture "riscv" is not known`},
+		"no binary":            {script, "arm64", "is not a Linux binary"},
+		"unknown architecture": {arm, "riscv", `unknown architecture "riscv"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -90,8 +90,8 @@ func TestCodeFromZip(t *testing.T) {
 		props ProviderProps
 		want  string
 	}{
-		"Other":   {ProviderProps{Code: CodeFromZip("arm.zip"), Architecture: awslambda.Architecture_X86_64()}, "is built for EM_AARCH64, and the function runs on x86_64"},
-		"Missing": {ProviderProps{Code: CodeFromZip("none.zip")}, "the function's zip is missing"},
+		"Other":   {ProviderProps{Code: CodeFromZip("arm.zip"), Architecture: awslambda.Architecture_X86_64()}, "is built for EM_AARCH64, but the function runs on x86_64"},
+		"Missing": {ProviderProps{Code: CodeFromZip("none.zip")}, "none.zip) does not exist"},
 	} {
 		err := panics(t, func() { NewProvider(stack, jsii.String(id), &test.props) })
 		if !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "Stack/"+id) {
@@ -100,9 +100,9 @@ func TestCodeFromZip(t *testing.T) {
 	}
 }
 
-// TestBuiltCode: one build for each architecture, however many providers, stages and
-// apps a process has; and the zip lies where its template is deployed from.
-func TestBuiltCode(t *testing.T) {
+// A process builds the function once for each architecture, for any number of providers, stages and apps.
+// The zip is in the folder from which its template is deployed.
+func TestFunctionIsBuiltOncePerArchitecture(t *testing.T) {
 	built := map[string]int{}
 	former := lambdas
 	lambdas = &builds{build: func(architecture string) ([]byte, error) {
@@ -132,7 +132,7 @@ func TestBuiltCode(t *testing.T) {
 	}
 }
 
-func TestCodeThatCanNotBeBuilt(t *testing.T) {
+func TestFailedBuildOfFunctionIsRefused(t *testing.T) {
 	former := lambdas
 	lambdas = &builds{build: func(string) ([]byte, error) { return nil, errors.New("running go list: no module") }}
 	t.Cleanup(func() { lambdas = former })

@@ -1,6 +1,7 @@
 package sgchain
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -12,20 +13,21 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Connections is what becomes of a rule that another construct asks for on a tier's group and the chain does not have: by a listener's
-// Open, a service behind a load balancer, Connections().AllowFrom, AddIngressRule and so on.
+// Connections is what happens to a rule that another construct requests on a tier's group, if the chain does not allow it. Constructs
+// request rules by a listener's Open, a service behind a load balancer, Connections().AllowFrom, AddIngressRule and so on.
 type Connections string
 
-// The ways with such rules.
+// The values of Connections.
 const (
-	// Connections_REFUSE fails the synth, and says what to add to which tier.
+	// Connections_REFUSE fails the synth with what to add to which tier.
 	Connections_REFUSE Connections = "refuse" //nolint:revive,staticcheck // the CDK's form of an enum
-	// Connections_FOLD adds them to the chain, which stays the only writer of its groups. Guardrails and the plan file see the sum.
+	// Connections_FOLD adds the rule to the chain, which stays the only writer of its groups. Guardrails and the plan files include the
+	// added rules.
 	Connections_FOLD Connections = "fold" //nolint:revive,staticcheck // the same
 )
 
-// collect takes the rules that other constructs have put below the chain's groups out of the tree, and keeps what they asked for. A
-// resource for such a rule in the template would be a second writer of the group, and its rule a stranger's to the function.
+// collect removes the rules that other constructs have added below the chain's groups from the tree, and records them as requests. In
+// the template such a rule would be a resource of its own. It would write to the group too, and the function would not know its rule.
 func (c *securityGroupChain) collect() {
 	for _, tier := range c.TierNames() {
 		group := c.groups[tier]
@@ -34,14 +36,16 @@ func (c *securityGroupChain) collect() {
 		}
 		for _, child := range *group.Node().Children() {
 			if rule, direction := directionOf(child); rule != nil {
-				c.take(c.newAsk(tier, rule, direction), rule)
+				c.record(c.newRequest(tier, rule, direction), rule)
 			}
 		}
 	}
 }
 
-// collectStrays does the same for rules that stand elsewhere: below the group at the other end where that is in another stack, or made by
-// hand. The chain can not take them: it would depend on a stack that depends on it, or on what it does not see before validation.
+// collectStrays does the same for rules in other places: below a peer's group in another stack, or created by the author with
+// NewCfnSecurityGroupIngress or NewCfnSecurityGroupEgress.
+//
+// The chain cannot add them. It would depend on a stack that depends on it, or on rules that it sees only at validation.
 func (c *securityGroupChain) collectStrays(everything []constructs.IConstruct) {
 	for _, construct := range everything {
 		rule, direction := directionOf(construct)
@@ -52,53 +56,53 @@ func (c *securityGroupChain) collectStrays(everything []constructs.IConstruct) {
 		if tier == "" {
 			continue
 		}
-		stray := c.newAsk(tier, rule, direction)
-		stray.stray = "it is made in " + *rule.Node().Scope().Node().Path() + ", not on the group that SecurityGroup gives, so that it can not be folded in"
+		stray := c.newRequest(tier, rule, direction)
+		stray.stray = "The rule is created in " + *rule.Node().Scope().Node().Path() + " and not on the group that SecurityGroup returns, so it cannot be folded in."
 		if other := awscdk.Stack_Of(rule); other != awscdk.Stack_Of(c) {
-			stray.stray = "it is of the stack " + *other.Node().Path() + ", which uses the chain, so that the chain can not use it; make the group at the other end in the stack of the chain"
+			stray.stray = "The rule belongs to stack " + *other.Node().Path() + ", which depends on the chain, so the chain cannot depend on it. Create the peer's security group in the stack of the chain."
 		}
-		c.take(stray, rule)
+		c.record(stray, rule)
 	}
 }
 
-// take keeps what was asked for, and takes the rule out of the tree. Who waits for the rule waits for the chain in its place: a function
-// with an EFS file system waits for the rules between them (Function of aws-lambda), and CloudFormation refuses to wait for what is not
-// there.
-func (c *securityGroupChain) take(ask ask, rule l1) {
-	c.asks = append(c.asks, ask)
+// record keeps a request and removes its rule from the tree. Constructs that depend on the rule then depend on the chain. For example, a
+// function with an EFS file system depends on the rules between them (Function of aws-lambda). CloudFormation refuses a dependency on a
+// resource that does not exist.
+func (c *securityGroupChain) record(request request, rule l1) {
+	c.requests = append(c.requests, request)
 	constructs.Dependable_Implement(rule, constructs.Dependable_Of(c.resource))
 	rule.Node().Scope().Node().TryRemoveChild(rule.Node().Id())
 }
 
-// early takes the rules that are there when aspects begin: before those of others see them (cdk-nag reports a rule of a listener that
-// never reaches the template), and before the CDK makes what depends on the chain's groups depend on each resource below them.
-type early struct{ chain *securityGroupChain }
+// collectAspect collects the existing rules before other aspects run, because cdk-nag would report a listener's rule that never reaches the
+// template. It also runs before the CDK turns a dependency on the chain's group into one on each resource below the group.
+type collectAspect struct{ chain *securityGroupChain }
 
-// Visit is called for the chain, and then for what is below it.
-func (e *early) Visit(node constructs.IConstruct) {
+// Visit collects when the CDK visits the chain, and ignores the constructs below it.
+func (e *collectAspect) Visit(node constructs.IConstruct) {
 	if node == constructs.IConstruct(e.chain) {
 		e.chain.collect()
 	}
 }
 
-// settled is the chain with all that was asked of it until now.
+// settled is the chain with every request and tag until now.
 type settled struct {
-	asks     int // how many of them are in it
+	requests int // number of requests included
 	tags     map[string]*string
 	spec     chain.Spec
 	facts    *known
-	template map[string]any // the properties
-	tiers    []Tier         // with what is to be folded in, whether it is or not
-	missing  []ask          // what the author's tiers do not allow
+	template map[string]any // the properties of the resource
+	tiers    []Tier         // with the missing rules, in both modes of Connections
+	missing  []request      // those that the author's tiers do not allow
 	err      error          // why the function would refuse it
 }
 
-// settle takes into account what was asked of the chain until now. The CDK resolves a template several times; what has not changed in
-// between is not worked out again.
+// settle computes the chain with every request and tag until now. The CDK resolves a template several times, so settle does nothing if
+// neither has changed.
 func (c *securityGroupChain) settle() {
 	c.collect()
 	tags := c.allTags()
-	if c.settled.template != nil && len(c.asks) == c.settled.asks && maps.EqualFunc(tags, c.settled.tags, func(a, b *string) bool { return value(a) == value(b) }) {
+	if c.settled.template != nil && len(c.requests) == c.settled.requests && maps.EqualFunc(tags, c.settled.tags, func(a, b *string) bool { return value(a) == value(b) }) {
 		return
 	}
 	props := c.props
@@ -110,8 +114,8 @@ func (c *securityGroupChain) settle() {
 		}
 	}
 	folding := newFolding(tiers, c.knownOf(tiers), c.authored, c.vpcRange())
-	folding.hold(c.asks)
-	// What was asked for may be there already, and then the template stays as it is.
+	folding.apply(c.requests)
+	// If the tiers already allow every request, the template stays as the author wrote it.
 	if props.Connections == Connections_FOLD && len(folding.missing) > 0 {
 		props.Tiers = folding.tiers
 	}
@@ -121,58 +125,73 @@ func (c *securityGroupChain) settle() {
 		err = withoutEffect(facts, spec, props.Tiers)
 	}
 	if err == nil {
-		err = guard(spec, c.isForced())
+		err = checkSpec(spec, c.isForced())
 	} else {
 		spec = c.authored
 	}
 	template, _ := plain(properties).(map[string]any)
-	c.settled = settled{len(c.asks), tags, spec, facts, template, folding.tiers, folding.missing, err}
+	c.settled = settled{len(c.requests), tags, spec, facts, template, folding.tiers, folding.missing, err}
 }
 
-// knownOf is what is known of tiers, with the same stand-ins for the same tokens each time: rules are told apart by them.
+// knownOf returns what is known of tiers. It always uses the same placeholder for the same token, because rules are compared by them.
 func (c *securityGroupChain) knownOf(tiers []Tier) *known {
 	facts := newKnown(tiers)
-	facts.standIns = c.standIns
+	facts.placeholders = c.placeholders
 	return facts
 }
 
-// validation is what the synth asks of a chain when everything is constructed.
+// validation validates a chain when the app is complete.
 type validation struct{ chain *securityGroupChain }
 
-// Validate holds the chain against what the rest of the app wants of it, and writes the plan file. What it returns fails the synth.
+// Validate checks the chain against the rest of the app, and writes the plan files. Every problem that it returns fails the synth.
 func (v *validation) Validate() *[]*string {
 	c := v.chain
 	everything := lastScan.of(c)
 	c.collectStrays(everything)
 	c.settle()
-	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.circles(everything), c.wrongMoves(everything))
-	if c.settled.err != nil {
-		problems = append(problems, c.settled.err.Error())
-	}
+	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.cycles(everything), c.invalidMoves(everything))
+	problems = append(problems, lines(c.settled.err)...)
 	if err := c.fitsSchedule(); err != nil {
 		problems = append(problems, err.Error())
 	}
 	if c.props.Connections == Connections_FOLD && len(problems) == 0 {
 		c.annotate()
 	}
-	c.warnOfInternalConsumer(everything)
+	c.warnOfInternalBalancer(everything)
 	if err := c.plan.write(); err != nil {
 		problems = append(problems, err.Error())
 	}
 	return jsii.Strings(problems...)
 }
 
-// scan is all constructs of a stage, or of an app and its stages. Listing them is the one call whose cost grows with all there is, and each
-// of its chains needs them. A stage is synthesized by itself, before what is around it.
+// lines returns an error as problems of a validation. The CDK writes each of them on its own line.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	problems, isProblems := errors.AsType[chain.Problems](err)
+	if !isProblems {
+		return []string{err.Error()}
+	}
+	texts := make([]string, 0, len(problems))
+	for _, problem := range problems {
+		texts = append(texts, problem.Error())
+	}
+	return texts
+}
+
+// scan is all constructs of a stage, or of an app with its stages. Listing them costs more the larger the app is, and each chain needs the
+// list, so the chains of a synth share it. The CDK synthesizes a stage by itself, before the app or stage around it.
 type scan struct {
 	sync.Mutex
 	everything []constructs.IConstruct
-	used       []*securityGroupChain // by whom, in this synth
+	used       []*securityGroupChain // chains that have read the list in this synth
 }
 
-var lastScan scan //nolint:gochecknoglobals // what the chains of one app share
+var lastScan scan //nolint:gochecknoglobals // shared by the chains of an app
 
-// of is the constructs of the stage of a chain. A chain that asks once more, or was not there, is in another synth.
+// of returns the constructs of a chain's stage. It lists them again if the chain has read the list before or is not in it, because that
+// is another synth.
 func (s *scan) of(c *securityGroupChain) []constructs.IConstruct {
 	s.Lock()
 	defer s.Unlock()
@@ -184,22 +203,22 @@ func (s *scan) of(c *securityGroupChain) []constructs.IConstruct {
 	return s.everything
 }
 
-// vpcRange is the range of the chain's VPC where the CDK knows it. An imported VPC may have none.
+// vpcRange returns the address range of the chain's VPC, or "" if the CDK does not know it, as of some imported VPCs.
 func (c *securityGroupChain) vpcRange() string {
 	if c.props.Vpc == nil {
 		return ""
 	}
-	return value(tried(c.props.Vpc.VpcCidrBlock))
+	return value(readOrZero(c.props.Vpc.VpcCidrBlock))
 }
 
-// lazily is a property that is read when everything is constructed.
-type lazily struct{ read func() any }
+// lazyValue is a property that the CDK reads when the app is complete.
+type lazyValue struct{ read func() any }
 
-// Produce is called by the CDK for each template that it writes, and before that to find references.
-func (l *lazily) Produce(awscdk.IResolveContext) any { return l.read() }
+// Produce returns the value. The CDK calls it for each template, and before that to find references.
+func (l *lazyValue) Produce(awscdk.IResolveContext) any { return l.read() }
 
-func (c *securityGroupChain) later(property string) any {
-	return awscdk.Lazy_UncachedAny(&lazily{func() any {
+func (c *securityGroupChain) lazyProperty(property string) any {
+	return awscdk.Lazy_UncachedAny(&lazyValue{func() any {
 		c.settle()
 		return c.settled.template[property]
 	}}, &awscdk.LazyAnyValueOptions{DisplayHint: jsii.String(property)})

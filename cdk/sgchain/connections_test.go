@@ -16,7 +16,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// shop is a load balancer, a service and a database whose ports only they themselves say.
+// shop creates a load balancer, a service and a database, each of which sets its own port.
 func shop(stack awscdk.Stack, mode Connections, tiers ...Tier) {
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{MaxAzs: jsii.Number(2)})
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc, Connections: mode, Tiers: tiers})
@@ -27,15 +27,15 @@ func shop(stack awscdk.Stack, mode Connections, tiers ...Tier) {
 	s.database().Connections().AllowDefaultPortFrom(service, jsii.String("orders"))
 }
 
-// planOf is the plan file of a stack's chain, without its last words.
+// planOf returns the plan file of a stack's chain without its legend.
 func planOf(t *testing.T, stack awscdk.Stack) string {
 	t.Helper()
 	whole := read(t, *awscdk.Stage_Of(stack).Outdir(), "Stack.Chain.plan.txt")
-	return strings.TrimSuffix(whole, whatChanges)
+	return strings.TrimSuffix(whole, planLegend)
 }
 
-// TestFold: no port is written twice, and the chain has every rule, with the description of who asked.
-func TestFold(t *testing.T) {
+// A folding chain has every requested rule with its description, so that each port is written only once.
+func TestFoldAddsRequestedRules(t *testing.T) {
 	stack := newStack(t)
 	shop(stack, Connections_FOLD, Tier{Name: "Alb"}, Tier{Name: "App"}, Tier{Name: "Db", Egress: EgressNone})
 	resources := synth(stack)
@@ -50,19 +50,19 @@ func TestFold(t *testing.T) {
 	}
 	for kind := range resources {
 		if strings.HasPrefix(kind, "AWS::EC2::SecurityGroup") {
-			t.Errorf("beside the chain there is %s", kind)
+			t.Errorf("the template also has %s", kind)
 		}
 	}
 	assertions.Annotations_FromStack(stack).HasWarning(jsii.String("/Stack/Chain"), assertions.Match_StringLikeRegexp(jsii.String("tier Alb is open to the internet: tcp 80 from 0.0.0.0/0")))
 }
 
-// TestRefuseNamesTheMissingPort: synth fails, and what the message says to write mends it.
-func TestRefuseNamesTheMissingPort(t *testing.T) {
+// The synth fails without a port, and following its message fixes that.
+func TestRefuseNamesMissingPort(t *testing.T) {
 	alb, app := Tier{Name: "Alb", Ports: Ports(80)}, Tier{Name: "App", Ports: Ports(8080), Egress: EgressChain}
 	stack := newStack(t)
 	shop(stack, "", alb, app, Tier{Name: "Db"})
 	err := panics(t, func() { synth(stack) })
-	want := `[Stack/Chain] Stack/Database asks for inbound tcp 5432 from App on the security group of tier Db ("orders"), and the chain does not allow it. ` +
+	want := `[Stack/Chain] Stack/Database requests the inbound rule tcp 5432 from App on the security group of tier Db ("orders"), but the chain does not allow it. ` +
 		`Set Ports of tier Db to []sgchain.Port{sgchain.Tcp(5432)}, or set Connections of the chain to sgchain.Connections_FOLD.`
 	if !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "[Stack/") != 1 {
 		t.Errorf("error: got\n%v\nwant one that says\n%s", err, want)
@@ -71,16 +71,16 @@ func TestRefuseNamesTheMissingPort(t *testing.T) {
 	shop(stack, "", alb, app, Tier{Name: "Db", Ports: []Port{Tcp(5432)}})
 	_, resource := only(t, synth(stack), chain.ResourceType)
 	if got := text(t, dig[any](resource, "Properties", "Tiers")); strings.Contains(got, "Ingress") {
-		t.Errorf("what is there already was written once more: %s", got)
+		t.Errorf("a rule that the tier already has was added again: %s", got)
 	}
 }
 
-// TestRemedies: for each form of a tier, what a message says to write.
-func TestRemedies(t *testing.T) {
+// The remedy depends on the form in which the author wrote the tier.
+func TestRemedyForEachFormOfTier(t *testing.T) {
 	for name, c := range map[string]struct {
-		tier Tier
-		ask  func(group awsec2.ISecurityGroup)
-		want string
+		tier    Tier
+		request func(group awsec2.ISecurityGroup)
+		want    string
 	}{
 		"one more port": {Tier{Ports: Ports(80)}, func(g awsec2.ISecurityGroup) { g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(443), nil, nil) }, "Add sgchain.Tcp(443) to Ports of tier Web"},
 		"another source": {
@@ -88,7 +88,7 @@ func TestRemedies(t *testing.T) {
 			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_Ipv4(jsii.String("10.0.0.0/8")), awsec2.Port_UdpRange(jsii.Number(1), jsii.Number(9)), nil, nil)
 			},
-			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.Https()}, Sources: []sgchain.Peer{sgchain.Internet()}}, {Ports: []sgchain.Port{sgchain.UdpRange(1, 9)}, Sources: []sgchain.Peer{sgchain.Cidr("10.0.0.0/8")}}}, in place of its Ports and Sources`,
+			`Set Ingress of tier Web to []sgchain.Ingress{{Ports: []sgchain.Port{sgchain.Https()}, Sources: []sgchain.Peer{sgchain.Internet()}}, {Ports: []sgchain.Port{sgchain.UdpRange(1, 9)}, Sources: []sgchain.Peer{sgchain.Cidr("10.0.0.0/8")}}}, instead of its Ports and Sources`,
 		},
 		"the long form": {
 			Tier{Ingress: []Ingress{{Ports: Ports(80), Sources: []Peer{Vpc()}}}},
@@ -97,24 +97,24 @@ func TestRemedies(t *testing.T) {
 			},
 			`Add {Ports: []sgchain.Port{sgchain.AllTraffic()}, Sources: []sgchain.Peer{sgchain.GroupId(jsii.String("210987654321/sg-0123456789abcdef0"))}} to Ingress of tier Web`,
 		},
-		"a way out": {
+		"an outbound rule": {
 			Tier{Egress: EgressChain},
 			func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_AllTcp(), nil, nil) },
 			`Add {Ports: []sgchain.Port{sgchain.AllTcp()}, Destinations: []sgchain.Peer{sgchain.InternetV4()}} to EgressTo of tier Web`,
 		},
-		"a way out of nowhere": {
+		"an outbound rule with EgressNone": {
 			Tier{Egress: EgressNone},
 			func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Esp(), nil, nil) },
-			"the tier has EgressNone, so that it may go nowhere; set its Egress to sgchain.EgressChain",
+			"the tier has EgressNone, which allows no outbound traffic. Set its Egress to sgchain.EgressChain",
 		},
-		"what JSON has": {
+		"a tier from JSON": {
 			mustTier(`{"Name": "Web", "Ports": ["tcp/443", "LDAP", "HTTPS", "udp/53", "0-65535"], "Sources": ["pl-0123456789abcdef0", "com.amazonaws.{region}.s3", "Self", "sg-0123456789abcdef0", "group/my-sg-1", "list/pl-office", "gov.ic.c2s.{region}.s3"]}`),
 			func(g awsec2.ISecurityGroup) { g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil) },
 			`{Ports: []sgchain.Port{sgchain.Tcp(443), sgchain.Tcp(389), sgchain.Https(), sgchain.Udp(53), sgchain.AllTcp()}, Sources: []sgchain.Peer{` +
 				`sgchain.PrefixList(jsii.String("pl-0123456789abcdef0")), sgchain.PrefixListNamed("com.amazonaws.{region}.s3"), sgchain.Self(), sgchain.GroupId(jsii.String("sg-0123456789abcdef0")), ` +
 				`sgchain.GroupNamed("my-sg-1"), sgchain.ListNamed("pl-office"), sgchain.PrefixListNamed("gov.ic.c2s.{region}.s3")}}`,
 		},
-		"nowhere in capitals": {
+		"EgressNone from JSON in another case": {
 			mustTier(`{"Name": "Web", "Egress": "None"}`), func(g awsec2.ISecurityGroup) { g.AddEgressRule(awsec2.Peer_AnyIpv4(), tcp(80), nil, nil) },
 			"the tier has EgressNone",
 		},
@@ -123,7 +123,7 @@ func TestRemedies(t *testing.T) {
 			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), jsii.String("the shop's"), nil)
 			},
-			`and the chain can not have it: its Description "the shop's" has characters that EC2 refuses`,
+			`but the chain cannot have it: its Description "the shop's" has characters that EC2 refuses`,
 		},
 		"a prefix list": {
 			Tier{},
@@ -143,7 +143,7 @@ func TestRemedies(t *testing.T) {
 		stack := newStack(t)
 		c.tier.Name = "Web"
 		chained := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(c.tier))
-		c.ask(chained.SecurityGroup("Web"))
+		c.request(chained.SecurityGroup("Web"))
 		if err := panics(t, func() { synth(stack) }); !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got\n%v\nwant an error that says\n%s", name, err, c.want)
 		}
@@ -158,16 +158,16 @@ func mustTier(text string) Tier {
 	return tiers[0]
 }
 
-// TestDefaultChainIsRefusedWithAWay: the chain without Tiers has none to add to.
-func TestDefaultChainIsRefusedWithAWay(t *testing.T) {
+// A chain without Tiers has none to add the rule to.
+func TestRemedyForDefaultChain(t *testing.T) {
 	stack := newStack(t)
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc())
 	c.SecurityGroup("Fargate").AddEgressRule(awsec2.Peer_AnyIpv6(), tcp(443), nil, nil)
 	c.SecurityGroup("Alb").AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(8080), nil, nil)
 	err := panics(t, func() { synth(stack) })
 	for _, want := range []string{
-		"Write the Tiers of the chain, which are the default ones by now, with {Ports: []sgchain.Port{sgchain.Tcp(443)}, Destinations: []sgchain.Peer{sgchain.InternetV6()}} in EgressTo of tier Fargate",
-		"Write the Tiers of the chain, which are the default ones by now, with []sgchain.Ingress{",
+		"Set Tiers of the chain to the default tiers, with {Ports: []sgchain.Port{sgchain.Tcp(443)}, Destinations: []sgchain.Peer{sgchain.InternetV6()}} in EgressTo of tier Fargate",
+		"Set Tiers of the chain to the default tiers, with []sgchain.Ingress{",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error: got %v, want one that says %s", err, want)
@@ -175,13 +175,13 @@ func TestDefaultChainIsRefusedWithAWay(t *testing.T) {
 	}
 }
 
-// TestAspectsAsk: what an aspect of the app adds late is heard, on the chain's own group and beside it, and other aspects see no rule that
-// never reaches the template. What waits for the chain waits for its resource.
-func TestAspectsAsk(t *testing.T) {
+// The chain sees rules that an aspect adds late, on the chain's own group and on an import of it. Other aspects see no rule that never
+// reaches the template. A construct that depends on the chain depends on its resource.
+func TestRequestsOfAspects(t *testing.T) {
 	stack := newStack(t)
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{Name: "Web", Ports: Ports(443)}))
 	group := c.SecurityGroup("Web")
-	group.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(443), nil, nil) // is there
+	group.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(443), nil, nil) // the chain has it
 	topic := awscdk.NewCfnResource(stack, jsii.String("Later"), &awscdk.CfnResourceProps{Type: jsii.String("AWS::SNS::Topic")})
 	topic.Node().AddDependency(c, group)
 	late := &lateAspect{on: topic, do: func() {
@@ -190,17 +190,17 @@ func TestAspectsAsk(t *testing.T) {
 	}}
 	awscdk.Aspects_Of(stack).Add(late, nil)
 	err := panics(t, func() { synth(stack) })
-	for _, want := range []string{"inbound tcp 80 from 0.0.0.0/0", "inbound tcp 81 from 0.0.0.0/0", "it is made in Stack/Again"} {
+	for _, want := range []string{"inbound rule tcp 80 from 0.0.0.0/0", "inbound rule tcp 81 from 0.0.0.0/0", "The rule is created in Stack/Again"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error: got %v, want one that says %s", err, want)
 		}
 	}
 	if late.seen > 0 {
-		t.Errorf("an aspect has seen %d rules before it asked", late.seen)
+		t.Errorf("an aspect has seen %d rules", late.seen)
 	}
 }
 
-// lateAspect asks when it comes to a construct, and counts the rules that it has seen until then.
+// lateAspect requests rules when it visits a construct, and counts the rules that it has seen until then.
 type lateAspect struct {
 	on   constructs.IConstruct
 	do   func()
@@ -224,12 +224,12 @@ func isRefused(stack awscdk.Stack) (refused bool) {
 	return false
 }
 
-// TestFamiliesOfTokens: a range that is a token is of one family, and what covers the other one does not cover it.
-func TestFamiliesOfTokens(t *testing.T) {
+// A range that is a token belongs to one address family, and a rule for the other family does not allow it.
+func TestAddressFamilyOfTokens(t *testing.T) {
 	for name, c := range map[string]struct {
 		ipv6 bool
 		peer func(token *string) awsec2.IPeer
-		want bool // whether the synth takes it
+		want bool // whether the synth succeeds
 	}{
 		"IPv4 in a chain of IPv4": {false, awsec2.Peer_Ipv4, true},
 		"IPv6 in a chain of IPv4": {false, awsec2.Peer_Ipv6, false},
@@ -246,8 +246,8 @@ func TestFamiliesOfTokens(t *testing.T) {
 	}
 }
 
-// TestFoldHoldsGuardrails: a listener that is open on a port for administration is refused, whoever asked for it.
-func TestFoldHoldsGuardrails(t *testing.T) {
+// A listener that is open to the internet on a port of a database is refused, although it is a folded rule.
+func TestFoldChecksGuardrails(t *testing.T) {
 	stack := newStack(t)
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc, Connections: Connections_FOLD, Tiers: []Tier{{Name: "Alb"}, {Name: "App"}}})
@@ -260,8 +260,8 @@ func TestFoldHoldsGuardrails(t *testing.T) {
 	}
 }
 
-// TestFoldDefaultChain: the chain without Tiers takes rules as well, and keeps its groups.
-func TestFoldDefaultChain(t *testing.T) {
+// A chain without Tiers can fold rules too, and keeps its groups.
+func TestFoldIntoDefaultChain(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc()
 	props.Connections = Connections_FOLD
@@ -275,8 +275,8 @@ func TestFoldDefaultChain(t *testing.T) {
 	}
 }
 
-// TestFoldIsStable: the same app gives the same template, in whichever mode where nothing is missing.
-func TestFoldIsStable(t *testing.T) {
+// If no rule is missing, both modes synthesize the same template.
+func TestFoldWithoutMissingRulesKeepsTemplate(t *testing.T) {
 	templates := map[string]string{}
 	for _, mode := range []Connections{Connections_FOLD, Connections_REFUSE, Connections_FOLD} {
 		stack := newStack(t)
@@ -289,9 +289,8 @@ func TestFoldIsStable(t *testing.T) {
 	}
 }
 
-// TestTwoChainsFold: a rule from a tier of another chain is folded in, unless both would depend on each other, which CloudFormation
-// refuses.
-func TestTwoChainsFold(t *testing.T) {
+// A rule for a tier of another chain is folded in. It is refused if the chains would depend on each other, as CloudFormation does.
+func TestFoldBetweenTwoChains(t *testing.T) {
 	stack := newStack(t)
 	fold := func(id string, tiers ...Tier) SecurityGroupChain {
 		props := anyVpc(tiers...)
@@ -306,17 +305,17 @@ func TestTwoChainsFold(t *testing.T) {
 			t.Errorf("%s has %s", id, tiers)
 		}
 	}
-	// Where Web may only go where it is let in within its own chain, both ends ask.
+	// With EgressChain, Web needs an outbound rule too, so that each chain depends on the other.
 	stack = newStack(t)
 	front, back = fold("Chain", Tier{Name: "Web", Egress: EgressChain}), fold("Back", Tier{Name: "App"})
 	back.SecurityGroup("App").Connections().AllowFrom(front.SecurityGroup("Web"), tcp(8080), nil)
-	if err := panics(t, func() { synth(stack) }); !strings.Contains(err.Error(), "would each need the other one first") {
+	if err := panics(t, func() { synth(stack) }); !strings.Contains(err.Error(), "each would need the other one first") {
 		t.Errorf("error: got %v", err)
 	}
 }
 
-// TestLookUpsComeFirst: what the CDK has not looked up yet keeps no synth from its end.
-func TestLookUpsComeFirst(t *testing.T) {
+// A value that the CDK has not looked up yet must not fail the synth.
+func TestDummyValuesOfLookupsAreAccepted(t *testing.T) {
 	stack := awscdk.NewStack(newApp(t, nil), jsii.String("Stack"), &awscdk.StackProps{Env: germany()})
 	vpc := awsec2.Vpc_FromLookup(stack, jsii.String("Vpc"), &awsec2.VpcLookupOptions{IsDefault: jsii.Bool(true)})
 	for _, id := range []string{"Chain", "Other"} {
@@ -329,8 +328,8 @@ func TestLookUpsComeFirst(t *testing.T) {
 	synth(stack)
 }
 
-// TestPortsOfDatabases: an instance has the port of its engine, or its own; a cluster must say it.
-func TestPortsOfDatabases(t *testing.T) {
+// An instance has its own port or that of its engine. A cluster must set it.
+func TestPortOfDatabase(t *testing.T) {
 	for name, c := range map[string]struct {
 		database func(s scene) awsec2.IConnectable
 		want     string
@@ -351,13 +350,13 @@ func TestPortsOfDatabases(t *testing.T) {
 			return awsrds.NewDatabaseInstanceFromSnapshot(s.stack, jsii.String("Database"), &awsrds.DatabaseInstanceFromSnapshotProps{
 				Engine: awsrds.DatabaseInstanceEngine_POSTGRES(), SnapshotIdentifier: jsii.String("old"), Vpc: s.vpc, SecurityGroups: &[]awsec2.ISecurityGroup{s.group("Db")},
 			})
-		}, "set the Port of Stack/Database"},
+		}, "Set Port of Stack/Database"},
 		"a cluster with a port": {func(s scene) awsec2.IConnectable { return s.cluster(jsii.Number(5433)) }, "tcp 5433"},
 		"a resource without one": {func(s scene) awsec2.IConnectable {
 			cluster := awsrds.NewCfnDBCluster(s.stack, jsii.String("Cluster"), &awsrds.CfnDBClusterProps{Engine: jsii.String("aurora-postgresql"), VpcSecurityGroupIds: &[]any{s.group("Db").SecurityGroupId()}})
 			port := awscdk.Token_AsNumber(cluster.AttrEndpointPort())
 			return awsec2.NewConnections(&awsec2.ConnectionsProps{DefaultPort: awsec2.Port_Tcp(port), SecurityGroups: &[]awsec2.ISecurityGroup{s.group("Db")}})
-		}, "its port is known only when the stack is deployed (a token), and the chain is deployed before that; set the Port of Stack/Cluster"},
+		}, "its port is known only at deployment (a token), and the chain is deployed before what listens on it. Set Port of Stack/Cluster."},
 	} {
 		stack := newStack(t)
 		vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
@@ -369,8 +368,7 @@ func TestPortsOfDatabases(t *testing.T) {
 	}
 }
 
-// TestAllows: what of an ask the rules of a tier cover.
-func TestAllows(t *testing.T) {
+func TestFoldingAllows(t *testing.T) {
 	web := func(ports ...Port) Tier { return Tier{Name: "Web", Ports: ports} }
 	list := func(id string) Peer { return PrefixList(jsii.String(id)) }
 	for name, c := range map[string]struct {
@@ -386,8 +384,8 @@ func TestAllows(t *testing.T) {
 		"two ranges that touch":                    {tier: web(TcpRange(86, 90), TcpRange(80, 85)), port: TcpRange(80, 90), peer: InternetV4(), want: true},
 		"two ranges with a hole":                   {tier: web(TcpRange(87, 90), TcpRange(80, 85)), port: TcpRange(80, 90), peer: InternetV4()},
 		"another protocol":                         {tier: web(Udp(80)), port: Tcp(80), peer: InternetV4()},
-		"everything":                               {tier: web(AllTraffic()), port: Protocol(50), peer: InternetV4(), want: true},
-		"everything asked for":                     {tier: web(AllTcp()), port: AllTraffic(), peer: InternetV4()},
+		"all traffic":                              {tier: web(AllTraffic()), port: Protocol(50), peer: InternetV4(), want: true},
+		"all traffic requested":                    {tier: web(AllTcp()), port: AllTraffic(), peer: InternetV4()},
 		"a protocol":                               {tier: web(Protocol(50)), port: Protocol(50), peer: InternetV4(), want: true},
 		"a code of ICMP":                           {tier: web(IcmpType(3)), port: IcmpTypeAndCode(3, 4), peer: InternetV4(), want: true},
 		"all of ICMP":                              {tier: web(Icmp()), port: IcmpTypeAndCode(3, 4), peer: InternetV4(), want: true},
@@ -414,15 +412,15 @@ func TestAllows(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		f := newFolding([]Tier{c.tier}, facts, spec, "172.16.0.0/12")
-		f.hold([]ask{{tier: "Web", direction: chain.Ingress, port: c.port, peer: c.peer}})
+		f.apply([]request{{tier: "Web", direction: chain.Ingress, port: c.port, peer: c.peer}})
 		if is := len(f.missing) == 0; is != c.want {
 			t.Errorf("%s: covered is %t, want %t (%v)", name, is, c.want, f.missing)
 		}
 	}
 }
 
-// TestFirstTierOfAnInternalBalancer: open by default, with nobody on the internet in sight, is said in words.
-func TestFirstTierOfAnInternalBalancer(t *testing.T) {
+// A first tier is open to the internet by default, which is probably not intended for an internal load balancer.
+func TestInternalBalancerInOpenFirstTierIsWarnedOf(t *testing.T) {
 	for public, want := range map[bool]int{true: 0, false: 1} {
 		stack := newStack(t)
 		vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
@@ -437,13 +435,13 @@ func TestFirstTierOfAnInternalBalancer(t *testing.T) {
 	}
 }
 
-// TestSharedGroupNames: two chains of an app that name one group.
-func TestSharedGroupNames(t *testing.T) {
+// Two chains of an app cannot have the same group name in one VPC.
+func TestSharedGroupNameIsRefused(t *testing.T) {
 	stack := newStack(t)
 	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{Name: "Alb", GroupName: "web"}))
 	NewSecurityGroupChain(stack, jsii.String("Other"), anyVpc(Tier{Name: "A"}, Tier{Name: "B", GroupName: "WEB"}))
 	err := panics(t, func() { synth(stack) })
-	want := `[Stack/Other] Tiers[1].GroupName: "WEB" is the name of the group of tier Alb of the chain Stack/Chain too`
+	want := `[Stack/Other] Tiers[1].GroupName: tier Alb of chain Stack/Chain in the same VPC has the name "WEB" too.`
 	if !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "GroupName:") != 1 {
 		t.Errorf("error: got %v, want one that says %s", err, want)
 	}
@@ -455,18 +453,17 @@ func TestSharedGroupNames(t *testing.T) {
 	synth(stack)
 }
 
-// TestUnknownConnections: the mode is checked like other words.
-func TestUnknownConnections(t *testing.T) {
+func TestUnknownConnectionsIsRefused(t *testing.T) {
 	props := anyVpc()
 	props.Connections = "ignore"
 	err := panics(t, func() { NewSecurityGroupChain(newStack(t), jsii.String("Chain"), props) })
-	if want := `Connections: "ignore" is not known; write sgchain.Connections_REFUSE or sgchain.Connections_FOLD`; !strings.Contains(err.Error(), want) {
+	if want := `Connections: unknown value "ignore". Use sgchain.Connections_REFUSE or sgchain.Connections_FOLD.`; !strings.Contains(err.Error(), want) {
 		t.Errorf("error: got %v, want %s", err, want)
 	}
 }
 
-// TestTheCDKsWords: ports and peers of the CDK are the same as the chain's own.
-func TestTheCDKsWords(t *testing.T) {
+// A converted port or peer of the CDK equals the chain's own.
+func TestPortOfAndPeerOf(t *testing.T) {
 	stack := newStack(t)
 	for want, port := range map[Port]awsec2.Port{
 		Tcp(443): tcp(443), TcpRange(1, 9): awsec2.Port_TcpRange(jsii.Number(1), jsii.Number(9)), AllTcp(): awsec2.Port_AllTcp(),
@@ -494,8 +491,8 @@ func TestTheCDKsWords(t *testing.T) {
 		NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{Name: "Web", Ports: []Port{PortOf(awsec2.Port_Tcp(port)), PortOf(nil)}, Sources: []Peer{PeerOf(nil)}}))
 	})
 	for _, want := range []string{
-		"Tiers[0].Ports[0]: is a port that is known only when the stack is deployed (a token), and the chain is deployed before what listens on it; write the number",
-		"Tiers[0].Ports[1]: ", "Tiers[0].Sources[0]: is an empty Peer",
+		"Tiers[0].Ports[0]: the port is known only at deployment (a token), and the chain is deployed before what listens on it. Write the number in both places.",
+		"Tiers[0].Ports[1]: ", "Tiers[0].Sources[0]: the Peer is empty",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error: got %v, want one that says %s", err, want)
@@ -503,8 +500,8 @@ func TestTheCDKsWords(t *testing.T) {
 	}
 }
 
-// TestAuthorsGoOnWithTheirProps: what an author changes in props after the chain is constructed is not the chain's.
-func TestAuthorsGoOnWithTheirProps(t *testing.T) {
+// The author can change and use the props again after the chain is created.
+func TestChainKeepsItsOwnCopyOfProps(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc(Tier{Name: "Web", Ports: Ports(80), Sources: []Peer{Cidr("10.0.0.0/8")}})
 	props.Connections = Connections_FOLD
@@ -517,8 +514,8 @@ func TestAuthorsGoOnWithTheirProps(t *testing.T) {
 	}}})
 }
 
-// TestTags: what the CDK adds to scopes reaches the groups, by the CDK's own rules, and what the chain says itself goes over it.
-func TestTags(t *testing.T) {
+// Tags that the CDK adds to scopes reach the groups by the CDK's own rules. The chain's own Tags override them.
+func TestTagsOfScopes(t *testing.T) {
 	app := newApp(t, nil)
 	stack := awscdk.NewStack(app, jsii.String("Stack"), &awscdk.StackProps{Tags: &map[string]*string{"Cost": jsii.String("stack"), "Owner": jsii.String("stack"), "aws:x": jsii.String("theirs")}})
 	props := anyVpc(Tier{Name: "Web", Tags: map[string]*string{"Stage": jsii.String("tier")}})
@@ -539,7 +536,7 @@ func TestTags(t *testing.T) {
 	equal(t, "Tags", dig[any](resource, "Properties", "Tags"), object{
 		"App": "app", "Chain": object{"Ref": "AWS::StackName"}, "Empty": "loud", "Owner": "nearer", "Team": "author",
 	})
-	if asked := dig[any](resource, "Properties", "StackTags"); asked != nil { // the function reads them by itself
+	if asked := dig[any](resource, "Properties", "StackTags"); asked != nil { // the function reads the tags of the stack itself
 		t.Errorf("StackTags is %v", asked)
 	}
 	if plan := planOf(t, stack); !strings.Contains(plan, `Owner="nearer" Stage="tier" Team="author"`) {
@@ -547,8 +544,8 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestStackTagsArePassedOn: whether the groups get the tags of the stack is for the function to know.
-func TestStackTagsArePassedOn(t *testing.T) {
+// The function adds the tags of the stack, so synth only passes StackTags on.
+func TestStackTagsReachTheTemplate(t *testing.T) {
 	for _, reach := range []bool{true, false} {
 		stack := awscdk.NewStack(newApp(t, nil), jsii.String("Stack"), &awscdk.StackProps{Tags: &map[string]*string{"Cost": jsii.String("stack")}})
 		props := anyVpc(Tier{Name: "Web"})
@@ -562,16 +559,16 @@ func TestStackTagsArePassedOn(t *testing.T) {
 	}
 }
 
-// TestOtherTokensAreOtherPeers: a group that is known only when the stack is deployed is itself and no other one.
-func TestOtherTokensAreOtherPeers(t *testing.T) {
-	for name, ask := range map[string]func(known, other awsec2.ISecurityGroup, c SecurityGroupChain){
+// A rule for a group whose ID is a token allows this group and no other.
+func TestTokensAreDistinctPeers(t *testing.T) {
+	for name, request := range map[string]func(known, other awsec2.ISecurityGroup, c SecurityGroupChain){
 		"the same": func(known, _ awsec2.ISecurityGroup, c SecurityGroupChain) {
 			c.SecurityGroup("Web").Connections().AllowFrom(known, tcp(443), nil)
 		},
 		"another one": func(_, other awsec2.ISecurityGroup, c SecurityGroupChain) {
 			c.SecurityGroup("Web").Connections().AllowFrom(other, tcp(443), nil)
 		},
-		"another one, where the first one has a stand-in": func(_, other awsec2.ISecurityGroup, c SecurityGroupChain) {
+		"another one, after a token that already has a placeholder": func(_, other awsec2.ISecurityGroup, c SecurityGroupChain) {
 			c.SecurityGroup("App").Connections().AllowFrom(other, tcp(443), nil)
 		},
 	} {
@@ -585,7 +582,7 @@ func TestOtherTokensAreOtherPeers(t *testing.T) {
 			{Name: "Web", Ingress: []Ingress{{Ports: Ports(80), Sources: []Peer{Group(first)}}, {Ports: Ports(443), Sources: []Peer{Group(known)}}}},
 			{Name: "App", Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{Group(first)}}}},
 		}})
-		ask(known, other, c)
+		request(known, other, c)
 		if refused := isRefused(stack); refused != strings.HasPrefix(name, "another one") {
 			t.Errorf("%s: refused is %t", name, refused)
 		}

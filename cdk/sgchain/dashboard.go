@@ -11,11 +11,11 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// longRequest is when a delete is about to give up, in milliseconds: the alarm that docs/monitoring.md
-// recommends.
+// longRequest is the duration, in milliseconds, of the alarm that docs/monitoring.md recommends: a delete
+// that takes longer is about to give up.
 const longRequest = 500_000
 
-// widget is one of a dashboard (CloudWatch API reference, "Dashboard body structure and syntax").
+// widget is a widget of a dashboard (CloudWatch API reference, "Dashboard body structure and syntax").
 type widget struct {
 	Type       string         `json:"type"`
 	Width      int            `json:"width"`
@@ -23,15 +23,15 @@ type widget struct {
 	Properties map[string]any `json:"properties"`
 }
 
-// newDashboard makes the dashboard of a provider. The metrics of requests have no dimension that names a
-// provider, so they are those of every provider of the account and Region; drift is that of the chains
-// that this provider serves, and the writes come from its own log.
+// newDashboard creates the dashboard of a provider. The metrics of requests have no dimension for the
+// provider, so they include those of every provider in the account and Region. Drift is that of the
+// chains which this provider serves, and the writes come from its own log.
 func newDashboard(p *provider) {
 	ofStack := ""
 	if !p.shared {
 		ofStack = ` Stack="${AWS::StackName}"`
 	}
-	// CloudWatch looks for the metrics when the dashboard is opened: chains come and go without it.
+	// CloudWatch searches the metrics when the dashboard is opened, so a new chain needs no change here.
 	search := func(metric, label string) any {
 		return []any{map[string]any{
 			"expression": fmt.Sprintf(`SEARCH('{%s,%s,%s} MetricName="%s"%s', 'Maximum', 300)`, chain.MetricNamespace, chain.DimensionStack, chain.DimensionChain, metric, ofStack),
@@ -52,15 +52,15 @@ func newDashboard(p *provider) {
 		}},
 	}})
 	if err != nil {
-		panic(fmt.Errorf("writing a dashboard (%s): %w", *p.Node().Path(), err)) // texts and numbers always encode
+		panic(fmt.Errorf("writing a dashboard (%s): %w", *p.Node().Path(), err)) // strings and numbers can always be encoded
 	}
 	awscloudwatch.NewCfnDashboard(p, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
 		DashboardBody: awscdk.Fn_Sub(jsii.String(string(body)), &map[string]*string{"LogGroup": p.logGroup.LogGroupName()}),
 	})
 }
 
-// byOperation shows a metric of requests, a line for each operation. The dots repeat what is before the last
-// value of the metric above.
+// byOperation shows a metric of requests with a line for each operation. "..." repeats every value of the
+// metric above but the last.
 func byOperation(title, metric, statistic string) widget {
 	return graph(title, statistic, []any{chain.MetricNamespace, metric, chain.DimensionOperation, "Create"}, []any{"...", "Update"}, []any{"...", "Delete"})
 }

@@ -1,6 +1,7 @@
-// Package sgchain is the CDK construct library of Custom::SecurityGroupChain: a
-// chain of tiers, outermost first, with one security group for each tier and
-// exactly the doors open that the chain names.
+// Package sgchain is the CDK construct library of Custom::SecurityGroupChain.
+//
+// A chain is a list of tiers, outermost first. Each tier is one security group, which has exactly
+// the rules that the chain names.
 //
 //	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
 //		Vpc: vpc,
@@ -13,22 +14,22 @@
 //		SecurityGroups: &[]awsec2.ISecurityGroup{chain.SecurityGroup("Fargate")}, // and so on
 //	})
 //
-// Without Tiers it is the chain of an Application Load Balancer that is open on 80
-// and 443 and of Fargate containers that it alone reaches, on 6060.
+// Without Tiers, a chain has two. The first is for an Application Load Balancer, open to the internet
+// on 80 and 443. The second is for Fargate containers, which only the load balancer reaches, on 6060.
 //
-// A chain is checked when it is constructed, by the same code that the function
-// runs. What is wrong with it, all at once and each with its path, is the panic that
-// the CDK's constructs answer bad input with. What must be known then is a plain Go
-// value; what may be a token is a value of the CDK.
+// The constructor checks the chain with the same code that the function runs. It panics with every
+// problem at once, each with its path, as the CDK's own constructs do. A value that must be known
+// at synth is a plain Go value. A value that can be a token has a type of the CDK.
 //
-// The chain is the only writer of its groups. What other constructs ask for on them is
-// held against the chain at synth, see [Connections]. Each synth writes what the chain
-// will be into the cloud
-// assembly, beside the template: Shop.Chain.plan.txt for the chain Chain of the stack
-// Shop. Hold two of these against each other to see what a change opens and closes.
-// Shop.Chain.plan.html is the same as a page, with a drawing.
+// The chain is the only writer of its groups. At synth it checks the rules that other constructs
+// request on its groups, see [Connections].
 //
-// The function comes from a [Provider]: one for each stack, made by the first chain
-// or by [NewProvider], and compiled during synth, unless [ProviderProps] says
-// otherwise.
+// Each synth writes the chain into the cloud assembly, beside the template. For the chain Chain of
+// the stack Shop, Shop.Chain.plan.txt lists every group and rule, and Shop.Chain.plan.html is the
+// same as a page with a drawing. To see what a change opens and closes, compare the files of two
+// synths.
+//
+// A [Provider] runs the function. By default the first chain of a stack creates one for all chains
+// of the stack, and synth compiles its code. [NewProvider] creates one with other settings, see
+// [ProviderProps].
 package sgchain

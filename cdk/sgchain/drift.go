@@ -13,51 +13,50 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// DriftGuardProps says how a chain is looked at by a schedule: the function compares
-// the groups and rules that EC2 has with those that the template says, while no
-// operation of the stack is under way, and puts metrics (Drift and Failures, in the
-// namespace SecurityGroupChain, with the dimensions Stack and Chain).
+// DriftGuardProps are the settings of a drift guard: on a schedule, the function compares the groups
+// and rules in EC2 with the template. It skips a check during a stack operation. It writes the
+// metrics Drift and Failures, in the namespace SecurityGroupChain with the dimensions Stack and
+// Chain.
 type DriftGuardProps struct {
-	// Mode is what is done about a difference. Default: [DriftMode_CHECK].
+	// Mode is what the function does about a difference. Default: [DriftMode_CHECK].
 	Mode DriftMode
-	// Schedule is when the function looks. Default: once an hour.
+	// Schedule is when the function checks. Default: once an hour.
 	Schedule awsevents.Schedule
-	// Alarm makes two alarms in CloudWatch: on a difference, and on a check that could not
-	// be made. Each keeps its state until the next check. A Topic makes them as well.
-	// Default: none.
+	// Alarm adds two CloudWatch alarms: for a difference, and for a failed check. Each keeps its
+	// state until the next check. A Topic adds them too. Default: false.
 	Alarm bool
-	// Topic is told when an alarm goes off. Default: nobody is.
+	// Topic gets a notification when an alarm goes off. Default: none.
 	Topic awssns.ITopic
 }
 
-// DriftMode is what a drift guard does about a difference.
+// DriftMode is what a drift guard does about a difference between EC2 and the template.
 type DriftMode string
 
-// The modes.
+// The values of DriftMode.
 const (
-	// DriftMode_CHECK logs it and counts it.
+	// DriftMode_CHECK logs the difference and counts it in the metric Drift.
 	DriftMode_CHECK DriftMode = "check" //nolint:revive,staticcheck // the CDK's form of an enum
-	// DriftMode_REPAIR puts the chain right as well. Its provider needs AllowRepair, which
-	// the implicit one gets by itself: see there for what that means.
+	// DriftMode_REPAIR also repairs the chain. The provider needs AllowRepair, which the default
+	// provider gets by itself. See [ProviderProps] for what AllowRepair means for security.
 	DriftMode_REPAIR DriftMode = "repair" //nolint:revive,staticcheck // the same
 )
 
-// maxInput is how many characters a target's input may have (EventBridge API reference,
+// maxInput is the maximum length of a target's input, in characters (EventBridge API reference,
 // Target: Input).
 const maxInput = 8192
 
-// check reads the mode beside the chain's own properties.
+// check refuses an unknown mode.
 func (p *DriftGuardProps) check(facts *known) {
 	if p != nil && p.Mode != "" && p.Mode != DriftMode_CHECK && p.Mode != DriftMode_REPAIR {
-		facts.problem("DriftGuard.Mode", fmt.Sprintf("%q is not known; write check or repair, or leave it out for check; leave DriftGuard out for none", p.Mode))
+		facts.problem("DriftGuard.Mode", fmt.Sprintf("unknown mode %q. Use sgchain.DriftMode_CHECK (the default) or sgchain.DriftMode_REPAIR.", p.Mode))
 	}
 }
 
 func (p *DriftGuardProps) repairs() bool { return p != nil && p.Mode == DriftMode_REPAIR }
 
-// newDriftGuard makes the schedule of a chain. All of it is the chain's and not the
-// provider's: it depends on the chain, which depends on the whole provider. So it begins
-// after the chain and goes before it, and the chain's Delete finds its provider there.
+// newDriftGuard creates the schedule of a chain. Its resources belong to the chain and not to the
+// provider. They depend on the chain, which depends on the whole provider. So they are created after
+// the chain and deleted before it, and the provider still exists when the chain is deleted.
 func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardProps) {
 	mode, schedule := props.Mode, props.Schedule
 	if mode == "" {
@@ -76,14 +75,14 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 		State:              jsii.String("ENABLED"),
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
 			Id: jsii.String("Provider"), Arn: server.ServiceToken(), Input: c.scheduled,
-			// The input is the template's at this time: late, after an update, it would be
-			// another one's. A minute is the least that EventBridge takes.
+			// The input has the properties of the current template. After an update a late event
+			// would have old ones. A minute is EventBridge's minimum.
 			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(1)},
 		}},
 	})
 	rule.Node().AddDependency(c.resource)
-	// Not by the function's own AddPermission: it would be a part of the provider, which the
-	// chain waits for, and that of the rule.
+	// Not the function's own AddPermission: the permission would be part of the provider, which the
+	// chain depends on. But it depends on the rule, which depends on the chain.
 	awslambda.NewCfnPermission(c, jsii.String("DriftGuardPermission"), &awslambda.CfnPermissionProps{
 		Action: jsii.String("lambda:InvokeFunction"), FunctionName: server.ServiceToken(),
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
@@ -94,8 +93,8 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 	}
 }
 
-// newAlarm goes off on any value above zero. It says nothing about how often the function
-// looks: between two checks there is no data, and it keeps its state.
+// newAlarm creates an alarm that goes off on a value above zero. It does not depend on the schedule:
+// between two checks there is no data, and the alarm keeps its state.
 func newAlarm(c *securityGroupChain, topic awssns.ITopic, metric, description string) {
 	resource, _ := c.resource.Node().DefaultChild().(awscdk.CfnResource)
 	props := &awscloudwatch.CfnAlarmProps{
@@ -115,18 +114,18 @@ func newAlarm(c *securityGroupChain, topic awssns.ITopic, metric, description st
 	awscloudwatch.NewCfnAlarm(c, jsii.String(metric+"Alarm"), props)
 }
 
-// fitsSchedule refuses a chain whose properties do not fit into the input of its schedule's target, where it has one.
+// fitsSchedule returns an error if the chain has a schedule and its properties are too long for the input of the target.
 func (c *securityGroupChain) fitsSchedule() error {
 	if c.scheduled == nil {
 		return nil
 	}
 	if length := c.knownLength(c.scheduled); length > maxInput {
-		return fmt.Errorf("DriftGuard: the chain's properties have %d characters as JSON, and the input of an EventBridge target takes %d; write fewer tiers or descriptions, or split the chain", length, maxInput)
+		return fmt.Errorf("DriftGuard: the chain's properties have %d characters as JSON, but the input of an EventBridge target takes %d. Use fewer tiers or descriptions, or split the chain.", length, maxInput)
 	}
 	return nil
 }
 
-// knownLength is how many characters of a text are known at synth.
+// knownLength returns the number of characters of a text that are known at synth.
 func (c *securityGroupChain) knownLength(text *string) int {
 	resolved := awscdk.Stack_Of(c).Resolve(text)
 	if whole, isText := resolved.(string); isText {

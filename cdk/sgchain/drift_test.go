@@ -20,7 +20,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// deployed works out what CloudFormation would: every function is the ID of some group
+// deployed resolves a value as CloudFormation would. Each intrinsic function becomes the ID of a group
 // or VPC, always the same one.
 func deployed(value any) any {
 	switch value := value.(type) {
@@ -61,8 +61,8 @@ func deployed(value any) any {
 	}
 }
 
-// asks holds a payload against the resource that it asks about.
-func asks(t *testing.T, payload any, action string, resource object) {
+// checkPayload checks that a payload has an action and the properties of a resource.
+func checkPayload(t *testing.T, payload any, action string, resource object) {
 	t.Helper()
 	var decoded struct {
 		Action             string `json:"action"`
@@ -88,13 +88,13 @@ func asks(t *testing.T, payload any, action string, resource object) {
 	}
 }
 
-// full has every property of a chain, and values that are known at deploy time only.
+// full returns props with every property of a chain, some with tokens.
 func full(stack awscdk.Stack) *SecurityGroupChainProps {
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{NatGateways: jsii.Number(0), RestrictDefaultSecurityGroup: jsii.Bool(false)})
 	bastion := awsec2.NewSecurityGroup(stack, jsii.String("Bastion"), &awsec2.SecurityGroupProps{Vpc: vpc})
 	return &SecurityGroupChainProps{
 		Vpc: vpc, IPv6: true, RuleQuota: 120, Revision: "2", UnmanagedRules: UnmanagedRules_KEEP, AdoptExisting: true, ReleaseTiers: []string{"Cache"},
-		Tags: map[string]*string{"Said": jsii.String(`"so" \ they`), "Bastion": bastion.SecurityGroupId()},
+		Tags: map[string]*string{"Said": jsii.String(`"quoted" \ text`), "Bastion": bastion.SecurityGroupId()},
 		Tiers: []Tier{
 			{Name: "Alb", GroupName: "ALB-SG", Ports: Ports(80, 443), Sources: []Peer{Internet(), Group(bastion)}},
 			{Name: "Db", Egress: EgressNone, Ports: []Port{Postgres()}},
@@ -102,8 +102,8 @@ func full(stack awscdk.Stack) *SecurityGroupChainProps {
 	}
 }
 
-// The payload names the chain's own stack, whichever stack puts it out.
-func TestPlanPayloadOfANestedStack(t *testing.T) {
+// The payload names the chain's own stack, even if another stack has it as an output.
+func TestPlanPayloadOfNestedStack(t *testing.T) {
 	parent := newStack(t)
 	child := awscdk.NewNestedStack(parent, jsii.String("Child"), nil)
 	c := NewSecurityGroupChain(child, jsii.String("Chain"), anyVpc())
@@ -117,7 +117,7 @@ func TestPlanPayloadOfANestedStack(t *testing.T) {
 	}
 }
 
-func TestDriftGuard(t *testing.T) {
+func TestDriftGuardDefaults(t *testing.T) {
 	stack := newStack(t)
 	props := full(stack)
 	props.DriftGuard = &DriftGuardProps{}
@@ -131,8 +131,8 @@ func TestDriftGuard(t *testing.T) {
 
 	ruleID, rule := only(t, resources, "AWS::Events::Rule")
 	target := dig[object](dig[[]any](rule, "Properties", "Targets")[0])
-	asks(t, target["Input"], "check", resource)
-	asks(t, dig[any](*assertions.Template_FromStack(stack, nil).ToJSON(), "Outputs", "Plan", "Value"), "plan", resource)
+	checkPayload(t, target["Input"], "check", resource)
+	checkPayload(t, dig[any](*assertions.Template_FromStack(stack, nil).ToJSON(), "Outputs", "Plan", "Value"), "plan", resource)
 	delete(target, "Input")
 	equal(t, "rule", rule, object{
 		"Type": "AWS::Events::Rule", "DependsOn": []string{"Chain"}, "Properties": object{
@@ -149,10 +149,10 @@ func TestDriftGuard(t *testing.T) {
 		t.Errorf("the chain depends on %s, which depends on it", depends)
 	}
 	if len(resources["AWS::CloudWatch::Alarm"]) > 0 {
-		t.Error("there are alarms that nobody asked for")
+		t.Error("the template has alarms without Alarm or Topic")
 	}
 	if repair := dig[any](function, "Properties", "Environment", "Variables", "SGCHAIN_REPAIR"); repair != nil {
-		t.Errorf("the function repairs (%v) for a guard that checks", repair)
+		t.Errorf("the function may repair (%v), although the mode is check", repair)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestDriftGuardProps(t *testing.T) {
 	_, resource := only(t, resources, chain.ResourceType)
 	_, rule := only(t, resources, "AWS::Events::Rule")
 	equal(t, "schedule", dig[any](rule, "Properties", "ScheduleExpression"), "cron(0 6 * * ? *)")
-	asks(t, dig[any](dig[[]any](rule, "Properties", "Targets")[0], "Input"), "repair", resource)
+	checkPayload(t, dig[any](dig[[]any](rule, "Properties", "Targets")[0], "Input"), "repair", resource)
 	var watched []string
 	for _, alarm := range resources["AWS::CloudWatch::Alarm"] {
 		properties := dig[object](alarm, "Properties")
@@ -186,7 +186,7 @@ func TestDriftGuardProps(t *testing.T) {
 	equal(t, "alarms", watched, []string{"Drift", "Failures"})
 }
 
-func TestAlarmWithoutTopic(t *testing.T) {
+func TestDriftGuardAlarmWithoutTopic(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc()
 	props.DriftGuard = &DriftGuardProps{Alarm: true}
@@ -197,20 +197,20 @@ func TestAlarmWithoutTopic(t *testing.T) {
 	}
 	for id, alarm := range alarms {
 		if actions := dig[any](alarm, "Properties", "AlarmActions"); actions != nil {
-			t.Errorf("%s tells %v, and nobody asked for that", id, actions)
+			t.Errorf("%s has actions %v without a topic", id, actions)
 		}
 	}
 }
 
-// TestSingletonCanDoWhatItsChainsAsk: also where an earlier chain made it.
-func TestSingletonCanDoWhatItsChainsAsk(t *testing.T) {
+// The default provider gets the rights that its chains need, even after an earlier chain created it.
+func TestDefaultProviderGetsRightsOfItsChains(t *testing.T) {
 	stack := newStack(t)
 	NewSecurityGroupChain(stack, jsii.String("First"), anyVpc())
 	for _, id := range []string{"Chain", "Third"} {
 		props := anyVpc()
 		props.VpcId = jsii.String("vpc-" + strings.ToLower(id))
 		props.AdoptExisting, props.DriftGuard = true, &DriftGuardProps{Mode: DriftMode_REPAIR}
-		props.MovedFrom = &MovedFrom{LogicalID: "Old" + id, Stack: "Shop", Provider: gone}
+		props.MovedFrom = &MovedFrom{LogicalID: "Old" + id, Stack: "Shop", Provider: formerProviderID}
 		NewSecurityGroupChain(stack, jsii.String(id), props)
 	}
 	resources := synth(stack)
@@ -227,20 +227,20 @@ func TestSingletonCanDoWhatItsChainsAsk(t *testing.T) {
 	equal(t, "rights", sids, []string{"AdoptGroup", "AdoptOwnGroup", "ReadOtherStacks", "MoveOwnGroup", "TakeFromFormer", "GiveBackToFormer"})
 }
 
-// TestProviderThatCanNot: one of the same app has to be able to; what one of another app can do
-// is not known.
-func TestProviderThatCanNot(t *testing.T) {
-	asking := map[string]*SecurityGroupChainProps{
-		"may not adopt groups, and AdoptExisting asks for that; set AllowAdoption": {AdoptExisting: true},
-		"may not repair, and DriftGuard.Mode asks for that; set AllowRepair":       {DriftGuard: &DriftGuardProps{Mode: DriftMode_REPAIR}},
-		"may not move chains, and MovedFrom asks for that; set AllowMoves":         {MovedFrom: &MovedFrom{LogicalID: "Old"}},
+// A provider of the same app must have the rights that a chain needs. Those of an imported provider are
+// not known.
+func TestProviderWithoutRightsIsRefused(t *testing.T) {
+	refused := map[string]*SecurityGroupChainProps{
+		"may not adopt security groups, but AdoptExisting is set. Set AllowAdoption": {AdoptExisting: true},
+		"may not repair chains, but DriftGuard.Mode is repair. Set AllowRepair":      {DriftGuard: &DriftGuardProps{Mode: DriftMode_REPAIR}},
+		"may not move chains, but MovedFrom is set. Set AllowMoves":                  {MovedFrom: &MovedFrom{LogicalID: "Old"}},
 	}
 	stack := newStack(t)
 	can := NewProvider(stack, jsii.String("Can"), &ProviderProps{AllowAdoption: true, AllowMoves: true, AllowRepair: true})
 	cannot := NewProvider(stack, jsii.String("CanNot"), nil)
 	imported := Provider_FromServiceToken(stack, jsii.String("Imported"), awscdk.Fn_ImportValue(jsii.String("Token")))
-	for i, want := range slices.Sorted(maps.Keys(asking)) {
-		props := asking[want]
+	for i, want := range slices.Sorted(maps.Keys(refused)) {
+		props := refused[want]
 		props.VpcId = jsii.String("vpc-0abc")
 		for name, server := range map[string]IProvider{"Own": can, "Imported": imported} {
 			props.Provider = server
@@ -248,31 +248,30 @@ func TestProviderThatCanNot(t *testing.T) {
 		}
 		props.Provider = cannot
 		err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String(fmt.Sprint("Refused", i)), props) })
-		if !strings.Contains(err.Error(), "its provider (Stack/CanNot) "+want) {
+		if !strings.Contains(err.Error(), "provider Stack/CanNot "+want) {
 			t.Errorf("error: got %q, want one that says %q", err, want)
 		}
 	}
 }
 
-// TestDriftGuardOfAnotherStacksProvider: the permission is in the chain's stack, where
-// the schedule is, and lets in nothing but that.
-func TestDriftGuardOfAnotherStacksProvider(t *testing.T) {
+// The permission is in the chain's stack, like the schedule, and allows only that schedule.
+func TestDriftGuardWithProviderOfAnotherStack(t *testing.T) {
 	stack := newStack(t)
 	var app awscdk.App
 	jsii.UnsafeCast(stack.Node().Root(), &app)
 	neighbor := awscdk.NewStack(app, jsii.String("Neighbor"), nil)
-	props := full(stack) // its VPC is of the provider's stack, too
+	props := full(stack) // the VPC also belongs to the provider's stack
 	props.Provider = NewProvider(stack, jsii.String("Provider"), &ProviderProps{Shared: true, AllowAdoption: true})
 	props.DriftGuard = &DriftGuardProps{}
 	NewSecurityGroupChain(neighbor, jsii.String("Chain"), props)
-	stranger := awscdk.NewStack(app, jsii.String("Stranger"), nil)
-	props.Vpc, props.VpcId = nil, jsii.String("vpc-0def") // another one, because the tiers name their groups
-	props.Provider = Provider_FromServiceToken(stranger, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
-	NewSecurityGroupChain(stranger, jsii.String("Chain"), props)
+	importer := awscdk.NewStack(app, jsii.String("Importer"), nil)
+	props.Vpc, props.VpcId = nil, jsii.String("vpc-0def") // not the VPC of the other chain, because the tiers have group names
+	props.Provider = Provider_FromServiceToken(importer, jsii.String("Provider"), awscdk.Fn_ImportValue(jsii.String("Token")))
+	NewSecurityGroupChain(importer, jsii.String("Chain"), props)
 	if resources := synth(stack); len(resources["AWS::Lambda::Permission"])+len(resources["AWS::Events::Rule"]) > 0 {
 		t.Error("the provider's stack has the schedule of another stack's chain")
 	}
-	for _, other := range []awscdk.Stack{neighbor, stranger} {
+	for _, other := range []awscdk.Stack{neighbor, importer} {
 		resources := synth(other)
 		_, resource := only(t, resources, chain.ResourceType)
 		ruleID, rule := only(t, resources, "AWS::Events::Rule")
@@ -282,12 +281,12 @@ func TestDriftGuardOfAnotherStacksProvider(t *testing.T) {
 		equal(t, "target and permission", []any{
 			dig[any](target, "Arn"), dig[any](permission, "Properties", "FunctionName"), dig[any](permission, "Properties", "SourceArn"),
 		}, []any{token, token, object{"Fn::GetAtt": []string{ruleID, "Arn"}}})
-		asks(t, dig[any](target, "Input"), "check", resource)
+		checkPayload(t, dig[any](target, "Input"), "check", resource)
 	}
 }
 
-// TestInputFits: what EventBridge would refuse is refused at synth.
-func TestInputFits(t *testing.T) {
+// A chain whose properties are too long for EventBridge is refused at synth.
+func TestDriftGuardInputIsLimited(t *testing.T) {
 	stack := newStack(t)
 	tiers := func(count int) []Tier {
 		var all []Tier
@@ -303,11 +302,11 @@ func TestInputFits(t *testing.T) {
 	_, rule := only(t, synth(stack), "AWS::Events::Rule")
 	input, _ := deployed(dig[any](dig[[]any](rule, "Properties", "Targets")[0], "Input")).(string)
 	if len(input) > maxInput || len(input) < maxInput-300 {
-		t.Errorf("29 tiers have %d characters; the test wants just below %d", len(input), maxInput)
+		t.Errorf("29 tiers have %d characters, want just below %d", len(input), maxInput)
 	}
 	props.Tiers = tiers(30)
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Long"), props) })
-	if want := "characters as JSON, and the input of an EventBridge target takes 8192"; !strings.Contains(err.Error(), want) {
+	if want := "characters as JSON, but the input of an EventBridge target takes 8192"; !strings.Contains(err.Error(), want) {
 		t.Errorf("error: got %q, want one that says %q", err, want)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// withoutEffect finds ways out that change nothing because the tier may go everywhere. EgressAll
-// means IPv4 alone in a chain without IPv6: there a range of IPv6 has an effect, and so may a group
-// or a list.
+// withoutEffect finds outbound rules that have no effect because EgressAll allows all traffic. In a
+// chain without IPv6, EgressAll covers only IPv4. There a rule for an IPv6 range has an effect, and
+// a rule for a group or prefix list can have one.
 func withoutEffect(facts *known, spec chain.Spec, tiers []Tier) error {
 	for i, tier := range spec.Tiers {
 		if !tier.Egress.All || i >= len(tiers) {
@@ -18,11 +18,11 @@ func withoutEffect(facts *known, spec chain.Spec, tiers []Tier) error {
 		}
 		path := "Tiers[" + strconv.Itoa(i) + "]"
 		if tier.Egress.Chain && spec.IPv6 {
-			facts.problem(path+".Egress", "has chain beside all, which covers it; write EgressAll or EgressChain alone")
+			facts.problem(path+".Egress", "all already covers chain. Use only EgressAll or only EgressChain.")
 		}
 		for _, rule := range tier.Egress.Rules {
 			if spec.IPv6 || (rule.Peer.Kind == chain.PeerCIDR && rule.Peer.CIDR.Addr().Is4()) {
-				facts.problem(path+".EgressTo", fmt.Sprintf("has no effect on what goes to %s, because EgressAll lets the tier go everywhere; set Egress to EgressChain or leave it out, or leave EgressTo out",
+				facts.problem(path+".EgressTo", fmt.Sprintf("the rule to %s has no effect, because EgressAll allows all outbound traffic. Set Egress to EgressChain or remove it, or remove EgressTo.",
 					facts.named(rule.Peer.String(), func(string) string { return "(known at deploy time)" })))
 				break
 			}
@@ -34,12 +34,11 @@ func withoutEffect(facts *known, spec chain.Spec, tiers []Tier) error {
 	return facts.problems
 }
 
-// ignored says why an option of the chain has no effect on what its provider does; empty where it
-// has one.
-func (p *SecurityGroupChainProps) ignored(server IProvider) string {
+// withoutEffectOnProvider returns why an option of the chain has no effect on its provider, or "".
+func (p *SecurityGroupChainProps) withoutEffectOnProvider(server IProvider) string {
 	own, isOurs := server.(*provider)
 	if isOurs && own.enforces && strings.EqualFold(string(p.Guardrails), string(GuardrailMode_WARN)) {
-		return "Guardrails: warn has no effect, because the provider (" + *own.Node().Path() + ") has EnforceGuardrails; leave Guardrails out here, or leave EnforceGuardrails out there"
+		return "Guardrails: warn has no effect, because provider " + *own.Node().Path() + " has EnforceGuardrails. Remove Guardrails from the chain, or EnforceGuardrails from the provider."
 	}
 	return ""
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// TestF17OptionsWithoutEffect: an option that has no effect beside another is refused at synth,
-// by name; beside one with which it has an effect it is let through.
-func TestF17OptionsWithoutEffect(t *testing.T) {
+// An option that has no effect together with another one is refused at synth, by its name.
+func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 	stack := newStack(t)
 	out := func(destinations ...Peer) []Egress { return []Egress{{Ports: Ports(443), Destinations: destinations}} }
 	tier := func(egress EgressPolicy, to []Egress) *SecurityGroupChainProps {
@@ -32,24 +31,24 @@ func TestF17OptionsWithoutEffect(t *testing.T) {
 	list := PrefixListNamed("com.amazonaws.{region}.s3")
 	for what, c := range map[string]struct {
 		props *SecurityGroupChainProps
-		want  string // "" where it is let through
+		want  string // "" if the option has an effect
 	}{
-		"ranges beside all":               {tier(EgressAll, out(Cidr("10.0.0.0/8"))), "Tiers[0].EgressTo: has no effect on what goes to 10.0.0.0/8"},
+		"ranges beside all":               {tier(EgressAll, out(Cidr("10.0.0.0/8"))), "Tiers[0].EgressTo: the rule to 10.0.0.0/8 has no effect"},
 		"ranges beside all, by omission":  {tier("", out(Cidr("10.0.0.0/8"))), ""},
-		"the internet beside all":         {tier(EgressAll, out(Internet())), "Tiers[0].EgressTo: has no effect on what goes to 0.0.0.0/0"},
+		"the internet beside all":         {tier(EgressAll, out(Internet())), "Tiers[0].EgressTo: the rule to 0.0.0.0/0 has no effect"},
 		"a list beside all of IPv4":       {tier(EgressAll, out(list)), ""},
 		"a range of IPv6 beside that":     {tier(EgressAll, out(Cidr("2001:db8::/32"))), ""},
-		"a list beside all of both":       {both(tier(EgressAll, out(list))), "Tiers[0].EgressTo: has no effect on what goes to com.amazonaws."},
-		"IPv6 beside all of both":         {both(tier(EgressAll, out(Cidr("2001:db8::/32")))), "Tiers[0].EgressTo: has no effect on what goes to 2001:db8::/32"},
-		"chain beside all of both":        {both(tier("all,chain", nil)), "Tiers[0].Egress: has chain beside all"},
+		"a list beside all of both":       {both(tier(EgressAll, out(list))), "Tiers[0].EgressTo: the rule to com.amazonaws."},
+		"IPv6 beside all of both":         {both(tier(EgressAll, out(Cidr("2001:db8::/32")))), "Tiers[0].EgressTo: the rule to 2001:db8::/32 has no effect"},
+		"chain beside all of both":        {both(tier("all,chain", nil)), "Tiers[0].Egress: all already covers chain"},
 		"ranges beside chain":             {tier(EgressChain, out(Cidr("10.0.0.0/8"))), ""},
 		"ranges beside none":              {tier(EgressNone, out(Cidr("10.0.0.0/8"))), "Tiers[0].Egress: has none beside others"},
 		"sources without ports":           {anyVpc(Tier{Name: "Web", Sources: []Peer{Internet()}}), "Tiers[0].Ports: is missing; Sources says"},
 		"sources beside ingress":          {anyVpc(Tier{Name: "Web", Sources: []Peer{Vpc()}, Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{Vpc()}}}}), "Tiers[0].Sources: stands beside Ingress"},
-		"warn beside EnforceGuardrails":   {warned(&ProviderProps{EnforceGuardrails: true}, "Enforcing"), "Guardrails: warn has no effect, because the provider (Stack/Enforcing)"},
+		"warn beside EnforceGuardrails":   {warned(&ProviderProps{EnforceGuardrails: true}, "Enforcing"), "Guardrails: warn has no effect, because provider Stack/Enforcing"},
 		"warn":                            {warned(nil, "Plain"), ""},
 		"adoption without a name":         {adopting, "AdoptExisting: is true, and no tier has a GroupName"},
-		"the VPC's ID beside another one": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Vpc: vpcNamed(stack)}, "VpcId: stands beside Vpc"},
+		"the VPC's ID beside another one": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Vpc: vpcNamed(stack)}, "VpcId: Vpc is set as well"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			id := strings.NewReplacer(" ", "", ",", "", "'", "").Replace(what)

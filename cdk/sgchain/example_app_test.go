@@ -16,7 +16,7 @@ import (
 	"sgchain/cdk/sgchain"
 )
 
-// What other constructs ask for becomes a part of the chain: no port is written twice.
+// Rules that other constructs request become part of the chain, so each port is written only once.
 func ExampleConnections() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
@@ -48,7 +48,7 @@ func ExampleConnections() {
 	//   n1 -.->|"all traffic"| n3
 }
 
-// A unit test of an app: what the chain will be, and what a consumer carries.
+// A unit test of an app can check the tiers of the chain, its outputs and its warnings.
 func ExampleSecurityGroupChain_unitTest() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
@@ -56,7 +56,7 @@ func ExampleSecurityGroupChain_unitTest() {
 	})
 	awscdk.NewCfnOutput(stack, jsii.String("AppGroup"), &awscdk.CfnOutputProps{Value: chain.SecurityGroupId("App")})
 
-	// In a test of yours these panic where they do not hold.
+	// These panic if the template is different.
 	template := assertions.Template_FromStack(stack, nil)
 	template.HasResourceProperties(jsii.String("Custom::SecurityGroupChain"), map[string]any{
 		"Tiers": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&map[string]any{"Name": "App", "Ports": []any{"8080"}})}),
@@ -67,10 +67,10 @@ func ExampleSecurityGroupChain_unitTest() {
 	// Output: Web is the only tier that is open to the internet
 }
 
-// A chain that moves within the app keeps its logical ID, and so its groups.
+// A chain that moves within the app can keep its logical ID, and so its groups.
 func ExampleSecurityGroupChain_moved() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
-	network := awscdk.NewStack(stack, jsii.String("Network"), nil) // it was a child of Shop before
+	network := awscdk.NewStack(stack, jsii.String("Network"), nil) // the chain was a child of Shop before
 	chain := sgchain.NewSecurityGroupChain(network, jsii.String("Groups"), &sgchain.SecurityGroupChainProps{VpcId: jsii.String("vpc-0123456789abcdef0")})
 	resource, isResource := chain.Node().FindChild(jsii.String("Default")).Node().DefaultChild().(awscdk.CfnResource)
 	if !isResource {
@@ -98,7 +98,7 @@ func ExampleNewProvider() {
 	// Output: Platform/Provider
 }
 
-// A provider that another app or template has made, by the export of its ARN.
+// A chain can use the provider of another app or template by an export of its ARN.
 func ExampleProvider_fromServiceToken() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
@@ -112,7 +112,7 @@ func ExampleProvider_fromServiceToken() {
 	// Output: true
 }
 
-// Every 15 minutes the function compares EC2 with the template, and an alarm goes off where they differ.
+// Every 15 minutes the function compares EC2 with the template. An alarm goes off if they differ.
 func ExampleDriftGuardProps() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
@@ -127,7 +127,7 @@ func ExampleDriftGuardProps() {
 	// Output: 2 alarms
 }
 
-// Tiers may come from a file that others maintain, as a template has them.
+// Tiers can come from a file, in the form of a template.
 func ExampleTiersFromJSON() {
 	tiers, err := sgchain.TiersFromJSON(`[{"Name": "Web", "Ports": ["https"]}, {"Name": "App", "Ports": [8080], "Egress": "chain"}]`)
 	if err != nil {
@@ -143,7 +143,7 @@ func ExampleTiersFromJSON() {
 	// reading Tiers: Tiers[0].Prots: unknown property; did you mean Ports?
 }
 
-// Ports and peers that the app has as values of the CDK.
+// PeerOf and PortOf convert values of the CDK.
 func ExamplePeerOf() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	office := awsec2.Peer_Ipv4(jsii.String("203.0.113.0/24"))
@@ -162,7 +162,7 @@ func ExamplePeerOf() {
 	//   n0 -.->|"all traffic"| n2
 }
 
-// Tags of the app reach the groups, and what the chain says itself goes over them.
+// Tags of the app reach the groups. The chain's own Tags override them.
 func ExampleSecurityGroupChain_tags() {
 	app := awscdk.NewApp(nil)
 	stack := awscdk.NewStack(app, jsii.String("Shop"), nil)
@@ -179,8 +179,8 @@ func ExampleSecurityGroupChain_tags() {
 	// Output: the groups have both tags
 }
 
-// A zip that was built elsewhere, where the app's own machine has no go command or no sources. "sgchain bundle" writes it
-// (docs/cdk.md); the provider checks that it is there and for its architecture.
+// If the app's machine has no go command or no sources, build the zip elsewhere with "sgchain bundle" (docs/cdk.md). The provider checks
+// that the zip exists and has its architecture.
 func ExampleCodeFromZip() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
 	defer func() { fmt.Println("without the zip the synth ends:", recover() != nil) }()

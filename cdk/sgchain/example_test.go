@@ -13,8 +13,8 @@ import (
 	"sgchain/cdk/sgchain"
 )
 
-// A chain of three tiers, a load balancer in the first of its groups, and the plan that
-// each synth writes.
+// A chain of three tiers, a load balancer in the group of the first tier, and the plan file that each
+// synth writes.
 func Example() {
 	folder, err := os.MkdirTemp("", "sgchain-example-")
 	if err != nil {
@@ -32,7 +32,7 @@ func Example() {
 			{Name: "Alb", GroupName: "shop-alb", Ports: []sgchain.Port{sgchain.Https()}},
 			{Name: "App", GroupName: "shop-app", Egress: sgchain.EgressChain, Ingress: []sgchain.Ingress{
 				{Ports: sgchain.Ports(6060), Sources: []sgchain.Peer{sgchain.TierNamed("Alb")}},
-				{Ports: []sgchain.Port{sgchain.Ssh()}, Sources: []sgchain.Peer{sgchain.Group(bastion)}, Description: "hands"},
+				{Ports: []sgchain.Port{sgchain.Ssh()}, Sources: []sgchain.Peer{sgchain.Group(bastion)}, Description: "administration"},
 			}},
 			{Name: "Db", GroupName: "shop-db", Ports: []sgchain.Port{sgchain.Postgres()}, Egress: sgchain.EgressNone},
 		},
@@ -70,13 +70,14 @@ func Example() {
 	//   ingress tcp 443 from 0.0.0.0/0 "internet to Alb: tcp 443"
 	//   egress all traffic to 0.0.0.0/0
 	// App(shop-app) "Security group of tier App"
-	//   ingress tcp 22 from sg-0123456789abcdef0 "hands"
+	//   ingress tcp 22 from sg-0123456789abcdef0 "administration"
 	//   ingress tcp 6060 from Alb(shop-alb) "Alb to App: tcp 6060"
 	//   egress tcp 5432 to Db(shop-db) "App to Db: tcp 5432"
 	// Db(shop-db) "Security group of tier Db"
 	//   ingress tcp 5432 from App(shop-app) "App to Db: tcp 5432"
 	//
-	// An update keeps a group whose line stays. Another line is another group: the update creates it
-	// and retires the old one, and its cleanup, once every consumer has moved, deletes that one (or
-	// releases it, if the chain adopted it or ReleaseTiers names its tier). "make plan" asks the function what that is now.
+	// An update keeps a group if its first line stays the same. If that line differs, the update creates
+	// a new group and retires the old one. Once every consumer has moved, the cleanup deletes the retired
+	// group, or releases it if the chain adopted it or ReleaseTiers names its tier. To see what an update
+	// would change now, run "make plan".
 }

@@ -7,17 +7,17 @@ import (
 	"sgchain/cdk/internal/gocode"
 )
 
-// The words of a template as the Go code of an author.
+// The functions below write properties as the Go code of an author.
 
-func (c *advice) goIngress(doors []Ingress) string {
-	list := make([]string, 0, len(doors))
-	for _, door := range doors {
-		list = append(list, "{"+c.goDoor(door.Ports, "Sources", door.Sources)+"}")
+func (c *advice) goIngress(rules []Ingress) string {
+	list := make([]string, 0, len(rules))
+	for _, rule := range rules {
+		list = append(list, "{"+c.goRule(rule.Ports, "Sources", rule.Sources)+"}")
 	}
 	return "[]sgchain.Ingress{" + strings.Join(list, ", ") + "}"
 }
 
-func (c *advice) goDoor(ports []Port, key string, peers []Peer) string {
+func (c *advice) goRule(ports []Port, key string, peers []Peer) string {
 	list := make([]string, 0, len(peers))
 	for _, peer := range peers {
 		list = append(list, c.goPeer(peer))

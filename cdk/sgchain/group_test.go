@@ -11,8 +11,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// TestConstructsTakeTheGroups hands the groups to constructs that ask for rules, all of which the chain has.
-func TestConstructsTakeTheGroups(t *testing.T) {
+// Constructs can use the groups if the chain has every rule that they request.
+func TestConstructsUseGroupsOfChain(t *testing.T) {
 	stack := newStack(t)
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{MaxAzs: jsii.Number(2), NatGateways: jsii.Number(1)})
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc, Tiers: []Tier{
@@ -22,10 +22,10 @@ func TestConstructsTakeTheGroups(t *testing.T) {
 	}})
 	alb, app, db := c.SecurityGroup("Alb"), c.SecurityGroup("App"), c.SecurityGroup("Db")
 	if alb != c.SecurityGroup("Alb") {
-		t.Error("a second call gave another object")
+		t.Error("a second call returned another object")
 	}
 	if *alb.AllowAllOutbound() {
-		t.Error("a group with the egress chain says that it allows everything")
+		t.Error("AllowAllOutbound is true for a tier with EgressChain")
 	}
 
 	balancer := elb.NewApplicationLoadBalancer(stack, jsii.String("Balancer"), &elb.ApplicationLoadBalancerProps{
@@ -59,7 +59,7 @@ func TestConstructsTakeTheGroups(t *testing.T) {
 	resources := synth(stack)
 	for kind := range resources {
 		if strings.HasPrefix(kind, "AWS::EC2::SecurityGroup") {
-			t.Errorf("beside the chain there is %s: %v", kind, text(t, resources[kind]))
+			t.Errorf("the template also has %s: %v", kind, text(t, resources[kind]))
 		}
 	}
 	groups := func(tier string) []any {
@@ -78,9 +78,8 @@ func TestConstructsTakeTheGroups(t *testing.T) {
 	}
 }
 
-// TestOtherGroupsGetTheirRules: what the CDK owns itself is not made deaf by a
-// neighbor that is.
-func TestOtherGroupsGetTheirRules(t *testing.T) {
+// A group that the CDK creates gets its own rule if the peer is a group of the chain.
+func TestGroupsOfTheCDKGetTheirRules(t *testing.T) {
 	stack := newStack(t)
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc})

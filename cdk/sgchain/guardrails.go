@@ -3,43 +3,53 @@ package sgchain
 import (
 	"fmt"
 	"iter"
+	"strings"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/plan"
 )
 
-// GuardrailMode says what becomes of a chain that guardrails refuse: one that is open to the
-// world where nobody means it to be. docs/guardrails.md lists them.
+// GuardrailMode is what happens to a chain that guardrails refuse, for example one whose inner tier is
+// open to the internet. docs/guardrails.md lists the guardrails.
 type GuardrailMode string
 
-// The modes.
+// The values of GuardrailMode.
 const (
-	// GuardrailMode_ENFORCE refuses it, at synth and at deploy.
+	// GuardrailMode_ENFORCE refuses the chain, at synth and at deployment.
 	GuardrailMode_ENFORCE GuardrailMode = "enforce" //nolint:revive,staticcheck // the CDK's form of an enum
-	// GuardrailMode_WARN builds it and warns. A provider may enforce all the same.
+	// GuardrailMode_WARN deploys the chain with warnings. It is refused if the provider has
+	// EnforceGuardrails.
 	GuardrailMode_WARN GuardrailMode = "warn" //nolint:revive,staticcheck // the same
 )
 
-// guard refuses what the function would refuse: by a guardrail, or because a group has not
-// room for its rules. What prefix lists weigh is not known here, and counts as one. Forced
-// says that the provider enforces guardrails.
-func guard(spec chain.Spec, forced bool) error {
+// checkSpec returns the error with which the function would refuse a chain: of a guardrail, or because
+// a group would exceed its quota of rules. Synth does not know the size of a prefix list, and counts it
+// as one rule. Forced means that the provider enforces guardrails.
+func checkSpec(spec chain.Spec, forced bool) error {
 	_, refused := chain.Guard(spec, forced)
 	switch {
 	case refused != nil && forced:
-		return fmt.Errorf("%w; the provider has EnforceGuardrails", refused)
+		return withRemedy(refused, "The provider has EnforceGuardrails, so the chain cannot lift them.")
 	case refused != nil:
-		return fmt.Errorf("%w; GuardrailMode_WARN builds it all the same, and warns", refused)
+		return withRemedy(refused, "To deploy the chain with warnings instead, set Guardrails to sgchain.GuardrailMode_WARN.")
 	}
 	desired := plan.Goal(plan.Change{New: chain.Desired(spec)}, chain.State{}, chain.Epoch{})
-	nobodyLivesThere := func(chain.Identity) bool { return true }
-	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, nobodyLivesThere, func() error { return nil }); err != nil {
-		return fmt.Errorf("%w; use fewer or wider rules, or have the account's quota raised and set RuleQuota to it", err)
+	isUnused := func(chain.Identity) bool { return true }
+	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, isUnused, func() error { return nil }); err != nil {
+		return withRemedy(err, "Use fewer or wider rules, or raise the account's quota and set RuleQuota to it.")
 	}
 	return nil
 }
 
-// findings yields what guardrails warn of, each with the ID of an annotation that is stable for each guardrail, tier and door.
+// withRemedy adds a sentence to an error, whose text can end in a full stop.
+func withRemedy(err error, remedy string) error {
+	if strings.HasSuffix(err.Error(), ".") {
+		return fmt.Errorf("%w %s", err, remedy)
+	}
+	return fmt.Errorf("%w. %s", err, remedy)
+}
+
+// findings yields the warnings of guardrails, each with the ID of its annotation, which is stable for a guardrail, tier and rule.
 func findings(spec chain.Spec) iter.Seq2[string, string] {
 	return func(yield func(id, text string) bool) {
 		for _, finding := range chain.Guardrails(spec) {

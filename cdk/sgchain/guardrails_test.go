@@ -14,8 +14,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// The guardrails hold at synth what they hold at deploy: the tutorial's four mistakes, and
-// the others.
+// Synth refuses and warns of the same as the function: the four mistakes of the tutorial, and others.
 func TestGuardrailsAtSynth(t *testing.T) {
 	alb := Tier{Name: "Alb", Ports: []Port{Http(), Https()}}
 	app := func(sources ...Peer) Tier { return Tier{Name: "App", Ports: []Port{Tcp(6060)}, Sources: sources} }
@@ -39,9 +38,9 @@ func TestGuardrailsAtSynth(t *testing.T) {
 		{name: "addresses instead of groups", tiers: []Tier{alb, app(Cidr("10.1.0.0/16"))}, warned: "sgchain:address-for-tier:App:tcp-6060-from-10.1.0.0/16"},
 		{name: "all ports", tiers: []Tier{{Name: "Alb", Ports: []Port{AllTraffic()}}}, refused: "Tiers[0]: public-all-ports: tier Alb takes all traffic"},
 		{name: "ssh", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, refused: "Tiers[0]: public-admin-port: tier Bastion takes tcp 22"},
-		{name: "warned of as asked", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, mode: GuardrailMode_WARN, warned: "sgchain:public-admin-port:Bastion:tcp-22-from-0.0.0.0/0"},
-		{name: "lifted by its author", tiers: []Tier{alb, public}, warned: "sgchain:public-tier:App:tcp-6060-from-0.0.0.0/0"},
-		{name: "more rules than there is room for", tiers: []Tier{{Name: "Alb", Ports: []Port{Http(), Https()}, Sources: offices(31)}}, refused: "the chain needs 62 IPv4 rules, and the quota is 60"},
+		{name: "lifted by GuardrailMode_WARN", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, mode: GuardrailMode_WARN, warned: "sgchain:public-admin-port:Bastion:tcp-22-from-0.0.0.0/0"},
+		{name: "lifted by AllowPublic", tiers: []Tier{alb, public}, warned: "sgchain:public-tier:App:tcp-6060-from-0.0.0.0/0"},
+		{name: "more rules than the quota", tiers: []Tier{{Name: "Alb", Ports: []Port{Http(), Https()}, Sources: offices(31)}}, refused: "the chain needs 62 IPv4 rules, and the quota is 60"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stack := newStack(t)
@@ -82,15 +81,15 @@ func offices(n int) []Peer {
 	return peers
 }
 
-// A provider of the app that enforces guardrails refuses at synth what it would refuse at deploy,
-// and does not advise what would not help.
-func TestGuardrailsThatAreEnforced(t *testing.T) {
+// With a provider of the app that enforces guardrails, synth refuses what the function would refuse. The
+// remedy must not be GuardrailMode_WARN, which would not help.
+func TestEnforcedGuardrailsAtSynth(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc(Tier{Name: "Bastion", Ports: []Port{Tcp(22)}})
 	props.Guardrails = GuardrailMode_WARN
 	props.Provider = NewProvider(stack, jsii.String("Provider"), &ProviderProps{EnforceGuardrails: true})
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), props) })
-	if !strings.Contains(err.Error(), "public-admin-port") || !strings.Contains(err.Error(), "the provider has EnforceGuardrails") || strings.Contains(err.Error(), "WARN") {
+	if !strings.Contains(err.Error(), "public-admin-port") || !strings.Contains(err.Error(), "The provider has EnforceGuardrails") || strings.Contains(err.Error(), "WARN") {
 		t.Errorf("got %v", err)
 	}
 }

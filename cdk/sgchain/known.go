@@ -11,32 +11,31 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// someVPC stands for a VPC whose ID is known only at deploy time. Nothing that is
-// checked at synth depends on which VPC it is.
+// someVPC replaces the ID of a VPC that is known only at deployment. No check at synth depends on
+// the VPC.
 const someVPC = "vpc-0123456789abcdef0"
 
-// known is properties as far as they are known at synth. What is known only at deploy
-// time, a text with the CDK's mark in it, is replaced by values that can be checked:
-// groups for peers, anything for the values of tags. Elsewhere such a text can neither
-// be checked nor stand in a name, and is a problem.
+// known checks properties as far as they are known at synth. It replaces tokens by placeholders:
+// by a group for a peer, and by any text for the value of a tag. A token in another place is a
+// problem, because it can be neither checked nor part of a name.
 type known struct {
-	tiers    []string
-	standIns map[string]string // by the token's text; one token is one value
-	problems chain.Problems
+	tiers        []string
+	placeholders map[string]string // by token
+	problems     chain.Problems
 }
 
 func newKnown(tiers []Tier) *known {
-	k := &known{standIns: map[string]string{}}
+	k := &known{placeholders: map[string]string{}}
 	for i, tier := range tiers {
 		k.tiers = append(k.tiers, tier.Name)
-		if tier.EgressTo != nil && len(tier.EgressTo) == 0 { // of other lists chain.Parse says so
-			k.problem("Tiers["+strconv.Itoa(i)+"].EgressTo", "is an empty list; list the ways out, or leave it out")
+		if tier.EgressTo != nil && len(tier.EgressTo) == 0 { // chain.Parse refuses the other empty lists
+			k.problem("Tiers["+strconv.Itoa(i)+"].EgressTo", "the list is empty. Add an outbound rule, or remove EgressTo.")
 		}
 	}
 	return k
 }
 
-// check is what the function itself does first with the properties.
+// check parses the properties as the function does first.
 func (k *known) check(template map[string]any) (chain.Spec, error) {
 	properties := maps.Clone(template)
 	for _, key := range []string{"Tiers", "Tags", "MovedFrom"} {
@@ -54,7 +53,7 @@ func (k *known) check(template map[string]any) (chain.Spec, error) {
 	all := k.problems
 	if problems, ok := errors.AsType[chain.Problems](err); ok {
 		for _, problem := range problems {
-			// What is left out here looks as if it were missing.
+			// A value that was left out here would be reported as missing again.
 			if !slices.ContainsFunc(k.problems, func(own chain.FieldError) bool { return own.Path == problem.Path }) {
 				all = append(all, problem)
 			}
@@ -63,7 +62,7 @@ func (k *known) check(template map[string]any) (chain.Spec, error) {
 	return chain.Spec{}, all
 }
 
-// isToken knows the CDK's mark for a text that is not known yet.
+// isToken reports whether a text has a token of the CDK in it.
 func isToken(text string) bool { return strings.Contains(text, "${Token[") }
 
 func (k *known) in(path, key string, value any) any {
@@ -76,13 +75,13 @@ func (k *known) in(path, key string, value any) any {
 		case !isToken(value):
 			return value
 		case isPeer || key == "Tags":
-			return k.standIn(value)
+			return k.placeholder(value)
 		}
 		if key == "Ports" {
-			k.problem(path, "is a port that is known only when the stack is deployed (a token), and the chain is deployed before what listens on it; write the number, and give it to both")
+			k.problem(path, "the port is known only at deployment (a token), and the chain is deployed before what listens on it. Write the number in both places.")
 			return nil
 		}
-		k.problem(path, "is known only when the stack is deployed (a token); write the value itself")
+		k.problem(path, "the value is known only at deployment (a token). Write the value itself.")
 		return nil
 	case []any:
 		list := make([]any, len(value))
@@ -107,37 +106,37 @@ func (k *known) in(path, key string, value any) any {
 
 func (k *known) peer(path string, peer Peer) string {
 	if isToken(peer.text) {
-		return k.standIn(peer.text)
+		return k.placeholder(peer.text)
 	}
 	if problem := peer.problem(k.tiers); problem != "" {
 		k.problem(path, problem)
-		return k.standIn(peer.text) // so that it is not reported twice
+		return k.placeholder(peer.text) // so that it is not reported twice
 	}
 	return peer.text
 }
 
-// standIn looks like a group's ID, which EC2 never gives out: it is not hexadecimal.
-func (k *known) standIn(text string) string {
-	if k.standIns[text] == "" {
-		k.standIns[text] = fmt.Sprintf("sg-token%04d", len(k.standIns)+1)
+// placeholder returns a text in the form of a group ID that no group has, because it is not hexadecimal.
+func (k *known) placeholder(text string) string {
+	if k.placeholders[text] == "" {
+		k.placeholders[text] = fmt.Sprintf("sg-token%04d", len(k.placeholders)+1)
 	}
-	return k.standIns[text]
+	return k.placeholders[text]
 }
 
 func (k *known) problem(path, problem string) {
 	k.problems = append(k.problems, chain.FieldError{Path: path, Problem: problem})
 }
 
-// named puts words in the place of the stand-ins of a text.
+// named replaces the placeholders in a text by words for their tokens.
 func (k *known) named(text string, word func(token string) string) string {
 	var pairs []string
-	for token, standIn := range k.standIns {
-		pairs = append(pairs, standIn, word(token))
+	for token, placeholder := range k.placeholders {
+		pairs = append(pairs, placeholder, word(token))
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// plain is the properties as the template has them: with the text of each Peer.
+// plain returns properties in the form of the template: with the text of each Peer.
 func plain(value any) any {
 	switch value := value.(type) {
 	case Peer:

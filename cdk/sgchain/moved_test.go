@@ -12,12 +12,11 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// gone is a provider that is there no more.
-const gone = "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e1c10-0000-11ee-8c99-0242ac120002"
+// formerProviderID is the ID of a provider that no longer exists.
+const formerProviderID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e1c10-0000-11ee-8c99-0242ac120002"
 
-// TestRenamedConstruct: a construct of another ID has another logical ID, which is what MovedFrom is for. In the template nothing
-// else differs.
-func TestRenamedConstruct(t *testing.T) {
+// A construct with another ID has another logical ID, so it needs MovedFrom. The template has no other difference.
+func TestMovedFromOfRenamedConstruct(t *testing.T) {
 	chainOf := func(id string, from *MovedFrom) (string, object, awscdk.Stack) {
 		stack := newStack(t)
 		props := anyVpc(Tier{Name: "Web", Ports: Ports(443)})
@@ -35,35 +34,34 @@ func TestRenamedConstruct(t *testing.T) {
 	}
 	delete(after, "MovedFrom")
 	equal(t, "the other properties", after, before)
-	// The implicit provider may do it.
+	// The default provider allows moves by itself.
 	_, function := only(t, synth(stack), "AWS::Lambda::Function")
 	equal(t, "the switch", dig[any](function, "Properties", "Environment", "Variables", "SGCHAIN_MOVES"), "allow")
 }
 
-// TestMovedFromOfAnotherStack: everything that may be said, as the function takes it.
 func TestMovedFromOfAnotherStack(t *testing.T) {
 	stack := newStack(t)
 	props := anyVpc(Tier{Name: "Web", Ports: Ports(443)})
-	props.MovedFrom = &MovedFrom{LogicalID: "Chain", Stack: "Shop", Provider: gone}
+	props.MovedFrom = &MovedFrom{LogicalID: "Chain", Stack: "Shop", Provider: formerProviderID}
 	NewSecurityGroupChain(stack, jsii.String("Chain"), props)
 	_, resource := only(t, synth(stack), chain.ResourceType)
-	equal(t, "MovedFrom", dig[any](resource, "Properties", "MovedFrom"), object{"LogicalId": "Chain", "Stack": "Shop", "Provider": gone})
+	equal(t, "MovedFrom", dig[any](resource, "Properties", "MovedFrom"), object{"LogicalId": "Chain", "Stack": "Shop", "Provider": formerProviderID})
 }
 
-// TestMovedFromIsChecked: by the function's own parser, and for what only the app can tell.
-func TestMovedFromIsChecked(t *testing.T) {
+// Some problems are found by the function's own parser, others only by the construct.
+func TestInvalidMovedFromIsRefused(t *testing.T) {
 	stack := newStack(t)
 	own := NewProvider(stack, jsii.String("Own"), &ProviderProps{AllowMoves: true})
 	token := *awscdk.NewCfnParameter(stack, jsii.String("Parameter"), nil).ValueAsString()
 	for want, from := range map[string]*MovedFrom{
-		"MovedFrom.LogicalId: is missing; write the logical ID that the chain had":    {},
-		"MovedFrom.LogicalId: is missing; write the logical ID of a chain":            {Stack: "Shop"},
-		`MovedFrom.LogicalId: "Old-Chain" is not the logical ID`:                      {LogicalID: "Old-Chain"},
-		"MovedFrom.LogicalId: \"" + strings.Repeat("x", 20):                           {LogicalID: strings.Repeat("x", 181)},
-		`MovedFrom.Stack: "a b" is not the name`:                                      {LogicalID: "Old", Stack: "a b"},
-		`MovedFrom.Provider: "Shop" is not the ID of a provider's stack`:              {LogicalID: "Old", Provider: "Shop"},
-		"MovedFrom.Stack: is known only when the stack is deployed (a token)":         {LogicalID: "Old", Stack: token},
-		"its provider (Stack/Own) may not take groups of provider " + gone + ", and ": {LogicalID: "Old", Provider: gone},
+		"MovedFrom.LogicalId: the logical ID is missing. Write the logical ID that the chain had": {},
+		"MovedFrom.LogicalId: is missing; write the logical ID of a chain":                        {Stack: "Shop"},
+		`MovedFrom.LogicalId: "Old-Chain" is not the logical ID`:                                  {LogicalID: "Old-Chain"},
+		"MovedFrom.LogicalId: \"" + strings.Repeat("x", 20):                                       {LogicalID: strings.Repeat("x", 181)},
+		`MovedFrom.Stack: "a b" is not the name`:                                                  {LogicalID: "Old", Stack: "a b"},
+		`MovedFrom.Provider: "Shop" is not the ID of a provider's stack`:                          {LogicalID: "Old", Provider: "Shop"},
+		"MovedFrom.Stack: the value is known only at deployment (a token)":                        {LogicalID: "Old", Stack: token},
+		"provider Stack/Own may not take groups of provider " + formerProviderID + ", which ":     {LogicalID: "Old", Provider: formerProviderID},
 	} {
 		props := anyVpc()
 		props.MovedFrom, props.Provider = from, own
@@ -75,12 +73,12 @@ func TestMovedFromIsChecked(t *testing.T) {
 	}
 }
 
-// TestFormerProviderIsChecked: it needs AllowMoves, and is the ID of a stack. The stack's own provider has one at a time.
-func TestFormerProviderIsChecked(t *testing.T) {
+// FormerProvider needs AllowMoves and must be a stack ID. The default provider can have only one at a time.
+func TestInvalidFormerProviderIsRefused(t *testing.T) {
 	stack := newStack(t)
 	for want, props := range map[string]*ProviderProps{
-		"FormerProvider has no effect without AllowMoves; set AllowMoves": {FormerProvider: jsii.String(gone)},
-		`FormerProvider is "Gone", which is no stack ID; write`:           {AllowMoves: true, FormerProvider: jsii.String("Gone")},
+		"FormerProvider has no effect without AllowMoves. Set AllowMoves": {FormerProvider: jsii.String(formerProviderID)},
+		`FormerProvider is "Gone", which is not a stack ID. Use`:          {AllowMoves: true, FormerProvider: jsii.String("Gone")},
 	} {
 		err := panics(t, func() { NewProvider(stack, jsii.String("Provider"), props) })
 		if !strings.Contains(err.Error(), want) {
@@ -95,28 +93,27 @@ func TestFormerProviderIsChecked(t *testing.T) {
 		return func() { NewSecurityGroupChain(stack, jsii.String(id), props) }
 	}
 	moved("First", "")()
-	moved("Second", gone)()
+	moved("Second", formerProviderID)()
 	moved("Third", "")()
-	if err := panics(t, moved("Fourth", strings.Replace(gone, "Gone", "Other", 1))); !strings.Contains(err.Error(), "another chain of the stack is moved from provider "+gone) {
+	if err := panics(t, moved("Fourth", strings.Replace(formerProviderID, "Gone", "Other", 1))); !strings.Contains(err.Error(), "another chain of the stack moves from provider "+formerProviderID) {
 		t.Errorf("error: got %q", err)
 	}
 }
 
-// TestWrongMoves: what two chains of one stack say of each other is held together at synth. A chain of another stack may be there
-// until that is deployed.
-func TestWrongMoves(t *testing.T) {
+// Synth checks the moves of the chains of one stack. The old chain of another stack can exist until that stack is deployed.
+func TestMoveFromExistingChainIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		from map[string]*MovedFrom // by the ID of the chain
 		want string
 	}{
-		"the old one is there":   {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old"}}, "MovedFrom.LogicalId: Old is the chain Stack/Old, which is still in this stack; remove it"},
-		"its stack is named":     {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old", Stack: "Stack"}}, "MovedFrom.LogicalId: Old is the chain Stack/Old"},
-		"its stack by its ID":    {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old", Stack: strings.Replace(gone, "Gone", "Stack", 1)}}, "MovedFrom.LogicalId: Old is the chain Stack/Old"},
-		"itself":                 {map[string]*MovedFrom{"New": {LogicalID: "New"}}, "MovedFrom.LogicalId: New is the chain Stack/New"},
-		"two of one":             {map[string]*MovedFrom{"A": {LogicalID: "Old"}, "B": {LogicalID: "Old", Stack: "Stack"}}, "MovedFrom: the chain Stack/A is moved from Old of stack Stack too; leave MovedFrom out of one of them"},
-		"two of two":             {map[string]*MovedFrom{"A": {LogicalID: "OldA"}, "B": {LogicalID: "OldB"}}, ""},
-		"the same ID in another": {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old", Stack: "Neighbor"}}, ""},
-		"handed on":              {map[string]*MovedFrom{"A": {LogicalID: "Old"}, "B": nil}, ""},
+		"the old chain still exists": {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old"}}, "MovedFrom.LogicalId: Old is chain Stack/Old, which is still in this stack. Remove that chain"},
+		"its stack is named":         {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old", Stack: "Stack"}}, "MovedFrom.LogicalId: Old is chain Stack/Old"},
+		"its stack by its ID":        {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old", Stack: strings.Replace(formerProviderID, "Gone", "Stack", 1)}}, "MovedFrom.LogicalId: Old is chain Stack/Old"},
+		"itself":                     {map[string]*MovedFrom{"New": {LogicalID: "New"}}, "MovedFrom.LogicalId: New is chain Stack/New"},
+		"two of one":                 {map[string]*MovedFrom{"A": {LogicalID: "Old"}, "B": {LogicalID: "Old", Stack: "Stack"}}, "MovedFrom: chain Stack/A also moves from Old of stack Stack. Remove MovedFrom from one of them."},
+		"two of two":                 {map[string]*MovedFrom{"A": {LogicalID: "OldA"}, "B": {LogicalID: "OldB"}}, ""},
+		"the same ID in another":     {map[string]*MovedFrom{"Old": nil, "New": {LogicalID: "Old", Stack: "Neighbor"}}, ""},
+		"only one moves":             {map[string]*MovedFrom{"A": {LogicalID: "Old"}, "B": nil}, ""},
 	} {
 		stack := newStack(t)
 		var app awscdk.App

@@ -9,21 +9,21 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// suppression is a rule of cdk-nag that a resource of the provider breaks for a reason. docs/cdk.md lists them.
+// suppression is a cdk-nag rule that a resource of the provider breaks for a reason. docs/cdk.md lists them.
 type suppression struct {
 	id, reason string
-	// of is which findings of the rule are meant: a resource of a policy. Empty where all are.
+	// of limits the suppression to findings about one resource of a policy. Empty means all findings.
 	of string
 }
 
-// packs are those of cdk-nag that the provider is held against (.ci/nag).
+// The packs of cdk-nag that .ci/nag checks the provider against, beside AwsSolutions.
 const (
 	hipaa = "HIPAA.Security-"
 	nist  = "NIST.800.53.R5-"
 	pci   = "PCI.DSS.321-"
 )
 
-// inPacks is a rule that several packs have.
+// inPacks returns a suppression of a rule for each of several packs.
 func inPacks(rule, reason string, packs ...string) []suppression {
 	var list []suppression
 	for _, pack := range packs {
@@ -33,15 +33,15 @@ func inPacks(rule, reason string, packs ...string) []suppression {
 }
 
 func logGroupSuppressions() []suppression {
-	const reason = "CloudWatch Logs encrypts it with a key of its own. It holds IDs, rules and tags of security groups, and no secret; LogEncryptionKey gives it a key of yours."
+	const reason = "CloudWatch Logs encrypts the log with its own key. The log has IDs, rules and tags of security groups, and no secret. Set LogEncryptionKey to use your own key."
 	return inPacks("CloudWatchLogGroupEncrypted", reason, hipaa, nist, pci)
 }
 
 func functionSuppressions(reserved bool) []suppression {
 	const (
-		concurrency = "CloudFormation invokes it once for each change of a chain, and a fence keeps late and repeated events from acting. New accounts have no concurrency to reserve; ReservedConcurrentExecutions reserves some."
-		deadLetters = "CloudFormation waits for the answer and reports an event that is lost. One that is kept in a queue and replayed later would act on a stack that has moved on."
-		inside      = "It calls the public endpoints of EC2 and CloudFormation and listens to nobody. Inside a VPC it would need a NAT gateway or endpoints, whose security groups it may be changing."
+		concurrency = "CloudFormation invokes the function once for each change of a chain, and a fence stops late and repeated events. New accounts have no concurrency to reserve. Set ReservedConcurrentExecutions to reserve some."
+		deadLetters = "CloudFormation waits for the response and reports a lost event. An event that is kept in a queue and replayed later would change a stack that has moved on."
+		inside      = "The function calls the public endpoints of EC2 and CloudFormation and accepts no connections. Inside a VPC it would need a NAT gateway or endpoints, whose security groups it may be changing."
 	)
 	list := slices.Concat(inPacks("LambdaDLQ", deadLetters, hipaa, nist), inPacks("LambdaInsideVPC", inside, hipaa, nist, pci))
 	if !reserved {
@@ -50,36 +50,36 @@ func functionSuppressions(reserved bool) []suppression {
 	return list
 }
 
-// explainRole says of the role why it is as it is.
+// explainRole writes the suppressions of the role, which depend on its rights.
 func (p *provider) explainRole() {
-	explain(p.role, roleSuppressions(p.shared || p.may(others)))
+	explain(p.role, roleSuppressions(p.shared || p.hasRight(others)))
 }
 
 func roleSuppressions(everyStack bool) []suppression {
-	const reason = "The policy is this role's alone: it comes, changes and goes with it, and its conditions name this provider."
+	const reason = "Only this role uses the policy, and both are created, changed and deleted together. Its conditions name this provider."
 	return append(inPacks("IAMNoInlinePolicy", reason, hipaa, nist, pci), wildcardSuppressions(everyStack)...)
 }
 
-// wildcardSuppressions says why some resources of the role's policy end in an asterisk. Each is named, so that one that joins them is
-// found.
+// wildcardSuppressions returns why some resources of the role's policy end in an asterisk. It names each, so that cdk-nag still finds
+// a new one.
 func wildcardSuppressions(everyStack bool) []suppression {
-	const wildcards, tagged = "AwsSolutions-IAM5", "The ID is not known beforehand: a condition admits only what carries this provider's own tag, or its FormerProvider's."
+	const wildcards, tagged = "AwsSolutions-IAM5", "The ID is not known in advance. A condition allows only resources that have the tag of this provider or of its FormerProvider."
 	list := []suppression{
-		{wildcards, tagged + " Adoption, where it is on, takes only groups without one.", "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*"},
+		{wildcards, tagged + " If adoption is on, it takes only groups without such a tag.", "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group/*"},
 		{wildcards, tagged, "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:security-group-rule/*"},
-		{wildcards, "The VPC's share in creating a group, for any VPC that a chain names: the group itself must carry this provider's tag.", "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:vpc/*"},
-		{wildcards, "EC2 knows no resource for the actions that read.", "*"},
+		{wildcards, "Creating a group needs the VPC too, which can be any VPC that a chain names. The group itself must have this provider's tag.", "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:vpc/*"},
+		{wildcards, "The EC2 actions that read support no resource types.", "*"},
 	}
 	if everyStack {
 		list = append(list, suppression{
-			wildcards, "The status of the stacks that a shared provider serves, or whose groups may be adopted or moved, to read only.",
+			wildcards, "Read-only access to the status of the stacks that a shared provider serves, or whose groups can be adopted or moved.",
 			"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*",
 		})
 	}
 	return list
 }
 
-// explain writes suppressions into the metadata of a construct's resource, where cdk-nag looks for them.
+// explain writes suppressions into the metadata of a construct's resource, where cdk-nag reads them.
 func explain(construct constructs.Construct, suppressions []suppression) {
 	var rules []any
 	for _, one := range suppressions {
@@ -91,7 +91,7 @@ func explain(construct constructs.Construct, suppressions []suppression) {
 	}
 	resource, isResource := construct.Node().DefaultChild().(awscdk.CfnResource)
 	if !isResource {
-		panic(fmt.Errorf("explaining a resource (%s): it has none", *construct.Node().Path()))
+		panic(fmt.Errorf("writing suppressions of construct (%s): it has no resource", *construct.Node().Path()))
 	}
 	resource.AddMetadata(jsii.String("cdk_nag"), map[string]any{"rules_to_suppress": rules})
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSuppressionsAreInTheDocs holds the list of docs/cdk.md against what the resources say to cdk-nag. UPDATE_DOCS=1 writes it.
-func TestSuppressionsAreInTheDocs(t *testing.T) {
+// docs/cdk.md must list the suppressions of cdk-nag rules. UPDATE_DOCS=1 writes the list.
+func TestSuppressionsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var list strings.Builder
 	list.WriteString("| Resource | Rules | Why |\n|---|---|---|\n")
@@ -38,11 +38,11 @@ func TestSuppressionsAreInTheDocs(t *testing.T) {
 			fmt.Fprintf(&list, "| %s | %s | %s |\n", resource.name, rule, one.reason)
 		}
 	}
-	written(t, filepath.Join("..", "..", "docs", "cdk.md"), "<!-- the suppressions, written by the tests -->\n", "<!-- end of the suppressions -->\n", list.String())
+	checkWritten(t, filepath.Join("..", "..", "docs", "cdk.md"), "<!-- the suppressions, written by the tests -->\n", "<!-- end of the suppressions -->\n", list.String())
 }
 
-// written holds a part of a page, between two lines, against what it should be, or writes it.
-func written(t *testing.T, page, start, end, want string) {
+// checkWritten compares a part of a page, between two lines, with what it should be. UPDATE_DOCS=1 writes that part.
+func checkWritten(t *testing.T, page, start, end, want string) {
 	t.Helper()
 	docs := read(t, page)
 	before, rest, hasStart := strings.Cut(docs, start)
@@ -50,7 +50,7 @@ func written(t *testing.T, page, start, end, want string) {
 	switch {
 	case !hasStart || !hasEnd:
 		t.Fatalf("%s has no place between\n%s%s", page, start, end)
-	case os.Getenv("UPDATE_DOCS") != "": //nolint:forbidigo // a test that writes what it holds
+	case os.Getenv("UPDATE_DOCS") != "": //nolint:forbidigo // the test can write what it compares
 		if err := os.WriteFile(page, []byte(before+start+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

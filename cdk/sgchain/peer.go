@@ -10,19 +10,19 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Peer is who is at the other end of a door: one entry of a list Sources or
-// Destinations.
+// Peer is the other end of a rule: an entry of Sources or Destinations. Create one with a
+// constructor such as [Internet] or [TierNamed]: the zero value is refused.
 type Peer struct {
 	kind peerKind
-	text string // as the template has it; may be a token
+	text string // as in the template; can be a token
 }
 
-// peerKind is what a constructor promises: a word of another kind is no such peer,
-// so that a tier's name in a variable never turns out to be "internet".
+// peerKind is the kind of peer that a constructor creates. A text of another kind is refused, so that
+// a variable with a tier's name never turns out to be "internet".
 type peerKind int
 
 const (
-	anyPeer peerKind = iota // from JSON, where the word says what it is
+	anyPeer peerKind = iota // from a word, or from JSON; the text itself has the kind
 	tierPeer
 	cidrPeer
 	groupPeer
@@ -32,14 +32,14 @@ const (
 	namedListPeer
 )
 
-// The words that stand before names.
+// The prefixes of names.
 const (
 	groupPrefix = "group/"
 	listPrefix  = "list/"
 )
 
-// PeerOf is a peer of the CDK: awsec2.Peer_Ipv4 and the like, a security group, a prefix list. What is
-// known only when the stack is deployed is fine.
+// PeerOf converts a peer of the CDK: awsec2.Peer_Ipv4 and the like, a security group or a prefix
+// list. Its value can be a token. PeerOf(nil) is refused when the chain is created.
 func PeerOf(peer awsec2.IPeer) Peer {
 	if peer == nil {
 		return Peer{}
@@ -54,7 +54,8 @@ func PeerOf(peer awsec2.IPeer) Peer {
 	}.peer()
 }
 
-// Internet is every address: 0.0.0.0/0, and ::/0 as well in a chain with IPv6.
+// Internet is every IPv4 address (0.0.0.0/0). In a chain with IPv6 it is every IPv6 address (::/0)
+// too.
 func Internet() Peer { return Peer{anyPeer, "internet"} }
 
 // InternetV4 is every IPv4 address, 0.0.0.0/0.
@@ -63,21 +64,22 @@ func InternetV4() Peer { return Peer{anyPeer, "internet-v4"} }
 // InternetV6 is every IPv6 address, ::/0.
 func InternetV6() Peer { return Peer{anyPeer, "internet-v6"} }
 
-// Vpc is the address ranges of the chain's own VPC, looked up by the function.
+// Vpc is the address ranges of the chain's VPC, which the function looks up: those of IPv4, and with
+// IPv6 those of IPv6 too.
 func Vpc() Peer { return Peer{anyPeer, "vpc"} }
 
-// Self is the tier itself.
+// Self is the tier's own security group.
 func Self() Peer { return Peer{anyPeer, "self"} }
 
-// TierNamed is a tier of the same chain.
+// TierNamed is a tier of the same chain. A name that the chain does not have is refused.
 func TierNamed(name string) Peer { return Peer{tierPeer, name} }
 
-// Cidr is a range of addresses, "10.0.0.0/8" or "2001:db8::/32"; one address is
-// "203.0.113.7/32".
+// Cidr is an address range, for example "10.0.0.0/8" or "2001:db8::/32". A single address is
+// "203.0.113.7/32". The range can be a token.
 func Cidr(cidr string) Peer { return Peer{cidrPeer, cidr} }
 
-// Group is a security group that the chain does not own. A tier of another chain is
-// one, too: Group(other.SecurityGroup("Alb")).
+// Group is a security group that the chain does not own, for example a tier of another chain:
+// Group(other.SecurityGroup("Alb")).
 func Group(group awsec2.ISecurityGroup) Peer {
 	if group == nil {
 		return Peer{groupPeer, ""}
@@ -86,23 +88,23 @@ func Group(group awsec2.ISecurityGroup) Peer {
 }
 
 // GroupId is a security group that the chain does not own, by its ID: "sg-...", or
-// "123456789012/sg-..." where another account owns it. A token is fine.
+// "123456789012/sg-..." for a group of another account. The ID can be a token.
 func GroupId(id *string) Peer { return Peer{groupPeer, value(id)} }
 
-// PrefixList is a managed prefix list by its ID, "pl-...". A token is fine.
+// PrefixList is a managed prefix list by its ID, "pl-...". The ID can be a token.
 func PrefixList(id *string) Peer { return Peer{listPeer, value(id)} }
 
-// PrefixListNamed is a prefix list that AWS manages, by its name in any partition, looked up by the
-// function: "com.amazonaws.global.cloudfront.origin-facing",
-// "com.amazonaws.{region}.s3". The function puts its Region in the place of {region}.
+// PrefixListNamed is an AWS-managed prefix list by its name, for example
+// "com.amazonaws.global.cloudfront.origin-facing" or "com.amazonaws.{region}.s3". The function
+// looks it up and replaces {region} by its Region. Names of every AWS partition are allowed.
 func PrefixListNamed(name string) Peer { return Peer{listNamePeer, name} }
 
-// GroupNamed is a security group of the chain's VPC by its name, in its letter case, looked up by the
-// function at each run. A tier of the chain is TierNamed.
+// GroupNamed is a security group of the chain's VPC by its name, which is case-sensitive. The function
+// looks it up in each run. For a tier of the chain use [TierNamed].
 func GroupNamed(name string) Peer { return Peer{namedGroupPeer, groupPrefix + name} }
 
-// ListNamed is a managed prefix list of the account by its name, looked up by the function at each
-// run. The function puts its Region in the place of {region}.
+// ListNamed is a managed prefix list of the account by its name, which is case-sensitive. The function
+// looks it up in each run and replaces {region} in the name by its Region.
 func ListNamed(name string) Peer { return Peer{namedListPeer, listPrefix + name} }
 
 func value(text *string) string {
@@ -112,35 +114,35 @@ func value(text *string) string {
 	return *text
 }
 
-// problem says why the text is no peer of the kind that the constructor promises.
-// Whether it is a good one of its kind is left to chain.Parse.
+// problem returns why the text is not a peer of the constructor's kind, or "" if it can be one.
+// chain.Parse checks the rest.
 func (p Peer) problem(tiers []string) string {
 	switch p.kind {
 	case tierPeer:
 		if !slices.Contains(tiers, p.text) {
-			return "TierNamed: the chain has no tier \"" + p.text + "\"; it has " + strings.Join(tiers, ", ")
+			return "TierNamed: the chain has no tier \"" + p.text + "\". Use one of its tiers: " + strings.Join(tiers, ", ") + "."
 		}
 	case cidrPeer:
 		_, err := netip.ParsePrefix(p.text)
 		if _, errAddress := netip.ParseAddr(p.text); err != nil && errAddress != nil {
-			return "Cidr: \"" + p.text + "\" is not a range of addresses; write one such as 10.0.0.0/8"
+			return "Cidr: \"" + p.text + "\" is not an address range. Use a range such as 10.0.0.0/8."
 		}
 	case groupPeer:
 		if !strings.Contains(strings.ToLower(p.text), "sg-") {
-			return "GroupId: \"" + p.text + "\" is not the ID of a security group; it looks like sg-0123456789abcdef0"
+			return "GroupId: \"" + p.text + "\" is not a security group ID. Use an ID such as sg-0123456789abcdef0."
 		}
 	case listPeer:
 		if !strings.HasPrefix(strings.ToLower(p.text), "pl-") {
-			return "PrefixList: \"" + p.text + "\" is not the ID of a prefix list; it looks like pl-0123456789abcdef0"
+			return "PrefixList: \"" + p.text + "\" is not a prefix list ID. Use an ID such as pl-0123456789abcdef0."
 		}
 	case listNamePeer:
 		if !chain.IsListName(strings.ToLower(p.text)) {
-			return "PrefixListNamed: \"" + p.text + "\" is not the name of a prefix list of AWS; it looks like com.amazonaws.{region}.s3"
+			return "PrefixListNamed: \"" + p.text + "\" is not the name of an AWS-managed prefix list. Use a name such as com.amazonaws.{region}.s3."
 		}
-	case namedGroupPeer, namedListPeer: // the prefix says it
+	case namedGroupPeer, namedListPeer: // the constructor has added the prefix
 	case anyPeer:
 		if p.text == "" {
-			return "is an empty Peer; use a constructor such as Internet or TierNamed"
+			return "the Peer is empty. Create it with a constructor such as Internet or TierNamed."
 		}
 	}
 	return ""

@@ -17,21 +17,21 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// planFile writes what a chain will be beside the template that holds it, as text and as a
-// page: cdk diff sees the properties of a custom resource, not what they make.
+// planFile writes the groups and rules of a chain beside its template, as text and as a page. cdk
+// diff shows only the properties of a custom resource, not its effect.
 type planFile struct {
 	stack awscdk.Stack
 	chain *securityGroupChain
-	vpc   any // as the template has it
+	vpc   any // as in the template
 }
 
-// write writes both files, into a folder that is there since the app or stage was constructed.
+// write writes both files, into the folder that the app or stage has created.
 func (f *planFile) write() error {
 	folder, name := *awscdk.Stage_Of(f.chain).Outdir(), planFileName(*f.chain.Node().Path(), *f.chain.Node().Addr())
 	for end, text := range map[string]func() string{".txt": f.text, ".html": f.html} {
 		path := filepath.Join(folder, name+end)
 		if err := os.WriteFile(path, []byte(text()), 0o644); err != nil {
-			return fmt.Errorf("writing the plan of the chain (%s): %w", path, err)
+			return fmt.Errorf("writing plan of chain (%s): %w", path, err)
 		}
 	}
 	return nil
@@ -39,10 +39,9 @@ func (f *planFile) write() error {
 
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)
 
-// planFileName is the construct's path with dots: "Shop/Chain" is Shop.Chain.plan, to which the
-// ends of the files come.
-// Paths with other characters get a part of the construct's unique address as well,
-// so that no two chains share a file.
+// planFileName returns the name of the files without their extension: the construct's path with
+// dots, for example Shop.Chain.plan for "Shop/Chain". A path with other characters gets a part of
+// the construct's unique address too, so that each chain has its own files.
 func planFileName(path, address string) string {
 	name := strings.ReplaceAll(path, "/", ".")
 	if !plainPath.MatchString(path) {
@@ -51,26 +50,27 @@ func planFileName(path, address string) string {
 	return name + ".plan"
 }
 
-// whatChanges says how to read the difference of two plan files. What a group of the stack
-// that is there becomes is not known at synth.
-const whatChanges = `
-An update keeps a group whose line stays. Another line is another group: the update creates it
-and retires the old one, and its cleanup, once every consumer has moved, deletes that one (or
-releases it, if the chain adopted it or ReleaseTiers names its tier). "make plan" asks the function what that is now.
+// planLegend explains how to read the difference of two plan files. Synth does not know the existing
+// groups of the stack, so it cannot say what happens to each.
+const planLegend = `
+An update keeps a group if its first line stays the same. If that line differs, the update creates
+a new group and retires the old one. Once every consumer has moved, the cleanup deletes the retired
+group, or releases it if the chain adopted it or ReleaseTiers names its tier. To see what an update
+would change now, run "make plan".
 `
 
-// text is the chain in one line, its picture, and what a plan from nothing leads to:
-// every group with every rule, each on a line of its own.
+// text returns the chain in one line, its drawing, and every group and rule, each on a line of its
+// own.
 func (f *planFile) text() string {
 	spec := f.chain.settled.spec
 	desired := chain.Desired(spec)
 	goal := plan.Goal(plan.Change{New: desired}, chain.State{}, chain.Epoch{})
-	return "Chain " + *f.chain.Node().Path() + " in VPC " + f.vpcWord() + "\n" +
-		f.named(chain.Summary(spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(spec)}.String()+"\n"+goal.String()) + whatChanges
+	return "Chain " + *f.chain.Node().Path() + " in VPC " + f.vpcName() + "\n" +
+		f.named(chain.Summary(spec)+"\n\n"+plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(spec)}.String()+"\n"+goal.String()) + planLegend
 }
 
-// html is the chain as one page. The words for tokens come before the drawing, which makes
-// room for them and escapes them.
+// html returns the chain as a page. Tokens are replaced before the page is drawn, because the
+// drawing escapes texts and makes room for them.
 func (f *planFile) html() string {
 	spec := f.chain.settled.spec
 	desired := chain.Desired(spec)
@@ -84,40 +84,40 @@ func (f *planFile) html() string {
 		}
 		desired.Groups[i].Rules = rules
 	}
-	warnings, _ := chain.Guard(spec, false) // what is refused fails the synth
+	warnings, _ := chain.Guard(spec, false) // a refused chain fails the synth
 	for i := range warnings {
 		warnings[i] = f.named(warnings[i])
 	}
 	return draw.HTML(draw.Page{
-		Title: "Chain " + *f.chain.Node().Path(), Subject: "VPC " + f.vpcWord(), Line: f.named(chain.Summary(spec)), Warnings: warnings,
+		Title: "Chain " + *f.chain.Node().Path(), Subject: "VPC " + f.vpcName(), Line: f.named(chain.Summary(spec)), Warnings: warnings,
 		Drawing: plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(spec)},
 	})
 }
 
-// named puts the words for tokens into a text.
-func (f *planFile) named(text string) string { return f.chain.settled.facts.named(text, f.word) }
+// named replaces the placeholders in a text by the names of their tokens.
+func (f *planFile) named(text string) string { return f.chain.settled.facts.named(text, f.tokenName) }
 
-// vpcWord is the VPC, as the template refers to it.
-func (f *planFile) vpcWord() string {
+// vpcName returns the VPC as the template refers to it.
+func (f *planFile) vpcName() string {
 	vpc, _ := f.vpc.(string)
 	if isToken(vpc) {
-		return f.word(vpc)
+		return f.tokenName(vpc)
 	}
 	return vpc
 }
 
-// mermaid is the chain as a flowchart. The words for tokens come into its labels after
-// the rest, and have to be fit for them.
+// mermaid returns the chain as a flowchart. Tokens are replaced in the finished flowchart, so their
+// names must be escaped.
 func (f *planFile) mermaid() string {
 	desired := chain.Desired(f.chain.settled.spec)
 	return f.chain.settled.facts.named(plan.Drawing{Before: desired, After: desired, Notes: plan.Notes(f.chain.settled.spec)}.Mermaid(), func(token string) string {
-		return plan.MermaidText(f.word(token))
+		return plan.MermaidText(f.tokenName(token))
 	})
 }
 
-// word is how the template refers to what is known at deploy time: ${Vpc},
-// ${Vpc.CidrBlock}, or the function as JSON.
-func (f *planFile) word(token string) string {
+// tokenName returns how the template refers to a token: ${Vpc}, ${Vpc.CidrBlock}, or the function as
+// JSON.
+func (f *planFile) tokenName(token string) string {
 	resolved := f.stack.Resolve(jsii.String(token))
 	function, _ := resolved.(map[string]any)
 	if name, isRef := function["Ref"].(string); isRef {
@@ -127,11 +127,11 @@ func (f *planFile) word(token string) string {
 		return fmt.Sprintf("${%v.%v}", get[0], get[1])
 	}
 	if text, isText := resolved.(string); isText {
-		return text // a Lazy, or a token of a value that is known after all
+		return text // a Lazy, or a token whose value is known
 	}
 	encoded, err := json.Marshal(resolved)
 	if err != nil {
-		panic(fmt.Errorf("printing what is known at deploy time: %w", err)) // decoded JSON always encodes
+		panic(fmt.Errorf("printing token: %w", err)) // decoded JSON always encodes
 	}
 	return string(encoded)
 }

@@ -22,23 +22,23 @@ func read(t *testing.T, path ...string) string {
 	return string(content)
 }
 
-// tiersWithTokens is a chain with each sort of what is not known at synth.
+// tiersWithTokens returns tiers with each kind of token.
 func tiersWithTokens(stack awscdk.Stack) []Tier {
 	other := awsec2.NewSecurityGroup(stack, jsii.String("Other"), &awsec2.SecurityGroupProps{
 		Vpc: awsec2.NewVpc(stack, jsii.String("OtherVpc"), nil),
 	})
 	parameter := awscdk.NewCfnParameter(stack, jsii.String("List"), nil).ValueAsString()
-	later := awscdk.Lazy_String(&lazy{}, nil)
+	lateID := awscdk.Lazy_String(&lazy{}, nil)
 	return []Tier{
 		{Name: "Alb", GroupName: "ALB-SG", Ports: Ports(443), Tags: map[string]*string{"Team": parameter, "Stage": jsii.String("test")}},
 		{Name: "App", Egress: EgressChain, Ingress: []Ingress{
 			{Ports: Ports(6060), Sources: []Peer{TierNamed("Alb"), Group(other)}},
-			{Ports: Ports(22), Sources: []Peer{GroupId(awscdk.Fn_ImportValue(jsii.String("Bastion"))), GroupId(later)}, Description: "hands"},
+			{Ports: Ports(22), Sources: []Peer{GroupId(awscdk.Fn_ImportValue(jsii.String("Bastion"))), GroupId(lateID)}, Description: "administration"},
 		}, EgressTo: []Egress{{Ports: Ports(443), Destinations: []Peer{PrefixList(parameter)}}}},
 	}
 }
 
-// lazy is what a construct says last.
+// lazy is a value that is known only at the end of a synth.
 type lazy struct{}
 
 func (*lazy) Produce() *string { return jsii.String("sg-0late") }
@@ -63,16 +63,16 @@ Alb(ALB-SG) "Security group of tier Alb" Stage="test" Team="${List}"
   ingress tcp 443 from 0.0.0.0/0 "internet to Alb: tcp 443"
   egress all traffic to 0.0.0.0/0
 App~LABEL "Security group of tier App"
-  ingress tcp 22 from {"Fn::ImportValue":"Bastion"} "hands"
-  ingress tcp 22 from sg-0late "hands"
+  ingress tcp 22 from {"Fn::ImportValue":"Bastion"} "administration"
+  ingress tcp 22 from sg-0late "administration"
   ingress tcp 6060 from ${Other.GroupId} "${Other.GroupId} to App: tcp 6060"
   ingress tcp 6060 from Alb(ALB-SG) "Alb to App: tcp 6060"
   egress tcp 443 to ${List} "App to ${List}: tcp 443"
-` + whatChanges
+` + planLegend
 
-// TestPlanFile: the file is whole, names tokens as the template does, and is the same
-// in each synth, whatever number the CDK gives a token.
-func TestPlanFile(t *testing.T) {
+// The plan file refers to tokens as the template does, and is the same in each synth, whatever number
+// the CDK gives a token.
+func TestPlanFileWithTokens(t *testing.T) {
 	for range 2 {
 		stack := newStack(t)
 		vpc := awscdk.NewCfnParameter(stack, jsii.String("VpcId"), nil).ValueAsString()
@@ -80,20 +80,20 @@ func TestPlanFile(t *testing.T) {
 		c := NewSecurityGroupChain(stack, jsii.String("Chain"), props)
 		var other awsec2.CfnSecurityGroup
 		jsii.UnsafeCast(stack.Node().FindChild(jsii.String("Other")).Node().DefaultChild(), &other)
-		other.OverrideLogicalId(jsii.String("Other")) // after the chain was made
+		other.OverrideLogicalId(jsii.String("Other")) // after the chain was created
 		synth(stack)
 		label := labelOf(t, read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.txt"), "App~")
 		want := strings.ReplaceAll(planWithTokens, "App~LABEL", label)
 		if got := read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.txt"); got != want {
 			t.Errorf("got\n%swant\n%s", got, want)
 		}
-		holdPage(t, read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.html"))
+		checkPage(t, read(t, *awscdk.Stage_Of(c).Outdir(), "Stack.Chain.plan.html"))
 	}
 }
 
-// holdPage: the page says what the text does, with the words for tokens as text and not as HTML,
-// in the drawing and in the tables.
-func holdPage(t *testing.T, page string) {
+// checkPage checks that the page has the same tokens as the text, escaped, in the drawing and in the
+// tables.
+func checkPage(t *testing.T, page string) {
 	t.Helper()
 	for word, want := range map[string]int{
 		"<h1><bdi>Chain Stack/Chain</bdi></h1>": 1, "<bdi>VPC ${VpcId}</bdi>": 1,
@@ -101,17 +101,17 @@ func holdPage(t *testing.T, page string) {
 		`>{&#34;Fn::ImportValue&#34;:&#34;Bastion&#34;}</text>`: 1, `<bdi>{&#34;Fn::ImportValue&#34;:&#34;Bastion&#34;}</bdi>`: 1,
 	} {
 		if got := strings.Count(page, word); got != want {
-			t.Errorf("%q is there %d times, want %d, in\n%s", word, got, want, page)
+			t.Errorf("%q occurs %d times, want %d, in\n%s", word, got, want, page)
 		}
 	}
 	if strings.Contains(page, "Token[") || strings.Contains(page, "sg-token") {
-		t.Errorf("a token has no words in\n%s", page)
+		t.Errorf("a token has no name in\n%s", page)
 	}
 }
 
-// mermaidWithTokens names tokens as the plan does, with codes for what Mermaid would read.
+// mermaidWithTokens refers to tokens as the plan does. Characters with a meaning in Mermaid are escaped.
 //
-//nolint:dupword // nodes, and no words
+//nolint:dupword // names of nodes
 const mermaidWithTokens = `flowchart TD
   n0["[Alb] ALB-SG"]
   n1["[App]"]
@@ -130,8 +130,8 @@ const mermaidWithTokens = `flowchart TD
   n1 -.->|"tcp 443"| n3
 `
 
-// TestMermaid: the flowchart is there as soon as the chain is, and has no token in it.
-func TestMermaid(t *testing.T) {
+// The flowchart is known when the chain is created, and has no token in it.
+func TestMermaidWithTokens(t *testing.T) {
 	stack := newStack(t)
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Tiers: tiersWithTokens(stack)})
 	var other awsec2.CfnSecurityGroup
@@ -142,7 +142,7 @@ func TestMermaid(t *testing.T) {
 	}
 }
 
-// labelOf is the word that begins so.
+// labelOf returns the first word with a prefix.
 func labelOf(t *testing.T, text, begin string) string {
 	t.Helper()
 	for word := range strings.FieldsSeq(text) {
@@ -154,8 +154,8 @@ func labelOf(t *testing.T, text, begin string) string {
 	return ""
 }
 
-// TestPlanFiles: each chain has a file of its own, beside the template that holds it.
-func TestPlanFiles(t *testing.T) {
+// Each chain has its own plan files, beside its template.
+func TestPlanFilesOfStagesAndNestedStacks(t *testing.T) {
 	app := newApp(t, nil)
 	add := func(scope constructs.Construct, id string) {
 		NewSecurityGroupChain(scope, jsii.String(id), anyVpc(Tier{Name: "T" + id}))
@@ -177,14 +177,14 @@ func TestPlanFiles(t *testing.T) {
 	} {
 		text := read(t, folder, path)
 		if !strings.Contains(text, "["+tier+"]") {
-			t.Errorf("%s: is not about %s:\n%s", path, tier, text)
+			t.Errorf("%s: lacks tier %s:\n%s", path, tier, text)
 		}
 		if page := read(t, folder, strings.TrimSuffix(path, ".txt")+".html"); !strings.Contains(page, "<bdi>"+tier+"</bdi>") {
-			t.Errorf("%s: the page beside it is not about %s", path, tier)
+			t.Errorf("%s: its page lacks tier %s", path, tier)
 		}
 		dir := filepath.Dir(filepath.Join(folder, path))
 		if templates, err := filepath.Glob(filepath.Join(dir, "*.template.json")); err != nil || len(templates) == 0 {
-			t.Errorf("%s: there is no template beside it", path)
+			t.Errorf("%s: its folder has no template", path)
 		}
 	}
 }
@@ -200,8 +200,8 @@ func TestPlanFileNames(t *testing.T) {
 	}
 }
 
-// TestPlanFileThatCanNotBeWritten: a synth without its plan does not look like one with it.
-func TestPlanFileThatCanNotBeWritten(t *testing.T) {
+// A synth must not succeed without its plan files.
+func TestUnwritablePlanFileFailsSynth(t *testing.T) {
 	for _, name := range []string{"Stack.Chain.plan.txt", "Stack.Chain.plan.html"} {
 		t.Run(name, func(t *testing.T) {
 			stack := newStack(t)
@@ -212,7 +212,7 @@ func TestPlanFileThatCanNotBeWritten(t *testing.T) {
 			}
 			defer func() {
 				t.Helper()
-				if said := fmt.Sprint(recover()); !strings.Contains(said, "[Stack/Chain] writing the plan of the chain") || !strings.Contains(said, name) {
+				if said := fmt.Sprint(recover()); !strings.Contains(said, "[Stack/Chain] writing plan of chain") || !strings.Contains(said, name) {
 					t.Errorf("synth: got %v, want an error about the plan", said)
 				}
 			}()

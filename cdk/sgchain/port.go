@@ -8,12 +8,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 )
 
-// Port is a protocol and its ports: one entry of a list Ports. Numbers are checked
-// where the chain is constructed.
+// Port is a protocol and its ports: an entry of Ports. Create one with a constructor such as [Tcp] or
+// [Https]. The chain checks the numbers when it is created, and refuses the zero value.
 type Port struct{ text string }
 
-// PortOf is a port of the CDK, such as awsec2.Port_Tcp(jsii.Number(443)). One that is known only when
-// the stack is deployed is refused: the chain is deployed before what listens on it.
+// PortOf converts a port of the CDK, for example awsec2.Port_Tcp(jsii.Number(443)). A port that is a
+// token is refused, because the chain is deployed before what listens on the port.
 func PortOf(port awsec2.Port) Port {
 	if port == nil {
 		return Port{}
@@ -35,7 +35,7 @@ func PortOf(port awsec2.Port) Port {
 	return portOf(protocol, ends[0], ends[1])
 }
 
-// Ports is TCP ports, each a Port of its own.
+// Ports is a list of TCP ports, each a Port of its own.
 func Ports(ports ...int) []Port {
 	list := make([]Port, 0, len(ports))
 	for _, port := range ports {
@@ -47,8 +47,8 @@ func Ports(ports ...int) []Port {
 // Tcp is one TCP port, 0 to 65535.
 func Tcp(port int) Port { return Port{number(port)} }
 
-// number is a port as text. What the CDK knows only at deploy time is a number far below any
-// int, and is refused like other tokens.
+// number returns a port as text. The CDK encodes a token as a number far below every int. As an int
+// it is math.MinInt, which becomes a token as text and is refused like other tokens.
 func number(port int) string {
 	if port == math.MinInt {
 		return "${Token[port]}"
@@ -56,7 +56,7 @@ func number(port int) string {
 	return strconv.Itoa(port)
 }
 
-// TcpRange is the TCP ports from one to another, both included.
+// TcpRange is the TCP ports from one to another, both included, each 0 to 65535.
 func TcpRange(from, to int) Port { return Port{number(from) + "-" + number(to)} }
 
 // AllTcp is every TCP port.
@@ -65,7 +65,7 @@ func AllTcp() Port { return TcpRange(0, 65535) }
 // Udp is one UDP port, 0 to 65535.
 func Udp(port int) Port { return Port{"udp/" + number(port)} }
 
-// UdpRange is the UDP ports from one to another, both included.
+// UdpRange is the UDP ports from one to another, both included, each 0 to 65535.
 func UdpRange(from, to int) Port {
 	return Port{"udp/" + number(from) + "-" + number(to)}
 }
@@ -73,7 +73,7 @@ func UdpRange(from, to int) Port {
 // AllUdp is every UDP port.
 func AllUdp() Port { return UdpRange(0, 65535) }
 
-// Icmp is ICMP of every type, for peers with IPv4 addresses.
+// Icmp is ICMP of every type. Its peers must have IPv4 addresses.
 func Icmp() Port { return Port{"icmp"} }
 
 // IcmpType is ICMP of one type, 0 to 255, with every code.
@@ -84,10 +84,10 @@ func IcmpTypeAndCode(kind, code int) Port {
 	return Port{"icmp/" + strconv.Itoa(kind) + "/" + strconv.Itoa(code)}
 }
 
-// IcmpPing is ICMP's echo request.
+// IcmpPing is ICMP's echo request, type 8.
 func IcmpPing() Port { return IcmpType(8) }
 
-// IcmpV6 is ICMPv6 of every type, for peers with IPv6 addresses.
+// IcmpV6 is ICMPv6 of every type. Its peers must have IPv6 addresses.
 func IcmpV6() Port { return Port{"icmpv6"} }
 
 // IcmpV6Type is ICMPv6 of one type, 0 to 255, with every code.
@@ -98,14 +98,14 @@ func IcmpV6TypeAndCode(kind, code int) Port {
 	return Port{"icmpv6/" + strconv.Itoa(kind) + "/" + strconv.Itoa(code)}
 }
 
-// Protocol is an IP protocol by its number, such as 50 for ESP. TCP, UDP, ICMP and
-// ICMPv6 have constructors of their own and are refused here.
+// Protocol is an IP protocol by its number, 0 to 255, for example 50 for ESP. TCP, UDP, ICMP and
+// ICMPv6 have their own constructors and are refused here.
 func Protocol(number int) Port { return Port{"proto/" + strconv.Itoa(number)} }
 
 // AllTraffic is every protocol and every port.
 func AllTraffic() Port { return Port{"all"} }
 
-// The TCP ports of what chains are mostly made of, by their registered names.
+// TCP ports of common services, by their registered names.
 
 // Http is port 80.
 func Http() Port { return Port{"http"} }
@@ -125,19 +125,19 @@ func Nfs() Port { return Port{"nfs"} }
 // Postgres is port 5432.
 func Postgres() Port { return Port{"postgres"} }
 
-// Mysql is port 3306, of MariaDB and Aurora as well.
+// Mysql is port 3306, also of MariaDB and Aurora MySQL.
 func Mysql() Port { return Port{"mysql"} }
 
-// Mssql is port 1433, SQL Server's.
+// Mssql is port 1433, of SQL Server.
 func Mssql() Port { return Port{"mssql"} }
 
 // Oracle is port 1521.
 func Oracle() Port { return Port{"oracle"} }
 
-// Mongodb is port 27017, of DocumentDB as well.
+// Mongodb is port 27017, also of DocumentDB.
 func Mongodb() Port { return Port{"mongodb"} }
 
-// Redis is port 6379, of Valkey as well.
+// Redis is port 6379, also of Valkey.
 func Redis() Port { return Port{"redis"} }
 
 // Memcached is port 11211.

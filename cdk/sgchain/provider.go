@@ -17,87 +17,90 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// ProviderProps says how the function is run. Nil is the default of everything.
+// ProviderProps are the settings of a provider. Nil means the default of every setting.
 type ProviderProps struct {
-	// Architecture is what the function runs on, and what its zip is built for.
-	// Default: arm64, unless the app's context has the key sgchain:arch with the value
-	// amd64: an emulator runs functions on the machine that it is on.
+	// Architecture is the processor architecture of the function and of its zip: arm64 or x86_64. An
+	// emulator runs functions on its own machine, so the context key sgchain:arch (arm64 or amd64)
+	// sets the architecture of a whole app.
+	// Default: arm64, or x86_64 if the context sgchain:arch is amd64.
 	Architecture awslambda.Architecture
-	// Code is the zip of the function: [CodeFromZip], or where it has been uploaded.
-	// Default: it is compiled during synth from this module's sources, by the go command
-	// that the app itself needs: in a minute at first, in a second from then on.
+	// Code is the zip of the function: [CodeFromZip], or the place of an uploaded one.
+	// Default: synth compiles this module's sources with the go command. The first synth takes about
+	// a minute longer, later ones less than a second.
 	Code awslambda.Code
-	// Shared says that chains of other stacks of the account and Region may use the
-	// provider too: its function may then read the status of every stack there, and
-	// change the groups that it made for any of them. Default: its own stack only.
+	// Shared allows chains of other stacks in the same account and Region to use the provider. Its
+	// function can then read the status of every stack there, and change the groups of every chain
+	// that it serves. Default: false, and the provider serves only its own stack.
 	Shared bool
-	// AllowAdoption lets the provider serve chains with AdoptExisting: its role may then
-	// give its tags to any security group of the account and Region that has none of any
-	// provider, and so make it its own. Such a group is released in the end, and IAM itself
-	// keeps the function from deleting it. Default: it owns only what it made.
+	// AllowAdoption allows chains with AdoptExisting. The role can then become the owner of any
+	// security group of the account and Region without a provider's tags, by adding its own.
+	// The chain releases such a group in the end. IAM keeps the function from deleting it.
+	// Default: false, and the provider owns only the groups that it created.
 	AllowAdoption bool
-	// AllowMoves lets the provider serve chains with MovedFrom: its role may then change the tags
-	// that say of which of its chains a group is, and read the status of every stack of the account
-	// and Region. Every Delete waits 10 s before it first writes, because a move may still be alive.
-	// Default: the function refuses MovedFrom.
+	// AllowMoves allows chains with MovedFrom. The role can then change which of its chains owns a
+	// group, and read the status of every stack in the account and Region. Each Delete waits 10
+	// seconds before its first write, because a move may still be running.
+	// Default: false, and the function refuses MovedFrom.
 	AllowMoves bool
-	// FormerProvider is the stack ID of a provider that is gone, the value of the tag
-	// sgchain:provider on the groups of its chains: these may be moved to chains of this provider,
-	// by the Provider of their MovedFrom. It needs AllowMoves. The role may then give its own tag to
-	// any group and rule that has that provider's. Take it out again when the chains have moved.
-	// Default: groups of no other provider are touched.
+	// FormerProvider is the stack ID of a deleted provider: the value of the tag sgchain:provider on
+	// the groups of its chains. Chains of this provider can then take over these groups, if their
+	// MovedFrom has the same Provider. FormerProvider needs AllowMoves. The role can replace that
+	// provider's tag by its own on any group and rule, so remove FormerProvider after the chains have
+	// moved. Default: none, and the provider takes no groups of another provider.
 	FormerProvider *string
-	// EnforceGuardrails holds every chain against the guardrails, whatever its own property
-	// Guardrails says: a shared provider serves templates of many authors, and each of
-	// them can say warn. Default: the chain's own property counts.
+	// EnforceGuardrails checks every chain against the guardrails, whatever its own Guardrails says.
+	// Use it for a shared provider: each of its many template authors could set Guardrails to warn.
+	// Default: false, and each chain's Guardrails counts.
 	EnforceGuardrails bool
-	// AllowRepair lets the provider serve drift guards that repair. Whoever may invoke the
-	// function can then have the rules of a chain set at any time, to what the invocation
-	// says they should be, and not only while an operation of its stack is under way: guard
-	// lambda:InvokeFunction. Every Update and Delete waits 10 s before it first looks,
-	// because a repair may still be alive. Default: the function refuses to repair.
+	// AllowRepair allows drift guards with [DriftMode_REPAIR]. At any time, and not only during a stack
+	// operation, a principal allowed to invoke the function can then set a chain's rules. So restrict
+	// lambda:InvokeFunction. Each Update and Delete waits 10 seconds before its first read, because
+	// a repair may still be running.
+	// Default: false, and the function refuses to repair.
 	AllowRepair bool
-	// PermissionsBoundary is the most that the function's role may do, whatever its own policy
-	// says. It has to allow what docs/permissions.md lists. Default: none, or what
-	// awsiam.PermissionsBoundary_Of says of a scope.
+	// PermissionsBoundary limits what the function's role can do, whatever its own policy allows. It
+	// must allow the actions in docs/permissions.md.
+	// Default: none, or the boundary that awsiam.PermissionsBoundary_Of applies to a scope.
 	PermissionsBoundary awsiam.IManagedPolicy
-	// RolePath is the path of the role, as in "/teams/". Default: "/".
+	// RolePath is the path of the role, for example "/teams/". Another path replaces the role.
+	// Default: "/".
 	RolePath *string
-	// ReservedConcurrentExecutions keeps as many runs at once for the function, and gives it no
-	// more. Zero is refused: it would switch the function off. Default: none are reserved.
+	// ReservedConcurrentExecutions is the number of concurrent runs that Lambda reserves for the
+	// function, which is also their maximum. Zero is refused, because it turns the function off.
+	// Default: none.
 	ReservedConcurrentExecutions *float64
-	// LogRetention is how long the events of the function's log are kept. Default: one month.
+	// LogRetention is how long the function's log keeps its events. Default: one month.
 	LogRetention awslogs.RetentionDays
-	// LogEncryptionKey encrypts the log. The key's policy has to let CloudWatch Logs use it
-	// (docs/permissions.md). Default: CloudWatch Logs has a key of its own.
+	// LogEncryptionKey encrypts the function's log. The key's policy must allow CloudWatch Logs to
+	// use it, see docs/permissions.md. Default: none, and CloudWatch Logs uses a key of its own.
 	LogEncryptionKey awskms.IKey
-	// LogRemovalPolicy says what becomes of the log group when the stack is deleted, or its
-	// create is rolled back: the reason of a failed create is in it. Default:
-	// awscdk.RemovalPolicy_RETAIN.
+	// LogRemovalPolicy is what happens to the log group when the stack is deleted or its creation is
+	// rolled back. The log contains the reason of a failed creation.
+	// Default: awscdk.RemovalPolicy_RETAIN.
 	LogRemovalPolicy awscdk.RemovalPolicy
-	// Dashboard makes a dashboard in CloudWatch: operations, failures, answers that could not be
-	// delivered, durations, drift, and writes by chain. Default: none.
+	// Dashboard adds a CloudWatch dashboard: operations, failures, undelivered responses, durations,
+	// drift, and writes of each chain. Default: false.
 	Dashboard bool
 }
 
-// IProvider is what a chain needs to know of its provider.
+// IProvider is a provider that can be of this app or an imported one.
 type IProvider interface {
 	constructs.Construct
-	// ServiceToken is what a custom resource names its provider by.
+	// ServiceToken returns the ARN of the function, the ServiceToken of a custom resource.
 	ServiceToken() *string
-	// Shared tells whether it serves chains of other stacks than its own.
+	// Shared reports whether the provider serves chains of other stacks than its own.
 	Shared() bool
 }
 
-// Provider is the function that serves chains, with a role and a log group of its
-// own. The role lets it change only security groups that it made itself.
+// Provider is the Lambda function that serves chains, with its role and log group. The role allows
+// it to change only security groups that it created, unless [ProviderProps] says otherwise.
 type Provider interface {
 	IProvider
-	// Function is what CloudFormation invokes.
+	// Function returns the function that CloudFormation invokes.
 	Function() awslambda.Function
-	// Role is what the function runs as.
+	// Role returns the execution role of the function.
 	Role() awsiam.Role
-	// LogGroup is where the function says what it did.
+	// LogGroup returns the log group of the function.
 	LogGroup() awslogs.LogGroup
 }
 
@@ -106,16 +109,16 @@ type provider struct {
 	shared   bool
 	enforces bool
 	repairs  bool
-	rights   []right // that the role has
-	former   *string // the provider that is gone, whose groups may be taken
+	rights   []right // of the role
+	former   *string // FormerProvider
 	function awslambda.Function
 	role     awsiam.Role
 	policy   awsiam.PolicyDocument
 	logGroup awslogs.LogGroup
 }
 
-// NewProvider makes a provider. It panics where the function can not be built, or its
-// zip is missing or is built for another architecture, with what to do.
+// NewProvider creates a provider. It panics if the function cannot be compiled or a setting is invalid.
+// It also panics if the zip does not exist or is built for another architecture.
 func NewProvider(scope constructs.Construct, id *string, props *ProviderProps) Provider {
 	return newProvider(scope, id, props)
 }
@@ -125,8 +128,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 		props = &ProviderProps{}
 	}
 	p := &provider{shared: props.Shared, enforces: props.EnforceGuardrails}
-	// As an override, so that a provider can be handed to the CDK as the construct
-	// that it is.
+	// The override makes the Go value itself a construct that the CDK accepts.
 	constructs.NewConstruct_Override(p, scope, id)
 	architecture, code, err := runnable(p, props)
 	if err == nil {
@@ -151,7 +153,7 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 		MaxEventAge:   awscdk.Duration_Seconds(jsii.Number(chain.MaxEventAge)),
 		RetryAttempts: jsii.Number(2),
 		Environment: &map[string]*string{
-			// The function's own ARN would make its role depend on it and it on its role.
+			// Not the function's own ARN: role and function would depend on each other.
 			chain.EnvProvider: awscdk.Aws_STACK_ID(),
 		},
 		ReservedConcurrentExecutions: props.ReservedConcurrentExecutions,
@@ -175,23 +177,24 @@ func newProvider(scope constructs.Construct, id *string, props *ProviderProps) *
 	return p
 }
 
-// check finds values that CloudFormation or Lambda would refuse, or take with an effect that nobody means.
+// check finds values that CloudFormation or Lambda would refuse, or would accept with an effect that
+// is never intended.
 func (p *ProviderProps) check() error {
 	if reserved := p.ReservedConcurrentExecutions; reserved != nil && *reserved == 0 {
-		return errors.New("ReservedConcurrentExecutions is 0, which switches the function off: every stack operation would hang until its ServiceTimeout; reserve at least 1, or leave it out")
+		return errors.New("ReservedConcurrentExecutions is 0, which turns the function off: every stack operation would hang until its ServiceTimeout. Reserve at least 1, or remove it.")
 	}
 	switch former := p.FormerProvider; {
 	case isEmpty(former):
 	case !p.AllowMoves:
-		return errors.New("FormerProvider has no effect without AllowMoves; set AllowMoves, or leave FormerProvider out")
+		return errors.New("FormerProvider has no effect without AllowMoves. Set AllowMoves, or remove FormerProvider.")
 	case !isToken(*former) && !chain.IsStackID(*former):
-		return fmt.Errorf("FormerProvider is %q, which is no stack ID; write the value of the tag %s on the groups", *former, chain.TagProvider)
+		return fmt.Errorf("FormerProvider is %q, which is not a stack ID. Use the value of the tag %s on the groups.", *former, chain.TagProvider)
 	}
 	return nil
 }
 
-// newLogGroup makes the log group of the function. It has no name of its own: one that is kept would be
-// in the way of the next stack that wants the name.
+// newLogGroup creates the log group of the function. Its name is generated: a retained log group
+// with a fixed name would block the next stack that uses the same name.
 func newLogGroup(p *provider, props *ProviderProps) awslogs.LogGroup {
 	retention, removal := props.LogRetention, props.LogRemovalPolicy
 	if retention == "" {
@@ -209,7 +212,7 @@ func newLogGroup(p *provider, props *ProviderProps) awslogs.LogGroup {
 	return logGroup
 }
 
-// What a chain of an implicit provider asks for is switched on until the template is written.
+// A chain adds rights to the default provider after it is created, until the template is written.
 
 func (p *provider) allowAdoption() {
 	p.allow(adoption)
@@ -217,7 +220,7 @@ func (p *provider) allowAdoption() {
 	p.explainRole()
 }
 
-// allowMoves also lets it take the groups of a provider that is gone, where there is one.
+// allowMoves allows moves, and taking over the groups of a former provider, if there is one.
 func (p *provider) allowMoves(former *string) {
 	p.allow(moves)
 	p.allow(others)
@@ -236,15 +239,15 @@ func (p *provider) allowRepair() {
 	}
 }
 
-// may reports whether the role has a right.
-func (p *provider) may(one right) bool { return slices.Contains(p.rights, one) }
+// hasRight reports whether the role has a right.
+func (p *provider) hasRight(one right) bool { return slices.Contains(p.rights, one) }
 
 func isEmpty(text *string) bool { return text == nil || *text == "" }
 
-// architectureContext is the context key for the architecture, as Go names it.
+// architectureContext is the context key of the architecture, which Go names arm64 or amd64.
 const architectureContext = "sgchain:arch"
 
-// runnable is the function's architecture and the code that fits it.
+// runnable returns the function's architecture and the code for it.
 func runnable(p *provider, props *ProviderProps) (awslambda.Architecture, awslambda.Code, error) {
 	architecture := props.Architecture
 	if architecture == nil {
@@ -265,7 +268,7 @@ func runnable(p *provider, props *ProviderProps) (awslambda.Architecture, awslam
 		return architecture, built, err
 	case *zipCode:
 		return architecture, code.Code, checkZip(code.path, *architecture.Name())
-	default: // somewhere else, where it can not be looked into
+	default: // uploaded, so synth cannot read it
 		return architecture, code, nil
 	}
 }
@@ -276,20 +279,20 @@ func (p *provider) LogGroup() awslogs.LogGroup   { return p.logGroup }
 func (p *provider) ServiceToken() *string        { return p.function.FunctionArn() }
 func (p *provider) Shared() bool                 { return p.shared }
 
-// importedProvider is one of another app or template.
+// importedProvider is a provider of another app or template.
 type importedProvider struct {
 	constructs.Construct
 	token *string
 }
 
-// Provider_FromServiceToken is a shared provider that another app or template has
-// made, by the ARN of its function: mostly an export or a parameter. The function must be
-// of the account and Region of the chains.
+// Provider_FromServiceToken imports a shared provider of another app or template by the ARN of its
+// function, which is usually an export or a parameter. The function must be in the same account and
+// Region as the chains. It panics if the ARN is missing.
 func Provider_FromServiceToken(scope constructs.Construct, id, serviceToken *string) IProvider { //nolint:revive,staticcheck // the CDK's form of a static method
 	p := &importedProvider{token: serviceToken}
 	constructs.NewConstruct_Override(p, scope, id)
 	if serviceToken == nil || *serviceToken == "" {
-		panic(fmt.Errorf("importing provider (%s): serviceToken is missing; it is the ARN of the provider's function", *p.Node().Path()))
+		panic(fmt.Errorf("importing provider (%s): serviceToken is missing. Use the ARN of the provider's function.", *p.Node().Path()))
 	}
 	return p
 }
@@ -297,10 +300,10 @@ func Provider_FromServiceToken(scope constructs.Construct, id, serviceToken *str
 func (p *importedProvider) ServiceToken() *string { return p.token }
 func (p *importedProvider) Shared() bool          { return true }
 
-// singletonID is the provider that chains without one share in their stack.
+// singletonID is the ID of the provider that the chains of a stack share by default.
 const singletonID = "SecurityGroupChainProvider"
 
-// singleton finds the provider that an earlier chain made in the stack, or makes it.
+// singleton returns the default provider of a stack, and creates it for the first chain.
 func singleton(stack awscdk.Stack) *provider {
 	found := stack.Node().TryFindChild(jsii.String(singletonID))
 	if found == nil {
@@ -308,7 +311,7 @@ func singleton(stack awscdk.Stack) *provider {
 	}
 	shared, isProvider := found.(*provider)
 	if !isProvider {
-		panic(fmt.Errorf("finding the provider of a stack (%s): there is another construct of that ID; give the chain a provider", *found.Node().Path()))
+		panic(fmt.Errorf("finding default provider of stack (%s): another construct has this ID. Set Provider of the chain, or rename that construct.", *found.Node().Path()))
 	}
 	return shared
 }

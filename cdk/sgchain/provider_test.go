@@ -22,18 +22,18 @@ import (
 	"sgchain/lambda/chain"
 )
 
-func TestProvider(t *testing.T) {
+func TestProviderDefaults(t *testing.T) {
 	stack := newStack(t)
 	NewProvider(stack, jsii.String("Provider"), nil)
 	resources := synth(stack)
 
 	logID, log := only(t, resources, "AWS::Logs::LogGroup")
-	// Without a name of its own, so that one that is kept is in nobody's way.
+	// Its name is generated, so a retained log group does not block the next stack.
 	equal(t, "log group", []any{log["Properties"], log["DeletionPolicy"], log["UpdateReplacePolicy"]}, []any{object{"RetentionInDays": 30}, "Retain", "Retain"})
 
 	roleID, role := only(t, resources, "AWS::IAM::Role")
 	if dig[[]any](role, "Properties", "ManagedPolicyArns") != nil || len(resources["AWS::IAM::Policy"]) > 0 {
-		t.Error("the role has policies beside its inline one")
+		t.Error("the role has other policies than its inline one")
 	}
 	functionID, function := only(t, resources, "AWS::Lambda::Function")
 	properties := dig[object](function, "Properties")
@@ -87,9 +87,9 @@ func TestProviderProps(t *testing.T) {
 	}, []any{[]string{"x86_64"}, 365})
 }
 
-// TestOrganisationProps: a boundary, a path, a key, concurrency and the log's end reach the resources that
-// they are about, and no other.
-func TestOrganisationProps(t *testing.T) {
+// A boundary, a path, a key, concurrency and the removal policy of the log reach their resources and no
+// other.
+func TestProviderPropsOfAnOrganization(t *testing.T) {
 	stack := newStack(t)
 	const (
 		boundary = "arn:aws-cn:iam::123456789012:policy/Limits"
@@ -113,7 +113,7 @@ func TestOrganisationProps(t *testing.T) {
 	suppressed := text(t, []any{function["Metadata"], log["Metadata"]})
 	for _, rule := range []string{"LambdaConcurrency", "CloudWatchLogGroupEncrypted"} {
 		if strings.Contains(suppressed, rule) {
-			t.Errorf("%s is suppressed where it holds: %s", rule, suppressed)
+			t.Errorf("%s is suppressed although the resource complies: %s", rule, suppressed)
 		}
 	}
 	if count := countOf(resources); count != 4 {
@@ -121,8 +121,8 @@ func TestOrganisationProps(t *testing.T) {
 	}
 }
 
-// TestNoConcurrencyIsRefused: none at all switches a function off.
-func TestNoConcurrencyIsRefused(t *testing.T) {
+// A concurrency of zero would turn the function off.
+func TestZeroConcurrencyIsRefused(t *testing.T) {
 	defer func() {
 		if said := fmt.Sprint(recover()); !strings.Contains(said, "creating provider (Stack/Provider): ReservedConcurrentExecutions is 0") {
 			t.Errorf("got %s", said)
@@ -131,8 +131,8 @@ func TestNoConcurrencyIsRefused(t *testing.T) {
 	NewProvider(newStack(t), jsii.String("Provider"), &ProviderProps{ReservedConcurrentExecutions: jsii.Number(0)})
 }
 
-// TestDashboard: it is there by request, and reads metrics that the function puts, those of drift for the
-// chains that the provider serves.
+// The dashboard shows metrics that the function writes. Those of drift are limited to the chains that the
+// provider serves.
 func TestDashboard(t *testing.T) {
 	for _, shared := range []bool{false, true} {
 		stack := newStack(t)
@@ -140,7 +140,7 @@ func TestDashboard(t *testing.T) {
 		resources := synth(stack)
 		logID, _ := only(t, resources, "AWS::Logs::LogGroup")
 		_, dashboard := only(t, resources, "AWS::CloudWatch::Dashboard")
-		equal(t, "name", dig[any](dashboard, "Properties", "DashboardName"), nil) // generated: two providers may stand side by side
+		equal(t, "name", dig[any](dashboard, "Properties", "DashboardName"), nil) // generated, because an account can have two providers
 		parts := dig[[]any](dashboard, "Properties", "DashboardBody", "Fn::Sub")
 		equal(t, "variables", parts[1], object{"LogGroup": object{"Ref": logID}})
 		body := strings.NewReplacer("${AWS::Region}", "eu-central-1", "${AWS::StackName}", "Shop", "${LogGroup}", "the-log").Replace(dig[string](parts[0]))
@@ -188,9 +188,9 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestRole holds the whole policy against files, so that no change of it goes unseen: what adoption and moves add stands behind
-// what every provider has.
-func TestRole(t *testing.T) {
+// The whole policy is compared with files, so that a review shows every change. The statements of adoption and moves come after those
+// of every provider.
+func TestPolicyOfRole(t *testing.T) {
 	of := map[string][]any{}
 	for _, name := range []string{"role", "adoption", "moves"} {
 		golden, err := os.ReadFile(filepath.Join("testdata", name+".json"))
@@ -212,9 +212,9 @@ func TestRole(t *testing.T) {
 		{&ProviderProps{AllowAdoption: true}, slices.Concat(role, adoption)},
 		{&ProviderProps{AllowMoves: true}, slices.Concat(role, moves[:2])},
 		{&ProviderProps{AllowMoves: true, FormerProvider: jsii.String("")}, slices.Concat(role, moves[:2])},
-		{&ProviderProps{AllowMoves: true, FormerProvider: jsii.String(gone)}, slices.Concat(role, moves)},
+		{&ProviderProps{AllowMoves: true, FormerProvider: jsii.String(formerProviderID)}, slices.Concat(role, moves)},
 		// One statement reads the stacks for both.
-		{&ProviderProps{AllowAdoption: true, AllowMoves: true, FormerProvider: jsii.String(gone)}, slices.Concat(role, adoption, moves[:1], moves[2:])},
+		{&ProviderProps{AllowAdoption: true, AllowMoves: true, FormerProvider: jsii.String(formerProviderID)}, slices.Concat(role, adoption, moves[:1], moves[2:])},
 	} {
 		stack := newStack(t)
 		NewProvider(stack, jsii.String("Provider"), c.props)
@@ -230,21 +230,21 @@ func TestRole(t *testing.T) {
 			t.Errorf("policy: got\n%s\nwant\n%s", got, want)
 		}
 		checkWrites(t, policy)
-		// What IAM takes in one role, inline, without white space.
+		// IAM's maximum for the inline policies of a role, without white space.
 		if compact, err := json.Marshal(policy); err != nil || len(compact) > 10_240 {
-			t.Errorf("policy: %d characters, error %v; IAM takes 10,240", len(compact), err)
+			t.Errorf("policy: %d characters, error %v; IAM allows 10,240", len(compact), err)
 		}
 	}
 }
 
-// TestSwitches: what a provider may do beyond the default is asked for in so many words.
-func TestSwitches(t *testing.T) {
+// Each right beyond the default needs its own prop.
+func TestEnvironmentOfEachRight(t *testing.T) {
 	for name, c := range map[string]struct {
 		props ProviderProps
 		want  object
 	}{
 		"none":      {ProviderProps{}, object{}},
-		"adoption":  {ProviderProps{AllowAdoption: true}, object{}}, // the right alone
+		"adoption":  {ProviderProps{AllowAdoption: true}, object{}}, // only a statement of the role
 		"guardrail": {ProviderProps{EnforceGuardrails: true}, object{"SGCHAIN_GUARDRAILS": "enforce"}},
 		"moves":     {ProviderProps{AllowMoves: true}, object{"SGCHAIN_MOVES": "allow"}},
 		"repair":    {ProviderProps{AllowRepair: true}, object{"SGCHAIN_REPAIR": "allow"}},
@@ -257,9 +257,8 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// TestSharedRole: a shared provider may read every stack's status, and no more than
-// that is different.
-func TestSharedRole(t *testing.T) {
+// A shared provider can read the status of every stack. Its role has no other difference.
+func TestPolicyOfSharedRole(t *testing.T) {
 	statementsOf := func(props *ProviderProps) map[string]any {
 		stack := newStack(t)
 		NewProvider(stack, jsii.String("Provider"), props)
@@ -279,9 +278,8 @@ func TestSharedRole(t *testing.T) {
 	equal(t, "the other statements", shared, own)
 }
 
-// TestRoleIsDocumented: the page that a security review reads has every statement, and
-// every action at its statement.
-func TestRoleIsDocumented(t *testing.T) {
+// docs/permissions.md, which a security review reads, must have every statement with its actions.
+func TestPolicyIsDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "permissions.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -301,12 +299,12 @@ func TestRoleIsDocumented(t *testing.T) {
 			t.Errorf("docs/permissions.md has the actions %q for %s, want %s", rows[statement.sid], statement.sid, want)
 		}
 	}
-	if len(rows) != len(statements)+2 { // the heading and the line below it
+	if len(rows) != len(statements)+2 { // two are the heading and its separator
 		t.Errorf("docs/permissions.md has %d rows, want %d", len(rows), len(statements)+2)
 	}
 }
 
-// checkWrites looks for a write that is not pinned to what this provider owns.
+// checkWrites finds writes that are not limited to what this provider owns.
 func checkWrites(t *testing.T, policy object) {
 	t.Helper()
 	for _, value := range dig[[]any](policy, "Statement") {
@@ -322,11 +320,11 @@ func checkWrites(t *testing.T, policy object) {
 			case strings.HasPrefix(name, "Describe"), service == "logs":
 			case name == "CreateSecurityGroup" && strings.HasSuffix(dig[string](statement, "Resource", "Fn::Sub"), ":vpc/*"):
 			case !pinned:
-				t.Errorf("statement %s: %s is not pinned to the provider's own groups", statement["Sid"], action)
+				t.Errorf("statement %s: %s is not limited to the provider's own groups", statement["Sid"], action)
 			}
 		}
 		if statement["Resource"] == "*" && statement["Sid"] != "ReadGroups" {
-			t.Errorf("statement %s: is about everything", statement["Sid"])
+			t.Errorf("statement %s: applies to every resource", statement["Sid"])
 		}
 		if strings.Contains(text(t, statement["Resource"]), "arn:aws") {
 			t.Errorf("statement %s: names a partition", statement["Sid"])
@@ -334,8 +332,9 @@ func checkWrites(t *testing.T, policy object) {
 	}
 }
 
-// TestScopesOfTheCDK: a permissions boundary, removal policies, a stage and a nested stack reach what the chain is made of, and fold.
-func TestScopesOfTheCDK(t *testing.T) {
+// A permissions boundary, removal policies and tags of scopes reach the chain's resources in a stage and a nested stack. Rules are folded
+// there too.
+func TestScopesReachResourcesOfChain(t *testing.T) {
 	app := newApp(t, nil)
 	stage := awscdk.NewStage(app, jsii.String("Prod"), &awscdk.StageProps{Env: germany()})
 	stack := awscdk.NewStack(stage, jsii.String("Shop"), nil)
@@ -343,7 +342,7 @@ func TestScopesOfTheCDK(t *testing.T) {
 	props := anyVpc(Tier{Name: "Web"}, Tier{Name: "App"})
 	props.Connections = Connections_FOLD
 	c := NewSecurityGroupChain(nested, jsii.String("Chain"), props)
-	// Asked for by the parent, which hands its own group down.
+	// The peer is a group of the parent stack.
 	other := awsec2.NewSecurityGroup(stack, jsii.String("Other"), &awsec2.SecurityGroupProps{Vpc: awsec2.NewVpc(stack, jsii.String("Vpc"), nil)})
 	c.SecurityGroup("Web").Connections().AllowFrom(other, tcp(443), nil)
 	awscdk.Tags_Of(stage).Add(jsii.String("Stage"), jsii.String("prod"), nil)

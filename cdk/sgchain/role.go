@@ -15,66 +15,65 @@ const (
 	anyVPC   = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc/*"
 	anyGroup = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group/*"
 	anyRule  = "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group-rule/*"
-	// anything is for actions that take no resource.
+	// anything is for actions without resource types.
 	anything = "*"
 	thisID   = "${AWS::StackId}"
-	// ownStacks stands for the stacks that the provider serves.
+	// ownStacks is a placeholder for the stacks that the provider serves.
 	ownStacks  = "stacks"
 	everyStack = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/*"
-	// ownLogGroup stands for the function's log group.
+	// ownLogGroup is a placeholder for the function's log group.
 	ownLogGroup = "log group"
-	// formerID stands for the ID of the provider that is gone.
+	// formerID is a placeholder for the ID of the former provider.
 	formerID = "former"
 
 	tagRequested = "aws:RequestTag/" + chain.TagProvider
-	tagThere     = "aws:ResourceTag/" + chain.TagProvider
+	tagExisting  = "aws:ResourceTag/" + chain.TagProvider
 )
 
-// lasting is the ownership tags that stay as they were when the group was made.
-var lasting = []string{chain.TagProvider, chain.TagStackID, chain.TagLogicalID, chain.TagTier}
+// immutableTags are the ownership tags that keep the value of the group's creation.
+var immutableTags = []string{chain.TagProvider, chain.TagStackID, chain.TagLogicalID, chain.TagTier}
 
-// statement is one statement of the role's policy, in the words of IAM. Resources
-// and the values of conditions are texts for Fn::Sub.
+// statement is a statement of the role's policy. Resources and the values of conditions are texts for
+// Fn::Sub.
 type statement struct {
 	sid       string
 	actions   []string
 	resources []string
 	when      map[string]map[string][]string // operator, key, values
-	// only says which provider has it. Empty: every one.
+	// only is the right that adds the statement. Empty means that every provider has it.
 	only right
 }
 
-// right is what a provider may do beyond the default.
+// right is what a provider is allowed beyond the default.
 type right string
 
 const (
 	always   right = ""
 	adoption right = "adoption"
 	moves    right = "moves"
-	takeover right = "takeover" // moves from a provider that is gone
-	others   right = "others"   // reading stacks that it does not serve: for adoption, and for moves
+	takeover right = "takeover" // moves from a former provider
+	others   right = "others"   // reading stacks that it does not serve, for adoption and for moves
 )
 
 var (
-	// requested admits what is created with the owner's tag.
+	// requested matches requests that set the provider's tag.
 	requested = map[string][]string{tagRequested: {thisID}}
-	// owned admits what carries it already.
-	owned = map[string][]string{tagThere: {thisID}}
+	// owned matches resources that have the provider's tag.
+	owned = map[string][]string{tagExisting: {thisID}}
 )
 
-// statements pin every write to what carries this provider's tag. The only one
-// without a condition is the VPC's share in making a group: a VPC has none of our
-// tags, and the group itself is the next statement's. Which resource types and
-// condition keys an action knows is from the Service Authorization Reference
-// (Amazon EC2, AWS CloudFormation, Amazon CloudWatch Logs).
+// statements limit every write to resources that have this provider's tag. Only CreateGroupInVpc has
+// no condition: a VPC has none of our tags, and CreateOwnGroup limits the group itself. The resource
+// types and condition keys of an action are those of the Service Authorization Reference (Amazon EC2,
+// AWS CloudFormation, Amazon CloudWatch Logs).
 var statements = []statement{
 	{
 		sid:     "CreateGroupInVpc",
 		actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{anyVPC},
 	},
 	{
-		// Apart from the VPC, which knows no aws:RequestTag: one statement over both
-		// would never match.
+		// Not in one statement with the VPC, which does not support aws:RequestTag: that statement would
+		// never match.
 		sid:     "CreateOwnGroup",
 		actions: []string{"ec2:CreateSecurityGroup"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{"StringEquals": requested},
@@ -95,23 +94,23 @@ var statements = []statement{
 		}},
 	},
 	{
-		// Of the ownership tags of its own groups it may rewrite one, and not those that
-		// make them its own. ForAllValues holds for no keys at all too, so Null is there.
+		// The provider can change the tags of its own groups, but not the ownership tags that make them
+		// its own. ForAllValues is also true without any key, so Null excludes that.
 		sid:     "RetagOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals":                 owned,
-			"ForAllValues:StringNotEquals": {"aws:TagKeys": lasting},
+			"ForAllValues:StringNotEquals": {"aws:TagKeys": immutableTags},
 			"Null":                         {"aws:TagKeys": {"false"}},
 		},
 	},
 	{
-		// The author's tags, those of the stack, and the chain's marks.
+		// This removes the author's tags, those of the stack, and marks of the chain.
 		sid:     "UntagOwnGroup",
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals":                 owned,
-			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chain.TagChain, chain.TagAdopted}, lasting...)},
+			"ForAllValues:StringNotEquals": {"aws:TagKeys": append([]string{chain.TagChain, chain.TagAdopted}, immutableTags...)},
 			"Null":                         {"aws:TagKeys": {"false"}},
 		},
 	},
@@ -126,8 +125,8 @@ var statements = []statement{
 		when:      map[string]map[string][]string{"StringEquals": owned},
 	},
 	{
-		// What was adopted was there before the chain and stays after it. The mark goes
-		// only with the owner's tag (ReleaseAdopted), so it can not be taken off first.
+		// An adopted group existed before the chain and must survive it. Its mark can only be removed
+		// together with the owner's tag (ReleaseAdopted), so it cannot be removed first.
 		sid:     "DeleteOwnGroup",
 		actions: []string{"ec2:DeleteSecurityGroup"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
@@ -136,58 +135,60 @@ var statements = []statement{
 		},
 	},
 	{
-		// A group that nobody owns. The mark comes in the same call, so that none is
-		// adopted that could be deleted.
+		// A group without an owner. The call must set the mark too, so that no adopted group can be
+		// deleted.
 		sid:     "AdoptGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
 			"StringEquals": requested,
-			"Null":         {tagThere: {"true"}, "aws:RequestTag/" + chain.TagAdopted: {"false"}},
+			"Null":         {tagExisting: {"true"}, "aws:RequestTag/" + chain.TagAdopted: {"false"}},
 		},
 		only: adoption,
 	},
 	{
-		// A group of this provider whose stack is gone, which the function looks up.
+		// A group of this provider whose stack no longer exists. The function looks that up.
 		sid:     "AdoptOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
-			"StringEquals": {tagThere: {thisID}, tagRequested: {thisID}},
+			"StringEquals": {tagExisting: {thisID}, tagRequested: {thisID}},
 			"Null":         {"aws:RequestTag/" + chain.TagAdopted: {"false"}},
 		},
 		only: adoption,
 	},
 	{
-		// A move says again whose the group is, and where its chain is now. It is given back in the same way.
+		// A move writes the owner again, and the chain that the group now belongs to. Its rollback does
+		// the same.
 		sid:     "MoveOwnGroup",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup},
-		when: map[string]map[string][]string{"StringEquals": {tagThere: {thisID}, tagRequested: {thisID}}},
+		when: map[string]map[string][]string{"StringEquals": {tagExisting: {thisID}, tagRequested: {thisID}}},
 		only: moves,
 	},
 	{
-		// A chain of a provider that is gone, whose ID the provider's own stack names.
+		// A chain of a former provider, whose ID the provider's own stack names.
 		sid:     "TakeFromFormer",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup, anyRule},
-		when: map[string]map[string][]string{"StringEquals": {tagThere: {formerID}, tagRequested: {thisID}}},
+		when: map[string]map[string][]string{"StringEquals": {tagExisting: {formerID}, tagRequested: {thisID}}},
 		only: takeover,
 	},
 	{
-		// Where the Create that took it is undone.
+		// The rollback of the Create that took it.
 		sid:     "GiveBackToFormer",
 		actions: []string{"ec2:CreateTags"}, resources: []string{anyGroup, anyRule},
-		when: map[string]map[string][]string{"StringEquals": {tagThere: {thisID}, tagRequested: {formerID}}},
+		when: map[string]map[string][]string{"StringEquals": {tagExisting: {thisID}, tagRequested: {formerID}}},
 		only: takeover,
 	},
 	{
-		// Whether the stack that made a group is gone, or has given the group up; and where the chain is from which
-		// groups are moved. A shared provider reads every stack anyway.
+		// For an adoption: whether the stack that created a group is deleted or has released the group.
+		// For a move: the state of the chain that the groups come from. A shared provider can read
+		// every stack anyway.
 		sid:     "ReadOtherStacks",
 		actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}, resources: []string{everyStack},
 		only: others,
 	},
 	{
-		// Always there: what was adopted is released also where the right to adopt has
-		// been taken away since. The owner's tag has to be among the keys: a group that
-		// lost its mark alone could be deleted.
+		// Every provider has this statement: adopted groups must be released even after AllowAdoption
+		// was removed. The keys must include the owner's tag, because a group that lost only its mark
+		// could be deleted.
 		sid:     "ReleaseAdopted",
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyGroup},
 		when: map[string]map[string][]string{
@@ -197,8 +198,8 @@ var statements = []statement{
 		},
 	},
 	{
-		// The rules that the chain made on an adopted group stay with it. IAM sees only
-		// the rule, not whose its group is.
+		// The rules that the chain created on an adopted group stay after its release. IAM sees only the
+		// rule, not the owner of its group.
 		sid:     "ReleaseOwnRule",
 		actions: []string{"ec2:DeleteTags"}, resources: []string{anyRule},
 		when: map[string]map[string][]string{
@@ -207,14 +208,14 @@ var statements = []statement{
 		},
 	},
 	{
-		// EC2 asks for the rule as well where rules are made with tags.
+		// EC2 also checks the rule itself if it is created with tags.
 		sid:       "CreateOwnRule",
 		actions:   []string{"ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"},
 		resources: []string{anyRule},
 		when:      map[string]map[string][]string{"StringEquals": requested},
 	},
 	{
-		// EC2 knows no resource for these.
+		// These actions support no resource types.
 		sid: "ReadGroups",
 		actions: []string{
 			"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeManagedPrefixLists",
@@ -230,8 +231,8 @@ var statements = []statement{
 	},
 }
 
-// Actions lists what a provider's role allows, adoption and moves included, sorted, as in
-// "ec2:CreateSecurityGroup".
+// Actions returns the IAM actions that a provider's role can have, including those for adoption and
+// moves, sorted, for example "ec2:CreateSecurityGroup".
 func Actions() []string {
 	var actions []string
 	for _, statement := range statements {
@@ -241,11 +242,11 @@ func Actions() []string {
 	return slices.Compact(actions)
 }
 
-// newRole gives the role its policy inline: a policy beside it could be deleted
-// before the Delete event has been served.
+// newRole creates the role. Its policy is inline, because a separate policy could be deleted before
+// the function has served the Delete event.
 func newRole(p *provider, props *ProviderProps) awsiam.Role {
 	p.policy = awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
-		// One statement for each reason stays readable.
+		// Keep one statement for each reason, which is easier to review.
 		Minimize: jsii.Bool(false),
 	})
 	p.allow(always)
@@ -257,7 +258,7 @@ func newRole(p *provider, props *ProviderProps) awsiam.Role {
 	})
 }
 
-// allow adds the statements of a right to the role's policy, once.
+// allow adds the statements of a right to the role's policy, unless it has them.
 func (p *provider) allow(one right) {
 	if slices.Contains(p.rights, one) {
 		return
@@ -276,7 +277,8 @@ func (p *provider) allow(one right) {
 	}
 }
 
-// policy takes what differs from provider to provider by its name.
+// policy converts the statement. Texts are the values of the placeholders that differ from provider
+// to provider.
 func (s statement) policy(texts map[string]*string) awsiam.PolicyStatement {
 	named := func(name string) *string {
 		if own, isKnown := texts[name]; isKnown {
@@ -297,7 +299,7 @@ func (s statement) policy(texts map[string]*string) awsiam.PolicyStatement {
 				list = append(list, named(value))
 			}
 			operands[key] = list
-			if len(list) == 1 { // a list only where there is a choice
+			if len(list) == 1 { // IAM's short form
 				operands[key] = list[0]
 			}
 		}

@@ -7,11 +7,11 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// The priorities of tags: awscdk.Tags_Of adds at 100 and removes at 200 where nothing else is said (TagProps.Priority). The author's own
-// win over what is added to a whole scope, and can be removed from one.
+// authorTagPriority is the priority of the Tags of a chain. awscdk.Tags_Of adds tags with priority 100 and removes them with 200 by
+// default (TagProps.Priority). So Tags override what is added to a scope, and Tags_Of(scope).Remove still removes them.
 const authorTagPriority = 150
 
-// newTags is the tags of a chain, to which the CDK adds those of its scopes.
+// newTags returns the tag manager of a chain, to which the CDK adds the tags of its scopes.
 func newTags(tags map[string]*string) awscdk.TagManager {
 	manager := awscdk.NewTagManager(awscdk.TagType_KEY_VALUE, jsii.String(chain.ResourceType), nil, nil)
 	for key, text := range tags {
@@ -20,10 +20,11 @@ func newTags(tags map[string]*string) awscdk.TagManager {
 	return manager
 }
 
-// CdkTagManager is where awscdk.Tags_Of puts its tags.
+// CdkTagManager returns the manager to which awscdk.Tags_Of adds its tags.
 func (c *securityGroupChain) CdkTagManager() awscdk.TagManager { return c.tags }
 
-// allTags is the tags of the chain, with those that scopes have given it until now. Those of the stack are none of them: the function reads them.
+// allTags returns the tags of the chain and those that its scopes have added until now. The tags of the stack are not among them,
+// because the function reads them itself.
 func (c *securityGroupChain) allTags() map[string]*string {
 	if tags := *c.tags.TagValues(); len(tags) > 0 {
 		return tags

@@ -14,41 +14,47 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Tier is one security group of a chain. It takes either Ports and Sources, or
-// Ingress. What is known only at deploy time (a token) may stand among Sources,
-// Destinations and the values of Tags; elsewhere it can not be checked and is refused.
+// Tier is one security group of a chain. A tier takes either Ports and Sources, or Ingress.
+//
+// A value that is known only at deployment (a token) can be in Sources, in Destinations and in the
+// values of Tags. Elsewhere it is refused, because synth cannot check it.
 type Tier struct {
-	// Name is unique in the chain: at most 64 letters and digits, a letter first.
-	// Required.
+	// Name is unique in the chain: at most 64 letters and digits, a letter first. Another name
+	// replaces the group. Required.
 	Name string
-	// GroupName is the security group's name in EC2, unique in the VPC.
-	// Default: a generated name.
+	// GroupName is the security group's name in EC2, unique in the VPC regardless of case. Another
+	// name replaces the group. Default: a generated name.
 	GroupName string
-	// Description is the security group's description, at most 255 characters. EC2
-	// can not change it, so another one makes another group.
-	// Default: one that names the tier.
+	// Description is the security group's description, at most 255 characters. EC2 cannot change
+	// it, so another description replaces the group. A tier with a GroupName then needs another
+	// GroupName too. Default: "Security group of tier <Name>".
 	Description string
-	// Ports is what comes in. Default: nothing. A list that is empty and not nil is refused, here
-	// and in every list below: it is neither nothing nor the default.
+	// Ports are the ports of the inbound rules. As with every list here, an empty one that is not nil
+	// is refused, because it could mean the default or nothing.
+	// Default: none, and the tier has no inbound rule unless Ingress is set.
 	Ports []Port
-	// Sources is who comes in. Default: the internet for the first tier, the previous
-	// tier for the others.
+	// Sources are the peers that Ports are open to. Sources needs Ports.
+	// Default: [Internet] for the first tier, the previous tier for the others.
 	Sources []Peer
-	// Ingress is the long form: doors with ports and sources of their own.
+	// Ingress are inbound rules, each with its own ports and sources, instead of Ports and Sources.
+	// Default: none.
 	Ingress []Ingress
-	// Egress is where the tier may go. Default: [EgressAll] where EgressTo is not given.
+	// Egress is what outbound traffic is allowed. Default: [EgressAll], or only EgressTo if that is
+	// set.
 	Egress EgressPolicy
-	// EgressTo lists where the tier may go, beside what Egress says. What [EgressAll] covers anyway
-	// is refused.
+	// EgressTo are outbound rules in addition to what Egress allows. A rule that [EgressAll] covers
+	// is refused. Default: none.
 	EgressTo []Egress
-	// AllowPublic lets the tier be open to the world though it is not the first.
+	// AllowPublic allows the tier to be open to the internet although it is not the first one
+	// (guardrail public-tier). Default: false.
 	AllowPublic bool
-	// Tags are those of the group; they win over the chain's, an empty value too. Nil is an empty
-	// value.
+	// Tags are tags of this tier's group. They override the chain's, with an empty value too. A nil
+	// value means an empty one. Default: none.
 	Tags map[string]*string
 }
 
-// cloned is tiers that do not change when the author goes on using theirs.
+// cloned returns a deep copy of tiers, so that a later change of the author's values does not change
+// the chain.
 func cloned(tiers []Tier) []Tier {
 	tiers = slices.Clone(tiers)
 	for i := range tiers {
@@ -56,57 +62,58 @@ func cloned(tiers []Tier) []Tier {
 		tier.Ports, tier.Sources, tier.Tags = slices.Clone(tier.Ports), slices.Clone(tier.Sources), maps.Clone(tier.Tags)
 		tier.Ingress, tier.EgressTo = slices.Clone(tier.Ingress), slices.Clone(tier.EgressTo)
 		for j := range tier.Ingress {
-			door := &tier.Ingress[j]
-			door.Ports, door.Sources = slices.Clone(door.Ports), slices.Clone(door.Sources)
+			ingress := &tier.Ingress[j]
+			ingress.Ports, ingress.Sources = slices.Clone(ingress.Ports), slices.Clone(ingress.Sources)
 		}
 		for j := range tier.EgressTo {
-			way := &tier.EgressTo[j]
-			way.Ports, way.Destinations = slices.Clone(way.Ports), slices.Clone(way.Destinations)
+			egress := &tier.EgressTo[j]
+			egress.Ports, egress.Destinations = slices.Clone(egress.Ports), slices.Clone(egress.Destinations)
 		}
 	}
 	return tiers
 }
 
-// EgressPolicy is where a tier may go without a list of its own.
+// EgressPolicy is the outbound traffic that a tier allows in addition to its EgressTo.
 type EgressPolicy string
 
-// The policies.
+// The values of EgressPolicy.
 const (
-	// EgressAll is everywhere, which is EC2's own default.
+	// EgressAll allows all outbound traffic, as EC2 does by default.
 	EgressAll EgressPolicy = "all"
-	// EgressChain is only what other tiers of the chain take from this one.
+	// EgressChain allows only the traffic that inbound rules of other tiers accept from this tier.
 	EgressChain EgressPolicy = "chain"
-	// EgressNone is nowhere. EgressTo can not stand beside it.
+	// EgressNone allows no outbound traffic. It is refused together with EgressTo.
 	EgressNone EgressPolicy = "none"
 )
 
-// Egress is one way out of a tier.
+// Egress is an outbound rule for each of its ports and destinations.
 type Egress struct {
-	// Ports is what goes out. Required.
+	// Ports are the ports that the rules allow. Required.
 	Ports []Port
-	// Destinations is where it goes. Required.
+	// Destinations are the peers that the tier can reach. Required.
 	Destinations []Peer
-	// Description is that of the rules, at most 255 characters.
-	// Default: one that names the tiers and the traffic.
+	// Description is the description of the rules, at most 255 characters.
+	// Default: the tiers or peers and the traffic, for example "App to Db: tcp 5432".
 	Description string
 }
 
-// Ingress is one door of a tier.
+// Ingress is an inbound rule for each of its ports and sources.
 type Ingress struct {
-	// Ports is what comes in. Required.
+	// Ports are the ports that the rules allow. Required.
 	Ports []Port
-	// Sources is who comes in. Required.
+	// Sources are the peers that the ports are open to. Required.
 	Sources []Peer
-	// Description is that of the rules, at most 255 characters.
-	// Default: one that names the tiers and the traffic.
+	// Description is the description of the rules, at most 255 characters.
+	// Default: the tiers or peers and the traffic, for example "App to Db: tcp 5432".
 	Description string
 }
 
-// TiersFromJSON reads a list of tiers as the template's property Tiers has it:
+// TiersFromJSON reads a list of tiers in the form of the template's property Tiers:
 //
 //	[{"Name": "Alb", "Ports": [80, 443]}, {"Name": "Fargate", "Ports": [6060]}]
 //
-// The error names everything that is wrong, each with its path.
+// It returns an error that has every problem, each with its path. An empty list, null and a key that
+// occurs twice in an object are errors too.
 func TiersFromJSON(text string) ([]Tier, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -114,7 +121,7 @@ func TiersFromJSON(text string) ([]Tier, error) {
 	err := decoder.Decode(&list)
 	if err == nil {
 		if _, err = decoder.Token(); !errors.Is(err, io.EOF) {
-			err = errors.New("there is more after the list")
+			err = errors.New("unexpected text after the list")
 		} else {
 			err = nil
 		}
@@ -123,10 +130,10 @@ func TiersFromJSON(text string) ([]Tier, error) {
 		return nil, fmt.Errorf("reading Tiers (a JSON list of tiers): %w", err)
 	}
 	if list == nil {
-		return nil, errors.New("reading Tiers (a JSON list of tiers): it is null; leave it out for the default chain")
+		return nil, errors.New("reading Tiers (a JSON list of tiers): the value is null. Remove it for the default chain.")
 	}
 	if path := chain.Duplicate([]byte(text), list); path != "" {
-		return nil, fmt.Errorf("reading Tiers: Tiers%s: is there twice in the text; keep one of them", path)
+		return nil, fmt.Errorf("reading Tiers: Tiers%s: the key occurs twice. Keep one of them.", path)
 	}
 	if _, err := newKnown(nil).check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
 		return nil, fmt.Errorf("reading Tiers: %w", err)
@@ -138,8 +145,8 @@ func TiersFromJSON(text string) ([]Tier, error) {
 	return tiers, nil
 }
 
-// tierOf and the functions below it take over what chain.Parse has accepted, so
-// the values have the shapes that it asks for.
+// tierOf converts a tier that chain.Parse has accepted. So do the functions below, which therefore
+// need not check the types of values.
 func tierOf(value any) Tier {
 	object, _ := value.(map[string]any)
 	tier := Tier{
@@ -153,28 +160,28 @@ func tierOf(value any) Tier {
 	}
 	tier.Ingress = []Ingress{}
 	for _, value := range listOf(object["Ingress"]) {
-		door, _ := value.(map[string]any)
+		ingress, _ := value.(map[string]any)
 		tier.Ingress = append(tier.Ingress, Ingress{
-			Ports: portsOf(door["Ports"]), Sources: peersOf(door["Sources"]), Description: textOf(door["Description"]),
+			Ports: portsOf(ingress["Ports"]), Sources: peersOf(ingress["Sources"]), Description: textOf(ingress["Description"]),
 		})
 	}
 	return tier
 }
 
-func egressOf(value any) (policy EgressPolicy, ways []Egress) {
+func egressOf(value any) (policy EgressPolicy, rules []Egress) {
 	var words []string
 	for _, entry := range listOf(value) {
-		way, isMap := entry.(map[string]any)
+		rule, isMap := entry.(map[string]any)
 		switch {
 		case isMap:
-			ways = append(ways, Egress{
-				Ports: portsOf(way["Ports"]), Destinations: peersOf(way["Destinations"]), Description: textOf(way["Description"]),
+			rules = append(rules, Egress{
+				Ports: portsOf(rule["Ports"]), Destinations: peersOf(rule["Destinations"]), Description: textOf(rule["Description"]),
 			})
 		case !isAbsent(entry):
 			words = append(words, textOf(entry))
 		}
 	}
-	return EgressPolicy(strings.Join(words, ",")), ways
+	return EgressPolicy(strings.Join(words, ",")), rules
 }
 
 func tagsOf(value any) map[string]*string {
@@ -183,7 +190,7 @@ func tagsOf(value any) map[string]*string {
 		if tags == nil {
 			tags = map[string]*string{}
 		}
-		tags[textOf(key)] = jsii.String(textOf(value)) // empty where the tag has no value
+		tags[textOf(key)] = jsii.String(textOf(value)) // empty if the tag has no value
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -199,14 +206,14 @@ func tagsOf(value any) map[string]*string {
 	return tags
 }
 
-// isAbsent is how a template leaves a property out.
+// isAbsent reports whether a template leaves a property out.
 func isAbsent(value any) bool { return value == nil || value == "" }
 
 func textOf(value any) string {
 	if value == nil {
 		return ""
 	}
-	return fmt.Sprint(value) // text, json.Number or bool: each prints as it was written
+	return fmt.Sprint(value) // string, json.Number or bool: each prints as it was written
 }
 
 func portsOf(value any) []Port {
@@ -235,7 +242,7 @@ func listOf(value any) []any {
 	return []any{value}
 }
 
-// properties is the tiers as the template has them, with each Peer still in its place.
+// properties returns tiers in the form of the template, in which each Peer is still a Peer.
 func properties(tiers []Tier) []any {
 	list := make([]any, 0, len(tiers))
 	for _, tier := range tiers {
@@ -253,18 +260,19 @@ func properties(tiers []Tier) []any {
 		}
 		putTags(object, tier.Tags)
 		if tier.Ingress != nil {
-			doors := make([]any, 0, len(tier.Ingress))
+			rules := make([]any, 0, len(tier.Ingress))
 			for _, ingress := range tier.Ingress {
-				doors = append(doors, door(ingress.Ports, "Sources", ingress.Sources, ingress.Description))
+				rules = append(rules, ruleObject(ingress.Ports, "Sources", ingress.Sources, ingress.Description))
 			}
-			object["Ingress"] = doors
+			object["Ingress"] = rules
 		}
 		list = append(list, object)
 	}
 	return list
 }
 
-// egressProperty is a word, or a list where there are several or ways of their own.
+// egressProperty returns the property Egress: a single word, or a list of words and rules. It returns
+// nil if the tier sets neither Egress nor EgressTo.
 func egressProperty(tier Tier) any {
 	var entries []any
 	if tier.Egress != "" {
@@ -275,8 +283,8 @@ func egressProperty(tier Tier) any {
 	if len(entries) == 1 && len(tier.EgressTo) == 0 {
 		return entries[0]
 	}
-	for _, way := range tier.EgressTo {
-		entries = append(entries, door(way.Ports, "Destinations", way.Destinations, way.Description))
+	for _, egress := range tier.EgressTo {
+		entries = append(entries, ruleObject(egress.Ports, "Destinations", egress.Destinations, egress.Description))
 	}
 	if entries == nil {
 		return nil
@@ -284,7 +292,7 @@ func egressProperty(tier Tier) any {
 	return entries
 }
 
-func door(ports []Port, key string, peers []Peer, description string) map[string]any {
+func ruleObject(ports []Port, key string, peers []Peer, description string) map[string]any {
 	object := map[string]any{}
 	putPorts(object, ports)
 	putPeers(object, key, peers)
@@ -304,7 +312,7 @@ func putTags(object map[string]any, tags map[string]*string) {
 	}
 	property := map[string]any{}
 	for key, text := range tags {
-		property[key] = value(text) // empty where the tag has no value
+		property[key] = value(text) // empty if the tag has no value
 	}
 	object["Tags"] = property
 }

@@ -22,21 +22,20 @@ func parse(t *testing.T, tiers any) chain.Spec {
 	return spec
 }
 
-// TestTiersFromJSON holds what comes out against what the function makes of the
-// same JSON: not a door more or less.
+// The tiers that TiersFromJSON returns must mean the same to the function as the JSON itself.
 func TestTiersFromJSON(t *testing.T) {
 	tests := map[string]string{
-		"short form": `[{"Name": "Alb", "GroupName": "ALB-SG", "Description": "The door", "Ports": [80, "443"]},
+		"short form": `[{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Front end", "Ports": [80, "443"]},
 			{"Name": "Fargate", "Ports": ["6060-6069", "udp/53"], "Sources": ["Alb", "self"], "Egress": "chain"}]`,
 		"long form": `[{"Name": "Alb", "Ingress": [{"Ports": [443], "Sources": ["internet"], "Description": "https"},
 			{"Ports": [8443], "Sources": ["203.0.113.7/32"]}]}]`,
-		"one value where a list is meant": `[{"Name": "Alb", "Ports": 443, "Sources": "internet"}]`,
-		"empty texts":                     `[{"Name": "Alb", "GroupName": "", "Ports": [443], "Sources": null, "Ingress": null, "Egress": null}]`,
-		"closed":                          `[{"Name": "Alb"}, {"Name": "Db", "Ports": null}]`,
-		"empty tags":                      `[{"Name": "Alb", "Ports": [443], "Tags": {"Owner": "", "Team": null, " a ": " b "}}, {"Name": "Db", "Ports": [5432], "Tags": [{"Key": "Owner"}, {"Key": " a ", "Value": ""}]}]`,
-		"tags and ways out": `[{"Name": "Alb", "Ports": [443], "Tags": {"Team": "ai", "Cost": 7}, "Egress": ["chain", {"Ports": [443], "Destinations": ["pl-0123abcd", "vpc"], "Description": "out"}]},
+		"a value instead of a list": `[{"Name": "Alb", "Ports": 443, "Sources": "internet"}]`,
+		"empty texts":               `[{"Name": "Alb", "GroupName": "", "Ports": [443], "Sources": null, "Ingress": null, "Egress": null}]`,
+		"closed":                    `[{"Name": "Alb"}, {"Name": "Db", "Ports": null}]`,
+		"empty tags":                `[{"Name": "Alb", "Ports": [443], "Tags": {"Owner": "", "Team": null, " a ": " b "}}, {"Name": "Db", "Ports": [5432], "Tags": [{"Key": "Owner"}, {"Key": " a ", "Value": ""}]}]`,
+		"tags and outbound rules": `[{"Name": "Alb", "Ports": [443], "Tags": {"Team": "ai", "Cost": 7}, "Egress": ["chain", {"Ports": [443], "Destinations": ["pl-0123abcd", "vpc"], "Description": "out"}]},
 			{"Name": "Db", "Ports": [5432], "Tags": [{"Key": "Team", "Value": "db"}], "Egress": {"Ports": "https", "Destinations": "internet"}}, {"Name": "Last", "Egress": ["chain", "all"]}]`,
-		"one object where a list is one": `[{"Name": "Alb", "AllowPublic": false, "Ports": ["all"], "Egress": "none"}]`,
+		"a word and a boolean": `[{"Name": "Alb", "AllowPublic": false, "Ports": ["all"], "Egress": "none"}]`,
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,22 +54,22 @@ func TestTiersFromJSON(t *testing.T) {
 	}
 }
 
-func TestTiersFromJSONRefuses(t *testing.T) {
+func TestTiersFromJSONRefusesInvalidTiers(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		want []string
 	}{
 		"no JSON":        {`Alb`, []string{"JSON list"}},
 		"an object":      {`{"Name": "Alb"}`, []string{"JSON list"}},
-		"two lists":      {`[] []`, []string{"more after the list"}},
-		"null":           {`null`, []string{"leave it out"}},
+		"two lists":      {`[] []`, []string{"unexpected text after the list"}},
+		"null":           {`null`, []string{"Remove it for the default chain"}},
 		"an empty list":  {`[]`, []string{"Tiers: is an empty list"}},
-		"a key twice":    {`[{"Name": "Alb", "Ports": [443], "Ports": [80]}]`, []string{"Tiers[0].Ports: is there twice"}},
-		"nobody":         {`[{"Name": "Alb", "Ports": [443], "Sources": []}]`, []string{"Tiers[0].Sources: is an empty list"}},
+		"a key twice":    {`[{"Name": "Alb", "Ports": [443], "Ports": [80]}]`, []string{"Tiers[0].Ports: the key occurs twice"}},
+		"no source":      {`[{"Name": "Alb", "Ports": [443], "Sources": []}]`, []string{"Tiers[0].Sources: is an empty list"}},
 		"no tier":        {`[5]`, []string{"Tiers[0]: "}},
 		"every mistake":  {`[{"Name": "Alb", "Ports": [70000], "Porst": 1}, {"Name": "Alb"}]`, []string{"Tiers[0].Ports[0]: ", "Tiers[0].Porst: ", "Tiers[1].Name: "}},
 		"no flag":        {`[{"Name": "Alb", "AllowPublic": "maybe"}]`, []string{`Tiers[0].AllowPublic: "maybe" is not known`}},
-		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: is known only when the stack is deployed"}},
+		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: the value is known only at deployment"}},
 		"unknown source": {`[{"Name": "Alb", "Ports": [80], "Sources": ["Albb"]}]`, []string{`Tiers[0].Sources[0]: unknown peer "Albb"`}},
 	}
 	for name, test := range tests {
@@ -88,8 +87,8 @@ func TestTiersFromJSONRefuses(t *testing.T) {
 	}
 }
 
-// TestConstructors holds each port and peer against what it says it is.
-func TestConstructors(t *testing.T) {
+// Each constructor must mean to the function what its documentation says.
+func TestPortAndPeerConstructors(t *testing.T) {
 	ports := map[string][]Port{
 		"tcp 443":       {Tcp(443), Https()},
 		"tcp 80":        {Ports(80)[0], Http()},
@@ -108,7 +107,7 @@ func TestConstructors(t *testing.T) {
 			}
 		}
 	}
-	// Words of any case are what EC2 has in lower case.
+	// The function reads words in any case.
 	peers := map[string]Peer{
 		"0.0.0.0/0": Internet(), "0.0.0.0/0 ": InternetV4(), "::/0": InternetV6(), "vpc (ipv4)": Vpc(), "Alb": Self(), "Alb ": TierNamed("Alb"),
 		"10.0.0.0/8": Cidr("10.0.0.0/8"), "2001:db8::/32": Cidr("2001:db8::/32"), "123456789012/sg-0abc": GroupId(jsii.String("123456789012/sg-0abc")),
@@ -125,7 +124,7 @@ func TestConstructors(t *testing.T) {
 	}
 }
 
-// rulesOf is what a tier's doors are to the function.
+// rulesOf returns the inbound rules that the function reads from a tier.
 func rulesOf(t *testing.T, tier Tier) []string {
 	t.Helper()
 	spec, err := newKnown([]Tier{tier}).check(map[string]any{"VpcId": someVPC, "Tiers": properties([]Tier{tier})})

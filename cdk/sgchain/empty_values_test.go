@@ -8,17 +8,17 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// TestF3EmptyLists: a list that is empty and not nil is refused at synth, with its field.
-func TestF3EmptyLists(t *testing.T) {
-	door := []Peer{Internet()}
+// A list that is empty and not nil is refused at synth, with its path.
+func TestEmptyListsAreRefused(t *testing.T) {
+	internet := []Peer{Internet()}
 	for want, props := range map[string]SecurityGroupChainProps{
 		"Tiers: is an empty list":                         {Tiers: []Tier{}},
 		"Tiers[0].Sources: is an empty list":              {Tiers: []Tier{{Name: "Alb", Ports: Ports(443), Sources: []Peer{}}}},
 		"Tiers[0].Ports: is an empty list":                {Tiers: []Tier{{Name: "Alb", Ports: []Port{}}}},
 		"Tiers[0].Ingress: is an empty list":              {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{}}}},
-		"Tiers[0].Ingress[0].Ports: is an empty list":     {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{{Ports: Ports(), Sources: door}}}}},
+		"Tiers[0].Ingress[0].Ports: is an empty list":     {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{{Ports: Ports(), Sources: internet}}}}},
 		"Tiers[0].Ingress[0].Sources: is an empty list":   {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{}}}}}},
-		"Tiers[0].EgressTo: is an empty list":             {Tiers: []Tier{{Name: "Alb", Egress: EgressChain, EgressTo: []Egress{}}}},
+		"Tiers[0].EgressTo: the list is empty":            {Tiers: []Tier{{Name: "Alb", Egress: EgressChain, EgressTo: []Egress{}}}},
 		"Tiers[0].Egress[0].Destinations: is an empty li": {Tiers: []Tier{{Name: "Alb", EgressTo: []Egress{{Ports: Ports(443), Destinations: []Peer{}}}}}},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -34,8 +34,7 @@ func TestF3EmptyLists(t *testing.T) {
 	}
 }
 
-// TestF6EmptyTagValues: a tag without a value reaches the template.
-func TestF6EmptyTagValues(t *testing.T) {
+func TestEmptyTagValuesReachTheTemplate(t *testing.T) {
 	stack := newStack(t)
 	NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{
 		VpcId: jsii.String("vpc-1"), Tags: map[string]*string{"Owner": jsii.String(""), "Team": jsii.String("ai")},

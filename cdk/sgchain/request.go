@@ -15,25 +15,25 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// ask is a rule that a construct of the CDK asks for on the security group of a tier.
-type ask struct {
+// request is a rule that a construct of the CDK requests on the security group of a tier.
+type request struct {
 	tier        string
 	direction   chain.Direction
 	port        Port
 	peer        Peer
-	family      netip.Prefix // of a peer that is a range of addresses: all of its family; else invalid
+	family      netip.Prefix // all addresses of the family, if the peer is a range; else invalid
 	description string
-	// construct is the path of the rule's construct; it ends with the peer and the port as the CDK prints them.
+	// construct is the path of the rule's construct, which ends with the peer and the port as the CDK prints them.
 	construct string
-	// problem is why the chain can not have the rule, and what to do; empty where it can.
+	// problem is why the chain cannot have the rule, and what to do. Empty if it can.
 	problem string
-	// stray is why the rule can be held against the chain and not added to it; empty where it can be added.
+	// stray is why the rule cannot be added to the chain, although it can be checked against it. Empty if it can be added.
 	stray string
-	// rule is the same as the chain would have it; known once it was held against the chain.
+	// rule is the request in the form of the chain. folding sets it.
 	rule chain.Rule
 }
 
-// l1 is a rule as CloudFormation has it: AWS::EC2::SecurityGroupIngress or AWS::EC2::SecurityGroupEgress.
+// l1 is a rule of CloudFormation: AWS::EC2::SecurityGroupIngress or AWS::EC2::SecurityGroupEgress.
 type l1 interface {
 	constructs.IConstruct
 	GroupId() *string
@@ -45,7 +45,7 @@ type l1 interface {
 	Description() *string
 }
 
-// directionOf reports whether a construct is a rule, and which way that lets traffic.
+// directionOf returns the construct as a rule, with its direction. It returns nil if the construct is no rule.
 func directionOf(construct constructs.IConstruct) (rule l1, direction chain.Direction) {
 	switch rule := construct.(type) {
 	case awsec2.CfnSecurityGroupIngress:
@@ -56,9 +56,9 @@ func directionOf(construct constructs.IConstruct) (rule l1, direction chain.Dire
 	return nil, ""
 }
 
-// newAsk reads a rule of a tier.
-func (c *securityGroupChain) newAsk(tier string, rule l1, direction chain.Direction) ask {
-	a := ask{tier: tier, direction: direction, construct: *rule.Node().Path()}
+// newRequest converts a rule on the security group of a tier.
+func (c *securityGroupChain) newRequest(tier string, rule l1, direction chain.Direction) request {
+	a := request{tier: tier, direction: direction, construct: *rule.Node().Path()}
 	if text := value(rule.Description()); !isToken(text) && !isGenerated(text, *rule.Node().Id()) {
 		a.description = text
 	}
@@ -77,7 +77,7 @@ func (c *securityGroupChain) newAsk(tier string, rule l1, direction chain.Direct
 	}
 	peer := ends.peer()
 	if peer.text == "" {
-		a.problem = "it names its peer by SourceSecurityGroupName, which no VPC has; write SourceSecurityGroupId"
+		a.problem = "its source is named by SourceSecurityGroupName, which a chain does not support. Use SourceSecurityGroupId."
 		return a
 	}
 	a.peer = c.ownTier(peer, rule)
@@ -90,17 +90,17 @@ func (c *securityGroupChain) newAsk(tier string, rule l1, direction chain.Direct
 	return a
 }
 
-// isGenerated reports whether a description is the CDK's own, "from StackOther22D239EB:8080", which names a construct where the chain
-// names a tier. The rule's ID ends as it does.
+// isGenerated reports whether the CDK generated a description, for example "from StackOther22D239EB:8080". The chain's own description
+// is better, because it names a tier. The end of a generated description is also the end of the rule's ID.
 func isGenerated(description, id string) bool {
 	port := id[strings.LastIndex(id, ":")+1:]
 	return (strings.HasPrefix(description, "from ") || strings.HasPrefix(description, "to ")) && strings.HasSuffix(description, ":"+port)
 }
 
-// ends is the other end of a rule of the CDK: one of its fields is set, the account beside group alone.
+// ends is the peer of a rule of the CDK. Exactly one of its fields is set, except that account can be set with group.
 type ends struct{ cidr, group, account, list string }
 
-// peer is the same as an entry of Sources or Destinations.
+// peer returns the peer as an entry of Sources or Destinations.
 func (e ends) peer() Peer {
 	switch {
 	case e.group != "" && e.account != "":
@@ -118,7 +118,7 @@ func (e ends) peer() Peer {
 	}
 }
 
-// ownTier is the tier of the chain that a peer is, where it is one.
+// ownTier returns the tier of the chain if the peer is its security group, and the peer otherwise.
 func (c *securityGroupChain) ownTier(peer Peer, rule constructs.IConstruct) Peer {
 	if tier := c.tierOf(peer.text, rule); peer.kind == groupPeer && tier != "" {
 		return TierNamed(tier)
@@ -126,8 +126,8 @@ func (c *securityGroupChain) ownTier(peer Peer, rule constructs.IConstruct) Peer
 	return peer
 }
 
-// tierOf is the tier whose security group a text in the properties of a construct is the ID of; empty where it is another one's. The CDK
-// gives the same attribute the same token; what was written by hand (Fn::GetAtt) is the same once it is resolved.
+// tierOf returns the tier whose security group has an ID, which is a text in the properties of a construct. It returns "" for every other
+// ID. The CDK uses the same token for the same attribute. An Fn::GetAtt that the author wrote has another token, so it is resolved.
 func (c *securityGroupChain) tierOf(id string, in constructs.IConstruct) string {
 	if !isToken(id) {
 		return ""
@@ -144,7 +144,7 @@ func (c *securityGroupChain) tierOf(id string, in constructs.IConstruct) string 
 	return c.tierOfAttribute(stack.Resolve(jsii.String(id)))
 }
 
-// tierOfAttribute is the same of what a template of the chain's own stack has, {"Fn::GetAtt": [...]}.
+// tierOfAttribute is tierOf for a resolved ID of the chain's own stack, {"Fn::GetAtt": [...]}.
 func (c *securityGroupChain) tierOfAttribute(resolved any) string {
 	resource, attribute := attributeOf(resolved)
 	tier := strings.TrimSuffix(attribute, "SecurityGroupId")
@@ -157,7 +157,7 @@ func (c *securityGroupChain) tierOfAttribute(resolved any) string {
 	return tier
 }
 
-// attributeOf is the logical ID and the name of an attribute of a resource; empty where a value is something else.
+// attributeOf returns the logical ID and name of a resource's attribute. Both are empty if the value is no attribute.
 func attributeOf(resolved any) (logicalID, name string) {
 	function, _ := resolved.(map[string]any)
 	attribute, _ := function["Fn::GetAtt"].([]any)
@@ -169,8 +169,8 @@ func attributeOf(resolved any) (logicalID, name string) {
 	return logicalID, name
 }
 
-// literal is a port as a number. What is known only at deploy time can not stand in a chain: its groups are there before what they
-// guard. Where the port is that of a resource of the same stack that says it, it is known all the same.
+// literal returns a port as a number. A port that is known only at deployment cannot be part of a chain, because the chain is deployed
+// before what listens on the port. But the port of a resource in the same stack is known if its properties contain it.
 func (c *securityGroupChain) literal(port *float64) (number *int, problem string) {
 	if port == nil {
 		return nil, ""
@@ -179,19 +179,19 @@ func (c *securityGroupChain) literal(port *float64) (number *int, problem string
 		whole := int(*port)
 		return &whole, ""
 	}
-	const tooLate = "its port is known only when the stack is deployed (a token), and the chain is deployed before that"
+	const tooLate = "its port is known only at deployment (a token), and the chain is deployed before what listens on it."
 	id, _ := attributeOf(awscdk.Stack_Of(c).Resolve(port))
 	resource := c.resourceOf(id)
 	if id == "" || resource == nil {
-		return nil, tooLate + "; write the number"
+		return nil, tooLate + " Write the port as a number."
 	}
 	if known := portOfResource(resource); known != 0 {
 		return &known, ""
 	}
-	return nil, tooLate + "; set the Port of " + pathOf(resource)
+	return nil, tooLate + " Set Port of " + pathOf(resource) + "."
 }
 
-// pathOf is the path of the construct that an author made a resource by: it is its only one, or stands for itself.
+// pathOf returns the path of the construct that the author wrote for a resource: the L2 construct, or the resource itself.
 func pathOf(resource constructs.IConstruct) string {
 	if *resource.Node().Id() == "Resource" {
 		resource = resource.Node().Scope()
@@ -199,7 +199,7 @@ func pathOf(resource constructs.IConstruct) string {
 	return *resource.Node().Path()
 }
 
-// resourceOf is the resource of the chain's stack that has a logical ID.
+// resourceOf returns the resource of the chain's stack with a logical ID, or nil.
 func (c *securityGroupChain) resourceOf(logicalID string) awscdk.CfnElement {
 	stack := awscdk.Stack_Of(c)
 	for _, construct := range *stack.Node().FindAll(constructs.ConstructOrder_PREORDER) {
@@ -211,9 +211,11 @@ func (c *securityGroupChain) resourceOf(logicalID string) awscdk.CfnElement {
 	return nil
 }
 
-// portOfResource is the port that a database or a cluster listens on: the one in its properties, or that of its engine (AWS::RDS::DBInstance,
-// Port). Of an AWS::RDS::DBCluster that says none it is not known, 0: Aurora PostgreSQL listens on 3306 or on 5432, which has changed
-// under stacks that were there (aws-cloudformation/cloudformation-coverage-roadmap#281).
+// portOfResource returns the port that a database or a cluster listens on. It is the one in its properties, or else the default of the
+// engine (CloudFormation reference of AWS::RDS::DBInstance, Port).
+//
+// It returns 0 for an AWS::RDS::DBCluster without a port. Aurora PostgreSQL listens on 3306 or 5432, and its default changed under existing
+// stacks (aws-cloudformation/cloudformation-coverage-roadmap#281).
 func portOfResource(resource constructs.IConstruct) int {
 	switch own := resource.(type) {
 	case interface{ Port() *float64 }:
@@ -239,7 +241,7 @@ func portOfResource(resource constructs.IConstruct) int {
 		SourceDbiResourceId() *string
 	})
 	if isInstance && own.DbSnapshotIdentifier() == nil && own.DbClusterSnapshotIdentifier() == nil && own.SourceDbInstanceIdentifier() == nil &&
-		own.SourceDbClusterIdentifier() == nil && own.SourceDbiResourceId() == nil { // of a copy it is the port of the original
+		own.SourceDbClusterIdentifier() == nil && own.SourceDbiResourceId() == nil { // a copy has the port of its original
 		engine := value(own.Engine())
 		for prefix, port := range map[string]int{"postgres": 5432, "mysql": 3306, "mariadb": 3306, "oracle-": 1521, "sqlserver-": 1433, "db2-": 50000} {
 			if strings.HasPrefix(engine, prefix) {
@@ -250,8 +252,8 @@ func portOfResource(resource constructs.IConstruct) int {
 	return 0
 }
 
-// portOf is protocol and ports as CloudFormation has them (AWS::EC2::SecurityGroupIngress): -1 is every protocol, and every type or
-// code of ICMP.
+// portOf converts the protocol and ports of CloudFormation (AWS::EC2::SecurityGroupIngress), in which -1 is every protocol, and every type
+// or code of ICMP.
 func portOf(protocol string, from, to *int) Port {
 	whole := func(number *int) int {
 		if number == nil {
@@ -281,7 +283,7 @@ func portOf(protocol string, from, to *int) Port {
 	return Port{"proto/" + protocol}
 }
 
-// icmpOf is one type of ICMP or ICMPv6, or one type and code.
+// icmpOf returns ICMP or ICMPv6 of every type, of one type, or of one type and code.
 func icmpOf(whole Port, kind, code int) Port {
 	switch {
 	case kind == -1:

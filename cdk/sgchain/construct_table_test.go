@@ -21,10 +21,10 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// asking is a construct that asks for rules on the groups of a chain that allows nothing yet.
-type asking struct {
-	name string
-	ask  func(s scene)
+// requestingConstruct is a construct that requests rules on the groups of a chain without rules.
+type requestingConstruct struct {
+	name    string
+	request func(s scene)
 }
 
 // scene is a stack with a VPC and a chain of Alb, App and Db.
@@ -70,7 +70,7 @@ func (s scene) database() awsrds.DatabaseInstance {
 	})
 }
 
-// cluster is an Aurora cluster; its own engine says no port.
+// cluster creates an Aurora cluster, whose engine implies no port.
 func (s scene) cluster(port *float64) awsrds.DatabaseCluster {
 	return awsrds.NewDatabaseCluster(s.stack, s.id("Aurora"), &awsrds.DatabaseClusterProps{
 		Engine: awsrds.DatabaseClusterEngine_AuroraPostgres(&awsrds.AuroraPostgresClusterEngineProps{
@@ -81,16 +81,16 @@ func (s scene) cluster(port *float64) awsrds.DatabaseCluster {
 	})
 }
 
-// other is a group that the chain does not have.
+// other creates a group that the chain does not own.
 func (s scene) other() awsec2.SecurityGroup {
 	return awsec2.NewSecurityGroup(s.stack, s.id("Other"), &awsec2.SecurityGroupProps{Vpc: s.vpc})
 }
 
 func tcp(port float64) awsec2.Port { return awsec2.Port_Tcp(jsii.Number(port)) }
 
-// askings is every L2 that opens something, and every way to ask by hand.
-func askings() []asking {
-	return []asking{
+// requestingConstructs returns every L2 construct that requests a rule, and every way for an author to request one.
+func requestingConstructs() []requestingConstruct {
+	return []requestingConstruct{
 		{"Listener, `Open` (the default)", func(s scene) {
 			s.balancer().AddListener(s.id("Http"), &elb.BaseApplicationListenerProps{Port: jsii.Number(80), DefaultAction: elb.ListenerAction_FixedResponse(jsii.Number(404), nil)})
 		}},
@@ -168,11 +168,11 @@ func askings() []asking {
 			s.group("App").Connections().AllowFrom(s.group("Alb"), awsec2.Port_Tcp(port), nil)
 		}},
 		{"`AllowFrom` a group of a stack that uses the chain", func(s scene) {
-			later := awscdk.NewStack(s.app, s.id(s.name+"Later"), &awscdk.StackProps{Env: germany()})
-			group := awsec2.NewSecurityGroup(later, s.id("Group"), &awsec2.SecurityGroupProps{Vpc: s.vpc, AllowAllOutbound: jsii.Bool(false)})
+			dependent := awscdk.NewStack(s.app, s.id(s.name+"Later"), &awscdk.StackProps{Env: germany()})
+			group := awsec2.NewSecurityGroup(dependent, s.id("Group"), &awsec2.SecurityGroupProps{Vpc: s.vpc, AllowAllOutbound: jsii.Bool(false)})
 			group.Connections().AllowTo(s.group("Db"), tcp(5432), nil)
 		}},
-		{"`CfnSecurityGroupIngress` by hand", func(s scene) {
+		{"`CfnSecurityGroupIngress` of the author", func(s scene) {
 			awsec2.NewCfnSecurityGroupIngress(s.stack, s.id("Rule"), &awsec2.CfnSecurityGroupIngressProps{
 				GroupId: s.group("Db").SecurityGroupId(), IpProtocol: jsii.String("udp"), FromPort: jsii.Number(53), ToPort: jsii.Number(53), CidrIp: jsii.String("10.0.0.0/8"),
 			})
@@ -180,12 +180,12 @@ func askings() []asking {
 	}
 }
 
-// askAll makes a stack for each way to ask, in one app.
-func askAll(t *testing.T, askings []asking, mode Connections, imports func(s awscdk.Stack, tier string, id *string) awsec2.ISecurityGroup) (awscdk.App, []SecurityGroupChain) {
+// requestAll creates an app with a stack for each row.
+func requestAll(t *testing.T, rows []requestingConstruct, mode Connections, imports func(s awscdk.Stack, tier string, id *string) awsec2.ISecurityGroup) (awscdk.App, []SecurityGroupChain) {
 	t.Helper()
 	app := newApp(t, nil)
 	var chains []SecurityGroupChain
-	for i, asking := range askings {
+	for i, row := range rows {
 		name := fmt.Sprintf("Row%02d", i)
 		stack := awscdk.NewStack(app, jsii.String(name), &awscdk.StackProps{Env: germany()})
 		vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{MaxAzs: jsii.Number(2)})
@@ -196,18 +196,18 @@ func askAll(t *testing.T, askings []asking, mode Connections, imports func(s aws
 		if imports != nil {
 			group = func(tier string) awsec2.ISecurityGroup { return imports(stack, tier, c.SecurityGroupId(tier)) }
 		}
-		asking.ask(scene{stack: stack, vpc: vpc, group: group, app: app, name: name})
+		row.request(scene{stack: stack, vpc: vpc, group: group, app: app, name: name})
 		chains = append(chains, c)
 	}
 	return app, chains
 }
 
-// beside lists what templates hold beside the chains: rules on a chain's groups, and resources that wait for one that is not there.
-func beside(t *testing.T, assembly string) []string {
+// unexpectedIn returns what templates must not have: rules on a chain's groups, and dependencies on a resource that does not exist.
+func unexpectedIn(t *testing.T, assembly string) []string {
 	t.Helper()
 	var wrong []string
 	templates, err := filepath.Glob(filepath.Join(assembly, "*.template.json"))
-	if err != nil || len(templates) < len(askings()) {
+	if err != nil || len(templates) < len(requestingConstructs()) {
 		t.Fatalf("templates: got %d, %v", len(templates), err)
 	}
 	for _, path := range templates {
@@ -223,7 +223,7 @@ func beside(t *testing.T, assembly string) []string {
 			}
 			for _, one := range needed {
 				if resources[fmt.Sprint(one)] == nil {
-					wrong = append(wrong, fmt.Sprintf("%s: %s waits for %v, which is not there", filepath.Base(path), id, one))
+					wrong = append(wrong, fmt.Sprintf("%s: %s depends on %v, which does not exist", filepath.Base(path), id, one))
 				}
 			}
 			kind := dig[string](resource, "Type")
@@ -235,8 +235,8 @@ func beside(t *testing.T, assembly string) []string {
 	return wrong
 }
 
-// unmetBy is what a failed synth says of each chain, by the path of it.
-func unmetBy(problem string) map[string][]string {
+// problemsByChain returns the problems of a failed synth by the path of their chain.
+func problemsByChain(problem string) map[string][]string {
 	by := map[string][]string{}
 	for line := range strings.Lines(problem) {
 		if path, text, isProblem := strings.Cut(strings.TrimSpace(line), "] "); isProblem && strings.HasPrefix(path, "[") {
@@ -246,91 +246,92 @@ func unmetBy(problem string) map[string][]string {
 	return by
 }
 
-// TestConnectionsTable holds the table of docs/cdk.md against what each construct asks for, what the synth says of it and what is
-// folded in. UPDATE_DOCS=1 writes it.
+// The table of docs/cdk.md must have what each construct requests, the remedy of the failed synth and the folded rules. UPDATE_DOCS=1
+// writes it.
 func TestConnectionsTable(t *testing.T) {
-	app, _ := askAll(t, askings(), Connections_REFUSE, nil)
-	said := unmetBy(synthTwice(t, app))
-	folded, chains := askAll(t, askings(), Connections_FOLD, nil)
-	stays := unmetBy(synthTwice(t, folded))
+	app, _ := requestAll(t, requestingConstructs(), Connections_REFUSE, nil)
+	refused := problemsByChain(synthTwice(t, app))
+	folded, chains := requestAll(t, requestingConstructs(), Connections_FOLD, nil)
+	stillRefused := problemsByChain(synthTwice(t, folded))
 
 	var table strings.Builder
-	table.WriteString("| Construct | Asks for | Without a rule of the chain, `REFUSE` says | `FOLD` adds |\n|---|---|---|---|\n")
-	for i, asking := range askings() {
+	table.WriteString("| Construct | Requests | Remedy of `REFUSE` if the chain lacks the rule | `FOLD` adds |\n|---|---|---|---|\n")
+	for i, row := range requestingConstructs() {
 		c, _ := chains[i].(*securityGroupChain)
 		path := *c.Node().Path()
-		var asks, adds []string
-		for _, ask := range c.asks {
-			asks = append(asks, "`"+wanted(c, ask)+"`")
+		var requests, adds []string
+		for _, request := range c.requests {
+			requests = append(requests, "`"+requestText(c, request)+"`")
 		}
-		for _, ask := range c.settled.missing {
-			if ask.problem+ask.stray == "" {
-				adds = append(adds, "`"+wanted(c, ask)+"`")
+		for _, request := range c.settled.missing {
+			if request.problem+request.stray == "" {
+				adds = append(adds, "`"+requestText(c, request)+"`")
 			}
 		}
 		var remedies []string
-		for _, text := range said[path] {
+		for _, text := range refused[path] {
 			if remedy := remedyOf(text); !slices.Contains(remedies, remedy) {
 				remedies = append(remedies, remedy)
 			}
 		}
-		if len(asks) == 0 || len(said[path]) == 0 {
-			t.Errorf("%s asks for %v, and the synth says %q", asking.name, asks, said[path])
+		if len(requests) == 0 || len(refused[path]) == 0 {
+			t.Errorf("%s requests %v, and the problems of the synth are %q", row.name, requests, refused[path])
 		}
 		if len(adds) == 0 {
-			adds = []string{"nothing: refused as well"}
+			adds = []string{"nothing: refused too"}
 		}
-		if (len(stays[path]) > 0) != strings.HasPrefix(adds[0], "nothing") {
-			t.Errorf("%s: folding adds %v, and the synth says %q", asking.name, adds, stays[path])
+		if (len(stillRefused[path]) > 0) != strings.HasPrefix(adds[0], "nothing") {
+			t.Errorf("%s: folding adds %v, and the problems of the synth are %q", row.name, adds, stillRefused[path])
 		}
-		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", asking.name, strings.Join(asks, "<br>"), strings.Join(remedies, "<br>"), strings.Join(adds, "<br>"))
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", row.name, strings.Join(requests, "<br>"), strings.Join(remedies, "<br>"), strings.Join(adds, "<br>"))
 	}
-	written(t, filepath.Join("..", "..", "docs", "cdk.md"), "<!-- the table of what constructs ask for, written by the tests -->\n", "<!-- end of the table -->\n", table.String())
+	checkWritten(t, filepath.Join("..", "..", "docs", "cdk.md"), "<!-- the table of what constructs ask for, written by the tests -->\n", "<!-- end of the table -->\n", table.String())
 }
 
-// wanted is an ask in a few words.
-func wanted(c *securityGroupChain, ask ask) string {
+// requestText returns a request as text for the table.
+func requestText(c *securityGroupChain, request request) string {
 	way, preposition := "into", "from"
-	if ask.direction == chain.Egress {
+	if request.direction == chain.Egress {
 		way, preposition = "out of", "to"
 	}
-	if ask.port.text == "" {
-		return way + " " + ask.tier + " on a port of a token"
+	if request.port.text == "" {
+		return way + " " + request.tier + " on a port that is a token"
 	}
-	peer := ask.peer.text
+	peer := request.peer.text
 	if isToken(peer) {
 		peer = (&advice{securityGroupChain: c, everything: lastScan.everything}).named(peer)
 	}
-	return ask.port.text + " " + way + " " + ask.tier + " " + preposition + " " + peer
+	return request.port.text + " " + way + " " + request.tier + " " + preposition + " " + peer
 }
 
-// remedyOf is the end of a message, without the way that is the same for all.
+// remedyOf returns the reason and remedy of a problem, without the remedy that all have.
 func remedyOf(text string) string {
 	text = strings.TrimSuffix(text, ", or set Connections of the chain to sgchain.Connections_FOLD.")
-	if _, reason, isImpossible := strings.Cut(text, "the chain can not have it: "); isImpossible {
+	if _, reason, isImpossible := strings.Cut(text, "the chain cannot have it: "); isImpossible {
 		return reason
 	}
-	if _, rest, found := strings.Cut(text, "the chain does not allow it"); found {
-		return strings.Trim(strings.TrimSuffix(rest, "."), ".; ")
+	if _, rest, found := strings.Cut(text, "the chain does not allow it. "); found {
+		return strings.TrimSuffix(rest, ".")
 	}
 	return text
 }
 
-// synthTwice returns what the validation says. Then it holds that the templates have nothing beside the chains: what was taken stays taken.
+// synthTwice returns the problems of the validation. Then it synthesizes again without validation, and checks that no collected rule is
+// in a template.
 func synthTwice(t *testing.T, app awscdk.App) string {
 	t.Helper()
 	problem := panics(t, func() { app.Synth(nil) }).Error()
 	assembly := app.Synth(&awscdk.StageSynthesisOptions{SkipValidation: jsii.Bool(true), Force: jsii.Bool(true)})
-	for _, wrong := range beside(t, *assembly.Directory()) {
+	for _, wrong := range unexpectedIn(t, *assembly.Directory()) {
 		t.Error(wrong)
 	}
 	return problem
 }
 
-// TestRulesVanishWithoutTheChain: on a group that is imported by its ID alone, as the chain itself once did, the same constructs lose
-// their rules without a word. It is what the table above is for.
-func TestRulesVanishWithoutTheChain(t *testing.T) {
-	app, chains := askAll(t, askings()[:5], "", func(s awscdk.Stack, tier string, id *string) awsec2.ISecurityGroup {
+// On a group that the app imports as immutable by its ID, the CDK silently drops the rules of the same constructs. The chain once imported
+// its groups so. The table shows that it now sees every rule.
+func TestImmutableImportLosesRules(t *testing.T) {
+	app, chains := requestAll(t, requestingConstructs()[:5], "", func(s awscdk.Stack, tier string, id *string) awsec2.ISecurityGroup {
 		found, _ := s.Node().TryFindChild(jsii.String("Imported" + tier)).(awsec2.ISecurityGroup)
 		if found == nil {
 			found = awsec2.SecurityGroup_FromSecurityGroupId(s, jsii.String("Imported"+tier), id, &awsec2.SecurityGroupImportOptions{Mutable: jsii.Bool(false)})
@@ -339,8 +340,8 @@ func TestRulesVanishWithoutTheChain(t *testing.T) {
 	})
 	app.Synth(nil)
 	for _, c := range chains {
-		if own, _ := c.(*securityGroupChain); len(own.asks) > 0 {
-			t.Errorf("%s heard %v", *c.Node().Path(), own.asks)
+		if own, _ := c.(*securityGroupChain); len(own.requests) > 0 {
+			t.Errorf("%s recorded %v", *c.Node().Path(), own.requests)
 		}
 	}
 }
