@@ -66,7 +66,7 @@ func TestReadSettingsRefusesInvalidContext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := read(test.context)
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error: got %v, want one line that says %q", err, test.want)
+				t.Errorf("error: got %v, want one line with %q", err, test.want)
 			}
 		})
 	}
@@ -81,7 +81,7 @@ func TestRefusalReturnsErrorsOfConstructs(t *testing.T) {
 	}
 	err = refusal(func() { synth(t, refused) })
 	if want := "Tiers[0]: public-admin-port: tier Web takes tcp 22 from 0.0.0.0/0"; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v, want one line that says %q", err, want)
+		t.Errorf("got %v, want one line with %q", err, want)
 	}
 	context["guardrails"] = "warn"
 	warned, err := read(context)

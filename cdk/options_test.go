@@ -9,7 +9,7 @@ import (
 )
 
 // dryRun runs make -n, which runs no command, without the options of a make that runs this test.
-func dryRun(t *testing.T, environment []string, arguments ...string) (said string, refused bool) {
+func dryRun(t *testing.T, environment []string, arguments ...string) (output string, refused bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "make", append([]string{"-n"}, arguments...)...)
 	cmd.Dir = ".."
@@ -48,13 +48,13 @@ func TestMakeRefusesOptionsWithoutEffect(t *testing.T) {
 		"size REGIONS=":                                                   "make size takes no REGIONS (for make publish)",
 		"GUARDRAILS=warn":                                                 "make help takes no GUARDRAILS (",
 	} {
-		said, refused := dryRun(t, nil, strings.Fields(given)...)
-		if refused != (want != "") || !strings.Contains(said, want) {
-			t.Errorf("make %s: refused: %t, want %q; output: %s", given, refused, want, said)
+		output, refused := dryRun(t, nil, strings.Fields(given)...)
+		if refused != (want != "") || !strings.Contains(output, want) {
+			t.Errorf("make %s: refused: %t, want %q; output: %s", given, refused, want, output)
 		}
 	}
-	if said, refused := dryRun(t, []string{"STACK=Shop"}, "check"); refused {
-		t.Errorf("make refused an option of the environment: %s", said)
+	if output, refused := dryRun(t, []string{"STACK=Shop"}, "check"); refused {
+		t.Errorf("make refused an option of the environment: %s", output)
 	}
 }
 
@@ -77,8 +77,8 @@ func TestMakeTargetsAcceptTheirOptions(t *testing.T) {
 			if !strings.Contains(text, "\n"+target+":") {
 				t.Errorf("%s names make %s, which is not a target", option, target)
 			}
-			if said, refused := dryRun(t, nil, target, option+"=x"); refused {
-				t.Errorf("make %s %s=x: %s", target, option, said)
+			if output, refused := dryRun(t, nil, target, option+"=x"); refused {
+				t.Errorf("make %s %s=x: %s", target, option, output)
 			}
 		}
 	}

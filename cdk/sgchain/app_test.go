@@ -66,8 +66,8 @@ func TestAppSynthesizes(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "run", ".")
 	cmd.Dir = app
 	cmd.Env = append(os.Environ(), "CDK_OUTDIR="+folder, "GOPROXY=off", "GOWORK=off")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("running the app: %v\n%s", err, said)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("running the app: %v\n%s", err, output)
 	}
 	if err := checkZip(filepath.Join(folder, "sgchain-lambda-arm64.zip"), "arm64"); err != nil {
 		t.Error(err)

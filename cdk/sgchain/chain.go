@@ -83,8 +83,8 @@ type securityGroupChain struct {
 // NewSecurityGroupChain creates a chain of security groups.
 //
 // It panics if the function would refuse the chain. The error wraps [chain.Problems] or
-// [chain.GuardrailError] and has every problem, each with its path. The rules that other
-// constructs request later are checked by the synth, which fails with every problem.
+// [chain.GuardrailError] and has every problem at once, each with its path. The synth checks the
+// rules that other constructs request later, and fails with every problem.
 func NewSecurityGroupChain(scope constructs.Construct, id *string, props *SecurityGroupChainProps) SecurityGroupChain {
 	if props == nil {
 		props = &SecurityGroupChainProps{}
@@ -216,7 +216,7 @@ func (c *securityGroupChain) SecurityGroup(tier string) awsec2.ISecurityGroup {
 
 func (c *securityGroupChain) SecurityGroupId(tier string) *string { //nolint:revive,staticcheck // EC2 names it so
 	if names := c.TierNames(); !slices.Contains(names, tier) {
-		panic(fmt.Errorf("reading security group of tier (%s): chain %s has no such tier. Use one of its tiers: %s",
+		panic(fmt.Errorf("reading security group of tier (%s): chain %s has no such tier. Use one of its tiers: %s.",
 			tier, *c.Node().Path(), strings.Join(names, ", ")))
 	}
 	return jsii.String(c.ids[tier])
@@ -230,8 +230,8 @@ func (c *securityGroupChain) TierNames() []string {
 	return names
 }
 
-func (c *securityGroupChain) SecurityGroupIds() *string { return c.attribute("SecurityGroupIds") } //nolint:revive // the same
-func (c *securityGroupChain) VpcId() *string            { return c.attribute("VpcId") }            //nolint:revive,staticcheck // the same
+func (c *securityGroupChain) SecurityGroupIds() *string { return c.attribute("SecurityGroupIds") } //nolint:revive // as above
+func (c *securityGroupChain) VpcId() *string            { return c.attribute("VpcId") }            //nolint:revive,staticcheck // as above
 func (c *securityGroupChain) Summary() *string          { return c.attribute("Summary") }
 func (c *securityGroupChain) RuleCount() *string        { return c.attribute("RuleCount") }
 func (c *securityGroupChain) Warnings() *string         { return c.attribute("Warnings") }
@@ -264,7 +264,7 @@ func (c *securityGroupChain) attribute(name string) *string {
 func (c *securityGroupChain) annotate() {
 	spec, notes := c.settled.spec, awscdk.Annotations_Of(c)
 	words := func(text string) *string {
-		return jsii.String(c.settled.facts.named(text, func(string) string { return "(known at deploy time)" }))
+		return jsii.String(c.settled.facts.named(text, func(string) string { return "(known at deployment)" }))
 	}
 	notes.AddInfoV2(jsii.String("sgchain:summary"), words(chain.Summary(spec)))
 	for id, finding := range findings(spec) {

@@ -173,7 +173,7 @@ func TestPropertiesOfTiers(t *testing.T) {
 		},
 	)
 	props.IPv6, props.RuleQuota, props.Tags = true, 120, map[string]*string{"App": jsii.String("shop")}
-	props.VpcId = awscdk.Fn_ImportValue(jsii.String("Vpc")) // known at deploy time only
+	props.VpcId = awscdk.Fn_ImportValue(jsii.String("Vpc")) // a token
 	props.Revision = "2"
 	NewSecurityGroupChain(stack, jsii.String("Chain"), props)
 	_, resource := only(t, synth(stack), chain.ResourceType)
@@ -266,7 +266,7 @@ func TestAnnotations(t *testing.T) {
 	c := NewSecurityGroupChain(stack, jsii.String("Chain"), props)
 	awscdk.Annotations_Of(c).AcknowledgeWarning(jsii.String("sgchain:open:Alb:udp-53:::/0"), jsii.String("a resolver for the world"))
 	found := assertions.Annotations_FromStack(stack)
-	said := func(entries any) []string {
+	textsOf := func(entries any) []string {
 		var messages []any
 		if err := json.Unmarshal([]byte(text(t, entries)), &messages); err != nil {
 			t.Fatal(err)
@@ -278,7 +278,7 @@ func TestAnnotations(t *testing.T) {
 		return list
 	}
 	anything := assertions.Match_AnyValue()
-	equal(t, "warnings", said(found.FindWarning(jsii.String("/Stack/Chain"), anything)), []string{
+	equal(t, "warnings", textsOf(found.FindWarning(jsii.String("/Stack/Chain"), anything)), []string{
 		"http-without-https: tier Alb takes tcp 80 from the world and not tcp 443: nobody reaches it by https [ack: sgchain:http-without-https:Alb]",
 		"no-egress: tier Alb can call nobody: its Egress is chain and no tier takes traffic from it [ack: sgchain:no-egress:Alb]",
 		"public-tier: tier Api is open to the world, as its AllowPublic lets it: tcp 8443 from 0.0.0.0/0 [ack: sgchain:public-tier:Api:tcp-8443-from-0.0.0.0/0]",
@@ -287,8 +287,8 @@ func TestAnnotations(t *testing.T) {
 		"tier Alb is open to the internet: udp 53 from 0.0.0.0/0 [ack: sgchain:open:Alb:udp-53:0.0.0.0/0]",
 		"tier Api is open to the internet: tcp 8443 from 0.0.0.0/0 [ack: sgchain:open:Api:tcp-8443:0.0.0.0/0]",
 	})
-	equal(t, "summary", said(found.FindInfo(jsii.String("/Stack/Chain"), anything)), []string{
-		"internet -tcp 80, udp 53-> Alb | Api [(known at deploy time) -tcp 22-> Alb, 10.0.0.0/8 -tcp 22-> Alb, internet -tcp 8443-> Api] [ack: sgchain:summary]",
+	equal(t, "summary", textsOf(found.FindInfo(jsii.String("/Stack/Chain"), anything)), []string{
+		"internet -tcp 80, udp 53-> Alb | Api [(known at deployment) -tcp 22-> Alb, 10.0.0.0/8 -tcp 22-> Alb, internet -tcp 8443-> Api] [ack: sgchain:summary]",
 	})
 }
 
@@ -326,7 +326,7 @@ func TestInvalidChainIsRefused(t *testing.T) {
 	}{
 		"nothing":     {nil, []string{"VpcId: is missing"}},
 		"another VPC": {&SecurityGroupChainProps{VpcId: jsii.String("default")}, []string{`VpcId: "default" is not a VPC ID`}},
-		"two VPCs":    {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Vpc: vpc}, []string{"VpcId: Vpc is set as well"}},
+		"two VPCs":    {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), Vpc: vpc}, []string{"VpcId: cannot be combined with Vpc"}},
 		"no tiers":    {&SecurityGroupChainProps{Vpc: vpc, Tiers: []Tier{}}, []string{"Tiers: is an empty list"}},
 		"empty tier":  {anyVpc(Tier{}), []string{"Tiers[0].Name: is missing"}},
 		"empty rule": {alb(func(tier *Tier) { tier.Ports, tier.Ingress = nil, []Ingress{{}} }), []string{
@@ -348,7 +348,7 @@ func TestInvalidChainIsRefused(t *testing.T) {
 		"kinds": {from(TierNamed("internet"), Cidr("internet"), GroupId(jsii.String("internet")), PrefixList(jsii.String("vpc")), PrefixListNamed("Alb"), Peer{}, GroupNamed(""), ListNamed("")), []string{
 			`Tiers[0].Sources[0]: TierNamed: the chain has no tier "internet"`, `Tiers[0].Sources[1]: Cidr: "internet" is not`,
 			`Tiers[0].Sources[2]: GroupId: "internet" is not`, `Tiers[0].Sources[3]: PrefixList: "vpc" is not`,
-			`Tiers[0].Sources[4]: PrefixListNamed: "Alb" is not`, "Tiers[0].Sources[5]: the Peer is empty",
+			`Tiers[0].Sources[4]: PrefixListNamed: "Alb" is not`, "Tiers[0].Sources[5]: is an empty Peer",
 			`Tiers[0].Sources[6]: "group/" lacks the name of a security group`, `Tiers[0].Sources[7]: "list/" lacks the name of a prefix list`,
 		}},
 		"nil IDs": {from(Group(nil), GroupId(nil), PrefixList(nil)), []string{
@@ -359,7 +359,7 @@ func TestInvalidChainIsRefused(t *testing.T) {
 			VpcId: jsii.String("vpc-0abc"), UnmanagedRules: "drop", DriftGuard: &DriftGuardProps{Mode: "watch"},
 		}, []string{`UnmanagedRules: "drop" is not known`, `DriftGuard.Mode: unknown mode "watch". Use sgchain.DriftMode_CHECK`}},
 		"tokens": {alb(func(tier *Tier) { tier.Name, tier.GroupName = *token, *token }), []string{
-			"Tiers[0].GroupName: the value is known only at deployment", "Tiers[0].Name: the value is known only at deployment",
+			"Tiers[0].GroupName: is known only at deployment", "Tiers[0].Name: is known only at deployment",
 		}},
 	}
 	for name, test := range tests {
@@ -368,7 +368,7 @@ func TestInvalidChainIsRefused(t *testing.T) {
 			err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String(id), test.props) })
 			for _, want := range append(test.want, "Custom::SecurityGroupChain (Stack/"+id+")") {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error: got %q, want one that says %q", err, want)
+					t.Errorf("error: got %q, want one with %q", err, want)
 				}
 			}
 			if problems, ok := errors.AsType[chain.Problems](err); !ok || len(problems) != len(test.want) {
@@ -385,7 +385,7 @@ func TestSecurityGroupOfUnknownTierPanics(t *testing.T) {
 	} {
 		err := panics(t, act)
 		if want := "reading security group of tier (Albb): chain Stack/Chain has no such tier. Use one of its tiers: Alb, Fargate"; !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %q, want an error that says %q", what, err, want)
+			t.Errorf("%s: got %q, want an error with %q", what, err, want)
 		}
 	}
 }
@@ -399,7 +399,7 @@ func TestUnsharedProviderOfAnotherStackIsRefused(t *testing.T) {
 	props.Provider = NewProvider(other, jsii.String("Provider"), nil)
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), props) })
 	if want := "provider Other/Provider belongs to another stack"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error: got %q, want one that says %q", err, want)
+		t.Errorf("error: got %q, want one with %q", err, want)
 	}
 }
 
@@ -433,7 +433,7 @@ func TestSharedProvider(t *testing.T) {
 		Provider_FromServiceToken(awscdk.NewStack(nil, jsii.String("Importer"), nil), jsii.String("Empty"), jsii.String(""))
 	})
 	if want := "Importer/Empty): serviceToken is missing"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error: got %q, want one that says %q", err, want)
+		t.Errorf("error: got %q, want one with %q", err, want)
 	}
 }
 
@@ -442,6 +442,6 @@ func TestDefaultProviderIDOfAnotherConstruct(t *testing.T) {
 	constructs.NewConstruct(stack, jsii.String(singletonID))
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc()) })
 	if want := "(Stack/" + singletonID + "): another construct has this ID"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error: got %q, want one that says %q", err, want)
+		t.Errorf("error: got %q, want one with %q", err, want)
 	}
 }

@@ -75,7 +75,7 @@ func TestCheckZip(t *testing.T) {
 			case test.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
-				t.Errorf("error: got %v, want one that says %q", err, test.want)
+				t.Errorf("error: got %v, want one with %q", err, test.want)
 			}
 		})
 	}
@@ -95,7 +95,7 @@ func TestCodeFromZip(t *testing.T) {
 	} {
 		err := panics(t, func() { NewProvider(stack, jsii.String(id), &test.props) })
 		if !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "Stack/"+id) {
-			t.Errorf("%s: got %q, want an error that says %q", id, err, test.want)
+			t.Errorf("%s: got %q, want an error with %q", id, err, test.want)
 		}
 	}
 }
@@ -139,12 +139,12 @@ func TestFailedBuildOfFunctionIsRefused(t *testing.T) {
 	err := panics(t, func() { NewSecurityGroupChain(newStack(t), jsii.String("Chain"), anyVpc()) })
 	for _, want := range []string{"creating provider (Stack/" + singletonID + "): running go list: no module\n", bundleCommand("arm64"), "CodeFromZip"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error: got %q, want one that says %q", err, want)
+			t.Errorf("error: got %q, want one with %q", err, want)
 		}
 	}
 	app := newApp(t, map[string]any{architectureContext: "x86_64"})
 	err = panics(t, func() { NewProvider(awscdk.NewStack(app, jsii.String("Stack"), nil), jsii.String("Provider"), nil) })
 	if want := `reading context sgchain:arch: architecture "x86_64" is not known: write arm64 or amd64`; !strings.Contains(err.Error(), want) {
-		t.Errorf("error: got %q, want one that says %q", err, want)
+		t.Errorf("error: got %q, want one with %q", err, want)
 	}
 }

@@ -1,7 +1,6 @@
 package sgchain
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -23,7 +22,7 @@ const (
 	Connections_REFUSE Connections = "refuse" //nolint:revive,staticcheck // the CDK's form of an enum
 	// Connections_FOLD adds the rule to the chain, which stays the only writer of its groups. Guardrails and the plan files include the
 	// added rules.
-	Connections_FOLD Connections = "fold" //nolint:revive,staticcheck // the same
+	Connections_FOLD Connections = "fold" //nolint:revive,staticcheck // as above
 )
 
 // collect removes the rules that other constructs have added below the chain's groups from the tree, and records them as requests. In
@@ -150,7 +149,9 @@ func (v *validation) Validate() *[]*string {
 	c.collectStrays(everything)
 	c.settle()
 	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.cycles(everything), c.invalidMoves(everything))
-	problems = append(problems, lines(c.settled.err)...)
+	if c.settled.err != nil {
+		problems = append(problems, c.settled.err.Error())
+	}
 	if err := c.fitsSchedule(); err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -162,22 +163,6 @@ func (v *validation) Validate() *[]*string {
 		problems = append(problems, err.Error())
 	}
 	return jsii.Strings(problems...)
-}
-
-// lines returns an error as problems of a validation. The CDK writes each of them on its own line.
-func lines(err error) []string {
-	if err == nil {
-		return nil
-	}
-	problems, isProblems := errors.AsType[chain.Problems](err)
-	if !isProblems {
-		return []string{err.Error()}
-	}
-	texts := make([]string, 0, len(problems))
-	for _, problem := range problems {
-		texts = append(texts, problem.Error())
-	}
-	return texts
 }
 
 // scan is all constructs of a stage, or of an app with its stages. Listing them costs more the larger the app is, and each chain needs the

@@ -65,7 +65,7 @@ func TestRefuseNamesMissingPort(t *testing.T) {
 	want := `[Stack/Chain] Stack/Database requests the inbound rule tcp 5432 from App on the security group of tier Db ("orders"), but the chain does not allow it. ` +
 		`Set Ports of tier Db to []sgchain.Port{sgchain.Tcp(5432)}, or set Connections of the chain to sgchain.Connections_FOLD.`
 	if !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "[Stack/") != 1 {
-		t.Errorf("error: got\n%v\nwant one that says\n%s", err, want)
+		t.Errorf("error: got\n%v\nwant one with\n%s", err, want)
 	}
 	stack = newStack(t)
 	shop(stack, "", alb, app, Tier{Name: "Db", Ports: []Port{Tcp(5432)}})
@@ -145,7 +145,7 @@ func TestRemedyForEachFormOfTier(t *testing.T) {
 		chained := NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(c.tier))
 		c.request(chained.SecurityGroup("Web"))
 		if err := panics(t, func() { synth(stack) }); !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got\n%v\nwant an error that says\n%s", name, err, c.want)
+			t.Errorf("%s: got\n%v\nwant an error with\n%s", name, err, c.want)
 		}
 	}
 }
@@ -170,7 +170,7 @@ func TestRemedyForDefaultChain(t *testing.T) {
 		"Set Tiers of the chain to the default tiers, with []sgchain.Ingress{",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error: got %v, want one that says %s", err, want)
+			t.Errorf("error: got %v, want one with %s", err, want)
 		}
 	}
 }
@@ -192,7 +192,7 @@ func TestRequestsOfAspects(t *testing.T) {
 	err := panics(t, func() { synth(stack) })
 	for _, want := range []string{"inbound rule tcp 80 from 0.0.0.0/0", "inbound rule tcp 81 from 0.0.0.0/0", "The rule is created in Stack/Again"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error: got %v, want one that says %s", err, want)
+			t.Errorf("error: got %v, want one with %s", err, want)
 		}
 	}
 	if late.seen > 0 {
@@ -256,7 +256,7 @@ func TestFoldChecksGuardrails(t *testing.T) {
 	})
 	err := panics(t, func() { synth(stack) })
 	if !strings.Contains(err.Error(), "public-admin-port: tier Alb") {
-		t.Errorf("error: got %v, want one that says public-admin-port", err)
+		t.Errorf("error: got %v, want one with public-admin-port", err)
 	}
 }
 
@@ -363,7 +363,7 @@ func TestPortOfDatabase(t *testing.T) {
 		chained := NewSecurityGroupChain(stack, jsii.String("Chain"), &SecurityGroupChainProps{Vpc: vpc, Tiers: []Tier{{Name: "App"}, {Name: "Db"}}})
 		c.database(scene{stack: stack, vpc: vpc, group: chained.SecurityGroup}).Connections().AllowDefaultPortFrom(chained.SecurityGroup("App"), nil)
 		if err := panics(t, func() { synth(stack) }); !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got\n%v\nwant an error that says %s", name, err, c.want)
+			t.Errorf("%s: got\n%v\nwant an error with %s", name, err, c.want)
 		}
 	}
 }
@@ -443,7 +443,7 @@ func TestSharedGroupNameIsRefused(t *testing.T) {
 	err := panics(t, func() { synth(stack) })
 	want := `[Stack/Other] Tiers[1].GroupName: tier Alb of chain Stack/Chain in the same VPC has the name "WEB" too.`
 	if !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "GroupName:") != 1 {
-		t.Errorf("error: got %v, want one that says %s", err, want)
+		t.Errorf("error: got %v, want one with %s", err, want)
 	}
 	stack = newStack(t)
 	NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{Name: "Alb", GroupName: "web"}))
@@ -491,11 +491,11 @@ func TestPortOfAndPeerOf(t *testing.T) {
 		NewSecurityGroupChain(stack, jsii.String("Chain"), anyVpc(Tier{Name: "Web", Ports: []Port{PortOf(awsec2.Port_Tcp(port)), PortOf(nil)}, Sources: []Peer{PeerOf(nil)}}))
 	})
 	for _, want := range []string{
-		"Tiers[0].Ports[0]: the port is known only at deployment (a token), and the chain is deployed before what listens on it. Write the number in both places.",
-		"Tiers[0].Ports[1]: ", "Tiers[0].Sources[0]: the Peer is empty",
+		"Tiers[0].Ports[0]: is known only at deployment (a token), and the chain is deployed before what listens on the port. Write the number in both places.",
+		"Tiers[0].Ports[1]: ", "Tiers[0].Sources[0]: is an empty Peer",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error: got %v, want one that says %s", err, want)
+			t.Errorf("error: got %v, want one with %s", err, want)
 		}
 	}
 }

@@ -38,7 +38,7 @@ const (
 	DriftMode_CHECK DriftMode = "check" //nolint:revive,staticcheck // the CDK's form of an enum
 	// DriftMode_REPAIR also repairs the chain. The provider needs AllowRepair, which the default
 	// provider gets by itself. See [ProviderProps] for what AllowRepair means for security.
-	DriftMode_REPAIR DriftMode = "repair" //nolint:revive,staticcheck // the same
+	DriftMode_REPAIR DriftMode = "repair" //nolint:revive,staticcheck // as above
 )
 
 // maxInput is the maximum length of a target's input, in characters (EventBridge API reference,

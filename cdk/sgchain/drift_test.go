@@ -249,7 +249,7 @@ func TestProviderWithoutRightsIsRefused(t *testing.T) {
 		props.Provider = cannot
 		err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String(fmt.Sprint("Refused", i)), props) })
 		if !strings.Contains(err.Error(), "provider Stack/CanNot "+want) {
-			t.Errorf("error: got %q, want one that says %q", err, want)
+			t.Errorf("error: got %q, want one with %q", err, want)
 		}
 	}
 }
@@ -307,6 +307,6 @@ func TestDriftGuardInputIsLimited(t *testing.T) {
 	props.Tiers = tiers(30)
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Long"), props) })
 	if want := "characters as JSON, but the input of an EventBridge target takes 8192"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error: got %q, want one that says %q", err, want)
+		t.Errorf("error: got %q, want one with %q", err, want)
 	}
 }

@@ -18,12 +18,12 @@ func withoutEffect(facts *known, spec chain.Spec, tiers []Tier) error {
 		}
 		path := "Tiers[" + strconv.Itoa(i) + "]"
 		if tier.Egress.Chain && spec.IPv6 {
-			facts.problem(path+".Egress", "all already covers chain. Use only EgressAll or only EgressChain.")
+			facts.problem(path+".Egress", "combines chain with all, which covers it. Use only EgressAll or only EgressChain.")
 		}
 		for _, rule := range tier.Egress.Rules {
 			if spec.IPv6 || (rule.Peer.Kind == chain.PeerCIDR && rule.Peer.CIDR.Addr().Is4()) {
 				facts.problem(path+".EgressTo", fmt.Sprintf("the rule to %s has no effect, because EgressAll allows all outbound traffic. Set Egress to EgressChain or remove it, or remove EgressTo.",
-					facts.named(rule.Peer.String(), func(string) string { return "(known at deploy time)" })))
+					facts.named(rule.Peer.String(), func(string) string { return "(known at deployment)" })))
 				break
 			}
 		}

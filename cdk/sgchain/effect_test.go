@@ -40,7 +40,7 @@ func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 		"a range of IPv6 beside that":     {tier(EgressAll, out(Cidr("2001:db8::/32"))), ""},
 		"a list beside all of both":       {both(tier(EgressAll, out(list))), "Tiers[0].EgressTo: the rule to com.amazonaws."},
 		"IPv6 beside all of both":         {both(tier(EgressAll, out(Cidr("2001:db8::/32")))), "Tiers[0].EgressTo: the rule to 2001:db8::/32 has no effect"},
-		"chain beside all of both":        {both(tier("all,chain", nil)), "Tiers[0].Egress: all already covers chain"},
+		"chain beside all of both":        {both(tier("all,chain", nil)), "Tiers[0].Egress: combines chain with all"},
 		"ranges beside chain":             {tier(EgressChain, out(Cidr("10.0.0.0/8"))), ""},
 		"ranges beside none":              {tier(EgressNone, out(Cidr("10.0.0.0/8"))), "Tiers[0].Egress: has none beside others"},
 		"sources without ports":           {anyVpc(Tier{Name: "Web", Sources: []Peer{Internet()}}), "Tiers[0].Ports: is missing; Sources says"},
@@ -48,7 +48,7 @@ func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 		"warn beside EnforceGuardrails":   {warned(&ProviderProps{EnforceGuardrails: true}, "Enforcing"), "Guardrails: warn has no effect, because provider Stack/Enforcing"},
 		"warn":                            {warned(nil, "Plain"), ""},
 		"adoption without a name":         {adopting, "AdoptExisting: is true, and no tier has a GroupName"},
-		"the VPC's ID beside another one": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Vpc: vpcNamed(stack)}, "VpcId: Vpc is set as well"},
+		"the VPC's ID beside another one": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Vpc: vpcNamed(stack)}, "VpcId: cannot be combined with Vpc"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			id := strings.NewReplacer(" ", "", ",", "", "'", "").Replace(what)

@@ -18,7 +18,7 @@ func TestEmptyListsAreRefused(t *testing.T) {
 		"Tiers[0].Ingress: is an empty list":              {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{}}}},
 		"Tiers[0].Ingress[0].Ports: is an empty list":     {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{{Ports: Ports(), Sources: internet}}}}},
 		"Tiers[0].Ingress[0].Sources: is an empty list":   {Tiers: []Tier{{Name: "Alb", Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{}}}}}},
-		"Tiers[0].EgressTo: the list is empty":            {Tiers: []Tier{{Name: "Alb", Egress: EgressChain, EgressTo: []Egress{}}}},
+		"Tiers[0].EgressTo: is an empty list":             {Tiers: []Tier{{Name: "Alb", Egress: EgressChain, EgressTo: []Egress{}}}},
 		"Tiers[0].Egress[0].Destinations: is an empty li": {Tiers: []Tier{{Name: "Alb", EgressTo: []Egress{{Ports: Ports(443), Destinations: []Peer{}}}}}},
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -183,10 +183,10 @@ func ExampleSecurityGroupChain_tags() {
 // that the zip exists and has its architecture.
 func ExampleCodeFromZip() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("Shop"), nil)
-	defer func() { fmt.Println("without the zip the synth ends:", recover() != nil) }()
+	defer func() { fmt.Println("the synth fails without the zip:", recover() != nil) }()
 	sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{
 		VpcId:    jsii.String("vpc-0123456789abcdef0"),
 		Provider: sgchain.NewProvider(stack, jsii.String("Provider"), &sgchain.ProviderProps{Code: sgchain.CodeFromZip("lambda.zip")}),
 	})
-	// Output: without the zip the synth ends: true
+	// Output: the synth fails without the zip: true
 }

@@ -3,7 +3,6 @@ package sgchain
 import (
 	"fmt"
 	"iter"
-	"strings"
 
 	"sgchain/lambda/chain"
 	"sgchain/lambda/plan"
@@ -19,7 +18,7 @@ const (
 	GuardrailMode_ENFORCE GuardrailMode = "enforce" //nolint:revive,staticcheck // the CDK's form of an enum
 	// GuardrailMode_WARN deploys the chain with warnings. It is refused if the provider has
 	// EnforceGuardrails.
-	GuardrailMode_WARN GuardrailMode = "warn" //nolint:revive,staticcheck // the same
+	GuardrailMode_WARN GuardrailMode = "warn" //nolint:revive,staticcheck // as above
 )
 
 // checkSpec returns the error with which the function would refuse a chain: of a guardrail, or because
@@ -29,24 +28,16 @@ func checkSpec(spec chain.Spec, forced bool) error {
 	_, refused := chain.Guard(spec, forced)
 	switch {
 	case refused != nil && forced:
-		return withRemedy(refused, "The provider has EnforceGuardrails, so the chain cannot lift them.")
+		return fmt.Errorf("%w; the provider has EnforceGuardrails", refused)
 	case refused != nil:
-		return withRemedy(refused, "To deploy the chain with warnings instead, set Guardrails to sgchain.GuardrailMode_WARN.")
+		return fmt.Errorf("%w; GuardrailMode_WARN builds it all the same, and warns", refused)
 	}
 	desired := plan.Goal(plan.Change{New: chain.Desired(spec)}, chain.State{}, chain.Epoch{})
 	isUnused := func(chain.Identity) bool { return true }
 	if _, _, err := plan.Diff(chain.State{}, desired).Fit(chain.State{}, desired, plan.Quota{Rules: spec.RuleQuota}, isUnused, func() error { return nil }); err != nil {
-		return withRemedy(err, "Use fewer or wider rules, or raise the account's quota and set RuleQuota to it.")
+		return fmt.Errorf("%w. Use fewer or wider rules, or raise the account's quota and set RuleQuota to it.", err)
 	}
 	return nil
-}
-
-// withRemedy adds a sentence to an error, whose text can end in a full stop.
-func withRemedy(err error, remedy string) error {
-	if strings.HasSuffix(err.Error(), ".") {
-		return fmt.Errorf("%w %s", err, remedy)
-	}
-	return fmt.Errorf("%w. %s", err, remedy)
 }
 
 // findings yields the warnings of guardrails, each with the ID of its annotation, which is stable for a guardrail, tier and rule.

@@ -89,7 +89,7 @@ func TestEnforcedGuardrailsAtSynth(t *testing.T) {
 	props.Guardrails = GuardrailMode_WARN
 	props.Provider = NewProvider(stack, jsii.String("Provider"), &ProviderProps{EnforceGuardrails: true})
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), props) })
-	if !strings.Contains(err.Error(), "public-admin-port") || !strings.Contains(err.Error(), "The provider has EnforceGuardrails") || strings.Contains(err.Error(), "WARN") {
+	if !strings.Contains(err.Error(), "public-admin-port") || !strings.Contains(err.Error(), "the provider has EnforceGuardrails") || strings.Contains(err.Error(), "WARN") {
 		t.Errorf("got %v", err)
 	}
 }

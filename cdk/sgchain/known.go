@@ -29,7 +29,7 @@ func newKnown(tiers []Tier) *known {
 	for i, tier := range tiers {
 		k.tiers = append(k.tiers, tier.Name)
 		if tier.EgressTo != nil && len(tier.EgressTo) == 0 { // chain.Parse refuses the other empty lists
-			k.problem("Tiers["+strconv.Itoa(i)+"].EgressTo", "the list is empty. Add an outbound rule, or remove EgressTo.")
+			k.problem("Tiers["+strconv.Itoa(i)+"].EgressTo", "is an empty list. Add an outbound rule, or remove EgressTo.")
 		}
 	}
 	return k
@@ -78,10 +78,10 @@ func (k *known) in(path, key string, value any) any {
 			return k.placeholder(value)
 		}
 		if key == "Ports" {
-			k.problem(path, "the port is known only at deployment (a token), and the chain is deployed before what listens on it. Write the number in both places.")
+			k.problem(path, "is known only at deployment (a token), and the chain is deployed before what listens on the port. Write the number in both places.")
 			return nil
 		}
-		k.problem(path, "the value is known only at deployment (a token). Write the value itself.")
+		k.problem(path, "is known only at deployment (a token). Write the value itself.")
 		return nil
 	case []any:
 		list := make([]any, len(value))

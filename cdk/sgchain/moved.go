@@ -27,7 +27,7 @@ type MovedFrom struct {
 // check refuses an empty MovedFrom. chain.Parse accepts one, because all parameters of a template can be empty.
 func (m *MovedFrom) check(facts *known) {
 	if m != nil && *m == (MovedFrom{}) {
-		facts.problem("MovedFrom.LogicalId", "the logical ID is missing. Write the logical ID that the chain had, or remove MovedFrom.")
+		facts.problem("MovedFrom.LogicalId", "is missing. Write the logical ID that the chain had, or remove MovedFrom.")
 	}
 }
 

@@ -142,7 +142,7 @@ func (p Peer) problem(tiers []string) string {
 	case namedGroupPeer, namedListPeer: // the constructor has added the prefix
 	case anyPeer:
 		if p.text == "" {
-			return "the Peer is empty. Create it with a constructor such as Internet or TierNamed."
+			return "is an empty Peer. Create it with a constructor such as Internet or TierNamed."
 		}
 	}
 	return ""

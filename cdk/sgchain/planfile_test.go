@@ -212,8 +212,8 @@ func TestUnwritablePlanFileFailsSynth(t *testing.T) {
 			}
 			defer func() {
 				t.Helper()
-				if said := fmt.Sprint(recover()); !strings.Contains(said, "[Stack/Chain] writing plan of chain") || !strings.Contains(said, name) {
-					t.Errorf("synth: got %v, want an error about the plan", said)
+				if output := fmt.Sprint(recover()); !strings.Contains(output, "[Stack/Chain] writing plan of chain") || !strings.Contains(output, name) {
+					t.Errorf("synth: got %v, want an error about the plan", output)
 				}
 			}()
 			synth(stack)

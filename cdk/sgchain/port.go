@@ -107,44 +107,44 @@ func AllTraffic() Port { return Port{"all"} }
 
 // TCP ports of common services, by their registered names.
 
-// Http is port 80.
+// Http is TCP port 80.
 func Http() Port { return Port{"http"} }
 
-// Https is port 443.
+// Https is TCP port 443.
 func Https() Port { return Port{"https"} }
 
-// Ssh is port 22.
+// Ssh is TCP port 22.
 func Ssh() Port { return Port{"ssh"} }
 
-// Rdp is port 3389.
+// Rdp is TCP port 3389.
 func Rdp() Port { return Port{"rdp"} }
 
-// Nfs is port 2049, which EFS listens on.
+// Nfs is TCP port 2049, which EFS listens on.
 func Nfs() Port { return Port{"nfs"} }
 
-// Postgres is port 5432.
+// Postgres is TCP port 5432.
 func Postgres() Port { return Port{"postgres"} }
 
-// Mysql is port 3306, also of MariaDB and Aurora MySQL.
+// Mysql is TCP port 3306, also of MariaDB and Aurora MySQL.
 func Mysql() Port { return Port{"mysql"} }
 
-// Mssql is port 1433, of SQL Server.
+// Mssql is TCP port 1433, of SQL Server.
 func Mssql() Port { return Port{"mssql"} }
 
-// Oracle is port 1521.
+// Oracle is TCP port 1521.
 func Oracle() Port { return Port{"oracle"} }
 
-// Mongodb is port 27017, also of DocumentDB.
+// Mongodb is TCP port 27017, also of DocumentDB.
 func Mongodb() Port { return Port{"mongodb"} }
 
-// Redis is port 6379, also of Valkey.
+// Redis is TCP port 6379, also of Valkey.
 func Redis() Port { return Port{"redis"} }
 
-// Memcached is port 11211.
+// Memcached is TCP port 11211.
 func Memcached() Port { return Port{"memcached"} }
 
-// Kafka is port 9092.
+// Kafka is TCP port 9092.
 func Kafka() Port { return Port{"kafka"} }
 
-// Amqp is port 5672.
+// Amqp is TCP port 5672.
 func Amqp() Port { return Port{"amqp"} }

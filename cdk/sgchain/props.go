@@ -77,13 +77,13 @@ const (
 	// UnmanagedRules_REVOKE revokes them in the next update.
 	UnmanagedRules_REVOKE UnmanagedRules = "revoke" //nolint:revive,staticcheck // the CDK's form of an enum
 	// UnmanagedRules_KEEP keeps them. They do not count as drift.
-	UnmanagedRules_KEEP UnmanagedRules = "keep" //nolint:revive,staticcheck // the same
+	UnmanagedRules_KEEP UnmanagedRules = "keep" //nolint:revive,staticcheck // as above
 )
 
 // check finds problems that only the construct sees. chain.Parse finds the others.
 func (p *SecurityGroupChainProps) check(facts *known) {
 	if p.Vpc != nil && p.VpcId != nil {
-		facts.problem("VpcId", "Vpc is set as well. Set only one of them.")
+		facts.problem("VpcId", "cannot be combined with Vpc. Set only one of them.")
 	}
 	if mode := p.Connections; mode != "" && mode != Connections_REFUSE && mode != Connections_FOLD {
 		facts.problem("Connections", "unknown value "+strconv.Quote(string(mode))+". Use sgchain.Connections_REFUSE or sgchain.Connections_FOLD.")

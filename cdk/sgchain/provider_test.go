@@ -124,8 +124,8 @@ func TestProviderPropsOfAnOrganization(t *testing.T) {
 // A concurrency of zero would turn the function off.
 func TestZeroConcurrencyIsRefused(t *testing.T) {
 	defer func() {
-		if said := fmt.Sprint(recover()); !strings.Contains(said, "creating provider (Stack/Provider): ReservedConcurrentExecutions is 0") {
-			t.Errorf("got %s", said)
+		if output := fmt.Sprint(recover()); !strings.Contains(output, "creating provider (Stack/Provider): ReservedConcurrentExecutions is 0") {
+			t.Errorf("got %s", output)
 		}
 	}()
 	NewProvider(newStack(t), jsii.String("Provider"), &ProviderProps{ReservedConcurrentExecutions: jsii.Number(0)})

@@ -133,7 +133,7 @@ func TiersFromJSON(text string) ([]Tier, error) {
 		return nil, errors.New("reading Tiers (a JSON list of tiers): the value is null. Remove it for the default chain.")
 	}
 	if path := chain.Duplicate([]byte(text), list); path != "" {
-		return nil, fmt.Errorf("reading Tiers: Tiers%s: the key occurs twice. Keep one of them.", path)
+		return nil, fmt.Errorf("reading Tiers: Tiers%s: occurs twice in the JSON text. Keep one of them.", path)
 	}
 	if _, err := newKnown(nil).check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
 		return nil, fmt.Errorf("reading Tiers: %w", err)

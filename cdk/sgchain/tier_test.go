@@ -64,12 +64,12 @@ func TestTiersFromJSONRefusesInvalidTiers(t *testing.T) {
 		"two lists":      {`[] []`, []string{"unexpected text after the list"}},
 		"null":           {`null`, []string{"Remove it for the default chain"}},
 		"an empty list":  {`[]`, []string{"Tiers: is an empty list"}},
-		"a key twice":    {`[{"Name": "Alb", "Ports": [443], "Ports": [80]}]`, []string{"Tiers[0].Ports: the key occurs twice"}},
+		"a key twice":    {`[{"Name": "Alb", "Ports": [443], "Ports": [80]}]`, []string{"Tiers[0].Ports: occurs twice"}},
 		"no source":      {`[{"Name": "Alb", "Ports": [443], "Sources": []}]`, []string{"Tiers[0].Sources: is an empty list"}},
 		"no tier":        {`[5]`, []string{"Tiers[0]: "}},
 		"every mistake":  {`[{"Name": "Alb", "Ports": [70000], "Porst": 1}, {"Name": "Alb"}]`, []string{"Tiers[0].Ports[0]: ", "Tiers[0].Porst: ", "Tiers[1].Name: "}},
 		"no flag":        {`[{"Name": "Alb", "AllowPublic": "maybe"}]`, []string{`Tiers[0].AllowPublic: "maybe" is not known`}},
-		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: the value is known only at deployment"}},
+		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: is known only at deployment"}},
 		"unknown source": {`[{"Name": "Alb", "Ports": [80], "Sources": ["Albb"]}]`, []string{`Tiers[0].Sources[0]: unknown peer "Albb"`}},
 	}
 	for name, test := range tests {
@@ -80,7 +80,7 @@ func TestTiersFromJSONRefusesInvalidTiers(t *testing.T) {
 			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error: got %q, want one that says %q", err, want)
+					t.Errorf("error: got %q, want one with %q", err, want)
 				}
 			}
 		})
