@@ -172,7 +172,7 @@ func (b recipeBook) begin(ctx context.Context, t *testing.T, one recipe) *recipe
 	r := &recipeRun{recipeBook: b, recipe: one, dir: t.TempDir(), vpc: b.vpc(ctx, t)}
 	r.environment = []string{"PYTHONPATH=" + b.tools}
 	r.names(t, map[string]string{
-		"CHAIN": "Chain", "PROVIDER": "SecurityGroupChainProvider", "BUCKET": "published-us-east-1", "VERSION": b.version(t),
+		"CHAIN": "Chain", "PROVIDER": "SecurityGroupChainProvider", "PUBLISHED": "published-us-east-1", "VERSION": b.version(t),
 	})
 	r.at(t, b.stack(regexp.MustCompile(`[^A-Za-z]+`).ReplaceAllString(one.name, "-"), "", r.vpc))
 	return r

@@ -127,7 +127,7 @@ func (r *recipeRun) ownProvider(ctx context.Context, t *testing.T, name string) 
 
 func playDeploy(ctx context.Context, t *testing.T, r *recipeRun) {
 	r.sh(ctx, t) // the names of the page, in place of which come those of the test
-	r.names(t, map[string]string{"STACK": "Deploy-a-change", "CHAIN": "Chain", "PROVIDER": "SecurityGroupChainProvider", "BUCKET": "published-us-east-1", "VERSION": r.version(t)})
+	r.names(t, map[string]string{"STACK": "Deploy-a-change", "CHAIN": "Chain", "PROVIDER": "SecurityGroupChainProvider", "PUBLISHED": "published-us-east-1", "VERSION": r.version(t)})
 	// The stack has another port before, so that there is something to deploy.
 	examples := r.examples
 	r.examples = append([]string{"[8080]", "[8081]"}, examples...)
@@ -418,7 +418,7 @@ func playUninstall(ctx context.Context, t *testing.T, r *recipeRun) {
 	if err := r.emulator.PutObject(ctx, "uninstalled-us-east-1", "sgchain/0.1.0/provider.json", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	r.names(t, map[string]string{"BUCKET": "uninstalled-us-east-1"})
+	r.names(t, map[string]string{"PUBLISHED": "uninstalled-us-east-1"})
 	r.examples = append([]string{"EXPORT=SecurityGroupChainProvider", "EXPORT=Uninstalled", "Shop", s.name}, r.examples...)
 
 	first := r.sh(ctx, t)
