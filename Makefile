@@ -12,8 +12,8 @@ TOOLS := build/tools
 PACKAGES := ./lambda/... ./cdk/...
 TOOL := go tool -modfile=.ci/tools.mod
 
-# The same toolchain and the same flags everywhere: reproducible bytes, and each package, above all
-# the AWS SDK, which takes a minute, is compiled once for the Lambda, the demo, vet and the tests alike.
+# The same toolchain and flags everywhere make the bytes reproducible. The Lambda, the demo, vet and
+# the tests then share compiled packages. That matters for the AWS SDK, which takes a minute.
 bootstrap_const = $(shell sed -n 's/^\(const\)\{0,1\}[[:space:]]*$(1) *= "\(.*\)"$$/\2/p' cdk/bootstrap/bootstrap.go)
 TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
@@ -21,10 +21,10 @@ GCFLAGS := $(foreach one,gcflags httpFlags x509Flags,-gcflags=$(call bootstrap_c
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) $(GCFLAGS)
 export CGO_ENABLED := 0
 export PYTHON
-# The CDK's libraries are unpacked once, and not into the home folder.
+# The CDK's libraries are unpacked once, outside of the home folder.
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/$(TOOLS)/jsii
 
-# The race detector needs a C compiler, which is no prerequisite. Without one, make test says so.
+# The race detector needs a C compiler, which is not a prerequisite. Without one, make test warns.
 CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -32,8 +32,8 @@ CC_FOUND := $(shell command -v $(CC) 2>/dev/null)
 .PHONY: help demo demo-update demo-down bootstrap deploy plan sgchain destroy smoke test check soak counts mutants bench browser build template publish size iam lint fmt clean
 .PHONY: prerequisites formatted prose vet together unit coverage sizes templates-checked end-to-end
 
-# The options, each with the targets that read it. To others it would mean nothing, and that is an error where it stands on the
-# command line: what the environment has is for other programs too. Of several targets one has to read it.
+# The options, each with the targets that read it. An option on the command line that no target reads
+# is an error. In the environment it is not, because other programs may read it.
 OPTIONS := ARCH STACK ACTION TIERS VPC GUARDRAILS YES BUCKET REGIONS HISTORIES SEED
 ARCH.for := build deploy
 STACK.for := deploy plan destroy
@@ -52,7 +52,7 @@ ifneq ($(UNREAD),)
 $(error make $(GOALS) takes no $(foreach option,$(UNREAD),$(option) (for make $($(option).for))): leave it out)
 endif
 
-help: ## Show these commands
+help: ## List these commands
 	@printf 'Security group chain: a CloudFormation custom resource. Commands:\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@printf '\nmake build and make deploy take ARCH=amd64 or ARCH=arm64 (default), make deploy, make plan and make destroy STACK=name, make deploy and make plan TIERS=json GUARDRAILS=warn\n'
@@ -69,69 +69,69 @@ demo-down: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/demo ## Destroy it, show th
 
 CDK = $(TOOLS)/node_modules/.bin/cdk --no-notices --output build/cdk.out
 
-bootstrap: prerequisites $(TOOLS)/cdk.stamp ## Prepare your account and Region for cdk deploy, once
+bootstrap: prerequisites $(TOOLS)/cdk.stamp ## Prepare your account and Region once for cdk deploy
 	@$(CDK) bootstrap -c vpcId=new
 
-deploy: prerequisites $(TOOLS)/cdk.stamp ## Show what would change in your account, ask, and deploy (VPC=vpc-..., credentials as for the AWS CLI)
+deploy: prerequisites $(TOOLS)/cdk.stamp ## Show the changes to your account, ask, and deploy (VPC=vpc-..., credentials as for the AWS CLI)
 	@case "$$CHAIN_VPC" in vpc-*|new) ;; *) echo "VPC is '$$CHAIN_VPC': write make deploy VPC=vpc-0123456789abcdef0, or VPC=new for a small VPC of its own" >&2; exit 2;; esac
 	@rm -rf build/cdk.out; $(CDK) diff "$$CHAIN_STACK" $(SETTINGS)
 	@printf '\nWhat the chain is after that:\n\n'; cat "build/cdk.out/$$CHAIN_STACK.Chain.plan.txt"
 	@[ -n '$(YES)' ] || { printf '\nDeploy this to stack %s? [y/N] ' "$$CHAIN_STACK"; read -r answer && [ "$$answer" = y ]; } || { echo 'Nothing was changed.' >&2; exit 1; }
 	@$(TOOLS)/node_modules/.bin/cdk --no-notices --app build/cdk.out deploy "$$CHAIN_STACK" --require-approval never
 
-plan: prerequisites ## Ask the function what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: what differs from its template)
+plan: prerequisites ## Show what an update of that stack would change now (TIERS=json: to these tiers; ACTION=check: drift from its template)
 	@case '$(ACTION)' in plan|check) ;; *) echo "ACTION is '$(ACTION)': write plan or check" >&2; exit 2;; esac
 	@go run ./cdk/cmd/sgchain '$(ACTION)' "$$CHAIN_STACK" $(if $(value TIERS),--tiers "$$CHAIN_TIERS") $(if $(value VPC),--vpc "$$CHAIN_VPC") $(if $(value GUARDRAILS),--guardrails "$$CHAIN_GUARDRAILS")
 
 sgchain: prerequisites ## Build build/sgchain: lint, plan, import and draw chains from a shell
 	go build -o build/sgchain ./cdk/cmd/sgchain
 
-destroy: prerequisites $(TOOLS)/cdk.stamp ## Delete that stack, after a question (YES=1: without)
+destroy: prerequisites $(TOOLS)/cdk.stamp ## Ask, and delete that stack (YES=1: without asking)
 	@$(CDK) destroy "$$CHAIN_STACK" -c "stackName=$$CHAIN_STACK" -c vpcId=new $(if $(YES),--force)
 
-# What the app is told. A destroy needs no VPC, and the app asks for one: any does.
-# Values reach the shell as variables, so that no quote or dollar in them means anything.
+# The app's settings. It requires a VPC even for a destroy, which accepts any.
+# Values reach the shell as variables, so that it does not interpret quotes or dollars in them.
 export CHAIN_STACK := $(value STACK)
 export CHAIN_VPC := $(value VPC)
 export CHAIN_TIERS := $(value TIERS)
 export CHAIN_GUARDRAILS := $(value GUARDRAILS)
 SETTINGS = -c "stackName=$$CHAIN_STACK" -c "vpcId=$$CHAIN_VPC" -c 'arch=$(ARCH)' -c "tiers=$$CHAIN_TIERS" -c "guardrails=$$CHAIN_GUARDRAILS"
 
-smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Live the life of a chain in your account, and take it down (VPC=vpc-..., 15 minutes, no lasting costs)
+smoke: prerequisites $(TOOLS)/cdk.stamp $(TOOLS)/ministack.stamp ## Run a chain's full lifecycle in your account, then delete it (VPC=vpc-..., 15 minutes, no lasting costs)
 	@go build -o $(TOOLS)/smoke ./lambda/internal/proof/stand/smoke
 	@exec $(TOOLS)/smoke -vpc "$$CHAIN_VPC"
 
-test: prerequisites formatted lint unit coverage sizes templates-checked together ## Prove everything that can be proven on one machine
+test: prerequisites formatted lint unit coverage sizes templates-checked together ## Run every test that one machine can run
 	@printf '\nmake test: everything passed\n'
 
-check: prerequisites formatted ## The inner loop: formatting, vet and unit tests, under a minute
+check: prerequisites formatted ## Check formatting, vet and unit tests in under a minute, while you edit
 	go vet $(PACKAGES)
 	CDK_VALIDATION=false go test -short $(PACKAGES)
 
-soak: prerequisites ## Live simulated lives of a stack and hold the promises after every call (HISTORIES=20000 SEED=1)
+soak: prerequisites ## Run simulated lifecycles and check the promises after every call (HISTORIES=20000 SEED=1)
 	GOGC=1000 SOAK_HISTORIES=$(HISTORIES) SOAK_SEED=$(SEED) SOAK_SCOPE=all go test -count=1 -timeout 4h -run 'Test(SmallScope|MoveScope|Histories)$$' -v ./lambda/internal/proof/lifecycle
 
-counts: prerequisites ## Measure the EC2 calls of every operation, hold them against their figures and show them
+counts: prerequisites ## Measure the EC2 calls of every operation and compare them with the documented figures
 	go test -count=1 -run 'TestCounts$$' ./lambda/internal/provider
 	@cat docs/counts.md
 
-mutants: prerequisites ## Plant known bugs in a copy of the code, and show that each is caught (20 minutes)
+mutants: prerequisites ## Plant known bugs in a copy of the code and show that each is caught (20 minutes)
 	go run ./lambda/internal/proof/mutants
 
-bench: prerequisites ## Hold start-up and memory against a hello-world Lambda, hostile events and the planner against their bounds (Linux)
+bench: prerequisites ## Compare start-up and memory with a hello-world Lambda, and check hostile events and the planner against limits (Linux)
 	@go run ./cdk/cmd/bench
 
 build: prerequisites ## Build build/lambda.zip (ARCH=arm64 or amd64)
 	go run ./cdk/cmd/sgchain bundle --arch $(ARCH) --output build/lambda.zip
 
-template: prerequisites ## Write the published templates anew (template/)
+template: prerequisites ## Write the published templates (template/)
 	go run ./cdk/cmd/templates
 
-publish: prerequisites ## Upload zips and templates, and print the links to launch them (BUCKET=name REGIONS="eu-central-1 ...")
+publish: prerequisites ## Upload zips and templates, and print launch links (BUCKET=name REGIONS="eu-central-1 ...")
 	@go run ./cdk/cmd/templates
 	@go run ./cdk/cmd/sgchain publish $(if $(BUCKET),--bucket '$(BUCKET)') $(if $(REGIONS),--regions '$(REGIONS)')
 
-size: prerequisites sizes ## Show and enforce the size of the Lambda, and the AWS operations linked against those called
+size: prerequisites sizes ## Check the Lambda's size, and compare the AWS operations that it links, calls and may use
 
 lint: prerequisites $(TOOLS)/golangci-lint.stamp prose ## Run the linters: .ci/golangci.yml for code, .ci/vale for English
 	$(TOOL) golangci-lint run -c .ci/golangci.yml $(PACKAGES)
@@ -155,15 +155,16 @@ formatted: $(TOOLS)/gofumpt.stamp
 	@files=$$($(TOOL) gofumpt -l lambda cdk .ci/nag) || exit 1; \
 	if [ -n "$$files" ]; then printf 'Not formatted (make fmt):\n%s\n' "$$files" >&2; exit 1; fi
 
-# The soak and the policy simulator compute, and the end-to-end tests mostly wait for processes.
+# The soak and the policy simulator use the CPU, while the end-to-end tests mostly wait for processes.
 together: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
 	@.ci/beside soak iam end-to-end
 
 vet:
 	go vet -tags e2e,$(TAGS) $(PACKAGES)
 
-# What go test would vet, make vet has. The CDK's own validation of templates takes seconds for each app of the tests; that of make deploy
-# stays, and what is published has cfn-lint, checkov and cdk-nag.
+# make vet checks what go test would vet. The CDK's own validation of templates takes seconds for each
+# app of the tests, so it is off. It stays on in make deploy, and cfn-lint, checkov and cdk-nag check
+# the published templates.
 unit:
 ifeq ($(CC_FOUND),)
 	@echo 'WARNING: no C compiler ($(CC)): the tests run without the race detector' >&2
@@ -173,7 +174,8 @@ else
 endif
 	CDK_VALIDATION=false go test -vet=off -shuffle=on -count=1 ./cdk/...
 
-# What these packages leave uncovered is a panic on what cannot happen, and the kinds of peers that Resolve and Goal have expanded.
+# In these packages, only panics for impossible cases are uncovered, and the kinds of peers that
+# Resolve and Goal have replaced by then.
 coverage:
 	@mkdir -p build
 	@go test -count=1 -coverprofile=build/coverage.out ./lambda/chain ./lambda/plan >build/coverage.txt || { cat build/coverage.txt; exit 1; }
@@ -188,23 +190,24 @@ templates-checked: $(TOOLS)/checks.stamp
 	go run ./cdk/cmd/sgchain lint --strict $(TEMPLATES)
 	CDK_VALIDATION=false go -C .ci/nag run . $(addprefix $(CURDIR)/,$(TEMPLATES))
 
-# The schema for editors lies beside the templates.
+# template/ also has the schema for editors.
 TEMPLATES := $(filter-out template/schema.json,$(wildcard template/*.json))
 
-# A browser is no prerequisite, so this is not a part of make test, which holds contrast, order and escapes without one.
-browser: prerequisites ## Hold the pages that sgchain draws against axe-core in a Chromium: light, dark, keyboard, 320 pixels, print
+# A browser is not a prerequisite, so make test excludes this. It checks contrast, order and escapes
+# without a browser.
+browser: prerequisites ## Check the pages of sgchain draw with axe-core in Chromium: light, dark, keyboard, 320 pixels, print
 	@mkdir -p build/browser && cp .ci/browser/package.json .ci/browser/package-lock.json build/browser/
 	@.ci/quietly 'installing Node packages under build/browser' npm ci --prefix build/browser --no-audit --no-fund --no-update-notifier
 	@node .ci/browser/check.mjs cdk/internal/draw/testdata/*.html
 
-iam: prerequisites $(TOOLS)/cdk.stamp ## Ask a policy simulator about every call of the tests, and plant wider roles
+iam: prerequisites $(TOOLS)/cdk.stamp ## Check every call of the tests with a policy simulator, and show that it catches wider roles
 	node .ci/iam.mjs lambda/testdata/calls.json template/all-in-one.json template/provider.json
 
 end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
 	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -v ./lambda/internal/proof/stand/...
 	go test -vet=off -tags e2e,$(TAGS) -count=1 -timeout 15m -run TestCompiledRows ./lambda/internal/proof/lifecycle
 
-# What is installed, each with a stamp that is older than its pin when it has to be installed again.
+# The installed tools. A tool whose stamp is older than its pin is installed again.
 
 $(TOOLS)/ministack.stamp: .ci/requirements.txt
 	@rm -rf $(TOOLS)/venv && mkdir -p $(TOOLS)

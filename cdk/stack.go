@@ -38,7 +38,7 @@ func newStack(scope constructs.Construct, s settings, code awslambda.Code) awscd
 	output("SecurityGroupIds", chain.SecurityGroupIds(), "All security groups, in the order of the chain")
 	output("Summary", chain.Summary(), "The chain in one line")
 	// "make plan" reads these two.
-	output(contract.OutputPayload, chain.PlanPayload(), "What to invoke the function with to see what an update would change now (make plan)")
+	output(contract.OutputPayload, chain.PlanPayload(), "The function's input to see what an update would change now (make plan)")
 	output(contract.OutputFunction, provider.Function().FunctionName(), "The function that serves the chain")
 	return stack
 }

@@ -17,19 +17,19 @@ type construct struct {
 
 func (c construct) check() (findings []string, held int, err error) { return check(packs(), c.fill) }
 
-// constructs is the chain alone, and with everything that can stand beside it.
+// constructs returns the chain alone, and with all of its companions.
 func constructs() []construct {
 	vpc := jsii.String("vpc-0123456789abcdef0")
 	return []construct{
 		{"a chain of a CDK app", func(stack awscdk.Stack) {
 			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc})
 		}},
-		{"a chain that others ask for rules", func(stack awscdk.Stack) {
+		{"a chain with rules of other constructs", func(stack awscdk.Stack) {
 			chain := sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc, Connections: sgchain.Connections_FOLD})
 			chain.SecurityGroup("Alb").AddIngressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_HTTPS(), nil, nil)
 			chain.SecurityGroup("Fargate").Connections().AllowFrom(chain.SecurityGroup("Alb"), awsec2.Port_Tcp(jsii.Number(6061)), nil)
 		}},
-		{"a chain that moves from a provider that is gone", func(stack awscdk.Stack) {
+		{"a chain that moves from a provider that no longer exists", func(stack awscdk.Stack) {
 			sgchain.NewSecurityGroupChain(stack, jsii.String("Chain"), &sgchain.SecurityGroupChainProps{VpcId: vpc, MovedFrom: &sgchain.MovedFrom{
 				LogicalID: "Chain", Stack: "Gone", Provider: "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e1c10-0000-11ee-8c99-0242ac120002",
 			}})

@@ -1,7 +1,7 @@
-// Command nag holds the CDK construct against all packs of cdk-nag, and the published
-// templates against its AwsSolutions rules. It fails on every finding that the resource
-// itself does not suppress with a reason, on rules that could not be evaluated, and on
-// suppressions that suppress nothing.
+// Command nag checks the CDK construct against all packs of cdk-nag, and the published templates
+// against its AwsSolutions rules. It fails on every finding that the resource does not suppress
+// with a reason. It also fails on rules that could not be evaluated, and on suppressions that
+// suppress nothing.
 //
 //	go -C .ci/nag run . ../../template/*.json
 package main
@@ -25,7 +25,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "nag: which templates? nag FILE...")
+		fmt.Fprintln(os.Stderr, "nag: no templates; use nag FILE...")
 		os.Exit(2)
 	}
 	defer jsii.Close()
@@ -35,7 +35,7 @@ func main() {
 			fmt.Fprintf(os.Stderr, "checking %s: %v\n", what, err)
 			os.Exit(1)
 		}
-		fmt.Printf("cdk-nag: %s: %d rules hold, %d findings\n", what, held, len(findings))
+		fmt.Printf("cdk-nag: %s: %d rules pass, %d findings\n", what, held, len(findings))
 		all += held
 		for _, finding := range findings {
 			fmt.Fprintln(os.Stderr, "  "+finding)
@@ -51,11 +51,11 @@ func main() {
 		report(one.name, findings, held, err)
 	}
 	if all == 0 {
-		fmt.Fprintln(os.Stderr, "nag: no rule was checked at all")
+		fmt.Fprintln(os.Stderr, "nag: no rule was checked")
 		os.Exit(1)
 	}
 	if failed {
-		fmt.Fprintln(os.Stderr, "Mend these, or suppress them in the resource's metadata (cdk_nag: rules_to_suppress) with a reason.")
+		fmt.Fprintln(os.Stderr, "Fix these, or suppress them in the resource's metadata (cdk_nag: rules_to_suppress) with a reason.")
 		os.Exit(1)
 	}
 }
@@ -67,8 +67,8 @@ type line struct {
 	Compliance string `json:"compliance"`
 }
 
-// checkTemplate returns what is wrong with a template, and how many rules hold, those with
-// suppressed findings included.
+// checkTemplate returns the findings on a template, and how many rules passed or have suppressed
+// findings.
 func checkTemplate(file string) (findings []string, held int, err error) {
 	absolute, err := filepath.Abs(file)
 	if err != nil {
@@ -85,7 +85,7 @@ type pack struct {
 	of   func(*cdknag.NagPackProps) awscdk.IAspect
 }
 
-// packs is those that the construct is held against; the first one is that of the templates.
+// packs returns the packs for the construct. The first one is also for the templates.
 func packs() []pack {
 	return []pack{
 		{"AwsSolutions", func(p *cdknag.NagPackProps) awscdk.IAspect { return cdknag.NewAwsSolutionsChecks(p) }},
@@ -95,7 +95,7 @@ func packs() []pack {
 	}
 }
 
-// check holds what fill puts into a stack against packs of rules.
+// check checks what fill adds to a stack against packs of rules.
 func check(packs []pack, fill func(stack awscdk.Stack)) (findings []string, held int, err error) {
 	folder, err := os.MkdirTemp("", "sgchain-nag-")
 	if err != nil {
@@ -138,7 +138,7 @@ func check(packs []pack, fill func(stack awscdk.Stack)) (findings []string, held
 			case "Suppressed":
 				held++
 				delete(unused, cmp.Or(ids[one.ResourceID], one.ResourceID[strings.LastIndex(one.ResourceID, "/")+1:])+": "+one.RuleID)
-			default: // Non-Compliant, and UNKNOWN where a rule could not be evaluated
+			default: // Non-Compliant, or UNKNOWN for a rule that could not be evaluated
 				broken++
 			}
 		}
@@ -147,12 +147,12 @@ func check(packs []pack, fill func(stack awscdk.Stack)) (findings []string, held
 		return nil, 0, fmt.Errorf("cdk-nag reported %d findings and wrote %d messages", broken, len(findings))
 	}
 	for one := range unused {
-		findings = append(findings, one+" is suppressed and not found: take the suppression out")
+		findings = append(findings, one+" is suppressed, but not found; remove the suppression")
 	}
 	return findings, held, nil
 }
 
-// messages are cdk-nag's, which name what exactly was found: a suppression can be for
+// messages returns those of cdk-nag, which name what exactly was found: a suppression can be for
 // that alone (applies_to).
 func messages(all *[]*cxapi.SynthesisMessage, packs []pack) []string {
 	var found []string
@@ -165,13 +165,13 @@ func messages(all *[]*cxapi.SynthesisMessage, packs []pack) []string {
 	return found
 }
 
-// isOf reports whether a rule is one of some packs.
+// isOf reports whether a rule belongs to some packs.
 func isOf(rule string, packs []pack) bool {
 	return slices.ContainsFunc(packs, func(pack pack) bool { return strings.HasPrefix(rule, pack.name+"-") })
 }
 
-// logicalIDs is the resources of a template by their paths, as reports name them. What was
-// included from a file has none; its path ends with the logical ID.
+// logicalIDs returns the resources of a template by path, as reports name them. A resource that was
+// included from a file has no path in the template. In reports its path ends with the logical ID.
 func logicalIDs(file string) (map[string]string, error) {
 	var template struct {
 		Resources map[string]struct{ Metadata map[string]any }
@@ -188,8 +188,8 @@ func logicalIDs(file string) (map[string]string, error) {
 	return ids, nil
 }
 
-// suppressions lists those of a template as "logical ID: rule", as far as they are for some
-// packs. One without a reason is an error.
+// suppressions returns those of a template as "logical ID: rule", for the given packs. One without
+// a reason is an error.
 func suppressions(file string, packs []pack) (map[string]bool, error) {
 	var template struct {
 		Resources map[string]struct {

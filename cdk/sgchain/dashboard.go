@@ -38,14 +38,14 @@ func newDashboard(p *provider) {
 			"id":         label,
 		}}
 	}
-	duration := byOperation("Milliseconds a request took, the longest", chain.MetricDuration, "Maximum")
+	duration := byOperation("Longest request in milliseconds", chain.MetricDuration, "Maximum")
 	duration.Properties["annotations"] = map[string]any{"horizontal": []any{map[string]any{"label": "about to give up", "value": longRequest}}}
 	body, err := json.Marshal(map[string]any{"widgets": []widget{
 		byOperation("Stack operations on chains", chain.MetricFailures, "SampleCount"),
 		byOperation("Failed stack operations", chain.MetricFailures, "Sum"),
-		byOperation("Answers that could not be delivered", chain.MetricUndelivered, "Sum"),
+		byOperation("Undelivered answers", chain.MetricUndelivered, "Sum"),
 		duration,
-		graph("Drift: differences, and checks that could not be made", "Maximum", search(chain.MetricDrift, "drift"), search(chain.MetricFailures, "failures")),
+		graph("Drift: differences and failed checks", "Maximum", search(chain.MetricDrift, "drift"), search(chain.MetricFailures, "failures")),
 		{"log", 12, 6, map[string]any{
 			"title": "Writes in EC2 by chain", "region": "${AWS::Region}", "view": "table",
 			"query": "SOURCE '${LogGroup}' | filter ispresent(" + chain.MetricWrites + ") | stats sum(" + chain.MetricWrites + ") as writes, count(*) as operations by stack, resource | sort writes desc",

@@ -88,7 +88,7 @@ func newDriftGuard(c *securityGroupChain, server IProvider, props *DriftGuardPro
 		Principal: jsii.String("events.amazonaws.com"), SourceArn: rule.AttrArn(),
 	})
 	if props.Alarm || props.Topic != nil {
-		newAlarm(c, props.Topic, chain.MetricDrift, "A chain of security groups is not as its template says")
+		newAlarm(c, props.Topic, chain.MetricDrift, "A chain of security groups differs from its template")
 		newAlarm(c, props.Topic, chain.MetricFailures, "A chain of security groups could not be compared with its template")
 	}
 }

@@ -44,7 +44,7 @@ func definitions() node {
 		"Properties": value(node{"title": ResourceType}, object(propertyKeys, propertyNodes(), "VpcId")),
 		"Tier":       tierNode(),
 		"IngressEntry": value(node{"title": "Inbound rules"},
-			object(ingressKeys, doorNodes("Sources", "who may come in"), "Ports", "Sources")),
+			object(ingressKeys, doorNodes("Sources", "sources of inbound traffic"), "Ports", "Sources")),
 		"EgressEntry":  egressEntry(),
 		"Port":         value(offering(node{"title": "Port"}, portOffers()), portRules()),
 		"Peer":         value(offering(node{"title": "Peer"}, peerOffers()), peerRules()),
@@ -119,7 +119,7 @@ func tierNode() node {
 }
 
 func egressEntry() node {
-	door := object(egressKeys, doorNodes("Destinations", "where the tier may go"), "Ports", "Destinations")
+	door := object(egressKeys, doorNodes("Destinations", "destinations of outbound traffic"), "Ports", "Destinations")
 	return value(offering(node{"title": "Outbound rules"}, texts(egressWords)), node{
 		"if":   node{"type": "object"},
 		"then": door,

@@ -69,11 +69,11 @@ func TestReportEvents(t *testing.T) {
 
 func TestReportPlanner(t *testing.T) {
 	t.Parallel()
-	const said = "goos: linux\nBenchmarkFit/nested_ports-2 6 9 ns/op 1.5 ms-of-60 4.0 ms-of-120 8.0 ms-of-240 16 ms-of-480 %s x-of-120 2 x-of-240 2 x-of-480 %s ms-to-stop\nPASS\n"
+	const output = "goos: linux\nBenchmarkFit/nested_ports-2 6 9 ns/op 1.5 ms-of-60 4.0 ms-of-120 8.0 ms-of-240 16 ms-of-480 %s x-of-120 2 x-of-240 2 x-of-480 %s ms-to-stop\nPASS\n"
 	for metrics, want := range map[[2]string]string{
-		{"2.4", "99"}: "", {"2.6", "1"}: "nested ports: 120 rules take 2.60 times", {"2.4", "101"}: "goes on for 101 ms",
+		{"2.4", "99"}: "", {"2.6", "1"}: "nested ports: 120 rules take 2.60 times", {"2.4", "101"}: "runs for 101 ms",
 	} {
-		err := reportPlanner(io.Discard, plannedOf(fmt.Sprintf(said, metrics[0], metrics[1])))
+		err := reportPlanner(io.Discard, plannedOf(fmt.Sprintf(output, metrics[0], metrics[1])))
 		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
 			t.Errorf("%v: got %v", metrics, err)
 		}
@@ -83,7 +83,7 @@ func TestReportPlanner(t *testing.T) {
 	}
 }
 
-// TestEvents: an event is as long as it is asked to be, and JSON.
+// TestEvents checks that an event is JSON of the requested size.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	for _, of := range kinds() {
@@ -111,7 +111,7 @@ func TestCanary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It is closed once it was counted.
+	// The connection is closed once it was counted.
 	if _, err := connection.Read(make([]byte, 1)); err == nil || c.count.Load() != 1 {
 		t.Errorf("counted %d, read %v", c.count.Load(), err)
 	}

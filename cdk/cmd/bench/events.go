@@ -15,41 +15,42 @@ import (
 )
 
 const (
-	// growth is the most that twice as much may take, as a multiple.
+	// growth is the largest ratio allowed between the times of two sizes, of which one is double
+	// the other.
 	growth = 2.5
-	// memoryMost is the most that the process may have at the largest event, in KiB.
+	// memoryMost is the most memory that the process may have at the largest event, in KiB.
 	memoryMost = 64 << 10
-	// share is the part of a CPU that a function with 256 MB has: a CPU comes with 1,769 MB
+	// share is the part of a CPU that a function with 256 MB has. A whole CPU comes with 1,769 MB
 	// (Lambda developer guide, "Configure Lambda function memory").
 	share = 7
-	// turns is how often each size has its turn: the least CPU time of these is the figure, and
-	// the median of the ratios within each of them is the ratio.
-	turns = 5
-	// judged is the place of the first size that has turns: of smaller events what is the same for
-	// all is most.
+	// judgeRounds is how often each size is measured. The least CPU time of all rounds is the figure,
+	// and the median of the ratios within each round is the ratio.
+	judgeRounds = 5
+	// judged is the index of the first size that is measured in rounds. For smaller events, most of
+	// the time is the same for all.
 	judged = 2
 	// warmUps is how often an event is delivered before it counts.
 	warmUps = 2
-	// littleCPU is so little that what is the same for every event is most of it: where twice the
-	// event takes less, the ratio says nothing.
+	// littleCPU is so little that most of it is the same for every event. If the event of double
+	// size takes less, the ratio means nothing.
 	littleCPU = 3 * time.Millisecond
 )
 
-// sizes lists the sizes of events in bytes. The last is the most that Lambda takes from
+// sizes returns the sizes of events in bytes. The last is the most that Lambda accepts from
 // CloudFormation, whose invocations are asynchronous (Lambda developer guide, "Lambda quotas").
 func sizes() []int { return []int{4 << 10, 8 << 10, 64 << 10, 128 << 10, 256 << 10} }
 
-// work is what an event took.
+// work is what one event costs.
 type work struct {
 	cpu    time.Duration
-	memory int // KiB, the most that the process ever had, which began with the smaller ones
+	memory int // KiB, the most that the process ever had, from the smallest size on
 }
 
-// row is one shape as one kind of event, by size.
+// row has the results of one shape as one kind of event, by size.
 type row struct {
 	kind, shape string
 	works       []work
-	ratios      [][]float64 // by size: how many times the CPU time of half of it, in each turn
+	ratios      [][]float64 // by size: the CPU time as a multiple of that of half the size, in each round
 	answers     int
 	late        time.Duration // the longest that an answer took
 }
@@ -111,8 +112,8 @@ func measure(ctx context.Context, program string, of kind, form shape) (result r
 			return row{}, err
 		}
 	}
-	for range turns {
-		if err := result.turn(ctx, subject, messages); err != nil {
+	for range judgeRounds {
+		if err := result.round(ctx, subject, messages); err != nil {
 			return row{}, err
 		}
 	}
@@ -121,16 +122,16 @@ func measure(ctx context.Context, program string, of kind, form shape) (result r
 	return result, err
 }
 
-// subject is a process that takes events of one kind, and the service that gives them.
+// subject is a process that handles events of one kind, and the service that sends them.
 type subject struct {
 	aws *service
 	pid int
 	of  kind
 }
 
-// turn delivers the events of all sizes that are judged, the smaller ones as often as they are
-// smaller, so that garbage is collected in all of them.
-func (r *row) turn(ctx context.Context, to subject, messages []string) error {
+// round delivers the events of all judged sizes. Smaller ones are delivered in proportion more
+// often, so that garbage is collected in all of them.
+func (r *row) round(ctx context.Context, to subject, messages []string) error {
 	half := time.Duration(0)
 	for i := judged; i < len(messages); i++ {
 		took, err := r.cost(ctx, to, messages[i], len(messages[len(messages)-1])/len(messages[i]))
@@ -146,7 +147,7 @@ func (r *row) turn(ctx context.Context, to subject, messages []string) error {
 	return nil
 }
 
-// cost delivers an event several times, and returns the CPU time of one of them.
+// cost delivers an event several times, and returns the CPU time of one delivery.
 func (r *row) cost(ctx context.Context, to subject, event string, often int) (time.Duration, error) {
 	before, err := cpu(to.pid)
 	if err != nil {
@@ -168,7 +169,8 @@ func (r *row) cost(ctx context.Context, to subject, event string, often int) (ti
 	return (after - before) / time.Duration(often), err
 }
 
-// cpu is the CPU time of all threads of a process, to the nanosecond (Linux, Documentation/scheduler/sched-stats.rst).
+// cpu returns the CPU time of all threads of a process, to the nanosecond (Linux,
+// Documentation/scheduler/sched-stats.rst).
 func cpu(pid int) (sum time.Duration, err error) {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err == nil && len(threads) == 0 {
@@ -186,14 +188,14 @@ func cpu(pid int) (sum time.Duration, err error) {
 	return sum, err
 }
 
-// ratio returns how many times as much the size at i takes as the one before it, of CPU time and of memory.
+// ratio returns the CPU time and the memory of size i as multiples of those of the previous size.
 func (r *row) ratio(i int) (cpu, memory float64) {
 	half, whole := r.works[i-1], r.works[i]
 	sorted := slices.Sorted(slices.Values(r.ratios[i]))
 	return sorted[len(sorted)/2], float64(whole.memory) / float64(half.memory)
 }
 
-// problems returns what is over a bound.
+// problems returns an error for each bound that is exceeded.
 func (r *row) problems() []error {
 	var problems []error
 	for i := judged + 1; i < len(r.works); i++ {
@@ -217,8 +219,8 @@ func (r *row) problems() []error {
 
 func reportEvents(out io.Writer, rows []row) error {
 	text := &strings.Builder{}
-	fmt.Fprintf(text, "\nhostile events, by KB          CPU time in ms, least of %d turns           128/  256/   memory in MiB               128/  256/   256 KB with a\n"+
-		"                                    4      8     64    128    256     64   128      4    8   64  128  256     64   128   seventh of a CPU\n", turns)
+	fmt.Fprintf(text, "\nhostile events, by KB          CPU time in ms, least of %d rounds           128/  256/   memory in MiB               128/  256/   256 KB with a\n"+
+		"                                    4      8     64    128    256     64   128      4    8   64  128  256     64   128   seventh of a CPU\n", judgeRounds)
 	var problems []error
 	answers, kind := 0, ""
 	var worst work

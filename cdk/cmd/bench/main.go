@@ -1,8 +1,10 @@
-// Command bench holds the function's start against that of a hello-world Lambda, built alike and
-// started side by side on this machine: the time until it asks the Runtime API for its first event,
-// and the memory that it has by then. Nothing else may be on the wire before. Then it holds what
-// hostile events of up to 256 KB take of CPU time and memory against their bounds, and what the
-// planner takes at the quota, and a synth of a CDK app with a chain against one without. It needs Linux, whose processes say what they have used.
+// Command bench compares the function's start with that of a hello-world Lambda, built alike and
+// started side by side on this machine. It compares the time until the first request to the Runtime
+// API, and the memory used by then. Before that request, nothing else may use the network.
+//
+// Then it checks CPU time and memory for hostile events of up to 256 KB against their bounds, and
+// the planner's at the quota. Last, it compares the synth of a CDK app with and without a chain. It
+// needs Linux, whose processes report what they have used.
 package main
 
 import (
@@ -76,8 +78,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, stray.listener.Close()) }()
 	samples := make([][]sample, len(programs))
 	for round := range rounds {
-		for turn := range programs {
-			i := (round + turn) % len(programs) // neither always goes first
+		for place := range programs {
+			i := (round + place) % len(programs) // neither always starts first
 			one, err := start(ctx, binary(folder, i), stray.address())
 			if err != nil {
 				return fmt.Errorf("starting %s: %w", programs[i], err)
@@ -90,7 +92,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 
 func binary(folder string, i int) string { return filepath.Join(folder, strconv.Itoa(i)) }
 
-// canary counts who connects to it.
+// canary counts the connections to it.
 type canary struct {
 	listener net.Listener
 	count    atomic.Int64
@@ -117,8 +119,8 @@ func listen(ctx context.Context) (*canary, error) {
 
 func (c *canary) address() string { return c.listener.Addr().String() }
 
-// start runs a program as Lambda does until it asks for its first event. Every other address that it
-// may know leads to stray.
+// start runs a program as Lambda does until it asks for its first event. Every other address that
+// it may know leads to stray.
 func start(ctx context.Context, program, stray string) (one sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -165,7 +167,7 @@ func start(ctx context.Context, program, stray string) (one sample, err error) {
 
 var peak = regexp.MustCompile(`(?m)^VmHWM:\s+([0-9]+) kB$`)
 
-// memory is the most that a process had until now, in KiB (proc_pid_status(5)).
+// memory returns the most memory that a process has had so far, in KiB (proc_pid_status(5)).
 func memory(pid int) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -178,7 +180,7 @@ func memory(pid int) (int, error) {
 	return strconv.Atoi(string(found[1]))
 }
 
-// median returns the middle of some values.
+// median returns the median of some values.
 func median[T cmp.Ordered](values []T) T {
 	slices.Sort(values)
 	return values[len(values)/2]

@@ -12,35 +12,36 @@ import (
 	"strings"
 )
 
-// stopMost is how long the planner may go on once its time is up, in ms.
+// stopMost is how long the planner may run after its time is up, in ms.
 const stopMost = 100
 
-// planned is what the planner takes for one shape and one number of rules. Of half is the multiple
-// of what half as many take; zero for the first.
+// planned is the planner's cost for one shape and one number of rules. ofHalf is the multiple of
+// the cost of half as many rules, zero for the first.
 type planned struct {
 	shape             string
 	rules             int
 	cpu, ofHalf, stop float64 // ms, multiple, ms
 }
 
-// planner runs the planner's benchmark, in dir, which measures CPU time.
+// planner runs the planner's benchmark in dir, which measures CPU time.
 func planner(ctx context.Context, out io.Writer, dir string) error {
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "Fit$", "-benchtime", "20x", "./lambda/plan")
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
-	// How often the collector runs on a heap of a few MiB, and how much it then finds alive, grows with the size of a change as well:
-	// together that is n·n until the heap is large. The events above have it in; here it would hide how the planner grows.
+	// With a larger change, the collector runs more often on a heap of a few MiB, and finds more of
+	// it alive. Together that is n·n until the heap is large. The events above include it. Here it
+	// would hide how the planner grows.
 	cmd.Env = append(os.Environ(), "GOGC=off", "GOMEMLIMIT=512MiB")
-	said, err := cmd.Output()
+	output, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("running the planner's benchmark: %w\n%s", err, said)
+		return fmt.Errorf("running the planner's benchmark: %w\n%s", err, output)
 	}
-	return reportPlanner(out, plannedOf(string(said)))
+	return reportPlanner(out, plannedOf(string(output)))
 }
 
-// plannedOf reads what go test -bench said.
-func plannedOf(said string) []planned {
+// plannedOf parses the output of go test -bench.
+func plannedOf(output string) []planned {
 	var all []planned
-	for line := range strings.Lines(said) {
+	for line := range strings.Lines(output) {
 		fields := strings.Fields(line)
 		if len(fields) == 0 {
 			continue
@@ -66,7 +67,7 @@ func plannedOf(said string) []planned {
 	return all
 }
 
-// beforeLast is a text without what follows the last separator.
+// beforeLast returns a text up to its last separator.
 func beforeLast(text, separator string) string {
 	if at := strings.LastIndex(text, separator); at >= 0 {
 		return text[:at]
@@ -97,13 +98,13 @@ func reportPlanner(out io.Writer, all []planned) error {
 			problems = append(problems, fmt.Errorf("planner, %s: %d rules take %.2f times the CPU of half of them, at most %.1f is allowed", shape, one.rules, one.ofHalf, growth))
 		}
 		if one.stop > stopMost {
-			problems = append(problems, fmt.Errorf("planner, %s: with %d rules it goes on for %.0f ms after its time, at most %d is allowed", shape, one.rules, one.stop, stopMost))
+			problems = append(problems, fmt.Errorf("planner, %s: with %d rules it runs for %.0f ms after its time is up, at most %d is allowed", shape, one.rules, one.stop, stopMost))
 		}
 	}
 	if len(all) == 0 || slices.ContainsFunc(all, func(one planned) bool { return one.cpu == 0 }) {
-		problems = append(problems, errors.New("the planner's benchmark said nothing"))
+		problems = append(problems, errors.New("the planner's benchmark printed nothing"))
 	}
-	fmt.Fprintf(text, "\nat most %.1f times for each doubling; at most %d ms to stop (CPU time between two looks at its context)\n", growth, stopMost)
+	fmt.Fprintf(text, "\nat most %.1f times for each doubling; at most %d ms to stop (CPU time between two checks of its context)\n", growth, stopMost)
 	_, err := io.WriteString(out, text.String())
 	return errors.Join(append(problems, err)...)
 }

@@ -19,17 +19,19 @@ const (
 	functionID = "arn:aws:lambda:us-east-1:123456789012:function:bench"
 	deleting   = "DELETE_IN_PROGRESS"
 	chainID    = "sgchain-0123456789012345678901234567890123456789"
-	// requestTime is what a request has: the function's time limit, less what it keeps for the answer.
+	// requestTime is the time limit of a request: the function's, less the time that it reserves
+	// for the answer.
 	requestTime = 585 * time.Second
 )
 
-// kind is what an event asks for: how it begins, the stack's status meanwhile, and what the
-// answer to hostile properties says.
+// kind is a kind of event: how it begins, the stack's status meanwhile, and the answer to hostile
+// properties.
 type kind struct {
 	name, head, status, answer string
 }
 
-// kinds lists them. A Delete reads no properties, so it succeeds. # is where the answer goes to.
+// kinds lists them. A Delete reads no properties, so it succeeds. # is replaced with the address
+// for the answer.
 func kinds() []kind {
 	request := func(what, more string) string {
 		return `{"RequestType":"` + what + `","ResponseURL":"#","StackId":"` + stackID + `","RequestId":"request-1","LogicalResourceId":"Chain",` +
@@ -48,15 +50,14 @@ func kinds() []kind {
 // tail ends every event.
 const tail = `}}`
 
-// answer is one answer of the function: where it went to, and its text.
+// answer is one answer of the function: its address and its text.
 type answer struct {
 	toInvocation bool
 	text         string
 }
 
-// service is the Lambda service, CloudFormation, its bucket and an EC2 with one group of the
-// chain, for one process. It gives an event out when there is one, and each is its own operation:
-// the group that it deletes is there again in the next.
+// service is Lambda, CloudFormation, its bucket and an EC2 with one group of the chain, for one
+// process. Each event is its own operation: a deleted group exists again for the next one.
 type service struct {
 	events  chan string
 	idle    chan struct{} // the process asked for an event
@@ -127,7 +128,8 @@ func (s *service) answered(r *http.Request, toInvocation bool) {
 	}
 }
 
-// call answers EC2's and CloudFormation's query protocols; of is what the call says of a parameter.
+// call answers EC2's and CloudFormation's query protocols. The function of returns a parameter of
+// the call.
 func (s *service) call(action string, of func(parameter string) string) (status int, text string) {
 	switch action {
 	case "DescribeStacks":
@@ -139,11 +141,11 @@ func (s *service) call(action string, of func(parameter string) string) (status 
 	case "DescribeSecurityGroups":
 		shown := ""
 		switch {
-		case of("Filter.1.Name") == "group-id": // peers, which are there: else they are looked for until they may be
+		case of("Filter.1.Name") == "group-id": // peers, which exist: otherwise the function waits for them as long as it may
 			for i := 1; of(fmt.Sprintf("Filter.1.Value.%d", i)) != ""; i++ {
 				shown += `<item><ownerId>123456789012</ownerId><groupId>` + of(fmt.Sprintf("Filter.1.Value.%d", i)) + `</groupId><vpcId>vpc-0123456789abcdef0</vpcId></item>`
 			}
-		case s.status == deleting && !s.deleted.Load(): // nobody else's event finds one that an older run may have made
+		case s.status == deleting && !s.deleted.Load(): // other events find no group that an earlier run may have created
 			shown = group()
 		}
 		return http.StatusOK, `<DescribeSecurityGroupsResponse><securityGroupInfo>` + shown + `</securityGroupInfo></DescribeSecurityGroupsResponse>`
@@ -153,11 +155,11 @@ func (s *service) call(action string, of func(parameter string) string) (status 
 		s.deleted.Store(true)
 		return http.StatusOK, `<DeleteSecurityGroupResponse><return>true</return></DeleteSecurityGroupResponse>`
 	default:
-		return http.StatusForbidden, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>` + action + ` is for nobody here</Message></Error></Errors><RequestID>1</RequestID></Response>`
+		return http.StatusForbidden, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>` + action + ` is not part of this test</Message></Error></Errors><RequestID>1</RequestID></Response>`
 	}
 }
 
-// group is the chain's one group.
+// group returns the chain's one group.
 func group() string {
 	var text strings.Builder
 	text.WriteString(`<item><ownerId>123456789012</ownerId><groupId>sg-0123456789abcdef0</groupId><groupName>A</groupName><groupDescription>A</groupDescription><vpcId>vpc-0123456789abcdef0</vpcId><ipPermissions/><ipPermissionsEgress/><tagSet>`)
@@ -167,8 +169,8 @@ func group() string {
 	return text.String() + `</tagSet></item>`
 }
 
-// deliver gives the process an event and returns what CloudFormation or the caller hears, once
-// the process asks for the next event.
+// deliver sends the process an event. It returns the answer to CloudFormation or to the caller,
+// once the process asks for the next event.
 func (s *service) deliver(ctx context.Context, of kind, event string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -176,7 +178,7 @@ func (s *service) deliver(ctx context.Context, of kind, event string) (string, e
 	select {
 	case s.events <- event:
 	case <-ctx.Done():
-		return "", errors.New("it did not take the event")
+		return "", errors.New("it did not receive the event")
 	}
 	var heard strings.Builder
 	for {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// shape is a kind of properties that is made to take much work, by what there is much of.
+// shape is a kind of properties designed to cause much work, by what it has many of.
 type shape struct {
 	name string
-	// before, form and after are JSON: form is repeated, with its number in the place of #.
+	// before, form and after are JSON: form is repeated, with its number for #.
 	before, form, after string
-	// isText repeats form as it is, with nothing between.
+	// isText repeats form as it is, without separators.
 	isText bool
 }
 
-// perGroup is n forms in a list, with the number in the place of @.
+// perGroup returns a list of n forms, with the number for @.
 func perGroup(n int, form string) string {
 	list := make([]string, 0, n)
 	for i := range n {
@@ -24,7 +24,7 @@ func perGroup(n int, form string) string {
 	return strings.Join(list, ",")
 }
 
-// hostile lists the shapes: entries, peers, tiers, tags, descriptions and problems.
+// hostile returns the shapes: entries, peers, tiers, tags, descriptions and problems.
 func hostile() []shape {
 	full := `{"Ports":[` + perGroup(44, "1@") + `],"Sources":[` + perGroup(44, `"10.@.0.0/16"`) + `]}`
 	inTier := func(name, before, form, after string) shape {
@@ -54,7 +54,7 @@ func hostile() []shape {
 		inTier("tags of a tier", `"Tags":{`, `"k#":"v"`, `}`),
 		inText("descriptions", `"Tiers":[{"Name":"A","Description":"`, `a`, `"}]`),
 		inText("descriptions, quotes", `"Tiers":[{"Name":"A","Description":"`, `\"`, `"}]`),
-		{name: "descriptions of tiers", before: `"Tiers":[`, form: `{"Name":"T#","Description":"one that nobody else has: #"}`, after: `]`},
+		{name: "descriptions of tiers", before: `"Tiers":[`, form: `{"Name":"T#","Description":"a unique one: #"}`, after: `]`},
 		inText("names", `"Tiers":[{"Name":"`, `a`, `"}]`),
 		{name: "problems, unknown keys", before: `"Tiers":[{"Name":"A","Ports":80}],`, form: `"k#":1`},
 		inText("problems, an unknown key", `"`, `k`, `":1`),
@@ -64,8 +64,8 @@ func hostile() []shape {
 	}
 }
 
-// event is the shape between a head and a tail, in a number of bytes. What is too little for one
-// more form is blanks, which JSON may have at its end.
+// event returns the shape between a head and a tail, in a number of bytes. Blanks, which JSON
+// allows at its end, fill a rest that is too small for another form.
 func (s shape) event(size int, head, tail string) (string, error) {
 	var text strings.Builder
 	text.WriteString(head + s.before)
@@ -85,7 +85,7 @@ func (s shape) event(size int, head, tail string) (string, error) {
 	}
 	text.WriteString(end)
 	if text.Len() > size {
-		return "", fmt.Errorf("making an event (%s): %d bytes are too few", s.name, size)
+		return "", fmt.Errorf("creating an event (%s): %d bytes are too few", s.name, size)
 	}
 	return text.String() + strings.Repeat(" ", size-text.Len()), nil
 }

@@ -1,6 +1,6 @@
-// Command prose writes the English of this repository as Markdown, for make lint to check with vale:
-// every page, the comments of the Go code, the literals of the product that read as sentences, and
-// the comments of the scripts. Every file keeps its path and its line numbers.
+// Command prose writes the English of this repository as Markdown, for make lint to check with vale.
+// That is every page, the comments of the Go code, the literals of the product that read as
+// sentences, and the comments of the scripts. Every file keeps its path and its line numbers.
 //
 //	prose FOLDER
 package main

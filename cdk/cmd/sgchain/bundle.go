@@ -10,23 +10,23 @@ import (
 	"sgchain/cdk/internal/terminal"
 )
 
-func newBundle(around surroundings) *cobra.Command {
+func newBundle(env environment) *cobra.Command {
 	var architecture, output string
 	cmd := &cobra.Command{
 		Use:   "bundle [--arch ARCH] [--output FILE]",
 		Short: "Build the function's zip",
-		Long: `Compile the function and write the zip that Lambda runs: one file, bootstrap, for the
-runtime provided.al2023. The same sources give the same bytes on every machine.
+		Long: `Compile the function and write the zip for Lambda: one file, bootstrap, for the runtime
+provided.al2023. The same sources give the same bytes on every machine.
 
-The CDK construct builds it by itself during synth. Use this command where the app runs
-without the go command, and give the zip to sgchain.CodeFromZip.`,
+The CDK construct builds the zip itself during synth. If the app runs without the go
+command, use this command and pass the zip to sgchain.CodeFromZip.`,
 		Example: "  sgchain bundle --arch arm64 --output build/lambda.zip",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := bootstrap.CheckArchitecture(architecture); err != nil {
 				return err
 			}
-			defer terminal.Progress(around.err, "compiling the function for "+architecture)()
+			defer terminal.Progress(env.err, "compiling the function for "+architecture)()
 			dir, err := bootstrap.ModuleDir(cmd.Context())
 			if err != nil {
 				return &exitError{exitFound, err}
@@ -35,11 +35,11 @@ without the go command, and give the zip to sgchain.CodeFromZip.`,
 			if err != nil {
 				return &exitError{exitFound, err}
 			}
-			_, err = fmt.Fprintf(around.out, "%s: %d bytes, %s\n", output, size, architecture)
+			_, err = fmt.Fprintf(env.out, "%s: %d bytes, %s\n", output, size, architecture)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&architecture, "arch", bootstrap.Architectures()[0], "the `architecture` that the function runs on: "+strings.Join(bootstrap.Architectures(), " or "))
+	cmd.Flags().StringVar(&architecture, "arch", bootstrap.Architectures()[0], "the function's `architecture`: "+strings.Join(bootstrap.Architectures(), " or "))
 	cmd.Flags().StringVarP(&output, "output", "o", "build/lambda.zip", "the `file` to write")
 	return cmd
 }

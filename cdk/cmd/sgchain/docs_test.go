@@ -60,7 +60,7 @@ func code(text string) []string {
 func checkCommand(t *testing.T, page, line string) {
 	t.Helper()
 	words := strings.Fields(regexp.MustCompile(`'[^']*'|"[^"]*"`).ReplaceAllString(line, "text"))
-	root := newRoot(surroundings{})
+	root := newRoot(environment{})
 	root.InitDefaultCompletionCmd()
 	command, _, err := root.Find(words[:1])
 	if err != nil || command == root {

@@ -25,7 +25,7 @@ import (
 
 // drawing is a command line of draw.
 type drawing struct {
-	around                     surroundings
+	env                        environment
 	account                    account.Options
 	parameters                 []string
 	file, before               string
@@ -33,26 +33,26 @@ type drawing struct {
 	chain, format, output, own string
 }
 
-func newDraw(around surroundings) *cobra.Command {
-	d := &drawing{around: around}
+func newDraw(env environment) *cobra.Command {
+	d := &drawing{env: env}
 	cmd := &cobra.Command{
 		Use:   "draw [TEMPLATE] [--before TEMPLATE | --stack STACK] | --vpc VPC",
-		Short: "Draw a chain or a VPC: groups, rules, what is open to the world, and what changes",
-		Long: `Draw the security groups of a chain in a template, of a deployed stack, or of a VPC, with
-what is open to the world marked. Nothing is changed.
+		Short: "Draw a chain or a VPC, what is open to the world, and what a change does",
+		Long: `Draw the security groups of a template's chain, of a deployed stack, or of a VPC. Mark
+what is open to the world. Change nothing.
 
-A template with --before shows what the change between two templates does, and with
---stack what it would do to the groups that the stack has in EC2 now. A template alone
-needs no account; parameters have their Default, unless -p gives another value.
+With --before, show the change from another template. With --stack, show the change to
+the groups that the stack has in EC2 now. A template alone needs no account. Parameters
+have their Default, unless -p sets another value.
 
 Formats: text for a terminal, mermaid for pull requests and wikis, dot for Graphviz, svg,
-and html, one page that needs nothing else. With --output the file's name tells the
-format.
+and html, a self-contained page. With --output, the file's extension sets the format.
 
-It calls ec2:DescribeSecurityGroups, ec2:DescribeVpcs and ec2:DescribeManagedPrefixLists,
-and for a stack cloudformation:DescribeStacks and what plan needs besides.
+The command calls ec2:DescribeSecurityGroups, ec2:DescribeVpcs and
+ec2:DescribeManagedPrefixLists. For a stack it also calls cloudformation:DescribeStacks
+and what plan needs.
 
-Exit codes: 0 drawn, 1 there is no such chain or it cannot be drawn, 2 a wrong command
+Exit codes: 0 drawn; 1 the chain does not exist or cannot be drawn; 2 a wrong command
 line, a file that cannot be read, or no access.`,
 		Example: `  sgchain draw template.yaml
   sgchain draw template.yaml --before main.yaml --output change.html
@@ -66,40 +66,40 @@ line, a file that cannot be read, or no access.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&d.before, "before", "", "the `template` as it was")
+	flags.StringVar(&d.before, "before", "", "the previous `template`")
 	flags.StringVar(&d.stack, "stack", "", "the `name` of a deployed stack")
 	flags.StringVar(&d.vpc, "vpc", "", "the `ID` of a VPC")
-	flags.StringVar(&d.chain, "chain", "", "the chain's logical `ID`, where there are several")
-	flags.StringArrayVarP(&d.parameters, "parameter", "p", nil, "a parameter of the template, as `KEY=VALUE`")
-	flags.StringVarP(&d.output, "output", "o", "", "the `file` to write, in place of standard output")
-	flags.StringVar(&d.own, "account", "", "your `account`, where groups of several are shown")
-	addFormat(cmd, &d.format, "how to draw", sketch.Formats()...)
+	flags.StringVar(&d.chain, "chain", "", "the chain's logical `ID`, if there are several")
+	flags.StringArrayVarP(&d.parameters, "parameter", "p", nil, "set a parameter of the template, as `KEY=VALUE`")
+	flags.StringVarP(&d.output, "output", "o", "", "the `file` to write instead of standard output")
+	flags.StringVar(&d.own, "account", "", "your `account`, if groups of several are shown")
+	addFormat(cmd, &d.format, sketch.Formats()...)
 	addAccountFlags(cmd, &d.account)
 	return cmd
 }
 
-// check refuses a command line that means nothing, or of which something would have no effect.
+// check refuses a command line that makes no sense, or that has a flag without effect.
 func (d *drawing) check() error {
 	switch {
 	case d.vpc != "" && (d.file != "" || d.stack != "" || d.before != "" || d.chain != ""):
-		return errors.New("--vpc draws a whole VPC. Leave out the template, --stack, --before and --chain, or --vpc")
+		return errors.New("--vpc draws a whole VPC; remove the template, --stack, --before and --chain, or --vpc")
 	case d.before != "" && d.file == "":
-		return errors.New("--before is what a template is compared with. Name the template as well")
+		return errors.New("--before has no template to compare with; name the template as well")
 	case d.file == "" && d.stack == "" && d.vpc == "":
-		return errors.New("there is nothing to draw. Name a template, or add --stack or --vpc")
+		return errors.New("nothing to draw; name a template, or add --stack or --vpc")
 	case d.before != "" && d.stack != "":
-		return errors.New("a template is compared with one thing. Leave out --before or --stack")
+		return errors.New("--before and --stack exclude each other; remove one of them")
 	case d.file == "" && len(d.parameters) > 0:
-		return errors.New("-p gives parameters to a template. Name the template as well, or leave -p out")
+		return errors.New("-p sets parameters of a template; name the template as well, or remove -p")
 	case d.vpc == "" && d.own != "":
-		return errors.New("--account is for --vpc. Leave it out")
+		return errors.New("--account is only for --vpc; remove it")
 	case d.stack == "" && d.vpc == "" && d.account != (account.Options{}):
-		return errors.New("a template needs no account. Leave out --region and --profile, or add --stack")
+		return errors.New("a template needs no account; remove --region and --profile, or add --stack")
 	}
 	return nil
 }
 
-// formatOf returns the format: the one that is asked for, or what the output's name says.
+// formatOf returns the requested format, or else the one that the output's name implies.
 func (d *drawing) formatOf(isAsked bool) (string, error) {
 	if d.output == "" || isAsked {
 		return d.format, nil
@@ -109,7 +109,7 @@ func (d *drawing) formatOf(isAsked bool) (string, error) {
 		ending = long
 	}
 	if !slices.Contains(sketch.Formats(), ending) {
-		return "", fmt.Errorf("the name %s tells no format. Add --format with one of %s", d.output, strings.Join(sketch.Formats(), ", "))
+		return "", fmt.Errorf("%s has no extension of a format; add --format with one of %s", d.output, strings.Join(sketch.Formats(), ", "))
 	}
 	return ending, nil
 }
@@ -131,7 +131,7 @@ func (d *drawing) run(ctx context.Context, isAsked bool) error {
 		return err
 	}
 	if d.output == "" {
-		_, err = io.WriteString(d.around.out, text)
+		_, err = io.WriteString(d.env.out, text)
 		return err
 	}
 	return os.WriteFile(d.output, []byte(text), 0o644)
@@ -147,22 +147,22 @@ func (d *drawing) sketch(ctx context.Context) (sketch.Sketch, error) {
 	}
 	api := ec2.NewFromConfig(config)
 	if d.vpc != "" {
-		defer terminal.Progress(d.around.err, "reading the security groups of "+d.vpc)()
+		defer terminal.Progress(d.env.err, "reading the security groups of "+d.vpc)()
 		drawn, err := sketch.OfVPC(ctx, api, inventory.Selection{VPCID: d.vpc, Region: config.Region, Account: d.own})
 		return drawn, outcome(err)
 	}
 	question := ask.Question{Stack: d.stack, Chain: d.chain}
 	if d.file != "" {
-		if question.File, err = readFile(d.file, d.around, d.parameters); err != nil {
+		if question.File, err = readFile(d.file, d.env, d.parameters); err != nil {
 			return sketch.Sketch{}, err
 		}
 	}
-	defer terminal.Progress(d.around.err, "reading the security groups of stack "+d.stack)()
+	defer terminal.Progress(d.env.err, "reading the security groups of stack "+d.stack)()
 	drawn, err := sketch.OfStack(ctx, ask.Deployed{CloudFormation: cloudformation.NewFromConfig(config), Region: config.Region}, api, question)
 	return drawn, outcome(err)
 }
 
-// outcome makes an error exit with 1, unless AWS gave no answer.
+// outcome makes an error exit with 1, unless AWS did not answer.
 func outcome(err error) error {
 	if _, isCall := errors.AsType[*inventory.CallError](err); err == nil || isCall {
 		return err
@@ -182,7 +182,7 @@ func (d *drawing) ofTemplate() (sketch.Sketch, error) {
 			versions = append(versions, nil)
 			continue
 		}
-		file, err := readFile(name, d.around, nil)
+		file, err := readFile(name, d.env, nil)
 		if err != nil {
 			return sketch.Sketch{}, err
 		}
@@ -194,7 +194,7 @@ func (d *drawing) ofTemplate() (sketch.Sketch, error) {
 		files = append(files, lint.File{Name: file.Name, Template: read})
 	}
 	if unknown := lint.UnknownParameters(files, values); len(unknown) > 0 {
-		return sketch.Sketch{}, fmt.Errorf("no template has the parameter %s. Correct -p, or leave it out", strings.Join(unknown, ", "))
+		return sketch.Sketch{}, fmt.Errorf("no template has the parameter %s; correct -p, or remove it", strings.Join(unknown, ", "))
 	}
 	drawn, err := sketch.OfTemplate(*versions[0], versions[1], d.chain)
 	return drawn, outcome(err)

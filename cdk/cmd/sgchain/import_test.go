@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// ec2Server answers EC2's query protocol with a group of a VPC; its name and the port of its rule are what the tests change.
+// ec2Server answers EC2's query protocol with a group of a VPC. The tests change its name and the
+// port of its rule.
 type ec2Server struct {
 	name, protocol, code string
 	operations           []string
@@ -51,11 +52,11 @@ func TestImport(t *testing.T) {
 		{"another group", "sg-1", ec2Server{name: "web"}, exitUsage, "", "sgchain: reading security groups: sg-1: this account and Region (eu-central-1) have no such security group. Correct the ID, the Region or the profile\n"},
 		{"no right", id, ec2Server{code: "UnauthorizedOperation"}, exitUsage, "", "sgchain: describing security groups: UnauthorizedOperation: No. Allow your user or role the action ec2:DescribeSecurityGroups.\n"},
 		{"old credentials", id, ec2Server{code: "RequestExpired"}, exitUsage, "", "Sign in again"},
-		{"nothing", "", ec2Server{}, exitUsage, "", "sgchain: reading arguments: no security groups are named. Name their IDs, or add --vpc or --tag\n"},
-		{"no group", "web", ec2Server{}, exitUsage, "", `"web" is not the ID of a security group; it looks like sg-0123456789abcdef0`},
-		{"no VPC", "--vpc main", ec2Server{}, exitUsage, "", `reading --vpc: "main" is not the ID of a VPC`},
-		{"no key", "--tag =shop", ec2Server{}, exitUsage, "", `reading --tag: "=shop" has no key; write Key or Key=Value`},
-		{"no format", id + " --format xml", ec2Server{}, exitUsage, "", `--format is "xml": use yaml, json, go`},
+		{"nothing", "", ec2Server{}, exitUsage, "", "sgchain: no security groups are named; name their IDs, or add --vpc or --tag\n"},
+		{"no group", "web", ec2Server{}, exitUsage, "", `"web" is not a security group ID; use the form sg-0123456789abcdef0`},
+		{"no VPC", "--vpc main", ec2Server{}, exitUsage, "", `reading --vpc: "main" is not a VPC ID`},
+		{"no key", "--tag =shop", ec2Server{}, exitUsage, "", `reading --tag: "=shop" has no key; use Key or Key=Value`},
+		{"no format", id + " --format xml", ec2Server{}, exitUsage, "", `--format is "xml"; use yaml, json, go`},
 		{"no flag", id + " --all", ec2Server{}, exitUsage, "", "unknown flag: --all"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,8 +79,8 @@ func TestImport(t *testing.T) {
 				t.Setenv(one[0], one[1])
 			}
 			var out, errs bytes.Buffer
-			around := surroundings{strings.NewReader(""), &out, &errs, func(string) string { return "" }}
-			code := run(t.Context(), around, append([]string{"import"}, strings.Fields(test.arguments)...))
+			env := environment{strings.NewReader(""), &out, &errs, func(string) string { return "" }}
+			code := run(t.Context(), env, append([]string{"import"}, strings.Fields(test.arguments)...))
 			if code != test.code || !strings.Contains(out.String(), test.out) || !strings.Contains(errs.String(), test.err) || (test.out == "" && out.Len() > 0) {
 				t.Errorf("got %d\n%s\n%s\nwant %d, %q and %q", code, &out, &errs, test.code, test.out, test.err)
 			}

@@ -12,17 +12,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// said runs a command line without a terminal and without an account.
-func said(t *testing.T, arguments ...string) (code int, out, complaints string) {
+// runCommand runs a command line without a terminal and without an account.
+func runCommand(t *testing.T, arguments ...string) (code int, out, complaints string) {
 	t.Helper()
-	return saidWith(t, "", arguments...)
+	return runWithInput(t, "", arguments...)
 }
 
-// saidWith is said with standard input.
-func saidWith(t *testing.T, in string, arguments ...string) (code int, out, complaints string) {
+// runWithInput is runCommand with standard input.
+func runWithInput(t *testing.T, in string, arguments ...string) (code int, out, complaints string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), surroundings{in: strings.NewReader(in), out: &stdout, err: &stderr, getenv: func(string) string { return "" }}, arguments)
+	code = run(t.Context(), environment{in: strings.NewReader(in), out: &stdout, err: &stderr, getenv: func(string) string { return "" }}, arguments)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -37,10 +37,11 @@ func commands(root *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// TestHelpFitsATerminal: every command says what it does, how, and with which example, in lines of at most 90 columns.
+// TestHelpFitsATerminal checks that every command has a description, its usage and an example, in
+// lines of at most 90 columns.
 func TestHelpFitsATerminal(t *testing.T) {
 	t.Parallel()
-	all := commands(newRoot(surroundings{}))
+	all := commands(newRoot(environment{}))
 	if len(all) < 5 {
 		t.Fatalf("found only %d commands", len(all))
 	}
@@ -54,14 +55,14 @@ func TestHelpFitsATerminal(t *testing.T) {
 			}
 		}
 		path := strings.Fields(one.CommandPath())[1:]
-		code, out, complaints := said(t, append(path, "--help")...)
+		code, out, complaints := runCommand(t, append(path, "--help")...)
 		if code != 0 || complaints != "" || !strings.Contains(out, "Usage:") || strings.Contains(out, "\x1b") {
 			t.Errorf("%s --help: code %d, %q, %q", one.CommandPath(), code, out, complaints)
 		}
 	}
 }
 
-func TestUnknownWordsExitWithTwo(t *testing.T) {
+func TestUnknownArgumentsExitWithTwo(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"lnit":                `unknown command "lnit"`,
@@ -71,51 +72,53 @@ func TestUnknownWordsExitWithTwo(t *testing.T) {
 		"publish --bucket A.b --regions eu-central-1": `bucket "A.b"`,
 		"publish --regions mars":                      "the bucket is missing",
 	} {
-		code, out, complaints := said(t, strings.Fields(line)...)
+		code, out, complaints := runCommand(t, strings.Fields(line)...)
 		if code == 0 || out != "" || !strings.HasPrefix(complaints, "sgchain: ") || !strings.Contains(complaints, want) {
-			t.Errorf("sgchain %s: code %d, output %q, error %q, want one that says %q", line, code, out, complaints, want)
+			t.Errorf("sgchain %s: code %d, output %q, error %q, want an error with %q", line, code, out, complaints, want)
 		}
 	}
 }
 
-// TestPlanExitsWithOneWhereItFails: with --detailed-exitcode 2 means changes, so that no error may end with it.
-func TestPlanExitsWithOneWhereItFails(t *testing.T) {
+// TestPlanFailureExitsWithOne checks that no error exits with 2: with --detailed-exitcode, 2 means
+// changes.
+func TestPlanFailureExitsWithOne(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"plan":                              "the stack is missing",
 		"plan Shop Other":                   "2 stacks are named",
 		"plan Shop --foramt json":           "unknown flag: --foramt",
-		"plan Shop --format yaml":           `--format is "yaml": use text, json, mermaid`,
-		"plan Shop -p A=b":                  "add -f, or leave it out",
-		"plan Shop --file=":                 "--file is empty: give it a value",
-		"plan Shop --tiers=":                "--tiers is empty: give it a value",
-		"check Shop --chain=":               "--chain is empty: give it a value",
+		"plan Shop --format yaml":           `--format is "yaml"; use text, json, mermaid`,
+		"plan Shop -p A=b":                  "add -f, or remove -p",
+		"plan Shop --file=":                 "--file is empty; give it a value",
+		"plan Shop --tiers=":                "--tiers is empty; give it a value",
+		"check Shop --chain=":               "--chain is empty; give it a value",
 		"plan Shop -f none.yaml":            "reading the template",
-		"plan Shop -f main_test.go -p A":    "is no Key=Value",
-		"plan Shop -f x -p A=1 -p A=2":      "--parameter A is given twice",
+		"plan Shop -f main_test.go -p A":    "is not of the form Key=Value",
+		"plan Shop -f x -p A=1 -p A=2":      "--parameter A occurs twice",
 		"check Shop --tiers []":             "unknown flag: --tiers",
 		"check --detailed-exitcode":         "the stack is missing",
-		"check Shop --format mermaid":       `--format is "mermaid": use text, json`,
+		"check Shop --format mermaid":       `--format is "mermaid"; use text, json`,
 		"check Shop --detailed-exitcode -f": "unknown shorthand flag",
 	} {
-		code, out, complaints := said(t, strings.Fields(line)...)
+		code, out, complaints := runCommand(t, strings.Fields(line)...)
 		if code != 1 || out != "" || !strings.Contains(complaints, want) {
-			t.Errorf("sgchain %s: code %d, output %q, error %q, want 1 and one that says %q", line, code, out, complaints, want)
+			t.Errorf("sgchain %s: code %d, output %q, error %q, want 1 and an error with %q", line, code, out, complaints, want)
 		}
 	}
 }
 
-// TestCompletions: the scripts are there, bash can read its own, and the words of a flag are offered.
+// TestCompletions checks that the scripts exist, that bash can read its own, and that the words of
+// a flag are offered.
 func TestCompletions(t *testing.T) {
 	t.Parallel()
 	for shell, word := range map[string]string{"bash": "complete -o default", "zsh": "#compdef sgchain", "fish": "complete -c sgchain"} {
-		code, script, complaints := said(t, "completion", shell)
+		code, script, complaints := runCommand(t, "completion", shell)
 		if code != 0 || !strings.Contains(script, word) {
 			t.Errorf("%s: code %d, %s", shell, code, complaints)
 		}
 		interpreter, err := exec.LookPath(shell)
 		if err != nil {
-			continue // it is on few machines, and the script is the library's
+			continue // few machines have it, and the script is the library's
 		}
 		path := filepath.Join(t.TempDir(), "completion")
 		if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
@@ -125,7 +128,7 @@ func TestCompletions(t *testing.T) {
 			t.Errorf("%s cannot read its script: %v: %s", shell, err, output)
 		}
 	}
-	_, offered, _ := said(t, "__complete", "plan", "Shop", "--format", "")
+	_, offered, _ := runCommand(t, "__complete", "plan", "Shop", "--format", "")
 	if want := "text\njson\nmermaid\n"; !strings.HasPrefix(offered, want) {
 		t.Errorf("offered %q, want %q", offered, want)
 	}
@@ -133,17 +136,18 @@ func TestCompletions(t *testing.T) {
 
 const page = "../../../docs/sgchain.md"
 
-// TestCommandPage: docs/sgchain.md has the help of every command. UPDATE_DOCS=1 writes it.
+// TestCommandPage checks that docs/sgchain.md has the help of every command. UPDATE_DOCS=1 writes
+// it.
 func TestCommandPage(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	text.WriteString(pageHead)
-	for _, one := range commands(newRoot(surroundings{}))[1:] {
+	for _, one := range commands(newRoot(environment{}))[1:] {
 		if one.Name() == "completion" || (one.HasParent() && one.Parent().Name() == "completion") || one.Name() == "help" {
 			continue
 		}
 		fmt.Fprintf(&text, "\n## %s\n\n%s.\n\n```\n", one.Name(), one.Short)
-		_, help, _ := said(t, one.Name(), "--help")
+		_, help, _ := runCommand(t, one.Name(), "--help")
 		text.WriteString(strings.TrimRight(help, "\n") + "\n```\n")
 	}
 	if os.Getenv("UPDATE_DOCS") != "" {
@@ -164,10 +168,10 @@ go install ./cdk/cmd/sgchain       # or: make sgchain, which writes build/sgchai
 sgchain lint template.yaml
 ` + "```" + `
 
-It needs no account for ` + "`lint`, `schema` and `bundle`" + `, nor for drawing a template. The other
-commands take credentials and Region as the AWS CLI does: from the environment, from a profile, from
-single sign-on. What a command prints is for a pipe as it is; what it is doing, if that takes longer
-than two seconds, goes to standard error. Colors appear on a terminal only, and not with ` + "`NO_COLOR`" + `.
+You need no account for ` + "`lint`, `schema` and `bundle`" + `, or to draw a template. The other commands
+read credentials and the Region as the AWS CLI does: from the environment, a profile or single
+sign-on. You can pipe the output of every command. A command that takes longer than two seconds
+writes its progress to standard error. Colors appear only on a terminal, and never with ` + "`NO_COLOR`" + `.
 
 ` + "`sgchain completion bash|zsh|fish`" + ` prints a script that completes commands and flags:
 

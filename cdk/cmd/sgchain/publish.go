@@ -8,22 +8,23 @@ import (
 	"sgchain/cdk/internal/terminal"
 )
 
-func newPublish(around surroundings) *cobra.Command {
+func newPublish(env environment) *cobra.Command {
 	var target publish.Target
 	var options account.Options
 	cmd := &cobra.Command{
 		Use:   "publish --bucket NAME [--regions \"REGION ...\"]",
-		Short: "Upload the function and the templates, and print the links that launch them",
-		Long: `Build the function for both architectures, upload it with the templates to the
-bucket NAME-REGION of each Region, and print a launch link for each.
+		Short: "Upload the function and the templates, and print launch links",
+		Long: `Build the function for both architectures and upload it with the templates to the
+bucket NAME-REGION of each Region. Print a launch link for each template.
 
-The buckets must exist. What was published under a version is never overwritten:
-publishing again uploads only what is missing. The credentials need s3:ListBucket on
-each bucket, and s3:GetObject and s3:PutObject on its keys sgchain/*.`,
+The buckets must exist. A published version is never overwritten: publishing again
+uploads only what is missing. The credentials need s3:ListBucket on each bucket, and
+s3:GetObject and s3:PutObject on its keys sgchain/*.`,
 		Example: `  sgchain publish --bucket example --regions "eu-central-1 us-east-1"`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Its own Region counts where none is named, so that a named one must not depend on it.
+			// Without --region, the account's own Region counts. With it, publishing must not
+			// depend on that Region.
 			if options.Region == "" {
 				options.Region = publish.FirstRegion(target.Regions)
 			}
@@ -31,15 +32,15 @@ each bucket, and s3:GetObject and s3:PutObject on its keys sgchain/*.`,
 			if err != nil {
 				return err
 			}
-			err = publish.Publish(cmd.Context(), config, target, around.out, func(doing string) func() { return terminal.Progress(around.err, doing) })
+			err = publish.Publish(cmd.Context(), config, target, env.out, func(doing string) func() { return terminal.Progress(env.err, doing) })
 			if err != nil {
 				return &exitError{exitFound, err}
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&target.Bucket, "bucket", "", "what the buckets' `names` begin with: a bucket is NAME-REGION")
-	cmd.Flags().StringVar(&target.Regions, "regions", "", "the `Regions` to publish to, separated by blanks or commas (default: the account's own)")
+	cmd.Flags().StringVar(&target.Bucket, "bucket", "", "the `NAME` of the buckets NAME-REGION")
+	cmd.Flags().StringVar(&target.Regions, "regions", "", "the `Regions`, separated by blanks or commas (default: the account's)")
 	addAccountFlags(cmd, &options)
 	return cmd
 }

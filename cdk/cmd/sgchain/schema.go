@@ -6,16 +6,16 @@ import (
 	"sgchain/cdk/internal/schema"
 )
 
-func newSchema(around surroundings) *cobra.Command {
+func newSchema(env environment) *cobra.Command {
 	var properties bool
 	cmd := &cobra.Command{
 		Use:   "schema [--properties]",
 		Short: "Print a JSON Schema of chains, for editors and validators",
-		Long: `Print a JSON Schema (draft-07) of CloudFormation templates. It constrains the
-properties of each Custom::SecurityGroupChain and nothing else of a template, so that
-an editor completes and checks chains as you write them. docs/editor.md has the settings.
+		Long: `Print a JSON Schema (draft-07) of CloudFormation templates. It constrains only the
+properties of each Custom::SecurityGroupChain, so that an editor completes and checks
+chains as you write them. docs/editor.md has the settings.
 
-It refuses nothing that the provider takes. What it cannot see, sgchain lint does.`,
+It accepts everything that the provider accepts. sgchain lint finds what a schema cannot.`,
 		Example: `  sgchain schema >schema.json
   sgchain schema --properties >properties.json`,
 		Args: cobra.NoArgs,
@@ -28,10 +28,10 @@ It refuses nothing that the provider takes. What it cannot see, sgchain lint doe
 			if err != nil {
 				return err
 			}
-			_, err = around.out.Write(text)
+			_, err = env.out.Write(text)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&properties, "properties", false, "print the schema of the properties alone, without that of a template around them")
+	cmd.Flags().BoolVar(&properties, "properties", false, "print only the schema of the properties, without that of a template")
 	return cmd
 }

@@ -11,9 +11,9 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-func TestSchemaPrintsWhatIsPublished(t *testing.T) {
+func TestSchemaPrintsPublishedFile(t *testing.T) {
 	t.Parallel()
-	code, out, complaints := said(t, "schema")
+	code, out, complaints := runCommand(t, "schema")
 	published, err := os.ReadFile(filepath.Join("..", "..", "..", release.Folder, release.Schema))
 	if code != 0 || complaints != "" || err != nil || !bytes.Equal([]byte(out), published) {
 		t.Errorf("code %d, %d bytes, error %q; published are %d bytes, %v", code, len(out), complaints, len(published), err)
@@ -22,7 +22,7 @@ func TestSchemaPrintsWhatIsPublished(t *testing.T) {
 
 func TestSchemaOfTheProperties(t *testing.T) {
 	t.Parallel()
-	code, out, complaints := said(t, "schema", "--properties")
+	code, out, complaints := runCommand(t, "schema", "--properties")
 	var decoded map[string]any
 	if err := json.Unmarshal([]byte(out), &decoded); err != nil || code != 0 || complaints != "" {
 		t.Fatalf("code %d, %q, %v", code, complaints, err)
@@ -34,7 +34,7 @@ func TestSchemaOfTheProperties(t *testing.T) {
 
 func TestSchemaRefusesArguments(t *testing.T) {
 	t.Parallel()
-	if code, out, complaints := said(t, "schema", "template.yaml"); code != exitUsage || out != "" || !strings.Contains(complaints, "template.yaml") {
+	if code, out, complaints := runCommand(t, "schema", "template.yaml"); code != exitUsage || out != "" || !strings.Contains(complaints, "template.yaml") {
 		t.Errorf("code %d, output %q, error %q", code, out, complaints)
 	}
 }

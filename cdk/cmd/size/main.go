@@ -1,6 +1,6 @@
-// Command size measures the Lambda as it is shipped and shows, for every AWS
-// operation, whether the code calls it, the binary links it and the role allows it.
-// It fails where a size is over its limit or where the three disagree.
+// Command size measures the Lambda as it is shipped. For every AWS operation it shows whether the
+// code calls it, the binary links it and the role allows it. It fails if a size is over its limit
+// or if the three disagree.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 
 const (
 	architecture = "arm64"
-	// What a cold start loads and unpacks. A Lambda that links every operation of this
-	// one and does nothing else has 7.9 million bytes.
+	// A cold start loads and unpacks these bytes. A Lambda that links the same operations and does
+	// nothing else has 7.9 million bytes.
 	binaryLimit = 8_500_000
 	zipLimit    = 3_260_000
 )
@@ -39,7 +39,7 @@ func size(ctx context.Context) (err error) {
 	}
 	work, err := os.MkdirTemp("", "sgchain-size-")
 	if err != nil {
-		return fmt.Errorf("making a folder to build in: %w", err)
+		return fmt.Errorf("creating a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 

@@ -13,14 +13,13 @@ import (
 	"strings"
 )
 
-// inventories are the interfaces that list what the Lambda calls, by the prefix that
-// IAM has for the service.
+// inventories are the interfaces that list the Lambda's calls, with the service's IAM prefix.
 var inventories = []struct{ service, file string }{
 	{"ec2", filepath.Join("lambda", "internal", "sg", "api.go")},
 	{"cloudformation", filepath.Join("lambda", "internal", "fence", "api.go")},
 }
 
-// called lists the methods of the interfaces API, as actions of IAM.
+// called returns the methods of the interfaces API, as IAM actions.
 func called(dir string) ([]string, error) {
 	var actions []string
 	for _, inventory := range inventories {
@@ -57,7 +56,7 @@ func methodsOfAPI(path string) ([]string, error) {
 		return false
 	})
 	if len(methods) == 0 {
-		return nil, fmt.Errorf("reading interface API (%s): it is not there, or has no methods", path)
+		return nil, fmt.Errorf("reading interface API (%s): it does not exist, or has no methods", path)
 	}
 	return methods, nil
 }
@@ -65,11 +64,11 @@ func methodsOfAPI(path string) ([]string, error) {
 // operation is a method of one of the SDK's clients, as the linker names it.
 var operation = regexp.MustCompile(`^github\.com/aws/aws-sdk-go-v2/service/(\w+)\.\(\*Client\)\.([A-Z]\w*)$`)
 
-// tooLarge are packages that keep the linker from dropping what is not called.
+// tooLarge are packages that keep the linker from dropping unused code.
 var tooLarge = []string{"text/template.", "net/rpc."}
 
-// linked lists the AWS operations in a binary that has its symbols, as actions of
-// IAM, and the packages in it that must not be there.
+// linked returns the AWS operations in a binary with symbols, as IAM actions, and the packages in
+// it that are forbidden.
 func linked(path string) (actions, forbidden []string, err error) {
 	file, err := elf.Open(path)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// runtimeActions are allowed without being called by the Lambda's own code: Lambda
-// writes the function's log with them.
+// runtimeActions are allowed, but not called by the Lambda's own code: Lambda writes the function's
+// log with them.
 var runtimeActions = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
 
 type measured struct {
@@ -20,13 +20,13 @@ type measured struct {
 
 type report struct {
 	sizes                   []measured
-	called, linked, allowed []string // actions of IAM, sorted
+	called, linked, allowed []string // IAM actions, sorted
 	forbidden               []string // packages
 }
 
 func (r report) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) } // Flush reports
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) } // Flush returns the error
 	line("size\tbytes\tlimit\tof it\t")
 	for _, size := range r.sizes {
 		line("%s\t%s\t%s\t%.1f %%\t", size.what, thousands(size.bytes), thousands(size.limit), 100*float64(size.bytes)/float64(size.limit))
@@ -43,7 +43,7 @@ func (r report) print(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("printing operations: %w", err)
 	}
-	_, err := fmt.Fprintf(w, "\n%d operations called, %d linked; %d more are allowed to Lambda itself, for the log.\n",
+	_, err := fmt.Fprintf(w, "\n%d operations called, %d linked; %d more are allowed for Lambda's own log.\n",
 		len(r.called), len(r.linked), len(runtimeActions))
 	if err != nil {
 		return fmt.Errorf("printing operations: %w", err)
@@ -51,7 +51,7 @@ func (r report) print(w io.Writer) error {
 	return nil
 }
 
-// verdict names everything that is not as it must be.
+// verdict returns an error for each limit and each action that is wrong.
 func (r report) verdict() error {
 	var problems []error
 	for _, size := range r.sizes {
@@ -67,22 +67,22 @@ func (r report) verdict() error {
 		switch {
 		case slices.Contains(runtimeActions, action):
 			if !allowed {
-				problems = append(problems, fmt.Errorf("size: %s is not allowed, and the function would have no log", action))
+				problems = append(problems, fmt.Errorf("size: %s is not allowed, so the function would have no log", action))
 			}
 		case called && !linked:
-			problems = append(problems, fmt.Errorf("size: %s is in an interface API and not in the binary: nothing calls it", action))
+			problems = append(problems, fmt.Errorf("size: %s is in an interface API, but nothing calls it", action))
 		case linked && !called:
-			problems = append(problems, fmt.Errorf("size: %s is in the binary and in no interface API", action))
+			problems = append(problems, fmt.Errorf("size: %s is in the binary, but in no interface API", action))
 		case called && !allowed:
-			problems = append(problems, fmt.Errorf("size: %s is called and the role does not allow it", action))
+			problems = append(problems, fmt.Errorf("size: %s is called, but the role does not allow it", action))
 		case allowed && !called:
-			problems = append(problems, fmt.Errorf("size: %s is allowed by the role and nothing calls it", action))
+			problems = append(problems, fmt.Errorf("size: %s is allowed by the role, but nothing calls it", action))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// actions is every action that is somewhere.
+// actions returns every action that is called, linked or allowed.
 func (r report) actions() []string {
 	all := slices.Concat(r.called, r.linked, r.allowed, runtimeActions)
 	slices.Sort(all)

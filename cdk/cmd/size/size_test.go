@@ -10,9 +10,9 @@ import (
 	"sgchain/cdk/sgchain"
 )
 
-// TestRoleAllowsWhatIsCalled holds the role's actions against the interfaces that
-// list what the Lambda calls.
-func TestRoleAllowsWhatIsCalled(t *testing.T) {
+// TestRoleAllowsCalledActions checks the role's actions against the interfaces that list the
+// Lambda's calls.
+func TestRoleAllowsCalledActions(t *testing.T) {
 	actions, err := called(filepath.Join("..", "..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -73,12 +73,12 @@ func TestVerdict(t *testing.T) {
 	}{
 		"too large":          {func(r *report) { r.sizes[0].bytes = 1011 }, "bootstrap has 1,011 bytes, 1,001 over its limit"},
 		"forbidden package":  {func(r *report) { r.forbidden = []string{"text/template"} }, "package text/template is linked"},
-		"not linked":         {func(r *report) { r.linked = r.linked[:1] }, "ec2:B is in an interface API and not in the binary"},
-		"linked, not called": {func(r *report) { r.linked = append(r.linked, "ec2:C") }, "ec2:C is in the binary and in no interface API"},
-		"not allowed":        {func(r *report) { r.allowed = r.allowed[1:] }, "ec2:A is called and the role does not allow it"},
+		"not linked":         {func(r *report) { r.linked = r.linked[:1] }, "ec2:B is in an interface API, but nothing calls it"},
+		"linked, not called": {func(r *report) { r.linked = append(r.linked, "ec2:C") }, "ec2:C is in the binary, but in no interface API"},
+		"not allowed":        {func(r *report) { r.allowed = r.allowed[1:] }, "ec2:A is called, but the role does not allow it"},
 		"allowed for nothing": {
 			func(r *report) { r.allowed = append(r.allowed, "ec2:RunInstances") },
-			"ec2:RunInstances is allowed by the role and nothing calls it",
+			"ec2:RunInstances is allowed by the role, but nothing calls it",
 		},
 		"no log": {func(r *report) { r.allowed = r.allowed[:3] }, "logs:PutLogEvents is not allowed"},
 	}

@@ -12,9 +12,9 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// TestSuppressionsAreInTheDocs holds the list of docs/permissions.md against what the resources of the
-// published templates say to cdk-nag and checkov. UPDATE_DOCS=1 writes it.
-func TestSuppressionsAreInTheDocs(t *testing.T) {
+// TestSuppressionsAreDocumented checks the list of docs/permissions.md against the suppressions of
+// cdk-nag and checkov in the published templates. UPDATE_DOCS=1 writes it.
+func TestSuppressionsAreDocumented(t *testing.T) {
 	t.Parallel()
 	const start, end = "<!-- the suppressions, written by the tests -->\n", "<!-- end of the suppressions -->\n"
 	var table strings.Builder
@@ -73,8 +73,9 @@ func TestSuppressionsAreInTheDocs(t *testing.T) {
 	}
 }
 
-// TestAllInOneHasTheProvidersSuppressions: the docs list those of the provider for both.
-func TestAllInOneHasTheProvidersSuppressions(t *testing.T) {
+// TestAllInOneHasProviderSuppressions checks what the docs assume: they list the provider's
+// suppressions once, for both.
+func TestAllInOneHasProviderSuppressions(t *testing.T) {
 	t.Parallel()
 	shared, _ := read(t, release.Provider)
 	own, _ := read(t, release.AllInOne)

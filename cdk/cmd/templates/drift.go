@@ -10,60 +10,61 @@ import (
 )
 
 const (
-	// modeOfGuard is a parameter, ruleID and permissionID are resources.
-	modeOfGuard  = "DriftGuard"
-	ruleID       = "DriftRule"
-	permissionID = "DriftPermission"
-	// guarded and notified are the conditions of the drift guard's parameters.
-	guarded  = "Guarded"
-	notified = "Notified"
+	// driftGuardMode names a parameter, ruleID and permissionID name resources.
+	driftGuardMode = "DriftGuard"
+	ruleID         = "DriftRule"
+	permissionID   = "DriftPermission"
+	// hasDriftGuard and notified are the conditions on the drift guard's parameters.
+	hasDriftGuard = "Guarded"
+	notified      = "Notified"
 )
 
 func driftGroup() group {
 	return group{driftLabel, []parameter{
-		{modeOfGuard, "Look after the chain", object{
+		{driftGuardMode, "Mode", object{
 			"Type": "String", "Default": "off", "AllowedValues": list{"off", "check", "repair"},
-			"Description": "check: a schedule compares groups and rules with the template, and an alarm goes off where they differ. repair: it also puts them right, for which a shared provider needs AllowRepair.",
+			"Description": "check: a schedule compares groups and rules with the template, and an alarm reports drift. repair: it also repairs drift. A shared provider needs AllowRepair for that.",
 		}},
 		{"DriftSchedule", "How often", object{
 			"Type": "String", "Default": "rate(1 hour)", "AllowedPattern": schedulePattern(),
-			"ConstraintDescription": "must be a schedule of EventBridge such as rate(1 hour), rate(15 minutes) or cron(0 6 * * ? *); of the days of the month and of the week one is ?",
-			"Description":           "How often a drift guard looks: a schedule of EventBridge, as rate(1 hour), rate(15 minutes), cron(0 6 * * ? *). Without a drift guard it has no effect.",
+			"ConstraintDescription": "must be an EventBridge schedule such as rate(1 hour), rate(15 minutes) or cron(0 6 * * ? *), with ? as the day of the month or of the week",
+			"Description":           "How often the drift guard runs: an EventBridge schedule such as rate(1 hour), rate(15 minutes), cron(0 6 * * ? *). Without a drift guard it has no effect.",
 		}},
-		{"DriftTopicArn", "Topic to tell", object{
+		{"DriftTopicArn", "Topic for alarms", object{
 			"Type": "String", "Default": "", "AllowedPattern": "^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+)?$",
-			"ConstraintDescription": "must be the ARN of a topic of SNS in this Region, or empty",
-			"Description":           "The ARN of a topic of SNS that the alarms of a drift guard tell. Empty: they tell nobody, and are seen in CloudWatch.",
+			"ConstraintDescription": "must be the ARN of an SNS topic in this Region, or empty",
+			"Description":           "The ARN of an SNS topic that the drift guard's alarms notify. Empty: they only show in CloudWatch.",
 		}},
 	}}
 }
 
-// driftGuard is as the construct has it: the schedule depends on the chain, so it begins
-// after the chain and goes before it, and the function lets in nobody but this schedule.
+// driftGuard returns the same resources as the construct. The schedule depends on the chain, so it
+// is created after the chain and deleted before it. Only this schedule is allowed to invoke the
+// function.
 func driftGuard(serviceToken any) object {
 	return object{
-		ruleID: where(guarded, resource("AWS::Events::Rule", object{
+		ruleID: conditional(hasDriftGuard, resource("AWS::Events::Rule", object{
 			"Description":        "Compares a chain of security groups with its template",
 			"ScheduleExpression": ref("DriftSchedule"),
 			"State":              "ENABLED",
 			"Targets": list{object{
-				"Id": "Provider", "Arn": serviceToken, "Input": payload(ref(modeOfGuard)),
-				// Late, after an update, the input would be another template's.
+				"Id": "Provider", "Arn": serviceToken, "Input": payload(ref(driftGuardMode)),
+				// After an update, a late input would describe the previous template.
 				"RetryPolicy": object{"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1},
 			}},
 		}, after(chainID))),
-		permissionID: where(guarded, resource("AWS::Lambda::Permission", object{
+		permissionID: conditional(hasDriftGuard, resource("AWS::Lambda::Permission", object{
 			"Action": "lambda:InvokeFunction", "FunctionName": serviceToken,
 			"Principal": "events.amazonaws.com", "SourceArn": getAtt(ruleID, "Arn"),
 		})),
-		"DriftAlarm":    alarm(chain.MetricDrift, "A chain of security groups is not as its template says"),
+		"DriftAlarm":    alarm(chain.MetricDrift, "A chain of security groups differs from its template"),
 		"FailuresAlarm": alarm(chain.MetricFailures, "A chain of security groups could not be compared with its template"),
 	}
 }
 
-// alarm keeps its state between two checks, when there is no data.
+// alarm returns an alarm that keeps its state between two checks, when there is no data.
 func alarm(metric, description string) object {
-	return where(guarded, resource("AWS::CloudWatch::Alarm", object{
+	return conditional(hasDriftGuard, resource("AWS::CloudWatch::Alarm", object{
 		"AlarmDescription": description,
 		"AlarmActions":     ifElse(notified, list{ref("DriftTopicArn")}, noValue()),
 		"Namespace":        chain.MetricNamespace,
@@ -77,19 +78,19 @@ func alarm(metric, description string) object {
 	}))
 }
 
-// payload asks the function about the chain, as JSON that CloudFormation puts together.
-// Revision is left out: it means nothing, and is the one text in which a quote can stand.
+// payload returns the function's input for an action on the chain, as JSON that CloudFormation
+// assembles. Revision is left out: it has no meaning here, and only its text may contain a quote.
 func payload(action any) object {
 	properties := chainProperties()
 	if action != chain.ActionPlan {
-		delete(properties, "ReleaseTiers") // no tier leaves in a check, and the input of a rule has a limit
+		delete(properties, "ReleaseTiers") // a check releases no tier, and the input of a rule has a limit
 	}
-	return join("", written(object{
+	return join("", jsonParts(object{
 		"action": action, "StackId": ref("AWS::StackId"), "LogicalResourceId": chainID, "ResourceProperties": properties,
 	}, listParameters()))
 }
 
-// listParameters names the parameters that are lists.
+// listParameters returns the names of the parameters that are lists.
 func listParameters() []string {
 	var names []string
 	for _, group := range chainGroups(vpcOfForm()) {
@@ -102,9 +103,9 @@ func listParameters() []string {
 	return names
 }
 
-// written is a value of a template as the parts of a text in JSON. The patterns of all
-// parameters keep quotes and backslashes out of what is put between quotes.
-func written(value any, lists []string) list {
+// jsonParts returns a value of a template as the parts of a JSON text. The patterns of all
+// parameters exclude quotes and backslashes, so that a parameter can stand between quotes.
+func jsonParts(value any, lists []string) list {
 	switch value := value.(type) {
 	case list:
 		parts := list{"["}
@@ -112,14 +113,14 @@ func written(value any, lists []string) list {
 			if i > 0 {
 				parts = append(parts, ",")
 			}
-			parts = append(parts, written(one, lists)...)
+			parts = append(parts, jsonParts(one, lists)...)
 		}
-		return together(append(parts, "]"))
+		return joinTexts(append(parts, "]"))
 	case object:
 		if name, isRef := value["Ref"].(string); isRef {
 			switch {
 			case name == "Tiers", name == "Tags":
-				return list{value} // JSON itself
+				return list{value} // raw JSON
 			case slices.Contains(lists, name):
 				return list{`["`, join(`","`, value), `"]`}
 			default:
@@ -130,31 +131,31 @@ func written(value any, lists []string) list {
 			return list{`"`, value, `"`}
 		}
 		if choice, isIf := value["Fn::If"].(list); isIf {
-			return list{object{"Fn::If": list{choice[0], whole(written(choice[1], lists)), whole(written(choice[2], lists))}}}
+			return list{object{"Fn::If": list{choice[0], joined(jsonParts(choice[1], lists)), joined(jsonParts(choice[2], lists))}}}
 		}
 		parts := list{"{"}
 		for i, key := range slices.Sorted(maps.Keys(value)) {
 			if i > 0 {
 				parts = append(parts, ",")
 			}
-			parts = append(append(parts, encoded(key), ":"), written(value[key], lists)...)
+			parts = append(append(parts, encoded(key), ":"), jsonParts(value[key], lists)...)
 		}
-		return together(append(parts, "}"))
+		return joinTexts(append(parts, "}"))
 	default:
 		return list{encoded(value)}
 	}
 }
 
-// whole is parts as one value.
-func whole(parts list) any {
+// joined returns parts as one value.
+func joined(parts list) any {
 	if len(parts) == 1 {
 		return parts[0]
 	}
 	return join("", parts)
 }
 
-// together makes one text of those that stand beside one another.
-func together(parts list) list {
+// joinTexts joins adjacent texts.
+func joinTexts(parts list) list {
 	var all list
 	for _, part := range parts {
 		text, isText := part.(string)

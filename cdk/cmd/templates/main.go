@@ -1,6 +1,6 @@
-// Command templates writes the published templates and the schema beside them, which are committed: the
-// provider's resources come from the CDK construct, so that its role and its function
-// have one home, and everything else is written down here as it stands in a template.
+// Command templates writes the published templates and their schema, which are committed. The
+// provider's resources come from the CDK construct, so that its role and its function are defined
+// once. Everything else is written here as in a template.
 //
 //	go run ./cdk/cmd/templates -o template
 package main
@@ -22,7 +22,7 @@ func main() {
 	folder := flag.String("o", release.Folder, "the `folder` to write to")
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "templates: %q is not understood: only -o\n", flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "templates: unknown argument %q; use only -o\n", flag.Arg(0))
 		os.Exit(2)
 	}
 	if err := write(*folder); err != nil {
@@ -48,7 +48,7 @@ func write(folder string) error {
 	return nil
 }
 
-// generate returns the templates and the schema by the names of their files.
+// generate returns the templates and the schema by file name.
 func generate() (texts map[string][]byte, err error) {
 	own, err := providerResources(false)
 	if err != nil {

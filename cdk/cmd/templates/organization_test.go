@@ -10,7 +10,8 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// TestOrganizationParameters: each has its effect on the resource that it is about, and none by default.
+// TestOrganizationParameters checks that each parameter changes its resource, and changes nothing
+// by default.
 func TestOrganizationParameters(t *testing.T) {
 	t.Parallel()
 	const (
@@ -47,9 +48,9 @@ func TestOrganizationParameters(t *testing.T) {
 	}
 }
 
-// TestLogOutlivesTheStack: the reason of a failed create is in it. Without a name of its own it is in
-// nobody's way.
-func TestLogOutlivesTheStack(t *testing.T) {
+// TestLogGroupSurvivesStack checks that the log, which has the reason of a failed create, outlives
+// the stack. Its generated name never conflicts with another log group.
+func TestLogGroupSurvivesStack(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{release.AllInOne, release.AllInOneSSM, release.Provider} {
 		template, _ := read(t, name)
@@ -60,8 +61,9 @@ func TestLogOutlivesTheStack(t *testing.T) {
 	}
 }
 
-// TestVpcOfParameterStore: the template for StackSets is the all-in-one, but for where the VPC's ID is from.
-func TestVpcOfParameterStore(t *testing.T) {
+// TestVpcFromParameterStore checks that the template for StackSets differs from the all-in-one only
+// in the source of the VPC's ID.
+func TestVpcFromParameterStore(t *testing.T) {
 	t.Parallel()
 	plain, _ := read(t, release.AllInOne)
 	stored, _ := read(t, release.AllInOneSSM)
@@ -77,7 +79,8 @@ func TestVpcOfParameterStore(t *testing.T) {
 	}
 }
 
-// TestLaunchable: a link leads to every template, and each of its parameters can be filled in by hand.
+// TestLaunchable checks that every template has a launch link and that a person can fill in each of
+// its parameters.
 func TestLaunchable(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -93,14 +96,15 @@ func TestLaunchable(t *testing.T) {
 	}
 }
 
-// TestLongestInput: a drift guard's input has room for the longest values of a form (EventBridge API
-// reference, Target: Input).
+// TestLongestInput checks that a drift guard's input has room for the longest values of a form
+// (EventBridge API reference, Target: Input).
 func TestLongestInput(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
 	padded := func(length int, text string) string { return strings.Repeat(" ", length-len(text)) + text }
 	most := int(dig[float64](template, "Parameters", "Tags", "MaxLength"))
-	// A parameter has at most 4,096 bytes. A group has no room for as many ports and sources as would fill one.
+	// A parameter has at most 4,096 bytes. Ports and sources that fill one exceed the quota of a
+	// group.
 	l := launch{t, template, map[string]string{
 		"VpcId": "vpc-0123456789abcdef0", "DriftGuard": "repair", "Tiers": padded(4096, `[{"Name": "Web"}]`), "Tags": padded(most, "{}"),
 	}}

@@ -8,12 +8,12 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// page is what the sample container does: it serves one page on the port that the
-// chain has open for it.
+// page is the sample container's command: it serves one page on the port that the chain opens for
+// it.
 const page = "mkdir -p /tmp/www && echo 'served by Fargate' >/tmp/www/index.html && exec httpd -f -p ${ContainerPort} -h /tmp/www"
 
-// parent is the example of a larger template: a VPC, a load balancer and a Fargate
-// service behind it, with provider and chain as nested stacks.
+// parent returns the example of a larger template: a VPC, a load balancer and a Fargate service
+// behind it. Provider and chain are nested stacks.
 func parent() (template, error) {
 	resources := merge(nestedStacks(), network(), loadBalancer(), service())
 	return template{
@@ -24,17 +24,17 @@ func parent() (template, error) {
 		outputs: object{
 			"Url": output("The page that the containers serve",
 				object{"Fn::Join": list{"", list{ifElse("Https", "https", "http"), "://", getAtt("LoadBalancer", "DNSName")}}}),
-			"VpcId":                  output("The VPC of it all", ref("Vpc")),
+			"VpcId":                  output("The VPC of the example", ref("Vpc")),
 			"AlbSecurityGroupId":     output("The security group of the load balancer", childOutput("AlbSecurityGroupId")),
 			"FargateSecurityGroupId": output("The security group of the containers", childOutput("FargateSecurityGroupId")),
 			"Summary":                output("The chain in one line", childOutput("Summary")),
-			chain.OutputPayload:      output("What to invoke the function with to see what an update would change now (make plan)", childOutput(chain.OutputPayload)),
+			chain.OutputPayload:      output("The function's input to see what an update would change now (make plan)", childOutput(chain.OutputPayload)),
 			chain.OutputFunction:     output("The function that serves the chain", childOutput(chain.OutputFunction)),
 		},
 	}, skipped(resources, parentSkips())
 }
 
-// fromChain are the chain's parameters that the example passes on.
+// fromChain returns the chain's parameters that the example passes on.
 func fromChain() []string { return []string{"ContainerPort", "AlbGroupName", "FargateGroupName"} }
 
 func parentGroups() []group {
@@ -51,7 +51,7 @@ func parentGroups() []group {
 		{"Load balancer and containers", append(passed, parameter{"CertificateArn", "Certificate", object{
 			"Type": "String", "Default": "", "AllowedPattern": "^(arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?$",
 			"ConstraintDescription": "must be the ARN of a certificate of AWS Certificate Manager in this Region, or empty",
-			"Description":           "The ARN of a certificate in this Region: then port 443 is served, and port 80 sends there. Empty: port 80 only.",
+			"Description":           "The ARN of a certificate in this Region. With it, port 80 redirects to port 443. Empty: port 80 only.",
 		}})},
 		functionGroup(),
 	}
@@ -71,13 +71,13 @@ func resource(kind string, properties object, further ...object) object {
 
 func after(ids ...any) object { return object{"DependsOn": ids} }
 
-// unchecked tells cdk-nag why a rule does not hold here.
+// unchecked tells cdk-nag why a rule does not apply here.
 func unchecked(rule, reason string) object {
 	return object{"Metadata": object{"cdk_nag": object{"rules_to_suppress": list{object{"id": rule, "reason": reason}}}}}
 }
 
-// child is the address of a template beside the parent. In this form of the address
-// the bucket is in the path, which works for every name of a bucket.
+// child returns the address of a template next to the parent. The bucket is in the path, which
+// works for every bucket name.
 func child(file string) object {
 	bucket := release.Bucket("${"+release.BucketParameter+"}", "${AWS::Region}")
 	return sub("https://s3.${AWS::Region}.${AWS::URLSuffix}/" + bucket + "/" + release.Key(release.Version, file))
@@ -94,7 +94,7 @@ func nestedStacks() object {
 		"Provider": resource("AWS::CloudFormation::Stack", object{
 			"TemplateURL": child(release.Provider),
 			"Parameters": object{
-				// Without an export it can stand beside a provider that has one.
+				// Without an export, the stack can coexist with a provider that has one.
 				"ExportName": "", "Architecture": ref("Architecture"),
 				release.BucketParameter: ref(release.BucketParameter),
 			},
@@ -103,9 +103,9 @@ func nestedStacks() object {
 	}
 }
 
-// network has public subnets only: the containers fetch their image by a public
-// address, so that no NAT gateway is paid for. Their security group lets in nobody
-// but the load balancer.
+// network returns a network with public subnets only. The containers fetch their image through a
+// public address, so that no NAT gateway costs money. Their security group allows only the load
+// balancer.
 func network() object {
 	subnet := func(zone int, cidr string) object {
 		return resource("AWS::EC2::Subnet", object{
@@ -149,7 +149,7 @@ func loadBalancer() object {
 				object{"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
 			},
 		}, after("DefaultRoute", "SubnetARoute", "SubnetBRoute"),
-			unchecked("AwsSolutions-ELB2", "Access logs need a bucket that outlives the example; add yours.")),
+			unchecked("AwsSolutions-ELB2", "Access logs need a bucket that outlives the example. Add yours.")),
 		"TargetGroup": resource("AWS::ElasticLoadBalancingV2::TargetGroup", object{
 			"VpcId": ref("Vpc"), "TargetType": "ip", "Protocol": "HTTP", "Port": ref("ContainerPort"), "HealthCheckPath": "/",
 			"TargetGroupAttributes": list{object{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}},
@@ -176,7 +176,7 @@ func service() object {
 		}, unchecked("AwsSolutions-ECS4", "Container Insights costs money and is a choice of the account, not of an example.")),
 		"ServiceLogGroup": resource("AWS::Logs::LogGroup", object{"RetentionInDays": 30},
 			object{"DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}),
-		// A public image needs no rights; the log does.
+		// A public image needs no permissions, but the log does.
 		"TaskExecutionRole": resource("AWS::IAM::Role", object{
 			"AssumeRolePolicyDocument": object{"Version": "2012-10-17", "Statement": list{object{
 				"Effect": "Allow", "Principal": object{"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole",
@@ -205,8 +205,8 @@ func service() object {
 				"AssignPublicIp": "ENABLED", "Subnets": list{ref("SubnetA"), ref("SubnetB")},
 				"SecurityGroups": list{childOutput("FargateSecurityGroupId")},
 			}},
-			// A target group takes a service only once a listener has it: with a certificate that is
-			// the other listener. A condition is not allowed in DependsOn, and a reference is.
+			// ECS accepts a target group only once a listener uses it. With a certificate, that is
+			// the other listener. DependsOn does not allow a condition, but a reference does.
 			"Tags":          list{object{"Key": "Listener", "Value": ifElse("Https", ref("HttpsListener"), ref("HttpListener"))}},
 			"LoadBalancers": list{object{"ContainerName": "Web", "ContainerPort": ref("ContainerPort"), "TargetGroupArn": ref("TargetGroup")}},
 		}, after("DefaultRoute", "SubnetARoute", "SubnetBRoute")),

@@ -15,21 +15,21 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// form asks the pattern of a field of a template, and the function's parser, about a text.
+// form checks texts against the pattern of a field of a template and against the function's parser.
 type form struct {
 	template object
 	field    string
-	beside   map[string]string // what other fields have to have
+	beside   map[string]string // values that other fields need
 }
 
 func (f form) accepts(text string) bool {
 	return accepts(dig[string](f.template, "Parameters", f.field, "AllowedPattern"), text)
 }
 
-// parses reports what the function says of the chain that the form gives with this text.
+// parses returns the function's error for the chain that the form describes with this text.
 func (f form) parses(t *testing.T, text string) error {
 	t.Helper()
-	// The other group's name could be this one's.
+	// Without this, the other group's name could equal this one's.
 	given := map[string]string{"VpcId": "vpc-0abc", "FargateGroupName": "", "ServiceToken": "arn", f.field: text}
 	maps.Copy(given, f.beside)
 	l := launch{t, f.template, given}
@@ -38,7 +38,7 @@ func (f form) parses(t *testing.T, text string) error {
 	return err
 }
 
-// around draws a text of a kind, and mostly changes a character of it, or takes one away or adds one.
+// around generates a text of a kind, and usually changes, removes or adds one character.
 func around(kind *rapid.Generator[string], alphabet string) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		text := kind.Draw(t, "text")
@@ -76,7 +76,7 @@ func portTexts() *rapid.Generator[string] {
 func sourceTexts() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		bytes := func(n int) []byte {
-			// Many zeros, and ffff where IPv4 in IPv6 has it.
+			// Many zeros, and ffff at the place of an IPv4-mapped address.
 			return rapid.SliceOfN(rapid.SampledFrom([]byte{0, 0, 0, 0, 1, 0x10, 0xff, 0xff, 200}), n, n).Draw(t, "bytes")
 		}
 		length := func(most int) string { return strconv.Itoa(rapid.IntRange(0, most+9).Draw(t, "length")) }
@@ -104,7 +104,7 @@ func sourceTexts() *rapid.Generator[string] {
 	})
 }
 
-// groups writes an address of IPv6 with all of its groups, or with two colons in place of some zeros.
+// groups writes an IPv6 address with all of its groups, or with two colons for some zeros.
 func groups(t *rapid.T, address netip.Addr) string {
 	whole := address.As16()
 	var parts []string
@@ -142,9 +142,9 @@ func stackTexts() *rapid.Generator[string] {
 	})
 }
 
-// TestPatternsAreTheParsers: what a field of the form takes, the function's parser takes, and what the
-// parser takes of the kind that the field is for, the field takes.
-func TestPatternsAreTheParsers(t *testing.T) {
+// TestPatternsMatchParser checks that the function's parser accepts every text that a field
+// accepts. It also checks that a field accepts every text of its kind that the parser accepts.
+func TestPatternsMatchParser(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
 	nested, _ := read(t, release.Chain)
@@ -152,11 +152,12 @@ func TestPatternsAreTheParsers(t *testing.T) {
 	for _, c := range []struct {
 		field, alphabet string
 		texts           *rapid.Generator[string]
-		// kind is the texts that the field is for, as far as the parser knows others, and other ways to write them.
+		// kind matches the texts of the field's kind, if the parser also accepts others or other
+		// spellings.
 		kind string
-		// later is what only the parser can tell of what the pattern takes.
+		// later matches texts that the pattern accepts and only the parser can refuse.
 		later string
-		// beside is what a field of chain.json needs beside it.
+		// beside has the values that a field of chain.json needs in other fields.
 		beside map[string]string
 	}{
 		{"AlbPorts", "0123456789-/tcpudhs ", portTexts(), `^(((tcp|udp)/)?(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?|https?)$`, "runs backwards", nil},
@@ -182,7 +183,7 @@ func TestPatternsAreTheParsers(t *testing.T) {
 			accepted, err := f.accepts(text), f.parses(t, text)
 			switch {
 			case accepted && err != nil && (c.later == "" || !strings.Contains(err.Error(), c.later)):
-				rt.Errorf("%s takes %q, and the parser says: %v", c.field, text, err)
+				rt.Errorf("%s accepts %q, but the parser reports: %v", c.field, text, err)
 			case !accepted && err == nil && kind.MatchString(text) && !strings.ContainsAny(text, ","):
 				rt.Errorf("%s refuses %q, and the parser takes it", c.field, text)
 			case accepted:
@@ -195,7 +196,7 @@ func TestPatternsAreTheParsers(t *testing.T) {
 			rapid.Check(t, property)
 		}
 		if taken < 10 || refused < 10 {
-			t.Errorf("%s: %d texts were taken and %d refused: the property says nothing", c.field, taken, refused)
+			t.Errorf("%s: %d texts were accepted and %d refused: the property proves nothing", c.field, taken, refused)
 		}
 	}
 }

@@ -25,24 +25,24 @@ const (
 	dashboardID = "ProviderDashboard"
 )
 
-// exportName is what the README's smallest template imports.
+// exportName is the export that the README's smallest template imports.
 const exportName = "SecurityGroupChainProvider"
 
-// providerResources is what the construct makes of a provider, with readable
-// logical IDs and the code in the published bucket.
+// providerResources returns the construct's resources for a provider, with readable logical IDs and
+// the code in the published bucket.
 func providerResources(shared bool) (resources object, err error) {
 	folder, err := os.MkdirTemp("", "sgchain-templates-")
 	if err != nil {
-		return nil, fmt.Errorf("making a folder to synthesize in: %w", err)
+		return nil, fmt.Errorf("creating a folder to synthesize in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), Outdir: jsii.String(folder)})
 	stack := awscdk.NewStack(app, jsii.String("Template"), &awscdk.StackProps{
-		// Whoever launches a published template has no need of cdk bootstrap.
+		// A user who launches a published template does not need cdk bootstrap.
 		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{GenerateBootstrapVersionRule: jsii.Bool(false)}),
 	})
 	for _, one := range functionGroup().parameters {
-		// What they are is in the template; here they only have to be there.
+		// The template defines them. Here they only have to exist.
 		awscdk.NewCfnParameter(stack, jsii.String(one.name), nil)
 	}
 	bucket := awss3.Bucket_FromBucketName(stack, jsii.String("PublishedCode"),
@@ -52,7 +52,7 @@ func providerResources(shared bool) (resources object, err error) {
 		Code:         awslambda.Code_FromBucket(bucket, awscdk.Fn_Sub(jsii.String(release.Key(release.Version, release.Zip("${Architecture}"))), nil), nil),
 		Shared:       shared, AllowAdoption: true, Dashboard: true,
 	}
-	if shared { // a provider of one stack has no room for it (TestWhatTemplatesMustNotHave), and that stack one chain
+	if shared { // the provider of one stack has no room for it (TestTemplateRestrictions) and serves only one chain
 		awscdk.NewCfnParameter(stack, jsii.String(formerParameter), nil)
 		props.AllowMoves, props.FormerProvider = true, awscdk.Fn_Ref(jsii.String(formerParameter))
 	}
@@ -63,7 +63,7 @@ func providerResources(shared bool) (resources object, err error) {
 		retriesID: function.FindChild(jsii.String("EventInvokeConfig")).Node(), dashboardID: provider.Node().FindChild(jsii.String("Dashboard")).Node(),
 	} {
 		resource, isResource := node.DefaultChild().(awscdk.CfnResource)
-		if id == dashboardID { // a resource by itself
+		if id == dashboardID { // no other resource refers to it
 			resource, isResource = provider.Node().FindChild(jsii.String("Dashboard")).(awscdk.CfnResource)
 		}
 		if !isResource {
@@ -71,19 +71,20 @@ func providerResources(shared bool) (resources object, err error) {
 		}
 		resource.OverrideLogicalId(jsii.String(id))
 		if id == functionID {
-			// It refers to its role anyway, and cfn-lint is strict about saying so twice.
+			// It refers to its role anyway, and cfn-lint reports a dependency that is declared
+			// twice.
 			resource.AddDeletionOverride(jsii.String("DependsOn"))
 		}
 	}
 	synthesized, isObject := app.Synth(nil).GetStackArtifact(stack.ArtifactId()).Template().(object)
 	if !isObject {
-		return nil, errors.New("synthesizing the provider: it gave no template")
+		return nil, errors.New("synthesizing the provider: the app has no template")
 	}
 	resources, isObject = synthesized["Resources"].(object)
 	if !isObject {
-		return nil, errors.New("synthesizing the provider: it made no resources")
+		return nil, errors.New("synthesizing the provider: the template has no resources")
 	}
-	return resources, errors.Join(optional(resources, shared), organize(resources))
+	return resources, errors.Join(optional(resources, shared), applyOrganization(resources))
 }
 
 // The conditions of a provider's options.
@@ -92,13 +93,13 @@ const (
 	enforces   = "Enforces"
 	repairs    = "Repairs"
 	allowMoves = "Moves"
-	takesOver  = "TakesOver" // from a provider that is gone
+	takesOver  = "TakesOver" // from a provider that no longer exists
 )
 
-// formerParameter has the ID of that one.
+// formerParameter has the ID of that provider's stack.
 const formerParameter = "FormerProvider"
 
-// onDemand is the condition of each statement that not every provider has.
+// onDemand returns the condition of each statement that not every provider has.
 func onDemand(shared bool) map[string]string {
 	conditions := map[string]string{"AdoptGroup": adopts, "AdoptOwnGroup": adopts}
 	if shared {
@@ -109,8 +110,8 @@ func onDemand(shared bool) map[string]string {
 	return conditions
 }
 
-// optional hangs what the function may do by request on conditions. Each template says
-// itself when these hold.
+// optional makes what the function may do on request depend on conditions. Each template defines
+// these conditions itself.
 func optional(resources object, shared bool) error {
 	hung, conditions := 0, onDemand(shared)
 	policies, _ := resources[roleID].(object)["Properties"].(object)["Policies"].(list)
@@ -129,7 +130,7 @@ func optional(resources object, shared bool) error {
 		return fmt.Errorf("making adoption and moves optional: the provider has %d statements for them, want %d, and an environment: %t", hung, len(conditions), isObject)
 	}
 	environment[chain.EnvRepair] = ifElse(repairs, chain.RepairAllow, noValue())
-	if shared { // a provider of one chain leaves the guardrails to that, and has nothing to move
+	if shared { // a provider of one chain leaves the guardrails to that chain, and has nothing to move
 		environment[chain.EnvGuardrails] = ifElse(enforces, chain.GuardrailsEnforce, noValue())
 		environment[chain.EnvMoves] = ifElse(allowMoves, chain.MovesAllow, noValue())
 	}
@@ -145,15 +146,15 @@ func sharedProvider(resources object) template {
 				"ConstraintDescription": "must be letters, digits, colons and hyphens, at most 255, or empty for no export",
 				"Description":           "Other templates import the ServiceToken by this name (Fn::ImportValue). Unique in the account and Region. Empty: no export.",
 			}}}},
-			{"What chains may ask of it", []parameter{
-				yesOrNo("AllowAdoption", "Adoption", "true: chains with AdoptExisting are served, and the role may make any security group that no provider has tagged its own."),
-				yesOrNo("AllowMoves", "Moves", "true: chains with MovedFrom are served, which take over the groups of another chain. The role may pass groups from one of its chains to another, and every delete waits 10 s more."),
+			{"What chains may request", []parameter{
+				yesOrNo("AllowAdoption", "Adoption", "true: chains may set AdoptExisting. The role may then tag any security group that has no provider's tag as its own."),
+				yesOrNo("AllowMoves", "Moves", "true: chains may set MovedFrom, to take over the groups of another chain. The role may then pass groups from one of its chains to another, and every delete takes 10 s longer."),
 				{formerParameter, "Former provider", object{
 					"Type": "String", "Default": "", "AllowedPattern": providerPattern(), "ConstraintDescription": "must be the ID of a stack, the value of the tag sgchain:provider on the groups, or empty",
-					"Description": "The stack ID of a provider that is gone, whose chains are moved to this one. The role may then make any group and rule with that provider's tag its own. Needs AllowMoves; empty: none.",
+					"Description": "The stack ID of a provider that no longer exists, whose chains are moved to this one. The role may then tag any group and rule with that provider's tag as its own. Needs AllowMoves. Empty: none.",
 				}},
-				yesOrNo("EnforceGuardrails", "Guardrails", "true: every chain is held against the guardrails, also one that says Guardrails: warn."),
-				yesOrNo("AllowRepair", "Repair", "true: drift guards may repair. Whoever may invoke the function can then have the rules of a chain set at any time, and every update and delete waits 10 s more."),
+				yesOrNo("EnforceGuardrails", "Guardrails", "true: the guardrails are enforced for every chain, even one with Guardrails: warn."),
+				yesOrNo("AllowRepair", "Repair", "true: drift guards may repair. Any principal with permission to invoke the function can then set the rules of a chain at any time, and every update and delete takes 10 s longer."),
 			}},
 			functionGroup(), organizationGroup(),
 		},
@@ -172,23 +173,23 @@ func sharedProvider(resources object) template {
 		resources: resources,
 		outputs: object{
 			"ServiceToken": output("The ServiceToken of every Custom::SecurityGroupChain that this provider serves", getAtt(functionID, "Arn")),
-			"Exported": where("Exported", object{
+			"Exported": conditional("Exported", object{
 				"Description": "The same, for Fn::ImportValue", "Value": getAtt(functionID, "Arn"), "Export": object{"Name": ref("ExportName")},
 			}),
 		},
 	}
 }
 
-// yesOrNo is a parameter that is off by default.
+// yesOrNo returns a parameter that is off by default.
 func yesOrNo(name, label, description string) parameter {
 	return parameter{name, label, object{
 		"Type": "String", "Default": "false", "AllowedValues": list{"false", "true"}, "Description": description,
 	}}
 }
 
-// functionGroup is the parameters that providerResources refers to. The version is none of them:
-// a stack's update keeps the values that its parameters had, and a new template's role would get
-// the old code.
+// functionGroup returns the parameters that providerResources refers to. The version is not a
+// parameter: a stack update keeps the previous values, so that a new template's role would get the
+// old code.
 func functionGroup() group {
 	var architectures list
 	for _, architecture := range release.Architectures() {
@@ -197,12 +198,12 @@ func functionGroup() group {
 	return group{"Function", []parameter{
 		{"Architecture", "Architecture", object{
 			"Type": "String", "Default": architectures[0], "AllowedValues": architectures,
-			"Description": "What the function runs on.",
+			"Description": "The processor architecture of the function.",
 		}},
 		{release.BucketParameter, "Bucket of the code", object{
 			"Type": "String", "AllowedPattern": "^[a-z0-9][a-z0-9-]{1,45}$",
 			"ConstraintDescription": "must be 2 to 46 lower-case letters, digits and hyphens: the bucket's name without the Region at its end",
-			"Description":           "The code is taken from the bucket of this name followed by a hyphen and the Region, as in NAME-eu-central-1.",
+			"Description":           "The function's code is in the bucket of this name with a hyphen and the Region, as in NAME-eu-central-1.",
 		}},
 	}}
 }

@@ -10,7 +10,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// refusals is what the template's rules say of the values of a launch.
+// refusals returns what the template's rules say about the values of a launch.
 func (l launch) refusals() []string {
 	l.t.Helper()
 	var all []string
@@ -28,7 +28,7 @@ func (l launch) refusals() []string {
 	return all
 }
 
-// rule works out the functions of a rule.
+// rule evaluates the functions of a rule.
 func (l launch) rule(condition any) bool {
 	l.t.Helper()
 	for name, arguments := range dig[object](condition) {
@@ -50,9 +50,10 @@ func (l launch) rule(condition any) bool {
 	return false
 }
 
-// TestF17ParametersWithoutEffect: a value that another parameter makes pointless is refused, by
-// name and with what to do; the defaults, and what has an effect, are let through.
-func TestF17ParametersWithoutEffect(t *testing.T) {
+// TestRulesRefuseParametersWithoutEffect checks that a value without effect next to another
+// parameter is refused, by name and with a remedy. Defaults, and values that have an effect, are
+// accepted.
+func TestRulesRefuseParametersWithoutEffect(t *testing.T) {
 	t.Parallel()
 	tiers := `[{"Name": "Web", "Ports": [443]}]`
 	topic := "arn:aws:sns:eu-central-1:123456789012:ops"
@@ -85,23 +86,23 @@ func TestF17ParametersWithoutEffect(t *testing.T) {
 	} {
 		for _, name := range []string{release.AllInOne, release.AllInOneSSM, release.Chain} {
 			template, _ := read(t, name)
-			said := launch{t, template, c.given}.refusals()
-			if len(said) != len(c.names) {
-				t.Errorf("%s, %s: got %q, want one for each of %v", name, what, said, c.names)
+			refusals := launch{t, template, c.given}.refusals()
+			if len(refusals) != len(c.names) {
+				t.Errorf("%s, %s: got %q, want one for each of %v", name, what, refusals, c.names)
 				continue
 			}
 			for i, parameter := range c.names {
-				if !strings.HasPrefix(said[i], parameter+" has no effect ") || !strings.Contains(said[i], "eave "+parameter+" at its default (") {
-					t.Errorf("%s, %s: got %q, want the name of %s and what to do", name, what, said[i], parameter)
+				if !strings.HasPrefix(refusals[i], parameter+" has no effect ") || !strings.Contains(refusals[i], "eave "+parameter+" at its default (") {
+					t.Errorf("%s, %s: got %q, want the name of %s and what to do", name, what, refusals[i], parameter)
 				}
 			}
 		}
 	}
 }
 
-// TestMovesWithoutEffect: where from without what, and a provider that is gone without the right to move, are refused by name and with
-// what to do.
-func TestMovesWithoutEffect(t *testing.T) {
+// TestRulesRefuseMovesWithoutEffect checks two refusals by name and with a remedy. One is the
+// source of a move without its chain, the other a former provider without the permission to move.
+func TestRulesRefuseMovesWithoutEffect(t *testing.T) {
 	t.Parallel()
 	former := "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"
 	for what, c := range map[string]struct {
@@ -121,22 +122,22 @@ func TestMovesWithoutEffect(t *testing.T) {
 		"a provider, no move": {release.Provider, map[string]string{"FormerProvider": former}, []string{"FormerProvider"}},
 	} {
 		template, _ := read(t, c.template)
-		said := launch{t, template, c.given}.refusals()
-		if len(said) != len(c.names) {
-			t.Errorf("%s: got %q, want one for each of %v", what, said, c.names)
+		refusals := launch{t, template, c.given}.refusals()
+		if len(refusals) != len(c.names) {
+			t.Errorf("%s: got %q, want one for each of %v", what, refusals, c.names)
 			continue
 		}
 		for i, name := range c.names {
-			if !strings.HasPrefix(said[i], name+" has no effect without ") || !strings.HasSuffix(said[i], "or leave "+name+" at its default (empty).") {
-				t.Errorf("%s: got %q, want the name of %s and what to do", what, said[i], name)
+			if !strings.HasPrefix(refusals[i], name+" has no effect without ") || !strings.HasSuffix(refusals[i], "or leave "+name+" at its default (empty).") {
+				t.Errorf("%s: got %q, want the name of %s and what to do", what, refusals[i], name)
 			}
 		}
 	}
 }
 
-// TestMovesMeanOrigins: what the form says of a move is what the function reads; by default it is none. A plan, which is of an update, does
-// not ask for it.
-func TestMovesMeanOrigins(t *testing.T) {
+// TestMoveParametersMatchOrigins checks that the function reads the origin that the form states,
+// and none by default. A plan is about an update, so it does not ask for the origin.
+func TestMoveParametersMatchOrigins(t *testing.T) {
 	t.Parallel()
 	former := "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"
 	template, _ := read(t, release.Chain)
@@ -156,9 +157,10 @@ func TestMovesMeanOrigins(t *testing.T) {
 	}
 }
 
-// TestGroupsOfOneName: two groups cannot have one name, which the form can tell before anything is made.
-// Generated names never meet, and names beside Tiers are refused for that.
-func TestGroupsOfOneName(t *testing.T) {
+// TestRulesRefuseEqualGroupNames checks that the form refuses equal names of two groups before
+// anything is created. Generated names are never equal, and names with Tiers are refused for that
+// reason.
+func TestRulesRefuseEqualGroupNames(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
 	for what, c := range map[string]struct {
@@ -166,20 +168,21 @@ func TestGroupsOfOneName(t *testing.T) {
 		refused             bool
 	}{
 		"others": {"Web", "App", "", false}, "the same": {"Web", "Web", "", true}, "generated": {"", "", "", false}, "one": {"Web", "", "", false},
-		"the same beside Tiers": {"ALB-SG", "ALB-SG", "[]", false},
+		"the same with Tiers": {"ALB-SG", "ALB-SG", "[]", false},
 	} {
-		said := launch{t, template, map[string]string{"AlbGroupName": c.alb, "FargateGroupName": c.fargate, "Tiers": c.tiers}}.refusals()
-		refused := slices.ContainsFunc(said, func(one string) bool {
+		refusals := launch{t, template, map[string]string{"AlbGroupName": c.alb, "FargateGroupName": c.fargate, "Tiers": c.tiers}}.refusals()
+		refused := slices.ContainsFunc(refusals, func(one string) bool {
 			return strings.HasPrefix(one, "AlbGroupName and FargateGroupName are the same")
 		})
 		if refused != c.refused {
-			t.Errorf("%s: got %q", what, said)
+			t.Errorf("%s: got %q", what, refusals)
 		}
 	}
 }
 
-// TestF17EverySimpleFieldHasARule: what the chain of Tiers does not read is refused beside it.
-func TestF17EverySimpleFieldHasARule(t *testing.T) {
+// TestEverySimpleFieldHasRule checks that a field which a chain of Tiers does not read is refused
+// next to Tiers.
+func TestEverySimpleFieldHasRule(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.Chain)
 	read := func(tiers string) map[string]bool {
@@ -216,8 +219,8 @@ func TestF17EverySimpleFieldHasARule(t *testing.T) {
 			continue
 		}
 		l := launch{t, template, map[string]string{"Tiers": "[]", name: "other"}}
-		if said := l.refusals(); len(said) != 1 || !strings.HasPrefix(said[0], name+" ") {
-			t.Errorf("%s beside Tiers: got %q", name, said)
+		if refusals := l.refusals(); len(refusals) != 1 || !strings.HasPrefix(refusals[0], name+" ") {
+			t.Errorf("%s with Tiers: got %q", name, refusals)
 		}
 	}
 	if len(simple) < 10 || len(own) < 5 {

@@ -1,12 +1,12 @@
 package main
 
-// object is a part of a template, as decoded from JSON.
+// object is a map of a template, as decoded from JSON.
 type object = map[string]any
 
-// list is a list in a template.
+// list is a list of a template.
 type list = []any
 
-// template is one that is published.
+// template is a published template.
 type template struct {
 	description string
 	groups      []group
@@ -16,20 +16,19 @@ type template struct {
 	outputs     object
 }
 
-// group is some parameters under one heading of the console's form.
+// group is a set of parameters under one heading of the console's form.
 type group struct {
 	label      string
 	parameters []parameter
 }
 
-// parameter is one field of the form: its name, what stands beside it, and what it
-// takes.
+// parameter is one field of the form: its name, its label, and the values that it accepts.
 type parameter struct {
 	name, label string
 	definition  object
 }
 
-// whole is the template as CloudFormation takes it.
+// whole returns the template as CloudFormation reads it.
 func (t template) whole() object {
 	parameters, labels, groups := object{}, object{}, list{}
 	for _, group := range t.groups {
@@ -84,8 +83,8 @@ func output(description string, value any) object {
 	return object{"Description": description, "Value": value}
 }
 
-// where makes an output or resource one that is there only under a condition.
-func where(condition string, one object) object {
+// conditional returns an output or resource that exists only under a condition.
+func conditional(condition string, one object) object {
 	one["Condition"] = condition
 	return one
 }

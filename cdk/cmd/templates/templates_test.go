@@ -28,8 +28,9 @@ func TestMain(m *testing.M) {
 
 var committed = filepath.Join("..", "..", "..", release.Folder)
 
-// TestCommitted: what is committed is what make template writes.
-func TestCommitted(t *testing.T) {
+// TestCommittedTemplatesAreCurrent checks the committed templates against the output of make
+// template.
+func TestCommittedTemplatesAreCurrent(t *testing.T) {
 	texts, err := generate()
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func read(t *testing.T, name string) (decoded object, text string) {
 	return decoded, string(content)
 }
 
-// dig reads a value inside decoded JSON; nil or zero where it is not there.
+// dig returns a value inside decoded JSON, nil or zero if it does not exist.
 func dig[T any](value any, path ...string) T {
 	for _, key := range path {
 		inner, _ := value.(object)
@@ -77,10 +78,10 @@ func dig[T any](value any, path ...string) T {
 	return found
 }
 
-// TestWhatTemplatesMustNotHave: service-managed StackSets refuse nested stacks and
-// transforms; a hash would change with every build; other partitions have other ARNs;
-// whoever launches a template has not run cdk bootstrap.
-func TestWhatTemplatesMustNotHave(t *testing.T) {
+// TestTemplateRestrictions checks for features that would fail. Service-managed StackSets refuse
+// nested stacks and transforms. A hash would change with every build. Other partitions have other
+// ARNs. A user who launches a template has not run cdk bootstrap.
+func TestTemplateRestrictions(t *testing.T) {
 	t.Parallel()
 	for _, name := range release.Templates() {
 		template, text := read(t, name)
@@ -100,7 +101,7 @@ func TestWhatTemplatesMustNotHave(t *testing.T) {
 		if nested := strings.Contains(text, `"AWS::CloudFormation::Stack"`); nested != (name == release.Parent) {
 			t.Errorf("%s has nested stacks: %t", name, nested)
 		}
-		// It would need a right of whoever launches the template.
+		// It would need a permission of the user who launches the template.
 		if fromStore := strings.Contains(text, "AWS::SSM"); fromStore != (name == release.AllInOneSSM) {
 			t.Errorf("%s reads Parameter Store: %t", name, fromStore)
 		}
@@ -109,15 +110,15 @@ func TestWhatTemplatesMustNotHave(t *testing.T) {
 				t.Errorf("%s has a section %s", name, section)
 			}
 		}
-		// So that it can be given to CreateStack as it is, too (CloudFormation quotas).
+		// So that CreateStack accepts it in the request itself, too (CloudFormation quotas).
 		if len(text) > 51_200 {
 			t.Errorf("%s has %d bytes; CreateStack takes 51,200", name, len(text))
 		}
 	}
 }
 
-// TestForm: each parameter is in one group of the console's form, and says what it is;
-// its default is one that it accepts.
+// TestForm checks that each parameter is in one group of the console's form and has a description.
+// Its default has to be a value that it accepts.
 func TestForm(t *testing.T) {
 	t.Parallel()
 	for _, name := range release.Templates() {
@@ -166,8 +167,8 @@ func acceptsDefault(t *testing.T, what string, parameter any) {
 	}
 }
 
-// accepts matches a pattern as CloudFormation does: the whole value. Go has no negative
-// lookahead; those at the beginning of a pattern are tried by themselves.
+// accepts reports whether a pattern matches a whole value, as CloudFormation does. Go has no
+// negative lookahead, so those at the beginning of a pattern are tried separately.
 func accepts(pattern, value string) bool {
 	refused, rest := lookaheads(pattern)
 	for _, one := range refused {
@@ -179,7 +180,7 @@ func accepts(pattern, value string) bool {
 	return matched.MatchString(value) && matched.FindString(value) == value
 }
 
-// lookaheads takes those that a pattern begins with out of it.
+// lookaheads splits off the lookaheads that a pattern begins with.
 func lookaheads(pattern string) (refused []string, rest string) {
 	rest = pattern
 	for strings.HasPrefix(rest, "^(?!") {
@@ -200,11 +201,11 @@ func lookaheads(pattern string) (refused []string, rest string) {
 	return refused, rest
 }
 
-var patterns sync.Map // compiled, by their texts: a property asks a thousand times
+var patterns sync.Map // compiled patterns by text: a property test asks a thousand times
 
 func compiled(pattern string) *regexp.Regexp {
 	found, _ := patterns.Load(pattern)
-	if one, isThere := found.(*regexp.Regexp); isThere {
+	if one, exists := found.(*regexp.Regexp); exists {
 		return one
 	}
 	one := regexp.MustCompile(pattern)
@@ -212,7 +213,7 @@ func compiled(pattern string) *regexp.Regexp {
 	return one
 }
 
-// TestPatterns: what the form lets through and what it does not.
+// TestPatterns lists texts that the form accepts and texts that it refuses.
 func TestPatterns(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
@@ -256,7 +257,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// launch is a template with values for its parameters, as CloudFormation works it out.
+// launch is a template with values for its parameters, which it evaluates as CloudFormation does.
 type launch struct {
 	t        *testing.T
 	template object
@@ -292,7 +293,7 @@ func (l launch) parameter(name string) any {
 	return values
 }
 
-// value works out what the chain's properties are made of.
+// value evaluates a value of the template.
 func (l launch) value(value any) any {
 	switch value := value.(type) {
 	case list:
@@ -301,7 +302,7 @@ func (l launch) value(value any) any {
 			all = append(all, l.value(one))
 		}
 		return all
-	case float64: // CloudFormation hands over every scalar as a text
+	case float64: // CloudFormation passes every scalar as a text
 		return strconv.FormatFloat(value, 'f', -1, 64)
 	case object:
 		if name, isRef := value["Ref"].(string); isRef {
@@ -359,8 +360,8 @@ func (l launch) spec() chain.Spec {
 	return parse(l.t, properties)
 }
 
-// asks reads a payload that the template puts together: it has to be JSON, ask for
-// the action, and be about this stack's chain.
+// asks returns the chain of a payload that the template assembles. The payload has to be JSON, ask
+// for the action, and be about this stack's chain.
 func (l launch) asks(what string, payload any, action string) chain.Spec {
 	l.t.Helper()
 	var decoded object
@@ -385,9 +386,9 @@ func parse(t *testing.T, properties object) chain.Spec {
 	return spec
 }
 
-// TestFormsMeanChains: the form as it is opened means exactly the default chain, and
-// each field does what it says.
-func TestFormsMeanChains(t *testing.T) {
+// TestFormsDescribeChains checks that the unchanged form describes exactly the default chain, and
+// that each field has its effect.
+func TestFormsDescribeChains(t *testing.T) {
 	t.Parallel()
 	three := `[{"Name": "Web", "Ports": [443]}, {"Name": "App", "Ports": [8080]}, {"Name": "Db", "Ports": ["postgres"]}]`
 	tags := `[{"Key": "Team", "Value": "shop \"1\""}]`
@@ -410,9 +411,9 @@ func TestFormsMeanChains(t *testing.T) {
 				merge(fargate, object{"GroupName": "shop-Web", "Ports": list{"8080"}}),
 			}},
 		},
-		"a prefix":              {map[string]string{"NamePrefix": "shop-"}, object{"Tiers": list{merge(alb, object{"GroupName": "shop-ALB-SG"}), merge(fargate, object{"GroupName": "shop-Fargate-SG"})}}},
-		"tags beside own tiers": {map[string]string{"Tiers": three, "Tags": tags}, object{"Tiers": three, "Tags": tags}},
-		"names alone":           {map[string]string{"AlbGroupName": "Door"}, object{"Tiers": list{merge(alb, object{"GroupName": "Door"}), fargate}}},
+		"a prefix":            {map[string]string{"NamePrefix": "shop-"}, object{"Tiers": list{merge(alb, object{"GroupName": "shop-ALB-SG"}), merge(fargate, object{"GroupName": "shop-Fargate-SG"})}}},
+		"tags with own tiers": {map[string]string{"Tiers": three, "Tags": tags}, object{"Tiers": three, "Tags": tags}},
+		"names alone":         {map[string]string{"AlbGroupName": "Door"}, object{"Tiers": list{merge(alb, object{"GroupName": "Door"}), fargate}}},
 	} {
 		for _, name := range []string{release.AllInOne, release.AllInOneSSM, release.Chain} {
 			template, _ := read(t, name)
@@ -438,9 +439,9 @@ func TestFormsMeanChains(t *testing.T) {
 	}
 }
 
-// TestResourcesAreConstant: a chain is one resource, however many tiers it has; the
-// drift guard's are there only where one is asked for.
-func TestResourcesAreConstant(t *testing.T) {
+// TestResourceCountIsConstant checks that a chain is one resource, however many tiers it has. The
+// drift guard's resources exist only if the form asks for one.
+func TestResourceCountIsConstant(t *testing.T) {
 	t.Parallel()
 	allInOne := []string{chainID, "DriftAlarm", "DriftPermission", "DriftRule", "FailuresAlarm", "Provider", "ProviderDashboard", "ProviderLogGroup", "ProviderRetries", "ProviderRole"}
 	for name, want := range map[string][]string{
@@ -457,10 +458,10 @@ func TestResourcesAreConstant(t *testing.T) {
 			case id == dashboardID:
 				condition = shown
 			case id != chainID && !strings.HasPrefix(id, "Provider"):
-				condition = guarded
+				condition = hasDriftGuard
 			}
 			if got := dig[string](resource, "Condition"); got != condition {
-				t.Errorf("%s: resource %s is there if %q, want %q", name, id, got, condition)
+				t.Errorf("%s: resource %s has condition %q, want %q", name, id, got, condition)
 			}
 		}
 		slices.Sort(ids)
@@ -468,7 +469,7 @@ func TestResourcesAreConstant(t *testing.T) {
 			t.Errorf("%s: got resources %v, want %v", name, ids, want)
 		}
 	}
-	// 35 tiers fit into the parameter and into the answer to CloudFormation.
+	// 35 tiers fit the parameter and the answer to CloudFormation.
 	tiers := make([]string, 0, 35)
 	for i := range 35 {
 		tiers = append(tiers, `{"Name":"T`+strconv.Itoa(i)+`","Ports":[443]}`)
@@ -483,7 +484,7 @@ func TestResourcesAreConstant(t *testing.T) {
 	}
 }
 
-// TestOutputs: each is an attribute that the chain has when the output is there.
+// TestOutputs checks that the chain has the attribute of each output that exists.
 func TestOutputs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{release.AllInOne, release.Chain} {
@@ -497,9 +498,9 @@ func TestOutputs(t *testing.T) {
 				}
 				attribute := dig[list](output, "Value", "Fn::GetAtt")
 				if id == "PlanPayload" || id == "ProviderFunction" {
-					continue // TestFormsMeanChains, TestDriftGuard
+					continue // TestFormsDescribeChains, TestDriftGuard
 				}
-				if _, isThere := attributes[dig[string](attribute[1])]; !isThere || attribute[0] != chainID {
+				if _, exists := attributes[dig[string](attribute[1])]; !exists || attribute[0] != chainID {
 					t.Errorf("%s: output %s is %v, which the chain with Tiers %q does not have", name, id, attribute, tiers)
 				}
 			}
@@ -507,9 +508,9 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestNestedStacksFit: the parent gives its children parameters that they know, all
-// that have no default, and reads outputs that they have.
-func TestNestedStacksFit(t *testing.T) {
+// TestNestedStackParametersMatch checks that the parent passes only parameters that its children
+// have, and all without a default. It may read only outputs that they have.
+func TestNestedStackParametersMatch(t *testing.T) {
 	t.Parallel()
 	whole, text := read(t, release.Parent)
 	for id, file := range map[string]string{"Provider": release.Provider, "SecurityGroups": release.Chain} {
@@ -541,8 +542,8 @@ func TestNestedStacksFit(t *testing.T) {
 	}
 }
 
-// TestCustomResourceWaitsForItsProvider: its Delete must find role, log and function.
-func TestCustomResourceWaitsForItsProvider(t *testing.T) {
+// TestCustomResourceDependsOnProvider checks that role, log and function still exist at its Delete.
+func TestCustomResourceDependsOnProvider(t *testing.T) {
 	t.Parallel()
 	template, _ := read(t, release.AllInOne)
 	resources := dig[object](template, "Resources")
@@ -564,8 +565,8 @@ func TestCustomResourceWaitsForItsProvider(t *testing.T) {
 	}
 }
 
-// TestDriftGuard: a template asks the function that serves its chain, and lets in nobody but
-// its own schedule. All of it goes before the chain does.
+// TestDriftGuard checks that a template asks the function that serves its chain, and allows only its
+// own schedule to invoke it. All of it is deleted before the chain.
 func TestDriftGuard(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{release.AllInOne, release.Chain} {
@@ -590,7 +591,7 @@ func TestDriftGuard(t *testing.T) {
 		}
 		for mode, there := range map[string]bool{"off": false, "check": true, "repair": true} {
 			l := launch{t, template, map[string]string{"DriftGuard": mode, "DriftSchedule": "rate(1 day)"}}
-			if got := l.holds(object{"Condition": guarded}); got != there {
+			if got := l.holds(object{"Condition": hasDriftGuard}); got != there {
 				t.Errorf("%s, %s: a drift guard: %t", name, mode, got)
 			}
 			if got := l.value(dig[any](rule, "Properties", "ScheduleExpression")); got != "rate(1 day)" {
@@ -610,16 +611,16 @@ func TestDriftGuard(t *testing.T) {
 	}
 }
 
-// TestOptionsOfTheProvider: what the function may do beyond the default hangs on a
-// parameter each, and in the all-in-one on what the chain asks for.
-func TestOptionsOfTheProvider(t *testing.T) {
+// TestProviderOptions checks that each permission beyond the default depends on a parameter, in the
+// all-in-one on one of the chain.
+func TestProviderOptions(t *testing.T) {
 	t.Parallel()
 	former := "arn:aws:cloudformation:eu-central-1:123456789012:stack/Gone/6b1e"
 	adopting, moving := "AdoptGroup AdoptOwnGroup", "MoveOwnGroup"
 	for _, c := range []struct {
 		template string
 		given    map[string]string
-		rights   string // the statements beyond those of every provider
+		rights   string // the statements that not every provider has
 		switches object
 	}{
 		{release.AllInOne, nil, "", object{}},
@@ -657,8 +658,9 @@ func TestOptionsOfTheProvider(t *testing.T) {
 	}
 }
 
-// TestServiceComesAfterItsListener: a target group takes a service only once a listener leads to it.
-func TestServiceComesAfterItsListener(t *testing.T) {
+// TestServiceDependsOnListener checks the order: ECS accepts a target group only once a listener
+// uses it.
+func TestServiceDependsOnListener(t *testing.T) {
 	t.Parallel()
 	whole, _ := read(t, release.Parent)
 	for _, https := range []string{"HttpsListener", "HttpListener"} {

@@ -1,5 +1,6 @@
-// Package account reaches an AWS account the way the AWS CLI does: with the profile, the credentials, the Region and the endpoints of
-// the user's environment and of ~/.aws (AWS SDKs and Tools Reference Guide).
+// Package account gives access to an AWS account as the AWS CLI does. The profile, the credentials,
+// the Region and the endpoints come from the user's environment and from ~/.aws (AWS SDKs and Tools
+// Reference Guide).
 package account
 
 import (
@@ -12,12 +13,14 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// Options are what a command's own flags say; empty where the environment and ~/.aws decide.
+// Options are the values of a command's own flags. If they are empty, the environment and ~/.aws
+// decide.
 type Options struct{ Region, Profile string }
 
-// Load returns what the SDK's clients are made of. It makes no call. The error says what to set where no Region is known.
+// Load returns the configuration of the SDK's clients. It makes no call. If no Region is known, the
+// error says what to set.
 func Load(ctx context.Context, options Options) (aws.Config, error) {
-	// What the SDK logs is about connections, and a command's standard error is for its user.
+	// The SDK logs connections, but a command's standard error is for its user.
 	settings := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if options.Region != "" {
 		settings = append(settings, config.WithRegion(options.Region))

@@ -1,5 +1,5 @@
-// Package ask has the function that serves a chain say what an update would change now, or what differs from the template. It changes
-// nothing.
+// Package ask asks the function that serves a chain what an update would change now, or how the
+// groups differ from the template. It changes nothing.
 package ask
 
 import (
@@ -20,44 +20,45 @@ import (
 	"sgchain/lambda/inventory"
 )
 
-// Patience is how long an HTTP client has to wait for the function's answer: as long as it may run, and a minute.
+// Patience is how long an HTTP client has to wait for the function's answer: its time limit and a
+// minute.
 const Patience = (chain.FunctionTimeout + 60) * time.Second
 
-// Invoker is Lambda, as far as it is needed.
+// Invoker is the part of Lambda's API that is used.
 type Invoker interface {
 	Invoke(ctx context.Context, input *lambda.InvokeInput, options ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 }
 
-// Question is what is asked, and about which chain.
+// Question is a question about a chain.
 type Question struct {
 	Stack  string // name or ID
 	Action string // [chain.ActionPlan] or [chain.ActionCheck]
-	// Chain is the logical ID of the chain. It may be empty where the stack has one chain.
+	// Chain is the logical ID of the chain. It may be empty if the stack has one chain.
 	Chain string
-	// File is a template that a plan is about in place of the deployed one; nil for that of the stack.
+	// File is a template that a plan reads instead of the stack's. It is nil for the stack's.
 	File *File
-	// Changes are properties that a plan has in place of the stack's.
+	// Changes are properties that a plan uses instead of the stack's.
 	Changes Changes
 }
 
-// Changes are properties in place of others; empty where there are none.
+// Changes are properties that replace others. Empty ones replace nothing.
 type Changes struct {
 	Tiers      string // a list in JSON
 	VPC        string
 	Guardrails string
 }
 
-// check refuses a question that nobody can answer.
+// check refuses a question that cannot be answered.
 func (q Question) check() error {
 	switch {
 	case q.Stack == "":
-		return errors.New("the stack is missing: name the stack that has the chain, as in sgchain plan Shop")
+		return errors.New("the stack is missing; name the stack that has the chain, as in sgchain plan Shop")
 	case !slices.Contains([]string{chain.ActionPlan, chain.ActionCheck}, q.Action):
-		return fmt.Errorf("unknown action %q: use plan, for what an update would change now, or check, for what differs from the template", q.Action)
+		return fmt.Errorf("unknown action %q; use plan or check", q.Action)
 	case q.Action == chain.ActionCheck && (q.Changes != (Changes{}) || q.File != nil):
-		return errors.New("a check compares the chain with its own template: leave out other tiers, VPC, guardrails and templates")
+		return errors.New("a check compares the chain with its own template; remove other tiers, VPC, guardrails and templates")
 	case q.File != nil && q.Changes != (Changes{}):
-		return fmt.Errorf("tiers, VPC and guardrails are those of %s: leave out --tiers, --vpc and --guardrails", q.File.Name)
+		return fmt.Errorf("%s has the tiers, VPC and guardrails; remove --tiers, --vpc and --guardrails", q.File.Name)
 	}
 	return nil
 }
@@ -90,7 +91,7 @@ func (c Changes) apply(properties json.RawMessage) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// Ask asks the function. The error says which call failed and what to do.
+// Ask asks the function. The error names the call that failed and the remedy.
 func Ask(ctx context.Context, deployed Deployed, functions Invoker, question Question) (Report, error) {
 	if err := question.check(); err != nil {
 		return Report{}, err
@@ -106,7 +107,7 @@ func Ask(ctx context.Context, deployed Deployed, functions Invoker, question Que
 		"action": question.Action, "StackId": target.StackID, "LogicalResourceId": target.LogicalID, "ResourceProperties": target.Properties,
 	})
 	if err != nil {
-		return Report{}, fmt.Errorf("writing the question: %w", err)
+		return Report{}, fmt.Errorf("encoding the question: %w", err)
 	}
 	answer, err := invoke(ctx, functions, target.Function, payload)
 	if err != nil {
@@ -133,7 +134,7 @@ func invoke(ctx context.Context, functions Invoker, function string, payload []b
 	return nil, errors.New(failed.ErrorMessage)
 }
 
-// Report is what the function answers; docs/asking.md has its fields.
+// Report is the function's answer. docs/asking.md describes its fields.
 type Report struct {
 	Chain       string `json:"-"` // the logical ID that was asked about
 	Result      string
@@ -147,21 +148,22 @@ type Report struct {
 }
 
 func readReport(question Question, answer []byte) (Report, error) {
-	var said struct {
+	var answered struct {
 		Text *string
 		Report
 	}
-	if err := json.Unmarshal(answer, &said); err != nil || said.Text == nil {
-		return Report{}, fmt.Errorf("reading the answer for stack %s: %.200q has no text. Is the function of an older release?", question.Stack, answer)
+	if err := json.Unmarshal(answer, &answered); err != nil || answered.Text == nil {
+		return Report{}, fmt.Errorf("reading the answer for stack %s: %.200q has no text. If the function is of an older release, update its provider", question.Stack, answer)
 	}
-	said.Report.Text, said.raw = *said.Text, answer
-	return said.Report, nil
+	answered.Report.Text, answered.raw = *answered.Text, answer
+	return answered.Report, nil
 }
 
-// Changes reports whether an update would change something, or the chain deviates.
+// Changes reports whether an update would change something, or the groups differ from the template.
 func (r Report) Changes() bool { return r.Differences > 0 || len(r.Cleanup) > 0 }
 
-// Decided reports whether the question has an answer that is not a refusal: an update would be made, or the check could be made.
+// Decided reports whether the function did what was asked instead of refusing: the update is
+// possible, or the check was made.
 func (r Report) Decided() bool {
 	return slices.Contains([]string{chain.ResultPlan, chain.ResultInSync, chain.ResultDrift}, r.Result)
 }
@@ -180,7 +182,7 @@ func (r Report) String() string {
 func (r Report) JSON() string {
 	var text bytes.Buffer
 	if err := json.Indent(&text, r.raw, "", "  "); err != nil {
-		panic(fmt.Errorf("indenting what was decoded before: %w", err))
+		panic(fmt.Errorf("indenting valid JSON: %w", err))
 	}
 	return text.String() + "\n"
 }

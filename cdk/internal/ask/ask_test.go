@@ -91,8 +91,8 @@ func (s *stage) ask(t *testing.T, question Question) (Report, error) {
 	return Ask(t.Context(), Deployed{CloudFormation: s, Region: "eu-central-1"}, s, question)
 }
 
-// said compares what the function was asked.
-func (s *stage) said(t *testing.T, want string) {
+// checkAsked compares the function's input.
+func (s *stage) checkAsked(t *testing.T, want string) {
 	t.Helper()
 	var got, wanted any
 	if err := errors.Join(json.Unmarshal([]byte(s.asked), &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
@@ -103,8 +103,8 @@ func (s *stage) said(t *testing.T, want string) {
 	}
 }
 
-// puttingOut is a stack with the outputs of the published templates.
-func puttingOut() *stage {
+// withOutputs returns a stack with the outputs of the published templates.
+func withOutputs() *stage {
 	return &stage{
 		outputs: map[string]string{
 			"PlanPayload":      `{"action":"plan","StackId":"` + stackID + `","LogicalResourceId":"Chain","ResourceProperties":{"VpcId":"vpc-0abc","RuleQuota":1.50}}`,
@@ -114,15 +114,15 @@ func puttingOut() *stage {
 	}
 }
 
-func TestAskTakesWhatTheStackPutsOut(t *testing.T) {
+func TestAskUsesStackOutputs(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{chain.ActionPlan, chain.ActionCheck} {
-		s := puttingOut()
+		s := withOutputs()
 		report, err := s.ask(t, Question{Stack: "Shop", Action: action})
 		if err != nil || report.String() != "2 rules to add\nand more\nwarning: give it the tags back\nwarning: two\n" {
 			t.Errorf("%s: got %q, error %v", action, report, err)
 		}
-		s.said(t, `{"action":"`+action+`","StackId":"`+stackID+`","LogicalResourceId":"Chain","ResourceProperties":{"RuleQuota":1.50,"VpcId":"vpc-0abc"}}`)
+		s.checkAsked(t, `{"action":"`+action+`","StackId":"`+stackID+`","LogicalResourceId":"Chain","ResourceProperties":{"RuleQuota":1.50,"VpcId":"vpc-0abc"}}`)
 		if s.function != "Shop-Provider-1" || strings.Join(s.calls, ",") != "DescribeStacks" {
 			t.Errorf("%s: asked %s after %v", action, s.function, s.calls)
 		}
@@ -132,8 +132,9 @@ func TestAskTakesWhatTheStackPutsOut(t *testing.T) {
 	}
 }
 
-// What is asked about another chain than the stack's reaches the function, or is refused.
-func TestF16OtherProperties(t *testing.T) {
+// TestAskAboutChangedProperties checks that properties other than the stack's reach the function,
+// or are refused.
+func TestAskAboutChangedProperties(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		other  Changes
@@ -144,24 +145,24 @@ func TestF16OtherProperties(t *testing.T) {
 		"VPC":           {Changes{VPC: "vpc-0def"}, "plan", `{"RuleQuota":1.50,"VpcId":"vpc-0def"}`},
 		"guardrails":    {Changes{Guardrails: "warn"}, "plan", `{"Guardrails":"warn","RuleQuota":1.50,"VpcId":"vpc-0abc"}`},
 		"no list":       {Changes{Tiers: `{"Name": "Web"}`}, "plan", "reading the tiers: "},
-		"check":         {Changes{Tiers: `[]`}, "check", "leave out other tiers"},
+		"check":         {Changes{Tiers: `[]`}, "check", "remove other tiers"},
 		"not even JSON": {Changes{Tiers: `Web`}, "plan", "Write a list in JSON on one line"},
 	} {
-		s := puttingOut()
+		s := withOutputs()
 		_, err := s.ask(t, Question{Stack: "Shop", Action: c.action, Changes: c.other})
 		if strings.HasPrefix(c.want, "{") {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			s.said(t, `{"action":"plan","StackId":"`+stackID+`","LogicalResourceId":"Chain","ResourceProperties":`+c.want+`}`)
+			s.checkAsked(t, `{"action":"plan","StackId":"`+stackID+`","LogicalResourceId":"Chain","ResourceProperties":`+c.want+`}`)
 		} else if err == nil || !strings.Contains(err.Error(), c.want) || s.asked != "" {
-			t.Errorf("%s: got %v, want an error that says %q", name, err, c.want)
+			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
 		}
 	}
 }
 
-func TestProblemsNameWhatToDo(t *testing.T) {
+func TestProblemsHaveRemedies(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change        func(*stage)
@@ -169,22 +170,22 @@ func TestProblemsNameWhatToDo(t *testing.T) {
 		want          string
 	}{
 		"no stack": {func(*stage) {}, "", "plan", "the stack is missing"},
-		"repair":   {func(*stage) {}, "Shop", "repair", `unknown action "repair": use plan`},
+		"repair":   {func(*stage) {}, "Shop", "repair", `unknown action "repair"; use plan`},
 		"AWS refuses": {func(s *stage) {
 			s.refusal = &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id Shop does not exist"}
-		}, "Shop", "plan", "reading stack Shop in eu-central-1: Stack with id Shop does not exist. For a stack elsewhere add --region"},
+		}, "Shop", "plan", "reading stack Shop in eu-central-1: Stack with id Shop does not exist. For a stack in another Region, add --region"},
 		"odd output": {func(s *stage) { s.outputs["PlanPayload"] = "no" }, "Shop", "plan", "reading output PlanPayload of stack Shop"},
 		"function fails": {func(s *stage) {
 			s.failure, s.answer = "Unhandled", `{"errorMessage": "checking chain: no", "errorType": "errorString"}`
 		}, "Shop", "plan", "invoking the function of stack Shop (Shop-Provider-1): checking chain: no"},
 		"it is killed": {func(s *stage) { s.failure, s.answer = "Unhandled", `oom` }, "Shop", "plan", "it failed (Unhandled): oom"},
-		"no text":      {func(s *stage) { s.answer = `null` }, "Shop", "plan", "Is the function of an older release?"},
+		"no text":      {func(s *stage) { s.answer = `null` }, "Shop", "plan", "If the function is of an older release, update its provider"},
 	} {
-		s := puttingOut()
+		s := withOutputs()
 		c.change(s)
 		got, err := s.ask(t, Question{Stack: c.stack, Action: c.action})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %q and %v, want an error that says %q", name, got, err, c.want)
+			t.Errorf("%s: got %q and %v, want an error with %q", name, got, err, c.want)
 		}
 	}
 }
@@ -205,9 +206,9 @@ Resources:
         - {Name: Web, Ports: [443], Sources: [!Ref Range, !GetAtt Office.GroupId]}
 `
 
-// own is a stack of a template of its author's own.
-func own() *stage {
-	s := puttingOut()
+// withoutOutputs returns a stack of a handwritten template, without those outputs.
+func withoutOutputs() *stage {
+	s := withOutputs()
 	s.outputs, s.template = nil, ownTemplate
 	s.parameters = map[string]string{"Range": "10.1.0.0/16", "VpcId": "/network/vpc -> vpc-0abc"}
 	s.resources = map[string][2]string{"Office": {"AWS::EC2::SecurityGroup", "sg-0abc"}, "Chain": {"Custom::SecurityGroupChain", "sgchain-1"}}
@@ -219,13 +220,13 @@ func asked(tiers string) string {
 	return `{"action":"plan","StackId":"` + stackID + `","LogicalResourceId":"Chain","ResourceProperties":{"VpcId":"vpc-0abc","Tags":{"Stack":"Shop"},"Tiers":` + tiers + `}}`
 }
 
-func TestAskEvaluatesTheStacksTemplate(t *testing.T) {
+func TestAskEvaluatesStackTemplate(t *testing.T) {
 	t.Parallel()
-	s := own()
+	s := withoutOutputs()
 	if _, err := s.ask(t, Question{Stack: "Shop", Action: "plan"}); err != nil {
 		t.Fatal(err)
 	}
-	s.said(t, asked(`[{"Name":"Web","Ports":[443],"Sources":["10.1.0.0/16","sg-0abc"]}]`))
+	s.checkAsked(t, asked(`[{"Name":"Web","Ports":[443],"Sources":["10.1.0.0/16","sg-0abc"]}]`))
 	if want := "arn:aws:lambda:eu-central-1:123456789012:function:Provider"; s.function != want {
 		t.Errorf("asked %s, want %s", s.function, want)
 	}
@@ -236,40 +237,41 @@ func TestAskEvaluatesTheStacksTemplate(t *testing.T) {
 
 func TestPlanOfAFile(t *testing.T) {
 	t.Parallel()
-	s := own()
+	s := withoutOutputs()
 	file := &File{Name: "new.yaml", Text: []byte(strings.ReplaceAll(ownTemplate, "443", "8443")), Parameters: map[string]string{"Range": "10.2.0.0/16"}}
 	if _, err := s.ask(t, Question{Stack: "Shop", Action: "plan", File: file}); err != nil {
 		t.Fatal(err)
 	}
-	s.said(t, asked(`[{"Name":"Web","Ports":[8443],"Sources":["10.2.0.0/16","sg-0abc"]}]`))
+	s.checkAsked(t, asked(`[{"Name":"Web","Ports":[8443],"Sources":["10.2.0.0/16","sg-0abc"]}]`))
 	for name, c := range map[string]struct {
 		old, new string
 		question Question
 		want     string
 	}{
-		"unknown parameter": {"", "", Question{File: &File{Parameters: map[string]string{"Rnge": "x"}}}, "new.yaml has no parameter Rnge. Its parameters are Range, VpcId"},
+		"unknown parameter": {"", "", Question{File: &File{Parameters: map[string]string{"Rnge": "x"}}}, "new.yaml has no parameter Rnge; use one of Range, VpcId"},
 		"new resource":      {"!GetAtt Office.GroupId", "!GetAtt Lab.GroupId", Question{File: &File{}}, "new.yaml:14:"},
 		"no chain":          {"Custom::SecurityGroupChain", "Custom::Other", Question{File: &File{}}, "new.yaml has no resource of type Custom::SecurityGroupChain"},
-		"another chain":     {"", "", Question{File: &File{}, Chain: "Chian"}, "new.yaml has no chain Chian. Its chains are Chain"},
+		"another chain":     {"", "", Question{File: &File{}, Chain: "Chian"}, "new.yaml has no chain Chian; use one of Chain"},
 		"no function":       {"!ImportValue SecurityGroupChainProvider", "!GetAtt New.Arn", Question{File: &File{}}, "finding the function of chain Chain"},
 		"no template":       {ownTemplate, "services: {}", Question{File: &File{}}, "new.yaml"},
-		"changes":           {"", "", Question{File: &File{}, Changes: Changes{VPC: "vpc-1"}}, "leave out --tiers, --vpc and --guardrails"},
+		"changes":           {"", "", Question{File: &File{}, Changes: Changes{VPC: "vpc-1"}}, "remove --tiers, --vpc and --guardrails"},
 	} {
 		text := ownTemplate
 		if c.old != "" {
 			text = strings.ReplaceAll(text, c.old, c.new)
 		}
-		s := own()
+		s := withoutOutputs()
 		question := c.question
 		question.Stack, question.Action, question.File.Name, question.File.Text = "Shop", "plan", "new.yaml", []byte(text)
 		if _, err := s.ask(t, question); err == nil || !strings.Contains(err.Error(), c.want) || s.asked != "" {
-			t.Errorf("%s: got %v, want an error that says %q", name, err, c.want)
+			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
 		}
 	}
 }
 
-// TestChainsUnderConditions: of two chains under exclusive conditions the one that the stack has is meant, and one that the file leaves out is
-// refused. What a parameter with NoEcho is nobody knows, and its Default is no answer.
+// TestChainsUnderConditions checks stacks with conditions. Of two chains under exclusive
+// conditions, the question is about the one that exists in the stack. One that the file leaves out
+// is refused. The value of a parameter with NoEcho is unknown, and its Default is no substitute.
 func TestChainsUnderConditions(t *testing.T) {
 	t.Parallel()
 	conditional := strings.Replace(ownTemplate, "Resources:\n", "  Env: {Type: String, Default: prod}\nConditions:\n  IsProd: !Equals [!Ref Env, prod]\n  IsDev: !Equals [!Ref Env, dev]\nResources:\n"+
@@ -278,10 +280,10 @@ func TestChainsUnderConditions(t *testing.T) {
 	for env, c := range map[string]struct{ chain, want, refusal string }{
 		"dev":  {"", "Dev", ""},
 		"prod": {"", "Chain", ""},
-		"****": {"", "", "Add --chain with one of Dev, Chain"},
-		"test": {"Chain", "", "leaves chain Chain out: its condition IsProd is false. A deploy would delete the chain"},
+		"****": {"", "", "add --chain with one of Dev, Chain"},
+		"test": {"Chain", "", "excludes chain Chain: its condition IsProd is false. Deploying it would delete the chain"},
 	} {
-		s := own()
+		s := withoutOutputs()
 		s.parameters["Env"] = env
 		report, err := s.ask(t, Question{Stack: "Shop", Action: "plan", Chain: c.chain, File: &File{Name: "new.yaml", Text: []byte(conditional)}})
 		if report.Chain != c.want || (err == nil) != (c.refusal == "") || (err != nil && !strings.Contains(err.Error(), c.refusal)) {
@@ -290,7 +292,7 @@ func TestChainsUnderConditions(t *testing.T) {
 	}
 }
 
-func TestReportSaysWhetherSomethingChanges(t *testing.T) {
+func TestReportChanges(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		answer           string

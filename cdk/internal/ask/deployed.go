@@ -21,7 +21,7 @@ import (
 	"sgchain/lambda/inventory"
 )
 
-// CloudFormation is the service, as far as it is needed.
+// CloudFormation is the part of the service's API that is used.
 type CloudFormation interface {
 	DescribeStacks(ctx context.Context, input *cloudformation.DescribeStacksInput, options ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 	ListStackResources(ctx context.Context, input *cloudformation.ListStackResourcesInput, options ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
@@ -29,7 +29,7 @@ type CloudFormation interface {
 	ListExports(ctx context.Context, input *cloudformation.ListExportsInput, options ...func(*cloudformation.Options)) (*cloudformation.ListExportsOutput, error)
 }
 
-// Deployed is where stacks are.
+// Deployed is the account and Region of the stacks.
 type Deployed struct {
 	CloudFormation CloudFormation
 	Region         string
@@ -39,18 +39,19 @@ type Deployed struct {
 type File struct {
 	Name       string
 	Text       []byte
-	Parameters map[string]string // given for the plan; the others are the stack's
+	Parameters map[string]string // given for the plan; the stack has the others
 }
 
-// Target is a chain of a stack, and who serves it.
+// Target is a chain of a stack, and the function that serves it.
 type Target struct {
 	StackID, LogicalID string
 	Function           string // its name or ARN
 	Properties         json.RawMessage
 }
 
-// Find finds the chain that a question is about. What the stack puts out comes first: it is what the function was given. A stack without
-// these outputs, and a file, are evaluated here.
+// Find finds the chain that a question is about. The stack's outputs come first, because they are
+// the function's input. For a stack without these outputs, and for a file, Find evaluates the
+// template.
 func (d Deployed) Find(ctx context.Context, question Question) (Target, error) {
 	stack, err := d.stack(ctx, question.Stack)
 	if err != nil {
@@ -61,8 +62,8 @@ func (d Deployed) Find(ctx context.Context, question Question) (Target, error) {
 		outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 	}
 	if question.File == nil {
-		found, isThere, err := fromOutputs(question, outputs)
-		if isThere || err != nil {
+		found, exists, err := fromOutputs(question, outputs)
+		if exists || err != nil {
 			return found, err
 		}
 	}
@@ -71,21 +72,21 @@ func (d Deployed) Find(ctx context.Context, question Question) (Target, error) {
 }
 
 func (d Deployed) stack(ctx context.Context, name string) (types.Stack, error) {
-	said, err := d.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	output, err := d.CloudFormation.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if refusal, isRefusal := errors.AsType[smithy.APIError](err); isRefusal && refusal.ErrorCode() == "ValidationError" {
-		return types.Stack{}, fmt.Errorf("reading stack %s in %s: %s. For a stack elsewhere add --region", name, d.Region, strings.TrimRight(refusal.ErrorMessage(), "."))
+		return types.Stack{}, fmt.Errorf("reading stack %s in %s: %s. For a stack in another Region, add --region", name, d.Region, strings.TrimRight(refusal.ErrorMessage(), "."))
 	}
 	if err != nil {
 		return types.Stack{}, &inventory.CallError{Action: "cloudformation:DescribeStacks", Doing: "reading stack " + name + " in " + d.Region, Err: err}
 	}
-	if len(said.Stacks) != 1 {
-		return types.Stack{}, fmt.Errorf("reading stack %s in %s: CloudFormation describes %d stacks", name, d.Region, len(said.Stacks))
+	if len(output.Stacks) != 1 {
+		return types.Stack{}, fmt.Errorf("reading stack %s in %s: CloudFormation describes %d stacks", name, d.Region, len(output.Stacks))
 	}
-	return said.Stacks[0], nil
+	return output.Stacks[0], nil
 }
 
-// fromOutputs returns the chain that a stack puts out, if it is the one that is meant.
-func fromOutputs(question Question, outputs map[string]string) (found Target, isThere bool, err error) {
+// fromOutputs returns the chain of a stack's outputs, if the question is about it.
+func fromOutputs(question Question, outputs map[string]string) (found Target, exists bool, err error) {
 	text, function := outputs[chain.OutputPayload], outputs[chain.OutputFunction]
 	if text == "" || function == "" {
 		return Target{}, false, nil
@@ -104,18 +105,19 @@ func fromOutputs(question Question, outputs map[string]string) (found Target, is
 	return Target{payload.StackID, payload.LogicalResourceID, function, payload.ResourceProperties}, true, nil
 }
 
-// evaluation finds out what a template comes to in a stack.
+// evaluation evaluates a template for a stack.
 type evaluation struct {
 	Deployed
 
 	question Question
 	stack    types.Stack
-	// functions are the names of the stack's functions, by "LogicalID.Arn": Lambda takes a name in the place of an ARN, and nothing else does.
+	// functions are the names of the stack's functions, by "LogicalID.Arn". Only Lambda accepts a
+	// name for an ARN.
 	functions map[string]string
 }
 
-// find evaluates the file, or else the template of the stack. Function is the one that the stack puts out; without one the chain's
-// ServiceToken tells it.
+// find evaluates the file, or else the template of the stack. function is the one of the stack's
+// outputs. Without one, find uses the chain's ServiceToken.
 func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	name, text, err := e.text(ctx)
 	if err != nil {
@@ -136,7 +138,7 @@ func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	properties, unknown := parsed.Properties(one, values)
 	if function == "" {
 		if function = e.token(parsed, one, values); function == "" {
-			return Target{}, fmt.Errorf("finding the function of chain %s: neither has stack %s an output %s, nor is the ServiceToken known before the deploy. Add the output, or export the provider's token",
+			return Target{}, fmt.Errorf("finding the function of chain %s: stack %s has no output %s, and the ServiceToken is unknown before the deployment. Add the output, or export the provider's token",
 				one.LogicalID, e.question.Stack, chain.OutputFunction)
 		}
 	}
@@ -144,7 +146,7 @@ func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	var problems []error
 	for _, each := range unknown {
 		if each.Path != "ServiceToken" {
-			problems = append(problems, fmt.Errorf("%s:%s: %s: the value of %s is not known before the deploy. Deploy it first, or pass it in as a parameter", name, each.At, cmp.Or(each.Path, "Properties"), each.Text))
+			problems = append(problems, fmt.Errorf("%s:%s: %s: the value of %s is unknown before the deployment. Deploy it first, or make it a parameter", name, each.At, cmp.Or(each.Path, "Properties"), each.Text))
 		}
 	}
 	if len(problems) > 0 {
@@ -157,7 +159,7 @@ func (e evaluation) find(ctx context.Context, function string) (Target, error) {
 	return Target{aws.ToString(e.stack.StackId), one.LogicalID, function, encoded}, nil
 }
 
-// token returns the function that the chain's ServiceToken names, or an empty text.
+// token returns the function of the chain's ServiceToken, or an empty text.
 func (e evaluation) token(parsed *template.Template, one template.Chain, values template.Values) string {
 	values.Attributes = maps.Clone(values.Attributes)
 	maps.Copy(values.Attributes, e.functions)
@@ -166,20 +168,21 @@ func (e evaluation) token(parsed *template.Template, one template.Chain, values 
 	return token
 }
 
-// text returns the template. That of a stack is taken after its transforms.
+// text returns the template. A stack's is read after its transforms.
 func (e evaluation) text(ctx context.Context) (name string, text []byte, err error) {
 	if file := e.question.File; file != nil {
 		return file.Name, file.Text, nil
 	}
 	name = "the template of stack " + e.question.Stack
-	said, err := e.CloudFormation.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: e.stack.StackId, TemplateStage: types.TemplateStageProcessed})
+	output, err := e.CloudFormation.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: e.stack.StackId, TemplateStage: types.TemplateStageProcessed})
 	if err != nil {
 		return "", nil, &inventory.CallError{Action: "cloudformation:GetTemplate", Doing: "reading " + name, Err: err}
 	}
-	return name, []byte(aws.ToString(said.TemplateBody)), nil
+	return name, []byte(aws.ToString(output.TemplateBody)), nil
 }
 
-// values returns what is known of a stack that is deployed: its parameters, and the IDs of its resources and of exports.
+// values returns what is known of a deployed stack: its parameters, and the IDs of its resources
+// and of exports.
 func (e evaluation) values(ctx context.Context, parsed *template.Template, imports bool) (template.Values, error) {
 	values := template.Values{
 		Parameters: map[string]string{}, Resolved: map[string]string{}, Pseudo: pseudo(aws.ToString(e.stack.StackId), e.Region),
@@ -200,7 +203,7 @@ func (e evaluation) values(ctx context.Context, parsed *template.Template, impor
 		names := parsed.Parameters()
 		for key, value := range file.Parameters {
 			if !slices.Contains(names, key) {
-				return template.Values{}, fmt.Errorf("%s has no parameter %s. Its parameters are %s", file.Name, key, strings.Join(names, ", "))
+				return template.Values{}, fmt.Errorf("%s has no parameter %s; use one of %s", file.Name, key, strings.Join(names, ", "))
 			}
 			if values.Parameters[key] != value {
 				delete(values.Resolved, key)
@@ -219,7 +222,7 @@ func (e evaluation) values(ctx context.Context, parsed *template.Template, impor
 	return values, err
 }
 
-// resources notes the IDs of the stack's resources, of which there may be 500.
+// resources records the IDs of the stack's resources, up to 500.
 func (e evaluation) resources(ctx context.Context, values template.Values) error {
 	for pages := cloudformation.NewListStackResourcesPaginator(e.CloudFormation, &cloudformation.ListStackResourcesInput{StackName: e.stack.StackId}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
@@ -243,10 +246,11 @@ func (e evaluation) resources(ctx context.Context, values template.Values) error
 	return nil
 }
 
-// noEcho is what CloudFormation shows of a parameter with NoEcho (user guide, "Parameters").
+// noEcho is CloudFormation's value of a parameter with NoEcho (user guide, "Parameters").
 const noEcho = "****"
 
-// sameAsRef has the attributes that are what Ref returns, too, by resource type (template reference, "Return values" of each type).
+// sameAsRef has the attributes with the same value as Ref, by resource type (template reference,
+// "Return values" of each type).
 var sameAsRef = map[string]string{ //nolint:gochecknoglobals // a constant in all but syntax
 	"AWS::EC2::SecurityGroup": "GroupId", "AWS::EC2::VPC": "VpcId", "AWS::EC2::PrefixList": "PrefixListId",
 }
@@ -265,7 +269,8 @@ func (e evaluation) exports(ctx context.Context) (map[string]string, error) {
 	return exports, nil
 }
 
-// pseudo returns the pseudo parameters of a stack, as far as its ARN tells them: arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/ID.
+// pseudo returns the pseudo parameters that a stack's ARN contains:
+// arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/ID.
 func pseudo(stackID, region string) map[string]string {
 	known := map[string]string{"AWS::StackId": stackID, "AWS::Region": region, "AWS::StackName": chain.Resource{StackID: stackID}.StackName()}
 	if parts := strings.SplitN(stackID, ":", 6); len(parts) == 6 {

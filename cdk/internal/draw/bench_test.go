@@ -8,8 +8,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// BenchmarkVPC draws VPCs of 100 and of 300 groups. "spread" has 4,000 rules in both, "full" as
-// many for each group: there the time should grow about as the number of groups does.
+// BenchmarkVPC draws VPCs of 100 and of 300 groups. "spread" has 4,000 rules in both. "full" has as
+// many rules per group: its time should grow about as the number of groups does.
 func BenchmarkVPC(b *testing.B) {
 	for _, size := range []struct {
 		name          string

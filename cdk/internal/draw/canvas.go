@@ -7,7 +7,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// canvas is the elements of an SVG.
+// canvas collects the elements of an SVG.
 type canvas struct{ text strings.Builder }
 
 func (c *canvas) write(x, y int, class, anchor, text string) {
@@ -31,7 +31,7 @@ func (c *canvas) end(x, y int, class, text string)    { c.write(x, y, class, "en
 // frame is a rectangle with rounded corners.
 type frame struct{ x, y, w, h, radius int }
 
-// inside is the frame at a distance within another one.
+// inside returns the frame at a distance within another one.
 func (f frame) inside(distance int) frame {
 	return frame{f.x + distance, f.y + distance, f.w - 2*distance, f.h - 2*distance, f.radius / 2}
 }
@@ -52,7 +52,7 @@ func (c *canvas) dot(x, y int, class string) {
 	fmt.Fprintf(&c.text, `<circle class="%s" cx="%d" cy="%d" r="3"/>`+"\n", strings.TrimSpace("head "+class), x, y)
 }
 
-// head draws the head of an arrow, its tip at a place.
+// head draws the head of an arrow with its tip at a point.
 func (c *canvas) head(x, y int, to, class string) {
 	way := fmt.Sprintf("M%d %dl-%d -5v10z", x, y, headSize)
 	if to == "down" {
@@ -61,7 +61,7 @@ func (c *canvas) head(x, y int, to, class string) {
 	fmt.Fprintf(&c.text, `<path class="%s" d="%s"/>`+"\n", strings.TrimSpace("head "+class), way)
 }
 
-// chip draws a peer in its shape, its middle at the height of its row.
+// chip draws a peer in its shape, centered vertically on its row.
 func (c *canvas) chip(x int, one row) {
 	w, top := chipWidth(one), one.y-chipHeight/2
 	class := ""
@@ -73,7 +73,7 @@ func (c *canvas) chip(x int, one row) {
 	case shapeAnywhere:
 		c.box(frame{x, top, w, chipHeight, 4}, "")
 		c.outline(frame{x, top, w, chipHeight, 4}.inside(3), "")
-	case shapeForeign:
+	case shapeOther:
 		fmt.Fprintf(&c.text, `<path class="box" d="M%d %dh%dl9 %dl-9 %dh-%dl-9 -%dz"/>`+"\n", x+9, top, w-18, chipHeight/2, chipHeight/2, w-18, chipHeight/2)
 	case shapeList:
 		c.box(frame{x + 3, top - 3, w - 3, chipHeight, 2}, "")
@@ -88,11 +88,11 @@ func (c *canvas) chip(x int, one row) {
 
 const legendHeight = 40
 
-// legend is what the legend explains: only what the drawing has.
+// legend returns what the legend explains: only what the drawing has.
 func (s *scene) legend() []row {
 	var shapes []row
 	for _, one := range []row{
-		{shape: shapeRange, peer: "range"}, {shape: shapeGroup, peer: "group drawn here"}, {shape: shapeForeign, peer: "other group"}, {shape: shapeList, peer: "prefix list"},
+		{shape: shapeRange, peer: "range"}, {shape: shapeGroup, peer: "group drawn here"}, {shape: shapeOther, peer: "other group"}, {shape: shapeList, peer: "prefix list"},
 	} {
 		if s.shapes[one.shape] {
 			shapes = append(shapes, one)
@@ -101,7 +101,7 @@ func (s *scene) legend() []row {
 	return shapes
 }
 
-// The texts of the legend's arrows, and how much line stands before them.
+// The texts of the legend's arrows, and the length of the line before them.
 const (
 	legendIn   = "inbound rule"
 	legendOut  = "outbound rule"

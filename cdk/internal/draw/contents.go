@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// contents are the fields of page.html.
+// contents has the fields of page.html.
 type contents struct {
 	Title, Subject, Line, Summary string
 	Policy                        string
@@ -25,7 +25,7 @@ type contents struct {
 	Notes                         []fact
 }
 
-// groupSection is a group with all of its rules. Class is of its mark.
+// groupSection is a group with all of its rules. Class is the CSS class of its mark.
 type groupSection struct {
 	Anchor, Name, Fate, Class string
 	Facts                     []fact
@@ -33,19 +33,19 @@ type groupSection struct {
 	Rules                     []ruleRow
 }
 
-// fact is a text with what it is.
+// fact is a named text.
 type fact struct{ Anchor, Name, Text string }
 
 // ruleRow is a rule in a table. Was is the description that a change replaces.
 type ruleRow struct {
-	Anchor, Group                       string // whose rule it is
+	Anchor, Group                       string // the group that the rule is of
 	Direction, Protocol, Ports, Traffic string
 	Peer, PeerAnchor, Description, Was  string
 	Mark, Class                         string
 	Unmanaged                           bool
 }
 
-// fill adds the groups and what the lists above them take from them.
+// fill adds the groups, and the lists above them that repeat some of their rules.
 func (c *contents) fill(drawing plan.Drawing, groups []group) {
 	anchors := map[string]string{}
 	for i, one := range groups {
@@ -85,7 +85,7 @@ func (c *contents) fill(drawing plan.Drawing, groups []group) {
 	}
 }
 
-// factsOf is what is known of a group beside its rules.
+// factsOf returns what is known of a group besides its rules.
 func factsOf(one group) []fact {
 	var facts []fact
 	for _, known := range []fact{
@@ -98,8 +98,8 @@ func factsOf(one group) []fact {
 	return facts
 }
 
-// newDescriptions lists the descriptions of before by the rules that have another one after. A
-// rule that had none had "none".
+// newDescriptions returns the old descriptions of the rules whose description changes. For a rule
+// without one it is "none".
 func newDescriptions(before, after chain.Group) map[chain.Rule]string {
 	was, now := map[chain.Rule]string{}, map[chain.Rule]string{}
 	for _, rule := range before.Rules {
@@ -132,7 +132,7 @@ func rowOf(rule plan.DrawnRule, of groupSection, anchors map[string]string) rule
 	return row
 }
 
-// portsOf is a rule's ports; of ICMP its type and code.
+// portsOf returns a rule's ports, or the type and code of ICMP.
 func portsOf(rule chain.Rule) string {
 	words, _ := strings.CutPrefix(chain.Traffic(rule.Protocol, rule.Ports), string(rule.Protocol)+" ")
 	if !rule.Protocol.HasPorts() || words == string(rule.Protocol) {
@@ -141,7 +141,7 @@ func portsOf(rule chain.Rule) string {
 	return words
 }
 
-// peerInFull is a peer's name, and its addresses where the name is a word for them.
+// peerInFull returns a peer's name, with its addresses if the name is a word for them.
 func peerInFull(rule plan.DrawnRule) string {
 	switch full := rule.Peer.String(); {
 	case rule.Peer.Kind == chain.PeerVPC:

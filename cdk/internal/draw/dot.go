@@ -9,10 +9,10 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// DOT returns a graph for Graphviz (graphviz.org/doc/info/lang.html): groups as boxes,
-// everything else in shapes of its own, the world on top with a double border. A solid arrow
-// is what a group lets in, a dotted one what it may send. What a change adds is bold and green,
-// what it removes dashed and red; both are said in words, too.
+// DOT returns a graph for Graphviz (graphviz.org/doc/info/lang.html). Groups are boxes, other peers
+// have shapes of their own, and the world is on top with a double border. A solid arrow is an
+// inbound rule of a group, a dotted one an outbound rule. What a change adds is bold and green,
+// what it removes dashed and red. Words say both, too.
 func DOT(drawing plan.Drawing, title string) string {
 	graph := dot{nodes: map[string]string{}}
 	fmt.Fprintf(&graph.text, `digraph sgchain {
@@ -30,18 +30,18 @@ func DOT(drawing plan.Drawing, title string) string {
 	}
 	graph.outside(groups)
 	for _, one := range groups {
-		for _, door := range one.in {
-			graph.edge(graph.nodes[dotNode(one, door)], graph.nodes[dotGroup+one.Name], door)
+		for _, entry := range one.in {
+			graph.edge(graph.nodes[dotNode(one, entry)], graph.nodes[dotGroup+one.Name], entry)
 		}
-		for _, door := range one.out {
-			graph.edge(graph.nodes[dotGroup+one.Name], graph.nodes[dotNode(one, door)], door)
+		for _, entry := range one.out {
+			graph.edge(graph.nodes[dotGroup+one.Name], graph.nodes[dotNode(one, entry)], entry)
 		}
 	}
 	graph.text.WriteString("}\n")
 	return graph.text.String()
 }
 
-// dot is a graph that is being written. Its nodes' names are by what they stand for.
+// dot is a graph being written. nodes has the names of nodes, by what they represent.
 type dot struct {
 	text  strings.Builder
 	nodes map[string]string
@@ -52,15 +52,15 @@ func (d *dot) node(name, attributes string) {
 	fmt.Fprintf(&d.text, "  %s [label=%s]\n", d.nodes[name], attributes)
 }
 
-// outside writes a node for every peer that is no group of the drawing, by name.
+// outside writes a node for every peer that is not a group of the drawing, by name.
 func (d *dot) outside(groups []group) {
 	peers := map[string]plan.Door{}
 	var names []string
 	for _, one := range groups {
-		for _, door := range slices.Concat(one.in, one.out) {
-			name := dotNode(one, door)
+		for _, entry := range slices.Concat(one.in, one.out) {
+			name := dotNode(one, entry)
 			if _, known := peers[name]; !known && d.nodes[name] == "" {
-				peers[name] = door
+				peers[name] = entry
 				names = append(names, name)
 			}
 		}
@@ -68,21 +68,21 @@ func (d *dot) outside(groups []group) {
 	slices.Sort(names)
 	var top []string
 	for _, name := range names {
-		door := peers[name]
-		attributes := dotText(peerWord(door))
-		switch shapeOf(door) {
+		entry := peers[name]
+		attributes := dotText(peerWord(entry))
+		switch shapeOf(entry) {
 		case shapeWorld:
 			attributes += `, shape=box, style=bold, peripheries=2, color="#953800"`
 		case shapeAnywhere:
 			attributes += ", shape=box, style=solid, peripheries=2"
 		case shapeList:
 			attributes += ", shape=cylinder, style=solid"
-		case shapeForeign, shapeGroup: // a group that is not drawn
+		case shapeOther, shapeGroup: // a group that is not drawn
 			attributes += ", shape=hexagon, style=solid"
 		case shapeRange, shapeNone:
 			attributes += ", shape=ellipse, style=solid"
 		}
-		if d.node(name, attributes); shapeOf(door) == shapeWorld {
+		if d.node(name, attributes); shapeOf(entry) == shapeWorld {
 			top = append(top, d.nodes[name])
 		}
 	}
@@ -91,46 +91,46 @@ func (d *dot) outside(groups []group) {
 	}
 }
 
-// dotGroup begins the keys of groups: a group may be called what a peer is.
+// dotGroup begins the keys of groups, because a group can have the name of a peer.
 const dotGroup = "group "
 
-// dotNode is the key of the node at the other end of a door. Ranges have one for each
-// direction: the world that comes in is above the groups, the one that they go out to below.
-func dotNode(of group, door plan.Door) string {
-	kind := door.Peer.Kind
+// dotNode returns the key of the node at the other end of a rule. A range has one node for each
+// direction: the source is above the groups, the destination below.
+func dotNode(of group, entry plan.Door) string {
+	kind := entry.Peer.Kind
 	switch {
-	case kind == chain.PeerMember && door.Peer.Member == of.Identity:
+	case kind == chain.PeerMember && entry.Peer.Member == of.Identity:
 		return dotGroup + of.Name
 	case kind == chain.PeerMember:
-		return dotGroup + door.PeerName
-	case door.Direction == chain.Egress && (kind == chain.PeerCIDR || kind == chain.PeerVPC):
-		return "to " + door.PeerName
+		return dotGroup + entry.PeerName
+	case entry.Direction == chain.Egress && (kind == chain.PeerCIDR || kind == chain.PeerVPC):
+		return "to " + entry.PeerName
 	default:
-		return "peer " + door.PeerName
+		return "peer " + entry.PeerName
 	}
 }
 
-func (d *dot) edge(from, to string, door plan.Door) {
+func (d *dot) edge(from, to string, entry plan.Door) {
 	base, head := "solid", ""
-	if door.Direction == chain.Egress {
+	if entry.Direction == chain.Egress {
 		base, head = "dotted", ", arrowhead=vee"
 	}
-	fmt.Fprintf(&d.text, "  %s -> %s [label=%s%s%s]\n", from, to, dotText(door.Traffic()+suffix(door)), dotLook(door.Mark, base), head)
+	fmt.Fprintf(&d.text, "  %s -> %s [label=%s%s%s]\n", from, to, dotText(entry.Traffic()+suffix(entry)), dotLook(entry.Mark, base), head)
 }
 
-// suffix is what is said of a door in words behind its traffic.
-func suffix(door plan.Door) string {
+// suffix returns the words that follow the traffic of a rule.
+func suffix(entry plan.Door) string {
 	text := ""
-	if word := markWord(door.Mark); word != "" {
+	if word := markWord(entry.Mark); word != "" {
 		text += " (" + word + ")"
 	}
-	if door.Unmanaged {
+	if entry.Unmanaged {
 		text += " (unmanaged)"
 	}
 	return text
 }
 
-// dotLook is the attributes of a mark, after those that are there anyway.
+// dotLook returns the attributes of a mark, after those of base.
 func dotLook(mark, base string) string {
 	switch mark {
 	case plan.Added:
@@ -147,8 +147,8 @@ func dotLook(mark, base string) string {
 	}
 }
 
-// dotText is a text as a quoted string of DOT. Graphviz reads backslashes and, in labels,
-// the entities of HTML.
+// dotText returns a text as a quoted string of DOT. Graphviz interprets backslashes and, in labels,
+// HTML entities.
 func dotText(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;").Replace(clean(text)) + `"`
 }

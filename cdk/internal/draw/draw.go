@@ -1,6 +1,6 @@
-// Package draw draws chains of security groups, and what a change does to them, for other
-// programs than a terminal: DOT for Graphviz, SVG for pages and pull requests, and one HTML
-// page with the drawing and every rule. [plan.Drawing] itself has text and Mermaid.
+// Package draw draws chains of security groups, and the effect of a change, for programs other than
+// a terminal. DOT is for Graphviz, SVG for pages and pull requests, and HTML is one page with the
+// drawing and every rule. [plan.Drawing] itself has text and Mermaid.
 //
 // All of it is a pure function of the drawing: the same groups give the same bytes.
 package draw
@@ -14,7 +14,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// group is a group of a drawing with what the renderers ask of it.
+// group is a group of a drawing with the values that the renderers need.
 type group struct {
 	plan.DrawnGroup
 
@@ -22,11 +22,11 @@ type group struct {
 	notes []string
 	in    []plan.Door
 	out   []plan.Door
-	rules []plan.DrawnRule // all of them, also those that say what another one does
+	rules []plan.DrawnRule // all of them, also those that repeat another one
 	fate  string           // a word for the mark: "created", "retired" or "removed"
 }
 
-// groupsOf lists the groups of a drawing in its order: a chain's outermost tier is first.
+// groupsOf returns the groups of a drawing in its order: a chain's outermost tier is first.
 func groupsOf(drawing plan.Drawing) []group {
 	drawn := drawing.Groups()
 	retired := map[chain.Identity]bool{}
@@ -58,8 +58,8 @@ func byIdentity(state chain.State) map[chain.Identity]chain.Group {
 	return groups
 }
 
-// leftOut lists the rules of a group that pictures leave out because others say the same:
-// those for all of IPv6 whose twins are for all of IPv4.
+// leftOut returns the rules of a group that pictures leave out, because others say the same. These
+// are rules for all of IPv6 that also exist for all of IPv4.
 func leftOut(one plan.DrawnGroup, before, after chain.Group) []plan.DrawnRule {
 	isSixth := func(rule chain.Rule) bool {
 		return rule.Peer == chain.CIDRPeer(chain.InternetV6) || rule.Peer == chain.Peer{Kind: chain.PeerVPC, ID: "ipv6"}
@@ -91,7 +91,7 @@ func leftOut(one plan.DrawnGroup, before, after chain.Group) []plan.DrawnRule {
 	return rules
 }
 
-// setOf returns what makes the rules the same, as a set.
+// setOf returns rules as a set, without what does not distinguish them.
 func setOf(rules []chain.Rule) map[chain.Rule]bool {
 	set := make(map[chain.Rule]bool, len(rules))
 	for _, rule := range rules {
@@ -107,7 +107,7 @@ func isChange(groups []group) bool {
 	})
 }
 
-// markWord is a rule's mark for those who do not see colors.
+// markWord returns a rule's mark as a word, for readers who do not see colors.
 func markWord(mark string) string {
 	switch mark {
 	case plan.Added:
@@ -119,7 +119,7 @@ func markWord(mark string) string {
 	}
 }
 
-// peerWord is the word for the other end of a door in a drawing.
+// peerWord returns the word for the other end of a rule in a drawing.
 func peerWord(one plan.Door) string {
 	if one.Direction == chain.Egress && one.PeerName == "internet" {
 		return "anywhere"
@@ -127,8 +127,8 @@ func peerWord(one plan.Door) string {
 	return one.PeerName
 }
 
-// clean returns a text in which nothing hides: control characters, marks that turn the
-// direction of writing and invisible spaces are written as escapes, and so is what XML forbids.
+// clean returns a text in which no character hides. Control characters, marks that change the
+// direction of writing, invisible spaces and what XML forbids become escapes.
 func clean(text string) string {
 	if !strings.ContainsFunc(text, isHidden) && strings.ToValidUTF8(text, "") == text {
 		return text
@@ -147,7 +147,7 @@ func clean(text string) string {
 	return shown.String()
 }
 
-// isHidden reports whether a character has no look of its own and can change how others look.
+// isHidden reports whether a character is invisible itself and can change how others look.
 func isHidden(r rune) bool {
 	switch {
 	case r < ' ' || (r >= 0x7f && r < 0xa0): // controls
@@ -161,7 +161,7 @@ func isHidden(r rune) bool {
 	}
 }
 
-// count is a number with its noun: "1 rule", "2 rules".
+// count returns a number with its noun: "1 rule", "2 rules".
 func count(number int, noun string) string {
 	if number == 1 {
 		return "1 " + noun

@@ -18,10 +18,10 @@ import (
 	"sgchain/lambda/plan"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "write the goldens again")
 
-// hold compares a text with a file of testdata, or of another folder.
-func hold(t *testing.T, path, got string) {
+// compare compares a text with a file of testdata, or of another folder.
+func compare(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
@@ -35,7 +35,7 @@ func hold(t *testing.T, path, got string) {
 	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
 	for i := range max(len(gotLines), len(wantLines)) {
 		if line := func(lines []string) string { return strings.Join(lines[min(i, len(lines)):min(i+1, len(lines))], "") }; line(gotLines) != line(wantLines) {
-			t.Errorf("%s is out of date from line %d on; go test ./cdk/internal/draw -update writes it anew. Got\n%s\nwant\n%s", path, i+1, line(gotLines), line(wantLines))
+			t.Errorf("%s is out of date from line %d on; go test ./cdk/internal/draw -update writes it again. Got\n%s\nwant\n%s", path, i+1, line(gotLines), line(wantLines))
 			return
 		}
 	}
@@ -45,7 +45,7 @@ func groupOf(name, groupName string) chain.Identity {
 	return chain.Identity{VPCID: "vpc-1", Tier: name, GroupName: groupName, Description: "Security group of tier " + name}
 }
 
-// opening is a rule for one port.
+// opening returns a rule for one port.
 func opening(direction chain.Direction, port int32, peer chain.Peer) chain.Rule {
 	return chain.Rule{Direction: direction, Protocol: chain.TCP, Ports: chain.PortRange{From: port, To: port}, Peer: peer, Description: fmt.Sprint("port ", port)}
 }
@@ -70,14 +70,14 @@ func stateOf(t *testing.T, properties map[string]any) (chain.Spec, chain.State) 
 	return spec, chain.Desired(spec)
 }
 
-// defaultChain is the chain of a resource without Tiers.
+// defaultChain returns the chain of a resource without Tiers.
 func defaultChain(t *testing.T) plan.Drawing {
 	t.Helper()
 	spec, state := stateOf(t, map[string]any{})
 	return plan.Drawing{Before: state, After: state, Notes: plan.Notes(spec)}
 }
 
-// shop is a chain as people have it, with both families of addresses.
+// shop returns a typical chain, with both families of addresses.
 func shop(t *testing.T) plan.Drawing {
 	t.Helper()
 	spec, state := stateOf(t, map[string]any{"IpFamilies": []any{"ipv4", "ipv6"}, "Tiers": []any{
@@ -94,25 +94,25 @@ func shop(t *testing.T) plan.Drawing {
 	return plan.Drawing{Before: state, After: state, Notes: plan.Notes(spec)}
 }
 
-// change is a drawing with all there is: tiers that come and go, two generations, foreign
-// groups and lists, rules that nobody manages, and names that need care.
+// change returns a drawing with every feature. It has created and removed tiers, two generations,
+// groups and lists outside of the chain, unmanaged rules, and names that need escapes.
 func change() plan.Drawing {
 	alb, app, next, db, log := groupOf("Alb", "ALB-SG"), groupOf("App", "a \"b\" [c] #1"), groupOf("App", ""), groupOf("Db", ""), groupOf("Log", "")
 	office := rangeOf("203.0.113.7/32")
-	foreign, prefixes := chain.GroupPeer("111122223333/sg-0ff1ce"), chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-6da54004"}
-	ssh, told := in(22, office), in(80, world)
-	told.Description = "the shop's front door"
+	other, prefixes := chain.GroupPeer("111122223333/sg-0ff1ce"), chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-6da54004"}
+	ssh, described := in(22, office), in(80, world)
+	described.Description = "the shop's front door"
 	return plan.Drawing{
 		Before: chain.State{Groups: []chain.Group{
 			{Identity: alb, Rules: []chain.Rule{in(80, world), in(8080, world), chain.AllTrafficV4(), chain.AllTrafficV6()}},
-			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, foreign), ssh, out(5432, chain.MemberPeer(db))}, Unmanaged: []chain.Rule{ssh}},
+			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, other), ssh, out(5432, chain.MemberPeer(db))}, Unmanaged: []chain.Rule{ssh}},
 			{Identity: db, Rules: []chain.Rule{in(5432, chain.MemberPeer(app)), out(1, world)}},
 		}},
 		After: chain.State{Groups: []chain.Group{
-			{Identity: alb, Rules: []chain.Rule{told, in(443, world), in(443, world6), in(444, world6), in(8443, prefixes), chain.AllTrafficV4(), chain.AllTrafficV6()}},
+			{Identity: alb, Rules: []chain.Rule{described, in(443, world), in(443, world6), in(444, world6), in(8443, prefixes), chain.AllTrafficV4(), chain.AllTrafficV6()}},
 			{Identity: next, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(7000, chain.MemberPeer(next)), in(7000, chain.MemberPeer(app)), out(443, prefixes)}},
 			{Identity: log, Rules: []chain.Rule{in(514, chain.TierPeer("App")), in(515, chain.TierPeer("Gone")), in(516, chain.Peer{Kind: chain.PeerVPC, ID: "ipv4"}), in(517, chain.MemberPeer(groupOf("Old", "")))}},
-			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, foreign), ssh, out(443, prefixes)}, Unmanaged: []chain.Rule{ssh}},
+			{Identity: app, Rules: []chain.Rule{in(6060, chain.MemberPeer(alb)), in(9000, other), ssh, out(443, prefixes)}, Unmanaged: []chain.Rule{ssh}},
 		}},
 		Retired: []chain.Identity{app},
 		IDs:     map[chain.Identity]string{alb: "sg-0a1b2c3d4e5f60718", app: "sg-0c2d2c3d4e5f60718"},
@@ -120,7 +120,7 @@ func change() plan.Drawing {
 	}
 }
 
-// unmanaged is a chain with rules that it never made.
+// unmanaged returns a chain with rules that it did not create.
 func unmanaged(t *testing.T) plan.Drawing {
 	t.Helper()
 	drawing := defaultChain(t)
@@ -132,7 +132,7 @@ func unmanaged(t *testing.T) plan.Drawing {
 	return drawing
 }
 
-// vpc is groups in their order, each with rules for others of them, for ranges and lists.
+// vpc returns groups in their order, each with rules for others of them, for ranges and lists.
 func vpc(groups, rulesEach int) plan.Drawing {
 	var state chain.State
 	identity := func(i int) chain.Identity { return groupOf(fmt.Sprintf("Group%03d", i), fmt.Sprintf("group-%d", i)) }
@@ -164,7 +164,7 @@ func vpc(groups, rulesEach int) plan.Drawing {
 	return drawing
 }
 
-// crowd is one group with so many rules that none of its lists is drawn in full.
+// crowd returns one group with so many rules that none of its lists is drawn in full.
 func crowd() plan.Drawing {
 	group := chain.Group{Identity: groupOf("Hub", "")}
 	for i := range int32(40) {
@@ -174,7 +174,7 @@ func crowd() plan.Drawing {
 	return plan.Drawing{Before: state, After: state}
 }
 
-// hostile is names and descriptions that mean something to HTML, to XML and to readers.
+// hostile returns names and descriptions that have a meaning in HTML or XML, or mislead readers.
 func hostile() plan.Drawing {
 	const evil = `</title></style><script>alert(1)</script><img src=x onerror=alert(2)> "quoted" 'single' & &amp; ]]> \N {{.}}`
 	group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: evil, GroupName: "name" + evil, Description: "hidden\u202egnp.exe\u0000\u0007\u200b\xff\nline"}}
@@ -186,7 +186,7 @@ func hostile() plan.Drawing {
 	return plan.Drawing{Before: state, After: state, IDs: map[chain.Identity]string{group.Identity: evil}, Notes: map[chain.Identity][]string{group.Identity: {evil, "שלום"}}}
 }
 
-// pages are the drawings that testdata holds, with what is written above them.
+// pages returns the drawings of testdata, with their headings.
 func pages(t *testing.T) map[string]draw.Page {
 	t.Helper()
 	page := func(title string, drawing plan.Drawing) draw.Page {
@@ -203,23 +203,23 @@ func pages(t *testing.T) map[string]draw.Page {
 	}
 }
 
-// TestGoldens holds every form against testdata.
+// TestGoldens compares every format with testdata.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
-		hold(t, filepath.Join("testdata", name+".dot"), draw.DOT(page.Drawing, page.Title))
-		hold(t, filepath.Join("testdata", name+".svg"), draw.SVG(page.Drawing, page.Title))
-		hold(t, filepath.Join("testdata", name+".html"), draw.HTML(page))
+		compare(t, filepath.Join("testdata", name+".dot"), draw.DOT(page.Drawing, page.Title))
+		compare(t, filepath.Join("testdata", name+".svg"), draw.SVG(page.Drawing, page.Title))
+		compare(t, filepath.Join("testdata", name+".html"), draw.HTML(page))
 	}
 }
 
-// TestDefaultChainOfTheDocs: the picture in docs is what is drawn now.
+// TestDefaultChainOfTheDocs checks that the picture in the docs is current.
 func TestDefaultChainOfTheDocs(t *testing.T) {
 	t.Parallel()
-	hold(t, filepath.Join("..", "..", "..", "docs", "default-chain.svg"), draw.SVG(defaultChain(t), "The default chain"))
+	compare(t, filepath.Join("..", "..", "..", "docs", "default-chain.svg"), draw.SVG(defaultChain(t), "The default chain"))
 }
 
-// elements reads an XML text to its end and returns how often each element is there.
+// elements reads an XML text to its end and returns the number of each element.
 func elements(t *testing.T, text string) map[string]int {
 	t.Helper()
 	decoder := xml.NewDecoder(strings.NewReader(text))
@@ -238,7 +238,7 @@ func elements(t *testing.T, text string) map[string]int {
 	}
 }
 
-// TestSVGIsXML: every drawing is well-formed, and has no element but its own.
+// TestSVGIsXML checks that every drawing is well-formed, and has only its own elements.
 func TestSVGIsXML(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
@@ -250,8 +250,8 @@ func TestSVGIsXML(t *testing.T) {
 	}
 }
 
-// TestSVGLeavesNothingOut: every group and every peer is there by name, or counted.
-func TestSVGLeavesNothingOut(t *testing.T) {
+// TestSVGHasEveryGroupAndPeer checks that every group and every peer is drawn by name, or counted.
+func TestSVGHasEveryGroupAndPeer(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
 		if name == "hostile" || name == "crowd" {
@@ -272,7 +272,7 @@ func TestSVGLeavesNothingOut(t *testing.T) {
 		}
 	}
 	text := draw.SVG(crowd(), "")
-	// 41 peers let in, 40 sent to: 12 rows each, and the traffic of one peer cut.
+	// 41 inbound peers, 40 outbound: 12 rows each, and the traffic of one peer cut.
 	for _, want := range []string{"and 29 more (29 rules)", "and 28 more (28 rules)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
@@ -284,8 +284,8 @@ func TestSVGLeavesNothingOut(t *testing.T) {
 	}
 }
 
-// TestManyGroupsStandSideBySide: a large VPC is no endless column, and each group is in it once.
-func TestManyGroupsStandSideBySide(t *testing.T) {
+// TestManyGroupsAreSideBySide checks that a large VPC has several columns, with each group once.
+func TestManyGroupsAreSideBySide(t *testing.T) {
 	t.Parallel()
 	drawing := vpc(100, 13)
 	text := draw.SVG(drawing, "VPC")
@@ -304,8 +304,8 @@ func TestManyGroupsStandSideBySide(t *testing.T) {
 	}
 }
 
-// TestMarksAreNotColorsAlone: what a change does is said in words, and drawn with dashes.
-func TestMarksAreNotColorsAlone(t *testing.T) {
+// TestMarksDoNotDependOnColor checks that changes also have words and dashes.
+func TestMarksDoNotDependOnColor(t *testing.T) {
 	t.Parallel()
 	text := draw.SVG(change(), "")
 	for _, want := range []string{"+ created", "− retired", "− removed", "+ tcp 443 (added)", "− tcp 8080 (removed)", "tcp 22 (unmanaged)", `class="wire out`, `class="wire removed`, `class="box removed`} {

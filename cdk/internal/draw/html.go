@@ -12,10 +12,10 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// Page is what an HTML page shows.
+// Page has the contents of an HTML page.
 type Page struct {
-	// Title is the page's heading, Subject what it is about, such as the VPC, and Line the
-	// chain in one line. The last two may be empty.
+	// Title is the page's heading, Subject its subject, such as the VPC, and Line the chain in one
+	// line. The last two may be empty.
 	Title, Subject, Line string
 	Warnings             []string
 	Drawing              plan.Drawing
@@ -32,26 +32,26 @@ var pageTemplate = sync.OnceValue(func() *template.Template { //nolint:gocheckno
 	return template.Must(template.New("page").Parse(pageHTML))
 })
 
-// HTML returns one page that needs nothing else: it has no script and asks no server for
-// anything, which its Content-Security-Policy holds. It has the drawing, what is open to the
-// world, and every rule of every group in a table; what changes stands first.
+// HTML returns one self-contained page: it has no script and loads nothing from a server. Its
+// Content-Security-Policy enforces that. It has the drawing, what is open to the world, and every
+// rule of every group in a table. Changes come first.
 func HTML(page Page) string {
 	var text strings.Builder
 	if err := pageTemplate().Execute(&text, contentsOf(page)); err != nil {
-		panic(fmt.Errorf("writing the page: %w", err)) // a template of ours over fields of ours
+		panic(fmt.Errorf("writing the page: %w", err)) // our own template over our own fields
 	}
 	// The definitions at the end of the template leave empty lines.
 	return strings.TrimRight(text.String(), "\n") + "\n"
 }
 
-// tallDrawing is the height from which on a drawing scrolls by itself, and fewGroups how many
-// are listed in the contents without asking for it.
+// tallDrawing is the height from which on a drawing scrolls by itself. fewGroups is how many groups
+// the contents list without being opened.
 const (
 	tallDrawing = 2400
 	fewGroups   = 30
 )
 
-// contentsOf puts a page into the fields of its template.
+// contentsOf returns the fields of a page's template.
 func contentsOf(page Page) contents {
 	groups := groupsOf(page.Drawing)
 	c := contents{
@@ -72,14 +72,14 @@ func contentsOf(page Page) contents {
 			look.id = fmt.Sprintf("-%d", i+1)
 			look.label += fmt.Sprintf(", part %d of %d", i+1, len(scenes))
 		}
-		c.Drawings = append(c.Drawings, template.HTML(svg([]*scene{one}, look))) //nolint:gosec // every text in it is escaped where it is written
+		c.Drawings = append(c.Drawings, template.HTML(svg([]*scene{one}, look))) //nolint:gosec // every text in it was escaped
 		c.Tall = c.Tall || i > 0 || one.height > tallDrawing
 	}
 	c.Policy = "default-src 'none'; style-src " + hashOf(style) + " " + hashOf(svgStyle()) + "; base-uri 'none'; form-action 'none'"
 	return c
 }
 
-// hashOf is the source expression of CSP for an inline style.
+// hashOf returns CSP's source expression for an inline style.
 func hashOf(style string) string {
 	sum := sha256.Sum256([]byte(style))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -21,9 +21,9 @@ var (
 	identifier  = regexp.MustCompile(`\sid="([^"]*)"`)
 )
 
-// TestPagesAskForNothing: a page has no script, refers to nothing but its own parts, and its
-// policy names the style sheets that it has.
-func TestPagesAskForNothing(t *testing.T) {
+// TestPagesAreSelfContained checks that a page has no script and refers only to its own parts. Its
+// policy has to name its style sheets.
+func TestPagesAreSelfContained(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
 		text := draw.HTML(page)
@@ -41,7 +41,7 @@ func TestPagesAskForNothing(t *testing.T) {
 		}
 		for _, style := range styles {
 			sum := sha256.Sum256([]byte(style[1]))
-			// In an attribute a plus and an equals sign may be written as references.
+			// In an attribute, a plus and an equals sign may be character references.
 			policy := strings.NewReplacer("&#43;", "+", "&#39;", "'", "&#61;", "=").Replace(text)
 			if want := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(policy, want) {
 				t.Errorf("%s: the policy lacks %s", name, want)
@@ -50,8 +50,9 @@ func TestPagesAskForNothing(t *testing.T) {
 	}
 }
 
-// TestPagesAreInOrder: headings skip no level, IDs are there once, and each link leads somewhere.
-func TestPagesAreInOrder(t *testing.T) {
+// TestPagesHaveValidHeadingsAndLinks checks that headings skip no level, that IDs are unique, and
+// that each link has a target.
+func TestPagesHaveValidHeadingsAndLinks(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
 		text := draw.HTML(page)
@@ -65,13 +66,13 @@ func TestPagesAreInOrder(t *testing.T) {
 		ids := map[string]bool{}
 		for _, found := range identifier.FindAllStringSubmatch(text, -1) {
 			if ids[found[1]] {
-				t.Errorf("%s: ID %s is there twice", name, found[1])
+				t.Errorf("%s: ID %s occurs twice", name, found[1])
 			}
 			ids[found[1]] = true
 		}
 		for _, found := range anchor.FindAllStringSubmatch(text, -1) {
 			if !ids[found[1]] {
-				t.Errorf("%s: a link leads to #%s, which is not there", name, found[1])
+				t.Errorf("%s: a link leads to #%s, which does not exist", name, found[1])
 			}
 		}
 		if strings.Count(text, "<table") != strings.Count(text, "<caption>") || strings.Count(text, "<th>") > 0 {
@@ -80,13 +81,14 @@ func TestPagesAreInOrder(t *testing.T) {
 	}
 }
 
-// TestPagesHaveEveryRule: the tables have each rule of either state once, also those that the
-// drawing leaves out or cuts.
+// TestPagesHaveEveryRule checks that the tables have each rule of either state once, also those
+// that the drawing leaves out or cuts.
 func TestPagesHaveEveryRule(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct{ rules, changes int }{
 		"default": {5, 0}, "ipv6": {14, 0}, "unmanaged": {7, 0}, "vpc": {12 * 9, 0}, "empty": {0, 0}, "crowd": {120, 0}, "hostile": {3, 0},
-		// 24 rules, the twin for IPv6 of one that stays among them. 14 come, 4 go, one is described anew.
+		// 24 rules, one of them the IPv6 twin of a rule that stays. 14 are added, 4 are removed,
+		// one gets another description.
 		"change": {24, 19},
 	} {
 		text := draw.HTML(pages(t)[name])
@@ -99,7 +101,7 @@ func TestPagesHaveEveryRule(t *testing.T) {
 		t.Error("what changes is not the first section")
 	}
 	for _, want := range []string{
-		"<strong>described anew</strong>, was <bdi>port 80</bdi>", `<span class="tag">unmanaged</span>`, "internet (::/0)", "vpc (ipv4)",
+		"<strong>new description</strong>, was <bdi>port 80</bdi>", `<span class="tag">unmanaged</span>`, "internet (::/0)", "vpc (ipv4)",
 		"4 security groups with 20 rules. 4 inbound rules are open to the world. The change creates 2 groups, retires 1 group, removes 1 group, adds 14 rules and removes 4 rules.",
 	} {
 		if !strings.Contains(text, want) {
@@ -108,7 +110,8 @@ func TestPagesHaveEveryRule(t *testing.T) {
 	}
 }
 
-// TestHostileTexts: no text means anything to a program, and none hides from a reader.
+// TestHostileTexts checks that no text is interpreted by a program, and that none is hidden from a
+// reader.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	page := pages(t)["hostile"]
@@ -124,14 +127,14 @@ func TestHostileTexts(t *testing.T) {
 		}
 	}
 	if text := draw.HTML(page); !strings.Contains(text, `hidden\u202egnp.exe\u0000\u0007\u200b`) || !strings.Contains(text, "&lt;script&gt;alert(1)&lt;/script&gt;") {
-		t.Error("the texts are not there as they are")
+		t.Error("the texts are missing or changed")
 	}
 }
 
-// dotLine is what a graph may have on a line.
+// dotLine matches the lines that a graph may have.
 var dotLine = regexp.MustCompile(`^(digraph sgchain \{|\}|  (graph|node|edge) \[.*\]|  \{rank=source; n\d+(; n\d+)*\}|  n\d+( -> n\d+)? \[label="([^"\\]|\\.)*"(, [a-z]+=("[a-z,#0-9]+"|[a-z0-9]+))*\])$`)
 
-// TestDOTLines: no text gets out of its quotes.
+// TestDOTLines checks that no text escapes its quotes.
 func TestDOTLines(t *testing.T) {
 	t.Parallel()
 	for name, page := range pages(t) {
@@ -143,8 +146,9 @@ func TestDOTLines(t *testing.T) {
 	}
 }
 
-// TestDOTGroupsAreNoPeers: a group that is called as a peer is keeps a node of its own.
-func TestDOTGroupsAreNoPeers(t *testing.T) {
+// TestDOTSeparatesGroupsFromPeers checks that a group with the name of a peer keeps a node of its
+// own.
+func TestDOTSeparatesGroupsFromPeers(t *testing.T) {
 	t.Parallel()
 	state := chain.State{Groups: []chain.Group{{Identity: groupOf("internet", ""), Rules: []chain.Rule{in(80, world), in(81, chain.MemberPeer(groupOf("internet", "")))}}}}
 	text := draw.DOT(plan.Drawing{Before: state, After: state}, "")
@@ -155,7 +159,7 @@ func TestDOTGroupsAreNoPeers(t *testing.T) {
 	}
 }
 
-// FuzzTexts: whatever a group is called, every form stays what it is.
+// FuzzTexts checks that every format stays valid, whatever the name of a group.
 func FuzzTexts(f *testing.F) {
 	for _, text := range []string{"", "a\"b", "]]>", "<b>&amp;</title>", "\\", "line\nfeed", "\xff\x00", "\ufffe\uffff", "{{.}}"} {
 		f.Add(text)

@@ -20,9 +20,9 @@ const (
 	labelSpace = 34 // beside a label on its line: the arrow's head and some line
 )
 
-// columns is where the columns of a drawing begin, and how wide they are.
+// columns has the positions and widths of the columns of a drawing.
 type columns struct {
-	worldLane           int // 0 without
+	worldLane           int // 0 without a wire to the world
 	lanes               int
 	chips, chipsWidth   int
 	card, cardWidth     int
@@ -30,11 +30,11 @@ type columns struct {
 	inLabels, outLabels int // how wide the space for labels is
 	total               int
 	legendY             int
-	centered            bool // the arrows between cards: where there is one at most, with a short label
+	centered            bool // center the arrows between cards: each gap has at most one, with a short label
 }
 
-// layout gives everything its place. Columns are as wide as what stands in them, cards as high,
-// so nothing overlaps.
+// layout places everything. Columns are as wide as their contents and cards as high, so nothing
+// overlaps.
 func (s *scene) layout() {
 	s.across()
 	y := margin
@@ -68,7 +68,7 @@ func (s *scene) layout() {
 	}
 }
 
-// bandTop is the upper edge of the world's band.
+// bandTop returns the upper edge of the world's band.
 func (s *scene) bandTop() int {
 	if s.title != "" {
 		return margin + titleSize + 14
@@ -133,8 +133,8 @@ func (s *scene) across() {
 	}
 }
 
-// aboveWidth is how wide a card has to be for the arrows that come to it from above, each
-// with its label on its right.
+// aboveWidth returns the width that a card needs for the arrows from above, each with its label on
+// its right.
 func aboveWidth(above []row) int {
 	total := 24
 	for _, one := range above {

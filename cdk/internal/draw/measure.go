@@ -7,8 +7,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// width is about how many pixels a text takes at a size in a sans-serif font. The figures are
-// those of DejaVu Sans, which is the widest of the fonts that systems have by default.
+// width returns about how many pixels a text takes at a size in a sans-serif font. The figures are
+// those of DejaVu Sans, which is the widest of the default fonts of systems.
 func width(text string, size int, bold bool) int {
 	thousandths := 0
 	for _, r := range text {
@@ -20,7 +20,7 @@ func width(text string, size int, bold bool) int {
 	return (thousandths*size + 999) / 1000
 }
 
-// advance is how wide a character is, in thousandths of the font's size.
+// advance returns the width of a character, in thousandths of the font's size.
 func advance(r rune) int {
 	switch {
 	case strings.ContainsRune("iIjl'|", r):
@@ -53,11 +53,12 @@ func cut(text string, size, most int, bold bool) string {
 	return strings.TrimRight(string(runes[:kept]), " ") + ellipsis
 }
 
-// traffic is what rules let through, in a width. What is left out is counted: "tcp 80,443 and 12 more".
+// traffic returns the traffic of rules in a width. What is left out is counted: "tcp 80,443 and 12
+// more".
 func traffic(rules []chain.Rule, size, most int) string {
 	best := 0
 	for kept := 1; kept <= len(rules); kept++ {
-		text := chain.TrafficList(rules[:kept]) // short: it ends where the width does
+		text := chain.TrafficList(rules[:kept]) // short: it ends at the width
 		if width(text, size, false) > most {
 			break
 		}

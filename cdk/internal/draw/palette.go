@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// palette is the colors of one scheme. Every text is readable on every ground that it stands
-// on, and every line is seen: a test computes the contrasts.
+// palette has the colors of one scheme. Every text has enough contrast on each of its backgrounds,
+// and so has every line: a test computes the contrasts.
 type palette struct {
 	ground, card, tint      string // the page, a group, the world
 	text, muted             string
@@ -26,8 +26,8 @@ var (
 	}
 )
 
-// svgStyle is the style sheet of a drawing. It has no custom properties: not every program that
-// shows an SVG knows them.
+// svgStyle returns the style sheet of a drawing. It has no custom properties: some programs that
+// show an SVG do not support them.
 func svgStyle() string {
 	return `
 .sgchain{font-family:system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,"DejaVu Sans",sans-serif;font-size:12px}
@@ -70,7 +70,7 @@ func svgColors(colors palette) string {
 	return rules.String()
 }
 
-// pageColors is a scheme as custom properties of the page.
+// pageColors returns a scheme as custom properties of the page.
 func pageColors(colors palette) string {
 	return fmt.Sprintf("--ground:%s;--card:%s;--tint:%s;--text:%s;--muted:%s;--world:%s;--added:%s;--removed:%s;--link:%s;--visited:%s;--edge:%s",
 		colors.ground, colors.card, colors.tint, colors.text, colors.muted, colors.world, colors.added, colors.removed, colors.link, colors.linkVisited, colors.edge)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// luminance is the relative luminance of a color (WCAG 2.2, "relative luminance").
+// luminance returns the relative luminance of a color (WCAG 2.2, "relative luminance").
 func luminance(t *testing.T, color string) float64 {
 	t.Helper()
 	value, err := strconv.ParseUint(strings.TrimPrefix(color, "#"), 16, 32)
@@ -32,7 +32,7 @@ func contrast(t *testing.T, a, b string) float64 {
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// TestContrasts: each text has 4.5:1 and each line 3:1 on every ground that it stands on (WCAG
+// TestContrasts checks that each text has 4.5:1 and each line 3:1 on each of its backgrounds (WCAG
 // 2.2, success criteria 1.4.3 and 1.4.11).
 func TestContrasts(t *testing.T) {
 	t.Parallel()
@@ -53,15 +53,15 @@ func TestContrasts(t *testing.T) {
 		for what, color := range map[string]string{"line": p.line, "world": p.world, "added": p.added, "removed": p.removed, "edge": p.edge} {
 			for where, ground := range map[string]string{"ground": p.ground, "card": p.card} {
 				if got := contrast(t, color, ground); got < 3 {
-					t.Errorf("%s: %s beside %s has a contrast of %.2f, want 3", name, what, where, got)
+					t.Errorf("%s: %s next to %s has a contrast of %.2f, want 3", name, what, where, got)
 				}
 			}
 		}
 	}
 }
 
-// TestEveryColorIsOfThePalette: no style has a color that the test above does not see.
-func TestEveryColorIsOfThePalette(t *testing.T) {
+// TestStylesUsePaletteColors checks that no style has a color that TestContrasts does not check.
+func TestStylesUsePaletteColors(t *testing.T) {
 	t.Parallel()
 	known := fmt.Sprintf("%v%v", light, dark)
 	colors := regexp.MustCompile(`#[0-9a-fA-F]{3,8}\b`).FindAllString(svgStyle()+pageColors(light)+pageColors(dark)+pageCSS, -1)
@@ -75,16 +75,16 @@ func TestEveryColorIsOfThePalette(t *testing.T) {
 	}
 }
 
-// TestNothingOverlaps: whatever the groups are, cards stand below each other, rows inside their
-// card's height, and no wire shares its lane.
+// TestNothingOverlaps checks with random groups that cards, and the rows of a card, do not overlap,
+// and that no two wires share a lane.
 func TestNothingOverlaps(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
 		groups, drawn := groupsOf(randomDrawing(seed)), 0
 		for _, s := range newScenes(groups, "title") {
 			s.layout()
-			holdPlaces(t, seed, s)
-			holdLanes(t, seed, s)
+			checkPlaces(t, seed, s)
+			checkLanes(t, seed, s)
 			drawn += len(s.cards)
 		}
 		if drawn != len(groups) {
@@ -93,8 +93,8 @@ func TestNothingOverlaps(t *testing.T) {
 	}
 }
 
-// holdPlaces checks that cards and their rows do not overlap.
-func holdPlaces(t *testing.T, seed uint64, s *scene) {
+// checkPlaces checks that cards and their rows do not overlap.
+func checkPlaces(t *testing.T, seed uint64, s *scene) {
 	t.Helper()
 	end := s.bandTop()
 	if len(s.world) > 0 {
@@ -118,8 +118,8 @@ func holdPlaces(t *testing.T, seed uint64, s *scene) {
 	}
 }
 
-// holdLanes checks that the wires of one lane do not meet, and that each row's wire has one.
-func holdLanes(t *testing.T, seed uint64, s *scene) {
+// checkLanes checks that the wires of one lane do not meet, and that each row's wire has a lane.
+func checkLanes(t *testing.T, seed uint64, s *scene) {
 	t.Helper()
 	taken := map[[2]int]int{}
 	for i, one := range s.cards {

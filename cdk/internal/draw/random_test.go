@@ -9,7 +9,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// randomDrawing is a change of up to 40 groups, with rules between them and with others.
+// randomDrawing returns a change of up to 40 groups, with rules between them and with others.
 func randomDrawing(seed uint64) plan.Drawing {
 	r := rand.New(rand.NewPCG(seed, 7))
 	count := 1 + r.IntN(40)

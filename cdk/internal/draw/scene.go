@@ -8,19 +8,19 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// A scene is what an SVG shows, first without places: groups are cards, one below the other in
-// the drawing's order, the world is a band on top. On the left of a card stand the peers that
-// its inbound rules let in, on its right those that its outbound rules reach, one row for each.
-// What a card takes from the one right above it is an arrow between the two. A peer that is a
-// card itself also has a wire to it, in lanes on the far left: no line can cross a card.
+// A scene is what an SVG shows, first without places. Groups are cards, one below the other in the
+// drawing's order, and the world is a band on top. On the left of a card are the sources of its
+// inbound rules, on its right the destinations of its outbound rules. Each has a row. An inbound
+// rule for the card right above is an arrow between the two. A peer that is a card itself also has
+// a wire to it, in lanes on the far left: no line can cross a card.
 //
-// Many groups make several scenes, which stand side by side in a file and one below the other
-// on a page. The first has the title and the legend.
+// Many groups make several scenes, side by side in a file and one below the other on a page. The
+// first has the title and the legend.
 type scene struct {
 	title   string
 	first   bool
-	shapes  map[shape]bool // what any of the scenes has
-	world   []string       // the names of the world's peers that somebody lets in; none means no band
+	shapes  map[shape]bool // in any of the scenes
+	world   []string       // the names of the world's peers in inbound rules; without any there is no band
 	cards   []card
 	lanes   int // how many are in use
 	change  bool
@@ -32,11 +32,11 @@ type scene struct {
 type card struct {
 	lines    []line
 	mark     string
-	above    []row // what it takes from the card, or the world, right above it
+	above    []row // inbound traffic from the card, or the world, right above it
 	in, out  []row
 	y, h     int
 	isSource bool // a wire begins here
-	lane     int  // in which lane that is
+	lane     int  // the lane of that wire
 	last     int  // the last card that the wire touches
 	first    int  // and the first
 }
@@ -44,7 +44,7 @@ type card struct {
 // line is a line of text in a card.
 type line struct{ text, class string }
 
-// row is a door, or how many are left out.
+// row is a rule's peer and traffic, or the number of rows that are left out.
 type row struct {
 	peer  string
 	shape shape
@@ -54,28 +54,28 @@ type row struct {
 	y     int
 }
 
-// What a row's wire may lead to that is no card.
+// The origins of a row's wire that are not cards.
 const (
 	noCard    = -1
 	fromWorld = -2
 )
 
-// shape is what a peer looks like.
+// shape is the look of a peer.
 type shape int
 
 const (
 	shapeRange    shape = iota // a range of addresses: rounded
-	shapeWorld                 // the internet, or a great part of it: a double border
-	shapeAnywhere              // the same as a destination, which is EC2's default and no alarm
+	shapeWorld                 // the internet, or a large part of it: a double border
+	shapeAnywhere              // the same as a destination, which is EC2's default and no reason for a warning
 	shapeGroup                 // a group of the drawing: a box
-	shapeForeign               // another group: a hexagon
+	shapeOther                 // another group: a hexagon
 	shapeList                  // a prefix list: a stack
 	shapeNone                  // no peer, only words
 )
 
 const itself = "itself"
 
-// The most that is drawn. What is left out is counted; the page has it in its tables.
+// The most that is drawn. What is left out is counted, and the page has it in its tables.
 const (
 	mostRows  = 12 // of a card, in each direction
 	mostAbove = 3  // arrows between two cards
@@ -88,19 +88,19 @@ const (
 	mostLabel = 210
 )
 
-func shapeOf(door plan.Door) shape {
-	switch door.Peer.Kind {
+func shapeOf(entry plan.Door) shape {
+	switch entry.Peer.Kind {
 	case chain.PeerGroup, chain.PeerTier, chain.PeerGroupName:
-		return shapeForeign
+		return shapeOther
 	case chain.PeerMember:
 		return shapeGroup
 	case chain.PeerPrefixList, chain.PeerListName:
 		return shapeList
 	case chain.PeerCIDR, chain.PeerVPC:
 		switch {
-		case !chain.IsWorld(door.Peer):
+		case !chain.IsWorld(entry.Peer):
 			return shapeRange
-		case door.Direction == chain.Egress:
+		case entry.Direction == chain.Egress:
 			return shapeAnywhere
 		default:
 			return shapeWorld
@@ -110,7 +110,7 @@ func shapeOf(door plan.Door) shape {
 	}
 }
 
-// newScenes sorts what the groups have into rows, and the groups into as many scenes as they need,
+// newScenes sorts the groups' rules into rows, and the groups into as many scenes as they need,
 // each with about as many.
 func newScenes(groups []group, title string) []*scene {
 	drawn := map[string]bool{}
@@ -128,7 +128,7 @@ func newScenes(groups []group, title string) []*scene {
 	return scenes
 }
 
-// fill adds the cards of a scene. Drawn is the names of all groups, also those of other scenes.
+// fill adds the cards of a scene. drawn has the names of all groups, also those of other scenes.
 func (s *scene) fill(groups []group, drawn map[string]bool) {
 	places := map[string]int{}
 	for name := range drawn {
@@ -144,19 +144,19 @@ func (s *scene) fill(groups []group, drawn map[string]bool) {
 			above = groups[i-1].Name
 		}
 		var others []plan.Door
-		for _, door := range one.in {
-			isWorld := chain.IsWorld(door.Peer)
-			if isWorld && !slices.Contains(s.world, door.PeerName) {
-				s.world = append(s.world, door.PeerName)
+		for _, entry := range one.in {
+			isWorld := chain.IsWorld(entry.Peer)
+			if isWorld && !slices.Contains(s.world, entry.PeerName) {
+				s.world = append(s.world, entry.PeerName)
 			}
-			isAbove := (i == 0 && isWorld) || (i > 0 && door.Peer.Kind == chain.PeerMember && door.PeerName == above)
+			isAbove := (i == 0 && isWorld) || (i > 0 && entry.Peer.Kind == chain.PeerMember && entry.PeerName == above)
 			if isAbove && len(c.above) < mostAbove {
-				c.above = append(c.above, newRow(door, places))
+				c.above = append(c.above, newRow(entry, places))
 				continue
 			}
-			others = append(others, door)
+			others = append(others, entry)
 		}
-		// The world first: it is what a reader looks for.
+		// The world comes first: readers look for it.
 		slices.SortStableFunc(others, func(a, b plan.Door) int { return worldLast(b) - worldLast(a) })
 		c.in, c.out = s.rows(others, places), s.rows(one.out, places)
 		c.lines = linesOf(one, len(one.in) == 0)
@@ -166,23 +166,23 @@ func (s *scene) fill(groups []group, drawn map[string]bool) {
 	s.wire()
 }
 
-func worldLast(door plan.Door) int {
-	if chain.IsWorld(door.Peer) {
+func worldLast(entry plan.Door) int {
+	if chain.IsWorld(entry.Peer) {
 		return 1
 	}
 	return 0
 }
 
-// rows lists doors, and how many rules are left out of the list.
-func (s *scene) rows(doors []plan.Door, places map[string]int) []row {
+// rows returns the rows of rules, and the number of rules that are left out.
+func (s *scene) rows(entries []plan.Door, places map[string]int) []row {
 	var rows []row
 	left, leftRules := 0, 0
-	for _, door := range doors {
+	for _, entry := range entries {
 		if len(rows) == mostRows {
-			left, leftRules = left+1, leftRules+len(door.Rules)
+			left, leftRules = left+1, leftRules+len(entry.Rules)
 			continue
 		}
-		one := newRow(door, places)
+		one := newRow(entry, places)
 		s.shapes[one.shape] = true
 		rows = append(rows, one)
 	}
@@ -192,27 +192,27 @@ func (s *scene) rows(doors []plan.Door, places map[string]int) []row {
 	return rows
 }
 
-func newRow(door plan.Door, places map[string]int) row {
-	words := suffix(door)
+func newRow(entry plan.Door, places map[string]int) row {
+	words := suffix(entry)
 	one := row{
-		peer: cut(clean(peerWord(door)), fontSize, mostPeer, false), shape: shapeOf(door), mark: door.Mark, from: noCard,
-		label: sign(door.Mark) + traffic(door.Rules, fontSize, mostLabel-width(sign(door.Mark)+words, fontSize, false)) + words,
+		peer: cut(clean(peerWord(entry)), fontSize, mostPeer, false), shape: shapeOf(entry), mark: entry.Mark, from: noCard,
+		label: sign(entry.Mark) + traffic(entry.Rules, fontSize, mostLabel-width(sign(entry.Mark)+words, fontSize, false)) + words,
 	}
-	place, isDrawn := places[door.PeerName]
+	place, isDrawn := places[entry.PeerName]
 	switch {
-	case door.Direction == chain.Egress:
+	case entry.Direction == chain.Egress:
 	case one.shape == shapeWorld:
 		one.from = fromWorld
 	case one.shape == shapeGroup && isDrawn:
 		one.from = place
 	}
-	if one.shape == shapeGroup && !isDrawn && door.PeerName != itself {
-		one.shape = shapeForeign
+	if one.shape == shapeGroup && !isDrawn && entry.PeerName != itself {
+		one.shape = shapeOther
 	}
 	return one
 }
 
-// sign is a mark as a reader knows it, with the space after it.
+// sign returns a mark as diffs have it, with the space after it.
 func sign(mark string) string {
 	switch mark {
 	case plan.Added:
@@ -226,7 +226,7 @@ func sign(mark string) string {
 
 func markClass(mark string) string { return markWord(mark) }
 
-// linesOf is what a card says.
+// linesOf returns the lines of a card.
 func linesOf(one group, isClosed bool) []line {
 	lines := []line{{cut(clean(one.Name), nameSize, mostName, true), "name"}}
 	if one.fate != "" {
@@ -255,9 +255,9 @@ func linesOf(one group, isClosed bool) []line {
 	return lines
 }
 
-// wire gives the wires of each card a lane. A lane has one wire beside each card, so that
-// wires do not lie on each other. Where there is no lane left, or the way is too long for
-// an eye to follow, the name in the row has to do.
+// wire assigns a lane to the wires of each card. A lane has one wire next to each card, so that
+// wires do not overlap. If no lane is free, or the wire would be too long for an eye to follow, the
+// row has only the name.
 func (s *scene) wire() {
 	for i := range s.cards {
 		for j := range s.cards[i].in {
@@ -280,7 +280,7 @@ func (s *scene) wire() {
 		}
 	}
 	slices.SortStableFunc(sources, func(a, b int) int { return s.cards[a].first - s.cards[b].first })
-	var free []int // by lane, the first card beside which it is free
+	var free []int // by lane, the first card next to which it is free
 	for _, i := range sources {
 		source := &s.cards[i]
 		lane := slices.IndexFunc(free, func(from int) bool { return from <= source.first })

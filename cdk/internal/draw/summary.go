@@ -45,10 +45,10 @@ func totalsOf(groups []group) totals {
 	return t
 }
 
-// nothing is said where there is nothing to draw.
-const nothing = "There are no security groups."
+// nothing is the summary of a drawing without groups.
+const nothing = "No security groups."
 
-// summaryOf is a drawing in two or three sentences.
+// summaryOf describes a drawing in two or three sentences.
 func summaryOf(groups []group) string {
 	t := totalsOf(groups)
 	if len(groups) == 0 {

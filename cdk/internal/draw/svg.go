@@ -9,23 +9,23 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// SVG returns a drawing for pages and pull requests: one file that asks for nothing else. It
-// is readable in light and dark and without colors: what a change adds has a plus and the word,
-// what it removes a minus, the word and dashes, and what a group may send is dotted. The world
-// is the band on top. Long lists end in a count.
+// SVG returns a drawing for pages and pull requests: one self-contained file. It is readable in
+// light and dark and without colors. What a change adds has a plus and the word, what it removes a
+// minus, the word and dashes. Outbound traffic is dotted. The world is the band on top. Long lists
+// end in a count.
 func SVG(drawing plan.Drawing, title string) string {
 	groups := groupsOf(drawing)
 	return svg(newScenes(groups, clean(title)), look{label: clean(title), summary: summaryOf(groups), styled: true})
 }
 
-// look is what an SVG says beside its groups, for those who do not see the drawing, and whether
-// it has the style sheet. The ID tells the drawings of a page apart.
+// look is the text of an SVG for readers who do not see the drawing, and whether the SVG has the
+// style sheet. The ID distinguishes the drawings of a page.
 type look struct {
 	id, label, summary string
 	styled             bool
 }
 
-// svg draws scenes, side by side.
+// svg draws scenes side by side.
 func svg(scenes []*scene, look look) string {
 	w, h := 0, 0
 	for _, s := range scenes {
@@ -57,7 +57,7 @@ func svg(scenes []*scene, look look) string {
 	return c.text.String()
 }
 
-// draw draws a scene that has its places.
+// draw draws a scene after its layout.
 func (s *scene) draw(c *canvas) {
 	if s.first && s.title != "" {
 		c.words(margin, margin+titleSize, "title", s.title)
@@ -72,11 +72,11 @@ func (s *scene) draw(c *canvas) {
 	}
 }
 
-// escape is a text as XML may have it.
+// escape escapes a text for XML.
 func escape(text string) string {
 	var escaped strings.Builder
 	if err := xml.EscapeText(&escaped, []byte(text)); err != nil {
-		panic(err) // a strings.Builder takes all
+		panic(err) // a strings.Builder never fails
 	}
 	return escaped.String()
 }
@@ -97,8 +97,7 @@ func (s *scene) drawWorld(c *canvas) {
 	c.words(x+16, top+bandHeight/2+4, "strong world", names)
 }
 
-// drawWires draws what runs in the lanes: from the world and from each card to where rows
-// take them up.
+// drawWires draws the wires in the lanes: from the world and from each card to their rows.
 func (s *scene) drawWires(c *canvas) {
 	last := 0
 	for i := range s.cards {
@@ -137,7 +136,7 @@ func (s *scene) drawWires(c *canvas) {
 	}
 }
 
-// laneX is where a lane runs; the first is the nearest to the cards.
+// laneX returns the position of a lane. The first is the nearest to the cards.
 func (s *scene) laneX(lane int) int {
 	return s.columns.lanes + (s.lanes-lane)*laneWidth - laneWidth/2
 }
@@ -195,7 +194,7 @@ func wireClass(one row, isOut bool) string {
 	return classes
 }
 
-// headClass is the colors of a row: those of its mark, or the world's.
+// headClass returns the colors of a row: those of its mark, or the world's.
 func headClass(one row) string {
 	if one.mark == "" && one.shape == shapeWorld && one.from == fromWorld {
 		return "world"

@@ -1,4 +1,4 @@
-// Package gocode writes the words of a chain's properties as the Go code of an author who uses the construct.
+// Package gocode writes the values of a chain's properties as Go code that uses the construct.
 package gocode
 
 import (
@@ -24,7 +24,8 @@ func Ports(texts []string) string {
 	return "[]sgchain.Port{" + strings.Join(list, ", ") + "}"
 }
 
-// Port returns the constructor of a port, from what the function reads in it: an author's text may have any of its forms.
+// Port returns the constructor of a port. It parses the text as the function does, which accepts
+// several forms.
 func Port(text string) string {
 	if name := names[strings.ToLower(text)]; name != "" {
 		return call(name)
@@ -65,7 +66,7 @@ func call(name string, arguments ...int32) string {
 	return "sgchain." + name + "(" + strings.Join(list, ", ") + ")"
 }
 
-// Word returns the constructor of a peer that has a word, empty for all others.
+// Word returns the constructor of a peer that has a word, or an empty text for all others.
 func Word(text string) string {
 	name := map[string]string{"internet": "Internet", "internet-v4": "InternetV4", "internet-v6": "InternetV6", "vpc": "Vpc", "self": "Self"}[strings.ToLower(text)]
 	if name == "" {

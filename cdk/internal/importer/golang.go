@@ -10,13 +10,13 @@ import (
 	"sgchain/lambda/describe"
 )
 
-// Go writes the result as a Go file for an app of the CDK: a function that adds the chains to a stack.
+// Go writes the result as a Go file for a CDK app: a function that adds the chains to a stack.
 func (r Result) Go() (string, error) {
 	var text strings.Builder
 	write := func(format string, arguments ...any) { fmt.Fprintf(&text, format+"\n", arguments...) }
 	write("package main\n")
 	write("import (\n\t%q\n\t%q\n\n\t%q\n)\n", "github.com/aws/constructs-go/constructs/v10", "github.com/aws/jsii-runtime-go", "sgchain/cdk/sgchain")
-	write("// addImported adds the chain that takes over security groups which are there already.")
+	write("// addImported adds a chain that adopts existing security groups.")
 	write("// %s", r.Proof())
 	for _, note := range r.Notes() {
 		write("//\n%s", wrapped(note, "//", ""))
@@ -72,7 +72,7 @@ func goTier(tier describe.Tier, names []string) string {
 	if len(tier.Ingress) > 0 {
 		add("Ingress: []sgchain.Ingress{\n%s},", goEntries(tier.Ingress, "Sources", names))
 	}
-	// Two words stand together as the construct takes them from JSON.
+	// The construct reads these two words together, as in JSON.
 	if egress := strings.Join(tier.Egress, ","); egress != "all" && egress != "" {
 		constants := map[string]string{"chain": "sgchain.EgressChain", "none": "sgchain.EgressNone"}
 		if constants[egress] == "" {

@@ -1,4 +1,5 @@
-// Package importer finds the chain that describes security groups of an account, proves that it does, and writes it as a template or as Go.
+// Package importer finds the chain that describes security groups of an account, and proves that
+// the description is exact. It writes the chain as a template or as Go.
 package importer
 
 import (
@@ -13,10 +14,11 @@ import (
 	"sgchain/lambda/inventory"
 )
 
-// Options say what is imported.
+// Options select what is imported.
 type Options struct {
 	Selection inventory.Selection
-	// Exclude lists the IDs of groups that stay outside of the chain, and Retained takes those that a CloudFormation stack has let go of.
+	// Exclude lists the IDs of groups that stay outside of the chain. Retained accepts groups that
+	// a deleted CloudFormation stack retained.
 	Exclude  []string
 	Retained bool
 }
@@ -28,26 +30,26 @@ type Chain struct {
 	LogicalID string
 }
 
-// Result is chains that were proven.
+// Result has chains that were proven.
 type Result struct {
 	Chains []Chain // at least one
 	// Groups and Rules are how many they describe, all together.
 	Groups, Rules int
-	// Refused are the groups that were read and are no tiers.
+	// Refused are the groups that were read and are not tiers.
 	Refused []describe.Refusal
 	// Rewritten are the descriptions that the chains change after the adoption.
 	Rewritten []describe.Rewriting
 }
 
-// NotExactError is groups that no chain describes exactly: each problem is a line.
+// NotExactError reports groups that no chain describes exactly. Each problem is a line.
 type NotExactError struct{ Problems []string }
 
 func (e *NotExactError) Error() string {
-	return "no chain describes these security groups exactly:\n  " + strings.Join(e.Problems, "\n  ") + "\nChange what is named, or leave its group out with --exclude."
+	return "no chain describes these security groups exactly:\n  " + strings.Join(e.Problems, "\n  ") + "\nChange what is named, or exclude the group with --exclude."
 }
 
-// Import reads the groups, describes them and proves it. Of groups that are named by their IDs each has to become a tier; of others, those
-// that cannot be one are left out.
+// Import reads the groups, describes them and proves the description. Each group that is named by
+// its ID has to become a tier. Others that cannot be tiers are left out.
 func Import(ctx context.Context, api inventory.API, options Options) (Result, error) {
 	read, err := inventory.Read(ctx, api, options.Selection)
 	if err != nil {
@@ -68,7 +70,7 @@ func Import(ctx context.Context, api inventory.API, options Options) (Result, er
 		return Result{}, &NotExactError{problems}
 	}
 	if len(tiers) == 0 {
-		return Result{}, &NotExactError{append([]string{"none of the groups can become a tier"}, lines(refused)...)}
+		return Result{}, &NotExactError{append([]string{"no group can become a tier"}, lines(refused)...)}
 	}
 	described, err := describe.Chains(tiers, read.Found)
 	if inexact, isInexact := errors.AsType[*describe.InexactError](err); isInexact {
@@ -80,7 +82,7 @@ func Import(ctx context.Context, api inventory.API, options Options) (Result, er
 	return prove(described, tiers, read.Found, refused)
 }
 
-// prove lets nothing pass that was not proven.
+// prove returns an error for everything that was not proven.
 func prove(described []describe.Chain, tiers []describe.Group, found chain.Found, refused []describe.Refusal) (Result, error) {
 	result := Result{Refused: refused}
 	var problems []string
@@ -113,7 +115,7 @@ func lines[T fmt.Stringer](list []T) []string {
 	return texts
 }
 
-// Proof is the sentence that a result has earned.
+// Proof returns the sentence about what was proven.
 func (r Result) Proof() string {
 	subject, verb := "The chain", "describes"
 	if len(r.Chains) > 1 {
@@ -129,7 +131,7 @@ func count(number int, thing string) string {
 	return fmt.Sprintf("%d %ss", number, thing)
 }
 
-// Notes are what somebody should know before deploying the chains.
+// Notes returns what a user should know before deploying the chains.
 func (r Result) Notes() []string {
 	var notes []string
 	for _, one := range r.Chains {
@@ -147,7 +149,7 @@ func (r Result) Notes() []string {
 		if empty == 1 {
 			verb = "has"
 		}
-		notes = append(notes, fmt.Sprintf("%s %s no description. The first update after the adoption writes the chain's.", count(empty, "rule"), verb))
+		notes = append(notes, fmt.Sprintf("%s %s no description. The first update after the adoption sets the chain's.", count(empty, "rule"), verb))
 	}
 	for _, one := range r.Rewritten {
 		if one.Rule.Description != "" {

@@ -24,9 +24,9 @@ import (
 	"sgchain/lambda/inventory"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "write the goldens again")
 
-// fake is an account's EC2 that answers every call with all it has.
+// fake is an account's EC2 that answers every call with all groups.
 type fake struct{ groups []types.SecurityGroup }
 
 func (f fake) DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
@@ -84,7 +84,7 @@ func list(one types.IpPermission, id string) types.IpPermission {
 	return one
 }
 
-// shop is groups that use most of what can be written.
+// shop returns groups that use most of the properties.
 func shop() fake {
 	const own = "111122223333"
 	alb := group(albID, "shop-alb-sg", "made by hand & mended", ranges(ports("tcp", 80, 80), "", "0.0.0.0/0"), ranges(ports("tcp", 443, 443), "", "0.0.0.0/0"))
@@ -116,7 +116,7 @@ func ofVPC() importer.Options {
 	return importer.Options{Selection: inventory.Selection{VPCID: vpcID}}
 }
 
-// TestGoldens holds every format against testdata.
+// TestGoldens compares every format with testdata.
 func TestGoldens(t *testing.T) {
 	t.Parallel()
 	result := imported(t, shop(), ofVPC())
@@ -141,7 +141,8 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// TestTemplatesHaveTheProperties reads both forms of the template back: they are what was proven.
+// TestTemplatesHaveTheProperties reads both forms of the template: their properties are the proven
+// ones.
 func TestTemplatesHaveTheProperties(t *testing.T) {
 	t.Parallel()
 	result := imported(t, shop(), ofVPC())
@@ -177,8 +178,9 @@ func TestTemplatesHaveTheProperties(t *testing.T) {
 	}
 }
 
-// TestYAMLQuotesWhatOldParsersReadOtherwise: CloudFormation reads YAML 1.1.
-func TestYAMLQuotesWhatOldParsersReadOtherwise(t *testing.T) {
+// TestYAMLQuotesTextsOfYAML11 checks texts that are no texts in YAML 1.1, which CloudFormation
+// reads.
+func TestYAMLQuotesTextsOfYAML11(t *testing.T) {
 	t.Parallel()
 	text, err := imported(t, shop(), ofVPC()).YAML()
 	if err != nil {
@@ -196,7 +198,7 @@ func TestYAMLQuotesWhatOldParsersReadOtherwise(t *testing.T) {
 	}
 }
 
-// TestGoCompiles has go vet check the types of what is written.
+// TestGoCompiles runs go vet on the written file, to check its types.
 func TestGoCompiles(t *testing.T) {
 	t.Parallel()
 	result := imported(t, shop(), ofVPC())
@@ -226,7 +228,7 @@ func TestNotes(t *testing.T) {
 	notes := strings.Join(result.Notes(), "\n")
 	for _, want := range []string{
 		"Not a tier: sg-0dddddddddddddddd (default): it is the default group of its VPC", "Not a tier: " + ownedID + " (stacked): it belongs to the CloudFormation stack Net (resource Web)",
-		"rules have no description. The first update after the adoption writes the chain's.",
+		"rules have no description. The first update after the adoption sets the chain's.",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
@@ -244,8 +246,8 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotExactIsNotWritten: a group that is named has to become a tier.
-func TestWhatIsNotExactIsNotWritten(t *testing.T) {
+// TestImportRefusesInexactChains checks that a group that is named has to become a tier.
+func TestImportRefusesInexactChains(t *testing.T) {
 	t.Parallel()
 	odd := shop()
 	odd.groups[0].IpPermissions = append(odd.groups[0].IpPermissions, ranges(types.IpPermission{IpProtocol: aws.String("tcp")}, "", "10.0.0.0/8"))
@@ -256,9 +258,9 @@ func TestWhatIsNotExactIsNotWritten(t *testing.T) {
 		api     fake
 		options importer.Options
 	}{
-		ownedID + " (stacked): it belongs to the CloudFormation stack Net":                                     {shop(), own},
+		ownedID + " (stacked): it belongs to the CloudFormation stack Net":                                           {shop(), own},
 		albID + " (shop-alb-sg): ingress tcp all from 10.0.0.0/8: a chain cannot express these ports or this peer\n": {odd, ofVPC()},
-		"none of the groups can become a tier\n  sg-0dddddddddddddddd (default)":                               {onlyDefault, ofVPC()},
+		"no group can become a tier\n  sg-0dddddddddddddddd (default)":                                               {onlyDefault, ofVPC()},
 	} {
 		_, err := importer.Import(t.Context(), test.api, test.options)
 		if inexact, is := errors.AsType[*importer.NotExactError](err); !is || !strings.Contains(inexact.Error(), want) {
@@ -271,7 +273,7 @@ func TestWhatIsNotExactIsNotWritten(t *testing.T) {
 	}
 }
 
-// JSON keeps the order of people.
+// TestJSONIsOrdered checks that JSON has the keys in the order of the documentation.
 func TestJSONIsOrdered(t *testing.T) {
 	t.Parallel()
 	text, err := imported(t, shop(), ofVPC()).JSON()

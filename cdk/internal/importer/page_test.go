@@ -11,8 +11,8 @@ import (
 	"sgchain/lambda/inventory"
 )
 
-// TestPageShowsWhatIsWritten imports the groups of docs/import.md.
-func TestPageShowsWhatIsWritten(t *testing.T) {
+// TestPageShowsImportOutput imports the groups of docs/import.md.
+func TestPageShowsImportOutput(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../../docs/import.md")
 	if err != nil {

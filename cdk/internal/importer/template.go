@@ -15,7 +15,7 @@ import (
 	"sgchain/lambda/describe"
 )
 
-// ProviderExport is the export of a shared provider's token; the published provider.json has it.
+// ProviderExport is the export of a shared provider's token, as in the published provider.json.
 const ProviderExport = "SecurityGroupChainProvider"
 
 // object is a map whose keys keep their order.
@@ -27,13 +27,13 @@ type field struct {
 	comment string
 }
 
-// list is a list of values; a short one is written on one line.
+// list is a list of values. A short one is written on one line.
 type list []any
 
 // importValue is the export of another stack.
 type importValue string
 
-// template is the resources of the result.
+// template returns the resources of the result.
 func (r Result) template() object {
 	var resources object
 	for _, one := range r.Chains {
@@ -45,7 +45,7 @@ func (r Result) template() object {
 	return object{{key: "Resources", value: resources}}
 }
 
-// properties is those of [describe.Chain.Properties] in the order in which people write them.
+// properties returns those of [describe.Chain.Properties] in the order of the documentation.
 func properties(one describe.Chain) object {
 	all := object{
 		{key: "ServiceToken", value: importValue(ProviderExport), comment: "of a provider with AllowAdoption"},
@@ -53,7 +53,7 @@ func properties(one describe.Chain) object {
 	}
 	values := one.Properties()
 	for _, key := range []string{"VpcId", "IpFamilies", "AdoptExisting", "RuleQuota", "Guardrails"} {
-		if value, isThere := values[key]; isThere {
+		if value, exists := values[key]; exists {
 			all = append(all, field{key: key, value: ordered(value)})
 		}
 	}
@@ -67,7 +67,7 @@ func properties(one describe.Chain) object {
 	return append(all, field{key: "Tiers", value: tiers})
 }
 
-// order is that of the keys of a tier, or of an entry of its rules.
+// order returns the order of the keys of a tier, or of an entry of its rules.
 func order(isTier bool) []string {
 	if isTier {
 		return []string{"Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "AllowPublic"}
@@ -75,14 +75,14 @@ func order(isTier bool) []string {
 	return []string{"Ports", "Sources", "Destinations", "Description"}
 }
 
-// ordered is a decoded value with the keys of its maps in order.
+// ordered returns a decoded value with the keys of its maps in order.
 func ordered(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
 		var one object
 		_, isTier := value["Name"]
 		for _, key := range order(isTier) {
-			if inner, isThere := value[key]; isThere {
+			if inner, exists := value[key]; exists {
 				one = append(one, field{key: key, value: ordered(inner)})
 			}
 		}
@@ -98,10 +98,10 @@ func ordered(value any) any {
 	}
 }
 
-// YAML writes the result as a template, with what there is to say about it as comments.
+// YAML writes the result as a template, with its notes as comments.
 func (r Result) YAML() (string, error) {
 	node := r.template().yaml()
-	comments := append([]string{r.Proof(), "AdoptExisting takes the groups over: they are released in the end, never deleted."}, r.Notes()...)
+	comments := append([]string{r.Proof(), "AdoptExisting adopts the groups: they are released later, never deleted."}, r.Notes()...)
 	for i := range comments {
 		comments[i] = wrapped(comments[i], "#", "  ")
 	}
@@ -115,10 +115,10 @@ func (r Result) YAML() (string, error) {
 	return text.String(), encoder.Close()
 }
 
-// width is that of comments.
+// width is the line width of comments.
 const width = 100
 
-// wrapped is a sentence as lines of comments. Those after the first are indented.
+// wrapped returns a sentence as lines of comments. Those after the first are indented.
 func wrapped(sentence, mark, indent string) string {
 	var lines []string
 	line := mark
@@ -171,7 +171,8 @@ func yamlOf(value any) *yaml.Node {
 	}
 }
 
-// Text that every version of YAML reads as text. CloudFormation reads YAML 1.1, to which 1:30 is a number and on is true.
+// Texts that every version of YAML reads as text. CloudFormation reads YAML 1.1, in which 1:30 is a
+// number and on is true.
 var (
 	safe  = regexp.MustCompile(`^[A-Za-z](([A-Za-z0-9 ._/-]|::)*[A-Za-z0-9])?$`)
 	words = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -190,7 +191,7 @@ func (r Result) JSON() (string, error) {
 	return text.String() + "\n", nil
 }
 
-// encoded is a value as JSON, without the escapes that HTML needs.
+// encoded returns a value as JSON, without the escapes that HTML needs.
 func encoded(value any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

@@ -10,11 +10,13 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// ofTier is what the attributes of tiers end in.
+// ofTier ends the attributes of tiers.
 const ofTier = "SecurityGroupId"
 
-// attributes are those that a chain has in one of its variants at least. Others reports whether it may have more: those of tiers whose names are unknown,
-// or that are there in variants which nobody has looked at. What the given parameters decide does not count, since it decides about the user as well.
+// attributes returns those that a chain has in at least one of its variants. others reports whether
+// it may have more: those of tiers with unknown names, or of variants that were not evaluated.
+// Given parameters do not count, because they also decide about the resource that uses the
+// attribute.
 func (l *linter) attributes(state *chainState) (known []string, others bool) {
 	all := map[string]bool{}
 	variants := state.variants
@@ -39,7 +41,7 @@ func (l *linter) attributes(state *chainState) (known []string, others bool) {
 	return slices.Sorted(maps.Keys(all)), others
 }
 
-// tierNames are the names of the tiers, as far as they are known.
+// tierNames returns the known names of the tiers.
 func (v *variant) tierNames() (names []string, areAll bool) {
 	tiers, isWritten := v.Properties["Tiers"].([]any)
 	_, isText := v.Properties["Tiers"].(string)
@@ -69,7 +71,7 @@ func (v *variant) tierNames() (names []string, areAll bool) {
 	return names, areAll
 }
 
-// references looks at each place where the template uses a chain.
+// references checks each place where the template uses a chain.
 func (l *linter) references() {
 	for _, reference := range l.template.References() {
 		for _, state := range l.chains {
@@ -84,12 +86,12 @@ func (l *linter) references() {
 				continue
 			}
 			l.attribute(state, reference)
-			l.foreignRule(state, reference)
+			l.outsideRule(state, reference)
 		}
 	}
 }
 
-// around is the resource that a reference stands in, or empty in Outputs.
+// around returns the resource that contains a reference, or an empty text in Outputs.
 func around(reference template.Reference) string {
 	rest, isIn := strings.CutPrefix(reference.Path, "Resources.")
 	if !isIn {
@@ -104,7 +106,7 @@ func (l *linter) attribute(state *chainState, reference template.Reference) {
 		return
 	}
 	if tier, isOfTier := strings.CutSuffix(reference.Attribute, ofTier); state.others && isOfTier && tierPattern.MatchString(tier) {
-		return // it may be one of a tier whose name is unknown
+		return // it may belong to a tier whose name is unknown
 	}
 	remedy := "It has " + strings.Join(state.known, ", ") + "."
 	if near := nearest(reference.Attribute, state.known); near != "" {
@@ -116,7 +118,7 @@ func (l *linter) attribute(state *chainState, reference template.Reference) {
 	})
 }
 
-// nearest is the attribute that was probably meant, or empty.
+// nearest returns the attribute that was probably meant, or an empty text.
 func nearest(written string, known []string) string {
 	const near = 3
 	best, least := "", near+1
@@ -128,7 +130,7 @@ func nearest(written string, known []string) string {
 	if best != "" {
 		return best
 	}
-	for _, candidate := range known { // the tier is there, and the rest is cut or spelt in another way
+	for _, candidate := range known { // the tier exists, and the rest is abbreviated or misspelled
 		tier, isOfTier := strings.CutSuffix(candidate, ofTier)
 		if isOfTier && tier != "" && len(candidate) > len(best) && strings.HasPrefix(strings.ToLower(written), strings.ToLower(tier)) {
 			best = candidate
@@ -137,17 +139,17 @@ func nearest(written string, known []string) string {
 	return best
 }
 
-// wantsGroup are the places where a security group's ID has to stand.
+// wantsGroup matches the places where a security group's ID is required.
 var wantsGroup = regexp.MustCompile(`(SecurityGroup|GroupId|GroupSet)[A-Za-z]*(\[\d+\])*(\.Fn::[A-Za-z]+(\[\d+\])*)*$`) //nolint:gochecknoglobals // compiled once
 
-// refOfChain reports the physical ID of a chain as a value.
+// refOfChain reports the physical ID of a chain where a group's ID is required.
 func (l *linter) refOfChain(state *chainState, reference template.Reference) {
 	if strings.Contains(reference.Path, ".Metadata.") {
 		return
 	}
-	severity, what := Warning, "uses the physical ID of chain "+state.LogicalID+", which changes when the set of security groups does"
+	severity, what := Warning, "uses the physical ID of chain "+state.LogicalID+", which changes with the set of security groups"
 	if strings.HasPrefix(reference.Path, "Resources.") && wantsGroup.MatchString(reference.Path) {
-		severity, what = Error, "is the physical ID of chain "+state.LogicalID+", which is no security group"
+		severity, what = Error, "is the physical ID of chain "+state.LogicalID+", not a security group"
 	}
 	text := "!Ref " + state.LogicalID
 	if reference.Function == "Fn::Sub" {
@@ -159,7 +161,7 @@ func (l *linter) refOfChain(state *chainState, reference template.Reference) {
 	})
 }
 
-// example is an attribute of a chain.
+// example returns an attribute of a chain.
 func (s *chainState) example() string {
 	for _, variant := range s.variants {
 		if names, _ := variant.tierNames(); len(names) > 0 {
@@ -169,11 +171,11 @@ func (s *chainState) example() string {
 	return "SecurityGroupIds"
 }
 
-// foreignRule reports a rule of the template on a group of the chain.
-func (l *linter) foreignRule(state *chainState, reference template.Reference) {
-	resource, isThere := l.resources[around(reference)]
+// outsideRule reports a rule resource of the template on a group of the chain.
+func (l *linter) outsideRule(state *chainState, reference template.Reference) {
+	resource, exists := l.resources[around(reference)]
 	isRule := resource.Type == "AWS::EC2::SecurityGroupIngress" || resource.Type == "AWS::EC2::SecurityGroupEgress"
-	if !isThere || !isRule || !strings.HasSuffix(reference.Attribute, ofTier) && reference.Attribute != "SecurityGroupIds" {
+	if !exists || !isRule || !strings.HasSuffix(reference.Attribute, ofTier) && reference.Attribute != "SecurityGroupIds" {
 		return
 	}
 	if path := "Resources." + resource.LogicalID + ".Properties.GroupId"; !isWithin(reference.Path, path) {
@@ -194,8 +196,8 @@ func (l *linter) foreignRule(state *chainState, reference template.Reference) {
 		}
 		l.add(state.Chain, reference.At, Finding{
 			Rule: RuleForeignRule, Path: reference.Path, near: resource.LogicalID,
-			Message: resource.LogicalID + " adds a rule to a security group of chain " + state.LogicalID + ", and the next update of the chain revokes it",
-			Remedy:  "Write it into the tier (" + key + "), or set UnmanagedRules: keep on the chain.",
+			Message: resource.LogicalID + " adds a rule to a security group of chain " + state.LogicalID + ". The chain's next update revokes it",
+			Remedy:  "Add the rule to the tier (" + key + "), or set UnmanagedRules: keep on the chain.",
 		})
 		return
 	}

@@ -9,8 +9,9 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Naming puts the words of a template in the place of the values that stand for what is known only at deployment.
-type Naming struct{ texts map[string]string } // by what stands for them
+// Naming replaces the stand-ins of values that are known only at deployment with the words of the
+// template.
+type Naming struct{ texts map[string]string } // by stand-in
 
 // Named returns the text with the words, each as word writes it.
 func (n Naming) Named(text string, word func(string) string) string {
@@ -21,8 +22,8 @@ func (n Naming) Named(text string, word func(string) string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// Draft returns the chain that the properties of a template describe, with values that stand for what is not known before it is deployed.
-// The error is of the type [chain.Problems].
+// Draft returns the chain that the properties of a template describe, with stand-ins for what is
+// unknown before it is deployed. The error is of the type [chain.Problems].
 func Draft(evaluation template.Evaluation) (chain.Spec, Naming, error) {
 	if evaluation.Properties == nil {
 		return chain.Spec{}, Naming{}, chain.Problems{{Path: "Properties", Problem: "are known only at deployment"}}
@@ -38,12 +39,12 @@ func Draft(evaluation template.Evaluation) (chain.Spec, Naming, error) {
 	}
 	problems := make(chain.Problems, 0, len(evaluation.Unknowns))
 	for _, unknown := range evaluation.Unknowns {
-		problems = append(problems, chain.FieldError{Path: unknown.Path, Problem: unknown.Text + " is known only at deployment; give the parameters that it depends on with -p"})
+		problems = append(problems, chain.FieldError{Path: unknown.Path, Problem: unknown.Text + " is known only at deployment; set the parameters that it depends on with -p"})
 	}
 	return chain.Spec{}, Naming{}, problems
 }
 
-// vpcText is the VPC as the template has it.
+// vpcText returns the VPC as the template has it.
 func vpcText(value any) string {
 	if unknown, isUnknown := value.(template.Unknown); isUnknown {
 		return unknown.Text

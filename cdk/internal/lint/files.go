@@ -13,7 +13,7 @@ import (
 	"sgchain/cdk/internal/template"
 )
 
-// Stdin is the argument that stands for the standard input.
+// Stdin is the argument for the standard input.
 const Stdin = "-"
 
 // File is a file that was read.
@@ -23,11 +23,12 @@ type File struct {
 	Skipped  string             // why
 }
 
-// maxRead is more than any template that can be read: of a larger file only so much is looked at.
+// maxRead is more than the size of any template: of a larger file, only this part is read.
 const maxRead = 4 << 20
 
-// Read reads what the arguments name: a file, a folder with all that is below it, or [Stdin]. A file of a folder that is no template is skipped. One that
-// is named is an error, unless others are to be skipped.
+// Read reads the files of the arguments: a file, a folder with all that is below it, or [Stdin]. A
+// file of a folder that is no template is skipped. A named one is an error, unless skipOthers is
+// set.
 func Read(arguments []string, stdin io.Reader, skipOthers bool) ([]File, error) {
 	var files []File
 	var failed []error
@@ -76,7 +77,8 @@ func readFrom(name string, from io.Reader) (File, error) {
 	return File{Name: name, Template: read}, err
 }
 
-// readFolder reads the templates of a folder. Folders whose names begin with a dot, and node_modules, are left out.
+// readFolder reads the templates of a folder. It leaves out folders whose names begin with a dot,
+// and node_modules.
 func readFolder(folder string, read map[string]bool) ([]File, error) {
 	var files []File
 	var failed []error
@@ -101,7 +103,7 @@ func readFolder(folder string, read map[string]bool) ([]File, error) {
 		return nil
 	})
 	if err == nil && count == 0 {
-		err = fmt.Errorf("%s has no CloudFormation template (*.json, *.yaml, *.yml, *.template) in it", folder)
+		err = fmt.Errorf("%s contains no CloudFormation template (*.json, *.yaml, *.yml, *.template)", folder)
 	}
 	return files, errors.Join(append(failed, err)...)
 }
@@ -111,7 +113,8 @@ func isCandidate(name string) bool {
 	return slices.Contains([]string{".json", ".yaml", ".yml", ".template"}, strings.ToLower(filepath.Ext(name)))
 }
 
-// whySkipped says why a file of a folder does not matter, or is empty. One that cannot be read matters where it was meant to be a template.
+// whySkipped returns why a file of a folder is ignored, or an empty text. One that cannot be read
+// is not ignored if it was meant to be a template.
 func whySkipped(name string, err error) string {
 	if errors.Is(err, template.ErrNotTemplate) {
 		return "is no CloudFormation template"

@@ -8,8 +8,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// guardrails reports what the guardrails say of a chain, as far as it is certain. The stand-ins of the spec have IPv4 only: what IPv6 adds is left out where
-// IpFamilies is unknown.
+// guardrails reports the certain findings of the guardrails on a chain. The stand-ins of the spec
+// have IPv4 only. So what IPv6 adds is left out if IpFamilies is unknown.
 func (l *linter) guardrails(state *chainState, v variant) {
 	if v.spec == nil {
 		return
@@ -35,10 +35,10 @@ func (l *linter) guardrails(state *chainState, v variant) {
 	}
 }
 
-// remedyOf is what to do about a finding that is only warned of.
+// remedyOf returns what to do about a finding that is only a warning.
 func remedyOf(finding chain.Finding) string {
 	if finding.Rule == chain.RulePublicTier {
-		return "leave AllowPublic out if the world is not meant"
+		return "remove AllowPublic, unless you mean the world"
 	}
 	for _, rule := range Rules() {
 		if rule.ID == finding.Rule {
@@ -48,13 +48,13 @@ func remedyOf(finding chain.Finding) string {
 	return ""
 }
 
-// isCertain reports whether a finding holds whatever the unknown values are.
+// isCertain reports whether a finding holds for all unknown values.
 func (v *variant) isCertain(finding chain.Finding) bool {
 	if len(v.unsure) == 0 {
 		return true
 	}
 	tier := finding.Path
-	doors := slices.ContainsFunc(v.unsure, func(path string) bool { return isOfDoors(path, tier) })
+	unsureInbound := slices.ContainsFunc(v.unsure, func(path string) bool { return isOfInbound(path, tier) })
 	switch {
 	case v.isWhollyUnsure(tier), v.isWhollyUnsure("Tiers"):
 		return false
@@ -63,15 +63,16 @@ func (v *variant) isCertain(finding chain.Finding) bool {
 	case finding.Rule == chain.RuleAddressForTier:
 		return v.hasTierBefore(tier)
 	case finding.Rule == chain.RuleHTTPWithoutHTTPS:
-		return !doors
+		return !unsureInbound
 	case finding.Rule == chain.RuleNoEgress:
 		return !v.isUnsure("IpFamilies") && !v.isUnsure(tier+".Egress") && v.isCertainEgress(finding)
 	default:
-		return true // more doors never take these away
+		return true // additional rules never remove these findings
 	}
 }
 
-// isCertainEgress reports whether a tier whose own Egress is known cannot use a door, or has none for certain.
+// isCertainEgress reports whether a tier whose own Egress is known certainly cannot use an inbound
+// rule of the next tier, or certainly has no rule.
 func (v *variant) isCertainEgress(finding chain.Finding) bool {
 	if finding.Doors != "" {
 		return v.standIns.named(finding.Doors) == finding.Doors
@@ -82,19 +83,20 @@ func (v *variant) isCertainEgress(finding chain.Finding) bool {
 	})
 }
 
-// isOfDoors reports whether a path is among those that say who may enter a tier.
-func isOfDoors(path, tier string) bool {
+// isOfInbound reports whether a path is among those of a tier's inbound rules.
+func isOfInbound(path, tier string) bool {
 	return isWithin(path, tier+".Ports") || isWithin(path, tier+".Sources") || isWithin(path, tier+".Ingress")
 }
 
-// isUnsure reports whether a value has something unknown in it.
+// isUnsure reports whether a value contains something unknown.
 func (v *variant) isUnsure(path string) bool {
 	return slices.ContainsFunc(v.unsure, func(unknown string) bool { return isWithin(unknown, path) })
 }
 
 func (v *variant) isWhollyUnsure(path string) bool { return slices.Contains(v.unsure, path) }
 
-// hasTierBefore reports whether a tier is not the first for certain: one before it is there. An entry that is unknown may be left out.
+// hasTierBefore reports whether a tier is certainly not the first: an existing one precedes it. An
+// unknown entry may be left out.
 func (v *variant) hasTierBefore(tier string) bool {
 	for i := 0; indexed("Tiers", i) != tier; i++ {
 		if !v.isWhollyUnsure(indexed("Tiers", i)) {
@@ -107,7 +109,8 @@ func (v *variant) hasTierBefore(tier string) bool {
 	return false
 }
 
-// guardedPath is the property that a finding of a guardrail is about, as near as the template has it.
+// guardedPath returns the property of a guardrail's finding, or the nearest one that the template
+// has.
 func (v *variant) guardedPath(finding chain.Finding) string {
 	keys := map[string][]string{
 		chain.RulePublicTier:       {"AllowPublic", "Sources", "Ingress", "Ports"},

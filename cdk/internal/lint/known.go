@@ -10,7 +10,8 @@ import (
 	"sgchain/cdk/internal/template"
 )
 
-// standIns are valid values in the place of what is unknown. Two sets differ in all that a finding could depend on: what both give is certain.
+// standIns are valid values for what is unknown. Two sets differ in everything that a finding could
+// depend on: what both give is certain.
 type standIns struct {
 	second  bool
 	numbers map[string]int    // by the text of what is unknown: one text is one value
@@ -29,10 +30,10 @@ func (s *standIns) pick(first, second string) string {
 	return first
 }
 
-// word makes a stand-in of a format with a number in it.
+// word returns a stand-in of a format with a number in it.
 func (s *standIns) word(unknown template.Unknown, format string) string {
-	number, isThere := s.numbers[unknown.Text]
-	if !isThere {
+	number, exists := s.numbers[unknown.Text]
+	if !exists {
 		number = len(s.numbers) + 1
 		s.numbers[unknown.Text] = number
 	}
@@ -49,12 +50,12 @@ func (s *standIns) port(unknown template.Unknown) string {
 	return s.word(unknown, s.pick("tcp/64%03d", "tcp/63%03d"))
 }
 
-// named puts the texts of what is unknown in the place of the stand-ins.
+// named replaces the stand-ins with the texts of what is unknown.
 func (s *standIns) named(text string) string {
 	return Naming{s.texts}.Named(text, func(word string) string { return word })
 }
 
-// properties are those of a chain with stand-ins.
+// properties returns those of a chain with stand-ins.
 func (s *standIns) properties(known map[string]any) map[string]any {
 	filled := make(map[string]any, len(known))
 	for _, key := range slices.Sorted(maps.Keys(known)) {
@@ -96,7 +97,8 @@ func (s *standIns) property(key string, value any) any {
 	}
 }
 
-// list is a list whose entries are filled, or a list of one where it is unknown. An entry that is a list for certain stays one, which the parser refuses.
+// list returns a list whose entries are filled, or a list of one if it is unknown. An entry that is
+// certainly a list stays one, which the parser refuses.
 func (s *standIns) list(value any, fill func(unknown template.Unknown, value any) any) any {
 	switch value := value.(type) {
 	case template.Unknown:
@@ -120,7 +122,7 @@ func (s *standIns) list(value any, fill func(unknown template.Unknown, value any
 	}
 }
 
-// tier is a tier with stand-ins, or one that is wholly unknown.
+// tier returns a tier with stand-ins, also for one that is wholly unknown.
 func (s *standIns) tier(unknown template.Unknown, value any) any {
 	if unknown.Text != "" {
 		return map[string]any{"Name": s.word(unknown, "Unknown%d"), "GroupName": s.word(unknown, "unknown-%d")}
@@ -133,7 +135,7 @@ func (s *standIns) tier(unknown template.Unknown, value any) any {
 	for _, key := range slices.Sorted(maps.Keys(tier)) {
 		filled[key] = s.ofTier(key, tier[key])
 	}
-	// Where Ingress may be left out, Ports and Sources may be meant.
+	// If Ingress may be left out, Ports and Sources may count.
 	if _, isUnknown := tier["Ingress"].(template.Unknown); isUnknown && (tier["Ports"] != nil || tier["Sources"] != nil) {
 		delete(filled, "Ingress")
 	}
@@ -150,11 +152,11 @@ func (s *standIns) ofTier(key string, value any) any {
 	case key == "Sources", key == "Destinations":
 		return s.list(value, s.orPeer)
 	case key == "Ingress":
-		return s.list(value, s.door)
+		return s.list(value, s.ingress)
 	case key == "Egress" && isUnknown:
 		return "all"
 	case key == "Egress":
-		return s.ways(value)
+		return s.egress(value)
 	case !isUnknown:
 		return s.rest(value)
 	}
@@ -182,16 +184,16 @@ func (s *standIns) orPeer(unknown template.Unknown, value any) any {
 	return s.rest(value)
 }
 
-// door is an entry of Ingress.
-func (s *standIns) door(unknown template.Unknown, value any) any {
+// ingress returns an entry of Ingress.
+func (s *standIns) ingress(unknown template.Unknown, value any) any {
 	if unknown.Text != "" {
 		return map[string]any{"Ports": s.port(unknown), "Sources": s.peer(unknown)}
 	}
 	return s.way(unknown, value)
 }
 
-// ways is Egress: one word or entry, or a list of them.
-func (s *standIns) ways(value any) any {
+// egress returns Egress: one word or entry, or a list of them.
+func (s *standIns) egress(value any) any {
 	if _, isList := value.([]any); isList {
 		return s.list(value, s.way)
 	}
@@ -213,7 +215,7 @@ func (s *standIns) way(unknown template.Unknown, value any) any {
 	return filled
 }
 
-// tags is a map of tags, or a list of Key and Value.
+// tags returns a map of tags, or a list of Key and Value.
 func (s *standIns) tags(value any) any {
 	switch value := value.(type) {
 	case template.Unknown:
@@ -230,7 +232,7 @@ func (s *standIns) tags(value any) any {
 	}
 }
 
-// rest is a value at a place where any text will do.
+// rest returns a value for a property that accepts any text.
 func (s *standIns) rest(value any) any {
 	switch value := value.(type) {
 	case template.Unknown:
@@ -253,11 +255,11 @@ func (s *standIns) rest(value any) any {
 	}
 }
 
-// isWithin reports whether a path is that of a value or of something in it.
+// isWithin reports whether a path is that of a value or of a part of it.
 func isWithin(path, value string) bool {
 	rest, isPrefix := strings.CutPrefix(path, value)
 	return isPrefix && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// indexed is the path of an entry.
+// indexed returns the path of an entry.
 func indexed(path string, place int) string { return path + "[" + strconv.Itoa(place) + "]" }

@@ -1,5 +1,6 @@
-// Package lint says what is wrong with the chains of CloudFormation templates before these are deployed. It uses the function's own
-// parser and guardrails. What is known only at deployment never gives a finding.
+// Package lint finds mistakes in the chains of CloudFormation templates before they are deployed.
+// It uses the function's own parser and guardrails. What is known only at deployment never causes a
+// finding.
 package lint
 
 import (
@@ -15,9 +16,9 @@ type Severity string
 
 // The severities.
 const (
-	// Error is what CloudFormation, EC2 or the function refuses, or what does not do what it is there for.
+	// Error is what CloudFormation, EC2 or the function refuses, or what has no effect.
 	Error Severity = "error"
-	// Warning is allowed and probably not meant.
+	// Warning is allowed and probably a mistake.
 	Warning Severity = "warning"
 )
 
@@ -28,21 +29,21 @@ type Finding struct {
 	File     string   `json:"file"`
 	Line     int      `json:"line"`
 	Column   int      `json:"column"`
-	// Resource is the logical ID of the chain that it is about.
+	// Resource is the logical ID of the chain.
 	Resource string `json:"resource"`
 	// Path is the property, as in "Tiers[1].Ports[0]", or where the template uses the chain, as in "Outputs.Alb.Value".
 	Path    string `json:"path,omitempty"`
 	Message string `json:"message"`
 	Remedy  string `json:"remedy"`
 
-	// near is the logical ID of the resource that it stands in, where that is not the chain.
+	// near is the logical ID of the resource that contains the finding, if that is not the chain.
 	near string
 }
 
-// maxVariants is how many ways in which conditions may come out are looked at for each chain.
+// maxVariants is how many combinations of conditions are checked for each chain.
 const maxVariants = 16
 
-// linter gathers the findings of one template.
+// linter collects the findings of one template.
 type linter struct {
 	template  *template.Template
 	values    template.Values
@@ -60,8 +61,8 @@ type chainState struct {
 	others   bool     // it may have more of them
 }
 
-// Lint returns what is wrong with the chains of a template, in the order of the file. Of the values only what is given decides a condition: of the
-// others both branches are looked at.
+// Lint returns the mistakes in the chains of a template, in the order of the file. Only given
+// values decide a condition. For others, both branches are checked.
 func Lint(read *template.Template, values template.Values) []Finding {
 	l := &linter{template: read, values: values, resources: map[string]template.Resource{}}
 	for _, resource := range read.Resources() {
@@ -86,7 +87,7 @@ func Lint(read *template.Template, values template.Values) []Finding {
 	return l.done()
 }
 
-// chain looks at one chain by itself.
+// chain checks one chain by itself.
 func (l *linter) chain(state *chainState) {
 	for _, variant := range state.variants {
 		l.properties(state, variant)
@@ -98,7 +99,7 @@ func (l *linter) chain(state *chainState) {
 	l.policies(state)
 }
 
-// add adds a finding of a chain at a place.
+// add adds a finding of a chain at a position.
 func (l *linter) add(state template.Resource, at template.Position, finding Finding) {
 	finding.File, finding.Line, finding.Column = l.template.Name, at.Line, at.Column
 	finding.Resource = state.LogicalID
@@ -106,7 +107,7 @@ func (l *linter) add(state template.Resource, at template.Position, finding Find
 	l.findings = append(l.findings, finding)
 }
 
-// done sorts the findings, each once, and takes out those that the template ignores.
+// done returns the sorted findings without duplicates and without those that the template ignores.
 func (l *linter) done() []Finding {
 	ignored := l.ignored()
 	var kept []Finding

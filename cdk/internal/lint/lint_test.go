@@ -16,7 +16,7 @@ import (
 	"sgchain/cdk/internal/terminal"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "write the goldens again")
 
 // findingsOf lints one file.
 func findingsOf(tb testing.TB, name string, values template.Values) []lint.Finding {
@@ -46,7 +46,7 @@ func asText(tb testing.TB, findings []lint.Finding) string {
 	return text.String()
 }
 
-// files are the templates of a folder, at least so many.
+// files returns the templates of a folder, and requires a minimum number.
 func files(tb testing.TB, pattern string, least int) []string {
 	tb.Helper()
 	var found []string
@@ -63,7 +63,8 @@ func files(tb testing.TB, pattern string, least int) []string {
 	return found
 }
 
-// TestBrokenTemplates compares the findings of each template of testdata/broken with the file beside it.
+// TestBrokenTemplates compares the findings of each template of testdata/broken with the golden
+// file of that template.
 func TestBrokenTemplates(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
@@ -106,7 +107,8 @@ func TestValidTemplates(t *testing.T) {
 	}
 }
 
-// A branch that the given parameters do not take is not looked at.
+// TestGivenParametersDecideConditions checks that a branch that the given parameters exclude has no
+// findings.
 func TestGivenParametersDecideConditions(t *testing.T) {
 	t.Parallel()
 	name := "testdata/broken/broken-branch.yaml"
@@ -118,7 +120,8 @@ func TestGivenParametersDecideConditions(t *testing.T) {
 	}
 }
 
-// A rule is ignored where the chain says so, and where the resource does that the finding is in.
+// TestIgnoredRules checks that a rule is ignored if the chain says so, or the resource that
+// contains the finding.
 func TestIgnoredRules(t *testing.T) {
 	t.Parallel()
 	const form = `
@@ -160,11 +163,11 @@ func TestSuggestedAttributes(t *testing.T) {
 	}
 }
 
-// TestSamples lints the templates of a folder that have no chain, such as a clone of aws-cloudformation/aws-cloudformation-templates: nothing is found, and all
-// can be read.
+// TestSamples lints the templates of a folder without chains, such as a clone of
+// aws-cloudformation/aws-cloudformation-templates. It expects no findings and no read errors.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("SAMPLES") //nolint:forbidigo // the samples are somebody else's, and not in the repository
+	folder := os.Getenv("SAMPLES") //nolint:forbidigo // the samples belong to another project
 	if folder == "" {
 		t.Skip("SAMPLES names no folder of templates")
 	}
@@ -235,9 +238,9 @@ func TestReadFolders(t *testing.T) {
 		t.Errorf("named files that are no templates: got %v, %v", got, err)
 	}
 	if _, err := lint.Read([]string{filepath.Join(folder, "missing.yaml")}, nil, true); err == nil {
-		t.Error("a file that is not there is skipped")
+		t.Error("a missing file is skipped")
 	}
-	if _, err := lint.Read([]string{filepath.Join(folder, "node_modules")}, nil, false); err == nil || !strings.Contains(err.Error(), "has no CloudFormation template") {
+	if _, err := lint.Read([]string{filepath.Join(folder, "node_modules")}, nil, false); err == nil || !strings.Contains(err.Error(), "contains no CloudFormation template") {
 		t.Errorf("a folder without templates: got %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "broken.yaml"), []byte("AWSTemplateFormatVersion: 2010-09-09\n\tx"), 0o600); err != nil {
@@ -276,8 +279,9 @@ func FuzzLint(f *testing.F) {
 	})
 }
 
-// TestStandInsAreNoNames: what stands for a tier that nobody knows is neither proposed nor taken for an attribute.
-func TestStandInsAreNoNames(t *testing.T) {
+// TestStandInsAreNotSuggested checks that the stand-in of an unknown tier is neither suggested nor
+// accepted as an attribute.
+func TestStandInsAreNotSuggested(t *testing.T) {
 	t.Parallel()
 	text := "Resources:\n  Chain:\n    Type: Custom::SecurityGroupChain\n    Properties: {VpcId: vpc-1, ServiceTimeout: 1020, ServiceToken: !ImportValue T, Tiers: !If [Nowhere, [{Name: A}], [{Name: B}]]}\n" +
 		"Outputs:\n  O: {Value: !Ref Chain}\n  P: {Value: !GetAtt Chain.Unknown1SecurityGroupId}\n"

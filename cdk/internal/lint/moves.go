@@ -5,7 +5,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// originOf returns the chain that MovedFrom names, and where that is written; false where there is none, or it is known only at deployment.
+// originOf returns the chain that MovedFrom names, and its path. It returns false without
+// MovedFrom, or if its values are known only at deployment.
 func originOf(evaluation template.Evaluation) (from chain.Origin, path string, isKnown bool) {
 	value := evaluation.Properties["MovedFrom"]
 	fields, isMap := value.(map[string]any)
@@ -15,9 +16,9 @@ func originOf(evaluation template.Evaluation) (from chain.Origin, path string, i
 	}
 	texts := map[string]string{}
 	for _, key := range []string{"Stack", "LogicalId"} {
-		field, isThere := fields[key]
+		field, exists := fields[key]
 		text, isText := template.TextOf(field)
-		if isThere && !isText {
+		if exists && !isText {
 			return chain.Origin{}, "", false
 		}
 		texts[key] = text
@@ -25,58 +26,59 @@ func originOf(evaluation template.Evaluation) (from chain.Origin, path string, i
 	return chain.Origin{Stack: texts["Stack"], LogicalID: texts["LogicalId"]}, "MovedFrom.LogicalId", texts["LogicalId"] != ""
 }
 
-// moves reports chains that are moved from a resource which the template still has, or from one from which another chain is moved.
+// moves reports chains that are moved from a resource which the template still has, and chains that
+// are moved from the same resource.
 func (l *linter) moves() {
 	for i, state := range l.chains {
-		told := map[string]bool{} // by what is said: conditions may come out in several ways
+		reported := map[string]bool{} // by message: several variants of the conditions give the same
 		for _, variant := range state.variants {
 			from, _, isKnown := originOf(variant.Evaluation)
-			if old, isThere := l.resources[from.LogicalID]; isKnown && isThere && from.Stack == "" {
-				l.movedFromHere(state, old, told)
+			if old, exists := l.resources[from.LogicalID]; isKnown && exists && from.Stack == "" {
+				l.movedFromHere(state, old, reported)
 			}
 		}
 		for _, first := range l.chains[:i] {
-			l.movedTwice(first, state, told)
+			l.movedTwice(first, state, reported)
 		}
 	}
 }
 
-// movedFromHere reports a chain that is there together with the resource that it is moved from.
-func (l *linter) movedFromHere(state *chainState, old template.Resource, told map[string]bool) {
+// movedFromHere reports a chain that exists together with the resource that it is moved from.
+func (l *linter) movedFromHere(state *chainState, old template.Resource, reported map[string]bool) {
 	for _, both := range l.template.Variants(l.values, maxVariants, old, state.Chain) {
 		from, path, isKnown := originOf(both[1])
-		if !isKnown || from != (chain.Origin{LogicalID: old.LogicalID}) || told[old.LogicalID] {
+		if !isKnown || from != (chain.Origin{LogicalID: old.LogicalID}) || reported[old.LogicalID] {
 			continue
 		}
-		told[old.LogicalID] = true
+		reported[old.LogicalID] = true
 		finding := Finding{
 			Rule: RuleMovedFrom, Path: path, Message: path + ": chain " + old.LogicalID + " is still in this template",
-			Remedy: "Remove " + old.LogicalID + " from the template in the same update, or leave MovedFrom out.",
+			Remedy: "Remove " + old.LogicalID + " from the template in the same update, or remove MovedFrom.",
 		}
 		switch {
 		case old.LogicalID == state.LogicalID:
-			finding.Message, finding.Remedy = path+": "+old.LogicalID+" is this chain itself", "Write the logical ID that the chain had before, or leave MovedFrom out."
+			finding.Message, finding.Remedy = path+": "+old.LogicalID+" is this chain itself", "Write the chain's previous logical ID, or remove MovedFrom."
 		case old.Type != template.ResourceType:
-			finding.Message, finding.Remedy = path+": "+old.LogicalID+" is of type "+old.Type+", and no chain", "Write the logical ID that the chain had before, or leave MovedFrom out."
+			finding.Message, finding.Remedy = path+": "+old.LogicalID+" is of type "+old.Type+", not a chain", "Write the chain's previous logical ID, or remove MovedFrom."
 		}
 		l.add(state.Chain, both[1].At(path), finding)
 	}
 }
 
-// movedTwice reports two chains that are there together and moved from the same place.
-func (l *linter) movedTwice(first, second *chainState, told map[string]bool) {
+// movedTwice reports two chains that exist together and are moved from the same origin.
+func (l *linter) movedTwice(first, second *chainState, reported map[string]bool) {
 	for _, both := range l.template.Variants(l.values, maxVariants, first.Chain, second.Chain) {
 		taken, _, isTaken := originOf(both[0])
 		from, path, isKnown := originOf(both[1])
 		what := first.LogicalID + " " + from.String()
-		if !isTaken || !isKnown || taken != from || told[what] {
+		if !isTaken || !isKnown || taken != from || reported[what] {
 			continue
 		}
-		told[what] = true
+		reported[what] = true
 		l.add(second.Chain, both[1].At(path), Finding{
 			Rule: RuleMovedFrom, Path: path, near: first.LogicalID,
-			Message: path + ": chain " + first.LogicalID + " of this template is moved from " + from.String() + " too",
-			Remedy:  "Leave MovedFrom out of one of them.",
+			Message: path + ": chain " + first.LogicalID + " of this template is also moved from " + from.String(),
+			Remedy:  "Remove MovedFrom from one of them.",
 		})
 	}
 }

@@ -7,15 +7,16 @@ import (
 	"sgchain/cdk/internal/template"
 )
 
-// groupName is an explicit name of a security group. What is unknown is known by its text: one text is one value.
+// groupName is an explicit name of a security group. An unknown value is represented by its text:
+// one text is one value.
 type groupName struct{ vpc, name, path string }
 
-// same reports whether two names are one for certain. A macro may give another value each time.
+// same reports whether two names are certainly equal. A macro may return another value each time.
 func same(a, b groupName) bool {
 	return a.vpc == b.vpc && strings.EqualFold(a.name, b.name) && !strings.Contains(a.vpc+a.name, "!Transform")
 }
 
-// textOrUnknown is a value as text, or the text of what is unknown.
+// textOrUnknown returns a value as text, or the text of what is unknown.
 func textOrUnknown(value any) string {
 	if unknown, isUnknown := value.(template.Unknown); isUnknown {
 		return unknown.Text
@@ -24,7 +25,7 @@ func textOrUnknown(value any) string {
 	return strings.TrimSpace(text)
 }
 
-// groupNames are the explicit names of the groups of a chain.
+// groupNames returns the explicit names of the groups of a chain.
 func groupNames(evaluation template.Evaluation) []groupName {
 	vpc := textOrUnknown(evaluation.Properties["VpcId"])
 	if evaluation.Properties == nil || vpc == "" {
@@ -43,7 +44,7 @@ func groupNames(evaluation template.Evaluation) []groupName {
 	if _, isUnknown := evaluation.Properties["Tiers"].(template.Unknown); isUnknown {
 		return nil
 	}
-	parsed := newVariant(evaluation) // the default chain, or the tiers of a text
+	parsed := newVariant(evaluation) // the default chain, or Tiers as text
 	if parsed.spec == nil {
 		return nil
 	}
@@ -55,8 +56,8 @@ func groupNames(evaluation template.Evaluation) []groupName {
 	return names
 }
 
-// names reports groups that have one explicit name in one VPC: of two chains, or of a chain and AWS::EC2::SecurityGroup. Whether both are ever there
-// together is looked at only where they have a name in common.
+// names reports groups with the same explicit name in one VPC: of two chains, or of a chain and
+// AWS::EC2::SecurityGroup. It checks whether both can exist together only if they share a name.
 func (l *linter) names() {
 	taken := map[string][]groupName{}
 	for _, state := range l.chains {
@@ -75,12 +76,12 @@ func (l *linter) names() {
 		}
 	}
 	for i, second := range l.chains {
-		told := map[string]bool{} // by path: one clash says it
+		reported := map[string]bool{} // by path: one conflict is enough
 		compare := func(other template.Resource, namesOf func(template.Evaluation) []groupName) {
 			if slices.ContainsFunc(taken[second.LogicalID], func(one groupName) bool {
-				return !told[one.path+one.name] && slices.ContainsFunc(taken[other.LogicalID], func(name groupName) bool { return same(name, one) })
+				return !reported[one.path+one.name] && slices.ContainsFunc(taken[other.LogicalID], func(name groupName) bool { return same(name, one) })
 			}) {
-				l.nameTwice(second, other, namesOf, told)
+				l.nameTwice(second, other, namesOf, reported)
 			}
 		}
 		for _, first := range l.chains[:i] {
@@ -92,7 +93,7 @@ func (l *linter) names() {
 	}
 }
 
-// nameOfGroup is the explicit name of an AWS::EC2::SecurityGroup.
+// nameOfGroup returns the explicit name of an AWS::EC2::SecurityGroup.
 func nameOfGroup(evaluation template.Evaluation) []groupName {
 	one := groupName{vpc: textOrUnknown(evaluation.Properties["VpcId"]), name: textOrUnknown(evaluation.Properties["GroupName"])}
 	if one.vpc == "" || one.name == "" {
@@ -101,23 +102,24 @@ func nameOfGroup(evaluation template.Evaluation) []groupName {
 	return []groupName{one}
 }
 
-// nameTwice compares the names of a chain with those of another resource, wherever both are there, and notes which it reports.
-func (l *linter) nameTwice(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName, told map[string]bool) {
+// nameTwice compares the names of a chain with those of another resource in each variant with both,
+// and records what it reports.
+func (l *linter) nameTwice(state *chainState, other template.Resource, namesOf func(template.Evaluation) []groupName, reported map[string]bool) {
 	for _, both := range l.template.Variants(l.values, maxVariants, other, state.Chain) {
 		taken := namesOf(both[0])
 		for _, one := range groupNames(both[1]) {
-			if told[one.path+one.name] || !slices.ContainsFunc(taken, func(name groupName) bool { return same(name, one) }) {
+			if reported[one.path+one.name] || !slices.ContainsFunc(taken, func(name groupName) bool { return same(name, one) }) {
 				continue
 			}
-			told[one.path+one.name] = true
-			whose := "chain " + other.LogicalID + " of this template"
+			reported[one.path+one.name] = true
+			owner := "a security group of chain " + other.LogicalID + " of this template"
 			if other.Type != template.ResourceType {
-				whose = other.LogicalID + " (" + other.Type + ") of this template"
+				owner = other.LogicalID + " (" + other.Type + ") of this template"
 			}
 			l.add(state.Chain, both[1].At(one.path), Finding{
 				Rule: RuleGroupNameTwice, Path: one.path, near: other.LogicalID,
-				Message: one.path + ": the name " + one.name + " is that of a security group of " + whose + " too; names are unique in a VPC, whatever their case",
-				Remedy:  "Give one of them another GroupName, or leave GroupName out, so that a name is generated.",
+				Message: one.path + ": " + owner + " also has the name " + one.name + ". Names are unique in a VPC, whatever their case",
+				Remedy:  "Change one GroupName, or remove it for a generated name.",
 			})
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 const page = "../../../docs/lint.md"
 
-// section compares what stands between two marks of the page with a text, or writes it.
+// section compares the text between two marks of the page with a text, or writes it.
 func section(t *testing.T, name, want string) {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -43,17 +43,18 @@ func section(t *testing.T, name, want string) {
 	}
 }
 
-// besides says what cfn-lint 1.58.0 says about the templates of testdata/broken. TestCfnLint holds it against cfn-lint.
-func besides() [][3]string {
+// cfnLint returns what cfn-lint 1.58.0 reports for the templates of testdata/broken. TestCfnLint
+// checks it against cfn-lint.
+func cfnLint() [][3]string {
 	const nothing = "nothing"
 	return [][3]string{
-		{"misspelled-ports.yaml", "`Prots` in the place of `Ports`", nothing},
+		{"misspelled-ports.yaml", "`Prots` instead of `Ports`", nothing},
 		{"wrong-attribute.yaml", "`!GetAtt Chain.WebSecurityGroupID`", nothing},
 		{"attribute-in-sub.yaml", "the same in `Fn::Sub` of user data", nothing},
 		{"ref-in-outputs.yaml", "`!Ref Chain` as a security group", nothing},
 		{"timeout-missing.yaml", "no `ServiceTimeout`", nothing},
-		{"timeout-short.json", "`ServiceTimeout` of 60 or 7200, or a text", "that the text is no integer (E3012)"},
-		{"service-token.yaml", "`ServiceToken` is missing, empty, or a function's name", "that it is missing (E3003)"},
+		{"timeout-short.json", "`ServiceTimeout` of 60 or 7200, or a text", "the text is no integer (E3012)"},
+		{"service-token.yaml", "`ServiceToken` is missing, empty, or a function's name", "it is missing (E3003)"},
 		{"empty-list-from-parameter.yaml", "a parameter's empty list as `Sources`", nothing},
 		{"empty-sources.yaml", "`Sources: []`", nothing},
 		{"list-in-a-list.yaml", "`[!Ref Ports]` of a list", nothing},
@@ -64,12 +65,12 @@ func besides() [][3]string {
 		{"tags.yaml", "reserved keys, and too many tags", nothing},
 		{"tiers-text-duplicate-key.json", "`Tiers` as text with a key twice", nothing},
 		{"tiers-text-trailing-comma.yaml", "`Tiers` as text with a trailing comma", nothing},
-		{"duplicate-key.yaml", "a key twice in YAML", "that it is there twice (E0000)"},
+		{"duplicate-key.yaml", "a key twice in YAML", "it occurs twice (E0000)"},
 		{"ports-beside-the-tier.yaml", "`Ports` indented beside the tier", nothing},
 		{"broken-branch.yaml", "a broken branch of `!If`", nothing},
 		{"foreign-rule.yaml", "`AWS::EC2::SecurityGroupIngress` on a chain's group", nothing},
-		{"moved-from.yaml", "`MovedFrom` with a chain that is still there", nothing},
-		{"guardrails.yaml", "ssh that is open to the world", nothing},
+		{"moved-from.yaml", "`MovedFrom` with an existing chain", nothing},
+		{"guardrails.yaml", "SSH open to the world", nothing},
 		{"no-values.yaml", "`Ports:` without a value", nothing},
 		{"almost-the-type.yaml", "a misspelled resource type", nothing},
 		{"retained.yaml", "`UpdateReplacePolicy: Retain`", nothing},
@@ -87,8 +88,8 @@ func TestPageListsRules(t *testing.T) { //nolint:paralleltest // writes the page
 
 func TestPageComparesLinters(t *testing.T) { //nolint:paralleltest // writes the page with -update
 	var rows strings.Builder
-	rows.WriteString("| what breaks | `cfn-lint` says | `sgchain lint` says |\n|---|---|---|\n")
-	for _, row := range besides() {
+	rows.WriteString("| mistake | `cfn-lint` reports | `sgchain lint` reports |\n|---|---|---|\n")
+	for _, row := range cfnLint() {
 		findings := findingsOf(t, filepath.Join("testdata/broken", row[0]), template.Values{})
 		if len(findings) == 0 {
 			t.Fatalf("%s has no findings", row[0])
@@ -99,8 +100,8 @@ func TestPageComparesLinters(t *testing.T) { //nolint:paralleltest // writes the
 	section(t, "beside", rows.String())
 }
 
-// The first screen shows what the command prints.
-func TestPageBeginsWithARun(t *testing.T) {
+// TestPageBeginsWithOutput checks that the first screen shows the command's output.
+func TestPageBeginsWithOutput(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -112,7 +113,7 @@ func TestPageBeginsWithARun(t *testing.T) {
 	}
 }
 
-// TestCfnLint runs the cfn-lint that CFN_LINT names over the templates of the page.
+// TestCfnLint runs the cfn-lint of the variable CFN_LINT on the templates of the page.
 func TestCfnLint(t *testing.T) {
 	t.Parallel()
 	command := os.Getenv("CFN_LINT") //nolint:forbidigo // cfn-lint is another project's, and takes a minute
@@ -120,20 +121,20 @@ func TestCfnLint(t *testing.T) {
 		t.Skip("CFN_LINT names no cfn-lint")
 	}
 	rule := regexp.MustCompile(`\b[EWI][0-9]{4}\b`)
-	for _, row := range besides() {
+	for _, row := range cfnLint() {
 		output, err := exec.CommandContext(t.Context(), command, "--regions", "eu-central-1", "--", filepath.Join("testdata/broken", row[0])).CombinedOutput()
 		if _, isExit := errors.AsType[*exec.ExitError](err); err != nil && !isExit {
 			t.Fatal(err)
 		}
-		said, want := rule.FindAllString(string(output), -1), rule.FindAllString(row[2], -1)
-		slices.Sort(said)
-		if said = slices.Compact(said); !slices.Equal(said, want) {
-			t.Errorf("%s: got %v, want %v\n%s", row[0], said, want, output)
+		got, want := rule.FindAllString(string(output), -1), rule.FindAllString(row[2], -1)
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v\n%s", row[0], got, want, output)
 		}
 	}
 }
 
-// The page has lines of at most 100 columns, but for tables.
+// TestPageIsNarrow checks that the page has lines of at most 100 columns, except for tables.
 func TestPageIsNarrow(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(page)

@@ -26,7 +26,8 @@ func WriteText(to io.Writer, findings []Finding, style terminal.Style) error {
 	return err
 }
 
-// oneLine takes line feeds and other control characters out of a text, which may come from a template.
+// oneLine removes line feeds and other control characters from a text, which may come from a
+// template.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || (r >= 0x7f && r < 0xa0) {

@@ -11,17 +11,18 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// variant is a chain under one way in which conditions may come out.
+// variant is a chain under one combination of conditions.
 type variant struct {
 	template.Evaluation
 
 	problems []chain.FieldError // those that are certain
-	spec     *chain.Spec        // with stand-ins; nil where the parser refuses it
+	spec     *chain.Spec        // with stand-ins; nil if the parser refuses it
 	standIns *standIns          // those of spec
 	unsure   []string           // the paths of what is unknown
 }
 
-// newVariant parses the properties with two sets of stand-ins, and keeps the problems that both have.
+// newVariant parses the properties with two sets of stand-ins, and keeps the problems that both
+// have.
 func newVariant(evaluation template.Evaluation) variant {
 	v := variant{Evaluation: evaluation, standIns: newStandIns(true)}
 	if evaluation.Properties == nil {
@@ -50,7 +51,7 @@ func newVariant(evaluation template.Evaluation) variant {
 		v.problems = append(v.problems, problem)
 	}
 	if v.spec == nil && others == nil && len(evaluation.Unknowns) > 0 && !v.isUnsure("IpFamilies") {
-		v.spec, v.standIns = &spec, first // the second ones do not fit together, as an IPv4 range and ICMPv6
+		v.spec, v.standIns = &spec, first // the second set does not fit together, as an IPv4 range and ICMPv6
 	}
 	return v
 }
@@ -71,21 +72,22 @@ func withoutDigits(text string) string { return digits.ReplaceAllString(text, "#
 var (
 	listEntry   = regexp.MustCompile(`\.(Ports|Sources|Destinations)\[\d+\]$`)
 	peerEntry   = regexp.MustCompile(`\.(Sources|Destinations)\[\d+\]$`)
-	doorEntry   = regexp.MustCompile(`\.(Ingress|Egress)\[\d+\]$`)
+	ruleEntry   = regexp.MustCompile(`\.(Ingress|Egress)\[\d+\]$`)
 	tierOrName  = regexp.MustCompile(`^Tiers(\[\d+\](\.Name)?)?$`)
 	tagOrKey    = regexp.MustCompile(`^\[\d+\](\.Key)?$`)
 	tierPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 )
 
-// isNestedList reports whether what is unknown is for certain a list where one value has to be.
+// isNestedList reports whether what is unknown is certainly a list where one value is required.
 func isNestedList(unknown template.Unknown) bool {
 	return unknown.List && listEntry.MatchString(unknown.Path)
 }
 
-// dependsOnUnknown reports whether a problem at a path may be none, whatever the stand-ins show.
+// dependsOnUnknown reports whether a problem at a path may not exist for the real values, whatever
+// the stand-ins show.
 func (v *variant) dependsOnUnknown(path string) bool {
 	value := lookup(v.Properties, path)
-	isDoor := doorEntry.MatchString(path)
+	isRule := ruleEntry.MatchString(path)
 	tags, isTags := strings.CutSuffix(path, "Tags")
 	return slices.ContainsFunc(v.unsure, func(unknown string) bool {
 		switch {
@@ -102,8 +104,8 @@ func (v *variant) dependsOnUnknown(path string) bool {
 			return !isText || tierPattern.MatchString(name)
 		case strings.HasSuffix(path, ".Ports"):
 			return isWithin(unknown, strings.TrimSuffix(path, "Ports")+"Sources") // it may be left out
-		case isDoor:
-			// The description of a rule that is there already.
+		case isRule:
+			// An existing rule's description.
 			_, isMap := value.(map[string]any)
 			return isMap && strings.HasPrefix(unknown, listOf(path)+"[") && strings.HasSuffix(unknown, ".Description")
 		default:
@@ -112,16 +114,17 @@ func (v *variant) dependsOnUnknown(path string) bool {
 	})
 }
 
-// countsAsTag reports whether something unknown is the tags, one of them or its key: so that their number is unknown.
+// countsAsTag reports whether something unknown is the tags, one of them or its key, so that their
+// number is unknown.
 func countsAsTag(unknown, tags string) bool {
 	rest, isOf := strings.CutPrefix(unknown, tags)
 	return isOf && (rest == "" || tagOrKey.MatchString(rest))
 }
 
-// listOf returns the path of the list that an entry stands in.
+// listOf returns the path of the list that contains an entry.
 func listOf(entry string) string { return entry[:max(0, strings.LastIndex(entry, "["))] }
 
-// lookup returns the value at a path, or nil. Keys with dots in them are none that it is asked for.
+// lookup returns the value at a path, or nil. No caller asks for keys with dots.
 func lookup(value any, path string) any {
 	for path != "" {
 		path = strings.TrimPrefix(path, ".")
@@ -147,7 +150,7 @@ func lookup(value any, path string) any {
 	return value
 }
 
-// properties reports what the parser refuses.
+// properties reports the problems of the parser.
 func (l *linter) properties(state *chainState, v variant) {
 	for _, problem := range v.problems {
 		message, remedy := splitRemedy(problem.Problem)
@@ -161,21 +164,23 @@ func (l *linter) properties(state *chainState, v variant) {
 	}
 }
 
-// remedy is what to do about two mistakes that only templates have, or empty: a wrong indentation, and a list of lists.
+// remedy returns what to do about two mistakes that only templates can have, or an empty text: a
+// wrong indentation, and a list of lists.
 func (v *variant) remedy(path string) string {
 	isOfTier := slices.Contains([]string{"Name", "GroupName", "Description", "Ports", "Sources", "Ingress", "Egress", "AllowPublic"}, path)
-	if _, isThere := v.Properties[path]; isOfTier && isThere {
-		return path + " is a key of a tier: indent it, so that it stands below the tier's Name"
+	if _, exists := v.Properties[path]; isOfTier && exists {
+		return path + " is a key of a tier: indent it as deep as the tier's Name"
 	}
 	value := lookup(v.Properties, path)
 	unknown, _ := value.(template.Unknown)
 	if _, isList := value.([]any); listEntry.MatchString(path) && (isList || unknown.List) {
-		return "the entry is a list already: write it in place of the list " + listOf(path)
+		return "the entry is a list already: write it instead of the list " + listOf(path)
 	}
 	return ""
 }
 
-// splitRemedy splits a problem of the parser, "what is wrong; what to write", at the first semicolon that is not quoted.
+// splitRemedy splits a problem of the parser, "what is wrong; what to write", at the first
+// semicolon that is not quoted.
 func splitRemedy(problem string) (message, remedy string) {
 	isQuoted := false
 	for i := 0; i+1 < len(problem); i++ {
@@ -191,7 +196,7 @@ func splitRemedy(problem string) (message, remedy string) {
 	return problem, ""
 }
 
-// sentence begins with a capital, but for the name of a protocol, and ends in a full stop.
+// sentence capitalizes a text, except for the name of a protocol, and ends it with a full stop.
 func sentence(text string) string {
 	if text == "" {
 		return ""

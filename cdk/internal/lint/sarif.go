@@ -12,7 +12,8 @@ import (
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 )
 
-// WriteSARIF writes findings in the Static Analysis Results Interchange Format 2.1.0. Names of files become relative to a folder, where they are below it.
+// WriteSARIF writes findings in the Static Analysis Results Interchange Format 2.1.0. Names of
+// files below folder become relative to it.
 func WriteSARIF(to io.Writer, findings []Finding, folder, version string) error {
 	report, err := sarifOf(findings, folder, version)
 	if err != nil {
@@ -62,7 +63,8 @@ func message(text string) *sarif.MultiformatMessageString {
 	return sarif.NewMultiformatMessageString().WithText(text)
 }
 
-// fingerprint knows a finding again when lines above it change. It has the form of GitHub's own: a hash, and which of those with this hash it is.
+// fingerprint identifies a finding, also after lines above it change. It has the form of GitHub's
+// own: a hash, and a number among the findings with this hash.
 func fingerprint(finding Finding, uri string, seen map[string]int) string {
 	hash := sha256.Sum256([]byte(strings.Join([]string{finding.Rule, uri, finding.Resource, finding.Path, finding.Message}, "\x00")))
 	text := hex.EncodeToString(hash[:8])
@@ -70,7 +72,7 @@ func fingerprint(finding Finding, uri string, seen map[string]int) string {
 	return text + ":" + strconv.Itoa(seen[text])
 }
 
-// uriOf is a file's name as a URI: relative to a folder if it is below it.
+// uriOf returns a file's name as a URI, relative to folder if it is below it.
 func uriOf(name, folder string) (string, error) {
 	if name == "<stdin>" {
 		return "stdin", nil

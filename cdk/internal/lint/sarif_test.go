@@ -12,7 +12,7 @@ import (
 	"sgchain/cdk/internal/template"
 )
 
-// all is the findings of every broken template.
+// all returns the findings of every broken template.
 func all(t *testing.T) []Finding {
 	t.Helper()
 	names, err := filepath.Glob("testdata/broken/*.yaml")
@@ -66,8 +66,9 @@ func TestSARIFIsValid(t *testing.T) {
 	}
 }
 
-// Lines that are added above a finding do not make it another one.
-func TestFingerprintsStay(t *testing.T) {
+// TestFingerprintsSurviveAddedLines checks that lines added above a finding do not change its
+// fingerprint.
+func TestFingerprintsSurviveAddedLines(t *testing.T) {
 	t.Parallel()
 	before := all(t)
 	after := make([]Finding, len(before))
@@ -136,7 +137,8 @@ func TestJSONHasEveryField(t *testing.T) {
 	}
 }
 
-// A text of a template cannot make lines of its own, or color them.
+// TestTextHasNoControlCharacters checks that a text of a template cannot add lines or colors to the
+// output.
 func TestTextHasNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	if got := oneLine("a\n\x1b[31mb\u009b"); got != "a  [31mb " {

@@ -9,7 +9,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// mostTimeout is the most and the default of ServiceTimeout, in seconds (user guide, AWS::CloudFormation::CustomResource).
+// mostTimeout is the most and the default of ServiceTimeout, in seconds (user guide,
+// AWS::CloudFormation::CustomResource).
 const mostTimeout = 3600
 
 func (l *linter) serviceTimeout(state *chainState, v variant) {
@@ -17,21 +18,21 @@ func (l *linter) serviceTimeout(state *chainState, v variant) {
 		return
 	}
 	finding := Finding{Rule: RuleServiceTimeout, Path: "ServiceTimeout", Remedy: "Write ServiceTimeout: " + strconv.Itoa(chain.ServiceTimeout) + "."}
-	value, isThere := v.Properties["ServiceTimeout"]
-	if _, isUnknown := value.(template.Unknown); isUnknown || (isThere && value == nil) {
+	value, exists := v.Properties["ServiceTimeout"]
+	if _, isUnknown := value.(template.Unknown); isUnknown || (exists && value == nil) {
 		return
 	}
 	text, isText := template.TextOf(value)
 	seconds, err := strconv.Atoi(text)
 	switch {
-	case !isThere:
-		finding.Severity, finding.Message = Warning, "ServiceTimeout: is missing: if the function gives no answer, the stack waits for an hour"
+	case !exists:
+		finding.Severity, finding.Message = Warning, "ServiceTimeout: is missing. If the function does not answer, the stack waits for an hour"
 	case !isText:
 		finding.Message = "ServiceTimeout: must be one value"
 	case err != nil || seconds < 1 || seconds > mostTimeout:
-		finding.Message = "ServiceTimeout: " + strconv.Quote(text) + " is no number of seconds from 1 to " + strconv.Itoa(mostTimeout)
+		finding.Message = "ServiceTimeout: " + strconv.Quote(text) + " is not a number of seconds from 1 to " + strconv.Itoa(mostTimeout)
 	case seconds < chain.ServiceTimeout:
-		finding.Message = "ServiceTimeout: after " + text + " s CloudFormation gives up while the function is still at work, which may take " + strconv.Itoa(chain.ServiceTimeout) + " s"
+		finding.Message = "ServiceTimeout: CloudFormation gives up after " + text + " s, but the function may work for " + strconv.Itoa(chain.ServiceTimeout) + " s"
 	default:
 		return
 	}
@@ -48,20 +49,20 @@ func (l *linter) serviceToken(state *chainState, v variant) {
 	if v.Properties == nil {
 		return
 	}
-	value, isThere := v.Properties["ServiceToken"]
+	value, exists := v.Properties["ServiceToken"]
 	message := ""
 	if unknown, isUnknown := value.(template.Unknown); isUnknown {
 		message = l.wrongTarget(unknown.Text)
-	} else if text, isText := template.TextOf(value); !isThere || value == nil {
-		message = "is missing: CloudFormation does not know which function serves the chain"
+	} else if text, isText := template.TextOf(value); !exists || value == nil {
+		message = "is missing. CloudFormation does not know which function serves the chain"
 	} else if !isText {
 		message = "must be one value, the ARN of the provider's function"
 	} else if strings.TrimSpace(text) == "" {
 		message = "is empty"
 	} else if !serviceARN.MatchString(text) {
-		message = strconv.Quote(text) + " is no ARN of a function"
+		message = strconv.Quote(text) + " is not the ARN of a function"
 	}
-	if message == "" || (isThere && value == nil) {
+	if message == "" || (exists && value == nil) {
 		return
 	}
 	l.add(state.Chain, v.At("ServiceToken"), Finding{
@@ -70,31 +71,31 @@ func (l *linter) serviceToken(state *chainState, v variant) {
 	})
 }
 
-// wrongTarget says why a resource of the template is no provider, or is empty.
+// wrongTarget returns why a resource of the template is no provider, or an empty text.
 func (l *linter) wrongTarget(text string) string {
 	if match := usedByRef.FindStringSubmatch(text); match != nil {
-		resource, isThere := l.resources[match[1]]
+		resource, exists := l.resources[match[1]]
 		switch {
-		case !isThere:
+		case !exists:
 			return ""
 		case resource.Type == "AWS::Lambda::Function" || resource.Type == "AWS::Serverless::Function":
 			return text + " is the name of function " + match[1] + ", not its ARN"
 		case mayBeFunction(resource.Type):
 			return ""
 		default:
-			return text + " is of type " + resource.Type + ", and no function"
+			return text + " is of type " + resource.Type + ", not a function"
 		}
 	}
 	if match := usedByAtt.FindStringSubmatch(text); match != nil {
-		if resource, isThere := l.resources[match[1]]; isThere && !mayBeFunction(resource.Type) {
-			return text + " is of type " + resource.Type + ", and no function"
+		if resource, exists := l.resources[match[1]]; exists && !mayBeFunction(resource.Type) {
+			return text + " is of type " + resource.Type + ", not a function"
 		}
 	}
 	return ""
 }
 
-// mayBeFunction reports whether a resource of a type may have the ARN of a function or of a topic. What a resource of CloudFormation itself, or of somebody
-// else, has is not known.
+// mayBeFunction reports whether a resource of a type may have the ARN of a function or of a topic.
+// The attributes of CloudFormation's own resources and of third parties are unknown.
 func mayBeFunction(kind string) bool {
 	for _, prefix := range []string{"AWS::Lambda::", "AWS::Serverless::", "AWS::SNS::", "AWS::CloudFormation::"} {
 		if strings.HasPrefix(kind, prefix) {

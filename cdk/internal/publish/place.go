@@ -12,25 +12,25 @@ import (
 )
 
 var (
-	// bucketName leaves room for the Region and has no dots, as the templates' parameter
-	// has it.
+	// bucketName leaves room for the Region and has no dots, as in the templates' parameter.
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,45}$`)
-	// regionName is that of a Region in one of the [partitions].
+	// regionName matches the name of a Region in one of the [partitions].
 	regionName = regexp.MustCompile(`^(us-gov|us-iso[bf]?|eu-isoe|eusc-[a-z]{2}|[a-z]{2})-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$`)
 )
 
 // place is a bucket in a Region.
 type place struct{ bucket, region string }
 
-// readPlaces checks the target. Where it names no Region, own is taken: that of the account's configuration.
+// readPlaces checks the target. Without Regions it uses own, the Region of the account's
+// configuration.
 func readPlaces(target Target, own string) ([]place, error) {
 	var problems []error
 	bucket := target.Bucket
 	switch {
 	case bucket == "":
-		problems = append(problems, errors.New("the bucket is missing: add --bucket example (make publish BUCKET=example) for the buckets example-REGION"))
+		problems = append(problems, errors.New("the bucket is missing; add --bucket example (make publish BUCKET=example) for the buckets example-REGION"))
 	case !bucketName.MatchString(bucket):
-		problems = append(problems, fmt.Errorf("bucket %q cannot begin a bucket's name here: use 2 to 46 lower-case letters, digits and hyphens", bucket))
+		problems = append(problems, fmt.Errorf("bucket %q is not valid; use 2 to 46 lower-case letters, digits and hyphens", bucket))
 	}
 	names := split(target.Regions)
 	if len(names) == 0 {
@@ -41,7 +41,7 @@ func readPlaces(target Target, own string) ([]place, error) {
 		one := place{bucket: release.Bucket(bucket, name), region: name}
 		switch {
 		case !regionName.MatchString(name):
-			problems = append(problems, fmt.Errorf("%q is not a Region: write one such as eu-central-1, eusc-de-east-1, cn-north-1 or us-gov-west-1", name))
+			problems = append(problems, fmt.Errorf("%q is not a Region; use one such as eu-central-1, eusc-de-east-1, cn-north-1 or us-gov-west-1", name))
 		case !slices.Contains(places, one):
 			places = append(places, one)
 		}
@@ -62,7 +62,7 @@ func FirstRegion(regions string) string {
 	return names[0]
 }
 
-// url is the address of a file, in the form that the parent template uses too.
+// url returns the address of a file, in the form that the parent template also uses.
 func (p place) url(file string) string {
 	return fmt.Sprintf("https://s3.%s.%s/%s/%s", p.region, partitionOf(p.region).suffix, p.bucket, release.Key(release.Version, file))
 }
@@ -70,20 +70,20 @@ func (p place) url(file string) string {
 // hasConsole reports whether the Region's console has a public address.
 func (p place) hasConsole() bool { return partitionOf(p.region).console != "" }
 
-// launch returns the link to the console's page that creates a stack of a template (CloudFormation user guide, "Create quick-create
-// links for stacks").
+// launch returns the link to the console's page that creates a stack of a template (CloudFormation
+// user guide, "Create quick-create links for stacks").
 func (p place) launch(one release.Launch) string {
 	console := strings.ReplaceAll(partitionOf(p.region).console, "{region}", p.region)
 	return fmt.Sprintf("https://%s/cloudformation/home?region=%s#/stacks/create/review?templateURL=%s&stackName=%s",
 		console, p.region, url.QueryEscape(p.url(one.File)), one.Stack)
 }
 
-// partition is what the addresses of its Regions end in, and the host of its console.
+// partition has the suffix of its Regions' addresses, and the host of its console.
 type partition struct{ prefix, suffix, console string }
 
-// partitions are those of the pinned SDK beside aws, by what the names of their Regions begin with.
-// The consoles' hosts are those of AWS Management Console endpoints (AWS General Reference) and, for
-// the European Sovereign Cloud, of its own edition (docs.aws.eu). Those of the iso partitions are
+// partitions are those of the pinned SDK except aws, by the prefix of their Regions' names. The
+// consoles' hosts are from "AWS Management Console endpoints" (AWS General Reference). That of the
+// European Sovereign Cloud is from its own edition (docs.aws.eu). Those of the iso partitions are
 // not public.
 var partitions = []partition{
 	{"cn-", "amazonaws.com.cn", "console.amazonaws.cn"},

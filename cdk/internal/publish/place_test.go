@@ -12,9 +12,9 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// TestF4Partitions: a Region of every partition is taken, its addresses end as the pinned SDK has
-// it, and its console is its own partition's.
-func TestF4Partitions(t *testing.T) {
+// TestPlacesInEveryPartition checks that a Region of every partition is accepted. Its addresses end
+// as in the pinned SDK, and its console is its own partition's.
+func TestPlacesInEveryPartition(t *testing.T) {
 	t.Parallel()
 	for region, console := range map[string]string{
 		"eu-central-1": "eu-central-1.console.aws.amazon.com", "ap-southeast-7": "ap-southeast-7.console.aws.amazon.com",

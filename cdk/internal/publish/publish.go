@@ -1,5 +1,5 @@
-// Package publish uploads the function's zips and the templates, so that a stack can be launched from the console, as a nested stack or
-// as a StackSet. What was published under a version is never overwritten.
+// Package publish uploads the function's zips and the templates, for stacks from the console,
+// nested stacks and StackSets. It never overwrites a published version.
 package publish
 
 import (
@@ -21,15 +21,16 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// Target is where to publish. For each Region it is the bucket Bucket-REGION, which must exist.
+// Target is where to publish: in each Region to the bucket Bucket-REGION, which must exist.
 type Target struct {
 	Bucket  string // 2 to 46 lower-case letters, digits and hyphens
 	Regions string // separated by blanks or commas; empty for the account's own
 }
 
-// Publish builds what is published and uploads what is missing, and then prints where it is. The credentials need s3:ListBucket on each
-// bucket, and s3:GetObject and s3:PutObject on its keys sgchain/*. Progress gets a line for what takes long. If one of the buckets has
-// a problem, nothing is uploaded to any.
+// Publish builds the files, uploads those that are missing, and then prints their addresses. The
+// credentials need s3:ListBucket on each bucket, and s3:GetObject and s3:PutObject on its keys
+// sgchain/*. progress is called for what takes long. If one of the buckets has a problem, nothing
+// is uploaded to any.
 func Publish(ctx context.Context, account aws.Config, target Target, out io.Writer, progress func(doing string) (done func())) (err error) {
 	places, err := readPlaces(target, account.Region)
 	if err != nil {
@@ -41,7 +42,7 @@ func Publish(ctx context.Context, account aws.Config, target Target, out io.Writ
 	}
 	work, err := os.MkdirTemp("", "sgchain-publish-")
 	if err != nil {
-		return fmt.Errorf("making a folder to build in: %w", err)
+		return fmt.Errorf("creating a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	done := progress("building the function for both architectures")
@@ -54,14 +55,14 @@ func Publish(ctx context.Context, account aws.Config, target Target, out io.Writ
 	return publish(ctx, bucketStore{account}, places, files, out)
 }
 
-// file is one that is published: its name after the version, and where it lies.
+// file is a published file: its name after the version, and its local path.
 type file struct {
 	name, path string
 	checksum   string // SHA-256, in base64 as S3 has it
 }
 
-// prepare builds the zips and gives the templates the bucket as their default, in
-// folder. The zips come first: where a template is published, its code is.
+// prepare builds the zips and writes the templates to folder, with the bucket as their default. The
+// zips come first: where a template exists, so does its code.
 func prepare(ctx context.Context, module, folder, bucket string) ([]file, error) {
 	var files []file
 	add := func(name string) error {
@@ -113,7 +114,7 @@ func prepare(ctx context.Context, module, folder, bucket string) ([]file, error)
 	return files, nil
 }
 
-// withBucket makes a bucket the default of a template's parameter, where it has it.
+// withBucket sets the default of a template's bucket parameter, if it has one.
 func withBucket(text []byte, bucket string) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -122,23 +123,22 @@ func withBucket(text []byte, bucket string) ([]byte, error) {
 		return nil, err
 	}
 	if description, _ := template["Description"].(string); !strings.HasSuffix(description, release.Mark()) {
-		return nil, fmt.Errorf("it says %q, and the code is %s: make template", description, release.Mark())
+		return nil, fmt.Errorf("its description is %q, but the version is %s. Run make template", description, release.Mark())
 	}
 	parameters, _ := template["Parameters"].(map[string]any)
-	if parameter, isThere := parameters[release.BucketParameter].(map[string]any); isThere {
+	if parameter, exists := parameters[release.BucketParameter].(map[string]any); exists {
 		parameter["Default"] = bucket
 	}
 	return release.Encode(template)
 }
 
-// store is what publish needs of S3.
+// store is the part of S3 that publish uses.
 type store interface {
-	// checkBucket fails where the bucket is not there, not in the Region, or not ours to
-	// look at.
+	// checkBucket fails if the bucket does not exist, is in another Region, or denies access.
 	checkBucket(ctx context.Context, at place) error
-	// checksums are those of the objects whose keys begin with a prefix, by key.
+	// checksums returns those of the objects whose keys begin with a prefix, by key.
 	checksums(ctx context.Context, at place, prefix string) (map[string]string, error)
-	// put makes an object that is not there, with its checksum.
+	// put creates an object that does not exist, with its checksum.
 	put(ctx context.Context, at place, key string, file file) error
 }
 
@@ -148,24 +148,24 @@ type upload struct {
 	file  file
 }
 
-// publish looks at every place first and then uploads what is missing: where one of
-// them has a problem, nothing is uploaded anywhere.
+// publish first checks every place and then uploads what is missing. If a place has a problem,
+// nothing is uploaded anywhere.
 func publish(ctx context.Context, s3 store, places []place, files []file, out io.Writer) error {
-	missing, err := look(ctx, s3, places, files)
+	missing, err := findMissing(ctx, s3, places, files)
 	if err != nil {
 		return fmt.Errorf("publishing version %s: nothing was uploaded:\n%w", release.Version, err)
 	}
 	for _, one := range missing {
 		if err := s3.put(ctx, one.place, release.Key(release.Version, one.file.name), one.file); err != nil {
-			return fmt.Errorf("%w\nWhat was uploaded before stays, and is as it should be: publish again to go on", err)
+			return fmt.Errorf("%w\nThe files uploaded so far are complete. Publish again to upload the rest", err)
 		}
 	}
 	return report(out, places, len(missing))
 }
 
-// look finds what is missing, and everything that is wrong: with the buckets, or else
-// with what is in them.
-func look(ctx context.Context, s3 store, places []place, files []file) (missing []upload, err error) {
+// findMissing returns what is missing, and every problem: with the buckets, or else with their
+// objects.
+func findMissing(ctx context.Context, s3 store, places []place, files []file) (missing []upload, err error) {
 	var problems []error
 	for _, place := range places {
 		problems = append(problems, s3.checkBucket(ctx, place))
@@ -174,19 +174,19 @@ func look(ctx context.Context, s3 store, places []place, files []file) (missing 
 		return nil, err
 	}
 	for _, place := range places {
-		there, err := s3.checksums(ctx, place, release.Key(release.Version, ""))
+		published, err := s3.checksums(ctx, place, release.Key(release.Version, ""))
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
 		for _, file := range files {
 			key := release.Key(release.Version, file.name)
-			found, isThere := there[key]
+			found, exists := published[key]
 			switch {
-			case !isThere:
+			case !exists:
 				missing = append(missing, upload{place, file})
 			case found != file.checksum:
-				problems = append(problems, fmt.Errorf("publishing s3://%s/%s: it is there with other bytes, and what was published never changes; raise Version in cdk/internal/release, then make template", place.bucket, key))
+				problems = append(problems, fmt.Errorf("publishing s3://%s/%s: it exists with other bytes, and a published version never changes. Raise Version in cdk/internal/release, run make template, and publish again", place.bucket, key))
 			}
 		}
 	}
@@ -198,7 +198,7 @@ func report(out io.Writer, places []place, uploaded int) error {
 	fmt.Fprintf(&text, "Version %s: %d files uploaded\n", release.Version, uploaded)
 	if uploaded == 0 {
 		text.Reset()
-		fmt.Fprintf(&text, "Version %s: everything was there already\n", release.Version)
+		fmt.Fprintf(&text, "Version %s: all files were uploaded before\n", release.Version)
 	}
 	for _, place := range places {
 		fmt.Fprintf(&text, "\n%s\n", place.region)

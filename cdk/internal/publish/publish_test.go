@@ -16,20 +16,20 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// shelf is S3 as publish sees it.
-type shelf struct {
+// fakeS3 is S3 as publish uses it.
+type fakeS3 struct {
 	buckets map[place]map[string]string // checksums by key
 	refuse  string                      // the key that put refuses
 }
 
-func (s *shelf) checkBucket(_ context.Context, at place) error {
+func (s *fakeS3) checkBucket(_ context.Context, at place) error {
 	if s.buckets[at] == nil {
 		return fmt.Errorf("no bucket %s", at.bucket)
 	}
 	return nil
 }
 
-func (s *shelf) checksums(_ context.Context, at place, prefix string) (map[string]string, error) {
+func (s *fakeS3) checksums(_ context.Context, at place, prefix string) (map[string]string, error) {
 	found := map[string]string{}
 	for key, checksum := range s.buckets[at] {
 		if strings.HasPrefix(key, prefix) {
@@ -39,7 +39,7 @@ func (s *shelf) checksums(_ context.Context, at place, prefix string) (map[strin
 	return found, nil
 }
 
-func (s *shelf) put(_ context.Context, at place, key string, file file) error {
+func (s *fakeS3) put(_ context.Context, at place, key string, file file) error {
 	if key == s.refuse {
 		return errors.New("refused")
 	}
@@ -56,8 +56,8 @@ func files() []file {
 	return []file{{name: "lambda-arm64.zip", checksum: "zip"}, {name: "all-in-one.json", checksum: "template"}}
 }
 
-func newShelf(places ...place) *shelf {
-	s := &shelf{buckets: map[place]map[string]string{}}
+func newFakeS3(places ...place) *fakeS3 {
+	s := &fakeS3{buckets: map[place]map[string]string{}}
 	for _, one := range places {
 		s.buckets[one] = map[string]string{}
 	}
@@ -66,9 +66,9 @@ func newShelf(places ...place) *shelf {
 
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	s := newShelf(here, there)
-	var said bytes.Buffer
-	if err := publish(t.Context(), s, []place{here, there}, files(), &said); err != nil {
+	s := newFakeS3(here, there)
+	var output bytes.Buffer
+	if err := publish(t.Context(), s, []place{here, there}, files(), &output); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"sgchain/" + release.Version + "/lambda-arm64.zip": "zip", "sgchain/" + release.Version + "/all-in-one.json": "template"}
@@ -83,43 +83,43 @@ func TestPublish(t *testing.T) {
 		"https://console.amazonaws.cn/cloudformation/home?region=cn-north-1#/stacks/create/review?templateURL=https%3A%2F%2Fs3.cn-north-1.amazonaws.com.cn%2F",
 		"    https://s3.eu-central-1.amazonaws.com/example-eu-central-1/sgchain/" + release.Version + "/chain.json\n",
 	} {
-		if !strings.Contains(said.String(), words) {
-			t.Errorf("output: got %s, want one that says %s", said.String(), words)
+		if !strings.Contains(output.String(), words) {
+			t.Errorf("output: got %s, want one that has %s", output.String(), words)
 		}
 	}
 
-	said.Reset()
-	if err := publish(t.Context(), s, []place{here, there}, files(), &said); err != nil {
+	output.Reset()
+	if err := publish(t.Context(), s, []place{here, there}, files(), &output); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(said.String(), "everything was there already") {
-		t.Errorf("the second time: got %s", said.String())
+	if !strings.Contains(output.String(), "all files were uploaded before") {
+		t.Errorf("the second time: got %s", output.String())
 	}
 }
 
-// TestNothingIsUploadedWhereSomethingIsWrong: every place is looked at before the
-// first upload, and all problems are said at once.
-func TestNothingIsUploadedWhereSomethingIsWrong(t *testing.T) {
+// TestPublishUploadsNothingAfterProblem checks that every place is checked before the first upload,
+// and that all problems are reported together.
+func TestPublishUploadsNothingAfterProblem(t *testing.T) {
 	t.Parallel()
-	gone := place{"example-us-east-1", "us-east-1"}
+	missing := place{"example-us-east-1", "us-east-1"}
 	zip, template := "sgchain/"+release.Version+"/lambda-arm64.zip", "sgchain/"+release.Version+"/all-in-one.json"
 	for _, c := range []struct {
-		places []place
-		says   []string
+		places   []place
+		problems []string
 	}{
-		{[]place{here, gone, there}, []string{"nothing was uploaded", "no bucket example-us-east-1"}},
+		{[]place{here, missing, there}, []string{"nothing was uploaded", "no bucket example-us-east-1"}},
 		{[]place{here, there}, []string{
-			"nothing was uploaded", "raise Version",
-			"s3://example-eu-central-1/" + template + ": it is there with other bytes",
-			"s3://example-cn-north-1/" + zip + ": it is there with other bytes",
+			"nothing was uploaded", "Raise Version",
+			"s3://example-eu-central-1/" + template + ": it exists with other bytes",
+			"s3://example-cn-north-1/" + zip + ": it exists with other bytes",
 		}},
 	} {
-		s := newShelf(here, there)
+		s := newFakeS3(here, there)
 		s.buckets[here][template], s.buckets[there][zip] = "other bytes", ""
 		err := publish(t.Context(), s, c.places, files(), &bytes.Buffer{})
-		for _, words := range c.says {
+		for _, words := range c.problems {
 			if err == nil || !strings.Contains(err.Error(), words) {
-				t.Errorf("error: got %v, want one that says %q", err, words)
+				t.Errorf("error: got %v, want one that has %q", err, words)
 			}
 		}
 		if len(s.buckets[here]) != 1 || len(s.buckets[there]) != 1 || s.buckets[here][template] != "other bytes" || s.buckets[there][zip] != "" {
@@ -128,13 +128,13 @@ func TestNothingIsUploadedWhereSomethingIsWrong(t *testing.T) {
 	}
 }
 
-// TestZipsComeFirst: whoever finds a template finds its code.
-func TestZipsComeFirst(t *testing.T) {
+// TestPublishUploadsZipsFirst checks that a published template always has its code.
+func TestPublishUploadsZipsFirst(t *testing.T) {
 	t.Parallel()
-	s := newShelf(here)
+	s := newFakeS3(here)
 	s.refuse = "sgchain/" + release.Version + "/lambda-arm64.zip"
 	err := publish(t.Context(), s, []place{here}, files(), &bytes.Buffer{})
-	if err == nil || !strings.Contains(err.Error(), "publish again") || len(s.buckets[here]) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "Publish again") || len(s.buckets[here]) > 0 {
 		t.Errorf("got %v and %v, want an error and an empty bucket", err, s.buckets[here])
 	}
 }
@@ -159,14 +159,14 @@ func TestReadPlaces(t *testing.T) {
 		}
 		for _, words := range c.problems {
 			if err == nil || !strings.Contains(err.Error(), words) {
-				t.Errorf("%s, %s: got %v, want an error that says %q", c.bucket, c.regions, err, words)
+				t.Errorf("%s, %s: got %v, want an error that problems %q", c.bucket, c.regions, err, words)
 			}
 		}
 	}
 }
 
-// TestWithBucket: the published templates differ from the committed ones in nothing
-// but the default of one parameter.
+// TestWithBucket checks that a published template differs from the committed one only in the
+// default of one parameter.
 func TestWithBucket(t *testing.T) {
 	t.Parallel()
 	for _, name := range release.Templates() {
@@ -184,9 +184,9 @@ func TestWithBucket(t *testing.T) {
 		if err := json.Unmarshal(published, &template); err != nil {
 			t.Fatal(err)
 		}
-		parameter, isThere := template.Parameters[release.BucketParameter]
-		if isThere != (name != release.Chain) || (isThere && parameter.Default != "example") {
-			t.Errorf("%s: the default of %s is %v (there: %t)", name, release.BucketParameter, parameter.Default, isThere)
+		parameter, exists := template.Parameters[release.BucketParameter]
+		if exists != (name != release.Chain) || (exists && parameter.Default != "example") {
+			t.Errorf("%s: the default of %s is %v (there: %t)", name, release.BucketParameter, parameter.Default, exists)
 		}
 		var kept []string
 		for line := range strings.Lines(string(published)) {
@@ -199,6 +199,6 @@ func TestWithBucket(t *testing.T) {
 		}
 	}
 	if _, err := withBucket([]byte(`{"Description": "A chain (sgchain 0.0.9)"}`), "example"); err == nil || !strings.Contains(err.Error(), "make template") {
-		t.Errorf("another version: got %v, want an error that says make template", err)
+		t.Errorf("another version: got %v, want an error that has make template", err)
 	}
 }

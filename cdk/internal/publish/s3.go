@@ -15,27 +15,28 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// bucketStore is S3, reached by the user's own credentials. Each Region has an endpoint of its own.
+// bucketStore is S3, with the user's own credentials. Each Region has an endpoint of its own.
 type bucketStore struct{ account aws.Config }
 
 func (s bucketStore) client(at place) *s3.Client {
 	return s3.NewFromConfig(s.account, func(o *s3.Options) { o.Region = at.region })
 }
 
-// CheckBucket returns an error where the bucket is missing, in another Region, or not the user's.
+// checkBucket returns an error if the bucket is missing, in another Region, or not the user's.
 func (s bucketStore) checkBucket(ctx context.Context, at place) error {
 	answer, err := s.client(at).HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &at.bucket})
 	region := ""
 	if err == nil {
 		region = aws.ToString(answer.BucketRegion)
 	}
-	// An answer to HEAD has no body, so that the status is all there is (API reference, HeadBucket).
+	// An answer to HEAD has no body, so only the status explains the error (API reference,
+	// HeadBucket).
 	if refused, isAnswer := errors.AsType[*smithyhttp.ResponseError](err); isAnswer {
 		switch refused.HTTPStatusCode() {
 		case http.StatusNotFound:
 			return fmt.Errorf("checking bucket (%s): it does not exist. Create it in %s first", at.bucket, at.region)
 		case http.StatusForbidden:
-			return fmt.Errorf("checking bucket (%s): access denied. It belongs to somebody else, or you lack s3:ListBucket on it", at.bucket)
+			return fmt.Errorf("checking bucket (%s): access denied. Use a bucket of yours, or allow your principal s3:ListBucket on this one", at.bucket)
 		case http.StatusMovedPermanently:
 			region, err = refused.Response.Header.Get("x-amz-bucket-region"), nil
 		}
@@ -44,7 +45,7 @@ func (s bucketStore) checkBucket(ctx context.Context, at place) error {
 		return fmt.Errorf("checking bucket (%s): %w", at.bucket, err)
 	}
 	if region != at.region {
-		return fmt.Errorf("checking bucket (%s): it is in Region %q and must be in %s, where Lambda takes the function's code from. Create another bucket there", at.bucket, region, at.region)
+		return fmt.Errorf("checking bucket (%s): it is in Region %q, but Lambda reads the function's code only from %s. Create another bucket there", at.bucket, region, at.region)
 	}
 	return nil
 }
@@ -61,14 +62,15 @@ func (s bucketStore) checksums(ctx context.Context, at place, prefix string) (ma
 			if err != nil {
 				return nil, fmt.Errorf("reading the checksum of s3://%s/%s: %w", at.bucket, aws.ToString(object.Key), err)
 			}
-			// An object without one was not published by this command, and counts as other bytes.
+			// An object without one was not published by this command, and counts as different.
 			found[aws.ToString(object.Key)] = aws.ToString(head.ChecksumSHA256)
 		}
 	}
 	return found, nil
 }
 
-// put leaves it to S3 to refuse an object that exists by now (If-None-Match), or that arrives with other bytes (x-amz-checksum-sha256).
+// put relies on S3 to refuse an object that exists by now (If-None-Match), or that arrives with
+// other bytes (x-amz-checksum-sha256).
 func (s bucketStore) put(ctx context.Context, at place, key string, file file) (err error) {
 	kind := "application/json"
 	if strings.HasSuffix(file.name, ".zip") {
@@ -83,7 +85,7 @@ func (s bucketStore) put(ctx context.Context, at place, key string, file file) (
 		Bucket: &at.bucket, Key: &key, Body: content, ContentType: &kind, ChecksumSHA256: &file.checksum, IfNoneMatch: aws.String("*"),
 	})
 	if refused, isRefusal := errors.AsType[smithy.APIError](err); isRefusal && refused.ErrorCode() == "PreconditionFailed" {
-		return fmt.Errorf("uploading s3://%s/%s: somebody else published it in the meantime", at.bucket, key)
+		return fmt.Errorf("uploading s3://%s/%s: another principal published it in the meantime", at.bucket, key)
 	}
 	if err != nil {
 		return fmt.Errorf("uploading s3://%s/%s: %w", at.bucket, key, err)

@@ -17,7 +17,7 @@ func credentials(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 }
 
-// stage returns a store whose calls go to a handler, and what the handler was asked.
+// stage returns a store whose calls go to a handler, and a record of the requests.
 func stage(t *testing.T, answer http.HandlerFunc) (store bucketStore, asked *[]string) {
 	t.Helper()
 	asked = &[]string{}
@@ -32,8 +32,9 @@ func stage(t *testing.T, answer http.HandlerFunc) (store bucketStore, asked *[]s
 	}}, asked
 }
 
-// TestPutLeavesRefusalsToS3: S3 itself refuses other bytes and an object that exists.
-func TestPutLeavesRefusalsToS3(t *testing.T) {
+// TestPutSendsConditionAndChecksum checks that S3 itself can refuse other bytes and an object that
+// exists.
+func TestPutSendsConditionAndChecksum(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.zip")
 	if err := os.WriteFile(path, []byte("bytes"), 0o600); err != nil {
@@ -58,20 +59,20 @@ func TestPutLeavesRefusalsToS3(t *testing.T) {
 		w.WriteHeader(http.StatusPreconditionFailed)
 		_, _ = io.WriteString(w, "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>")
 	})
-	if err := store.put(t.Context(), here, "k", zip); err == nil || !strings.Contains(err.Error(), "somebody else published it in the meantime") {
+	if err := store.put(t.Context(), here, "k", zip); err == nil || !strings.Contains(err.Error(), "another principal published it in the meantime") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestCheckBucketNamesTheCause(t *testing.T) {
+func TestCheckBucketNamesCause(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status       int
 		region, want string
 	}{
 		{http.StatusOK, "eu-central-1", ""},
-		{http.StatusOK, "eu-west-1", `it is in Region "eu-west-1" and must be in eu-central-1`},
-		{http.StatusMovedPermanently, "us-east-1", `it is in Region "us-east-1" and must be in eu-central-1`},
+		{http.StatusOK, "eu-west-1", `it is in Region "eu-west-1", but Lambda reads the function's code only from eu-central-1`},
+		{http.StatusMovedPermanently, "us-east-1", `it is in Region "us-east-1", but Lambda reads the function's code only from eu-central-1`},
 		{http.StatusNotFound, "", "it does not exist. Create it in eu-central-1 first"},
 		{http.StatusForbidden, "", "access denied"},
 		{http.StatusBadRequest, "", "checking bucket (example-eu-central-1): operation error S3: HeadBucket"},
@@ -87,7 +88,8 @@ func TestCheckBucketNamesTheCause(t *testing.T) {
 	}
 }
 
-// TestChecksumsReadEveryPage: an object of a later page counts, and one without a checksum has an empty one.
+// TestChecksumsReadEveryPage checks that an object of a later page counts, and that one without a
+// checksum has an empty one.
 func TestChecksumsReadEveryPage(t *testing.T) {
 	t.Parallel()
 	store, _ := stage(t, func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +104,7 @@ func TestChecksumsReadEveryPage(t *testing.T) {
 		}
 	})
 	found, err := store.checksums(t.Context(), here, "p/")
-	if none, isThere := found["p/b"]; err != nil || len(found) != 2 || found["p/a"] != "sum" || !isThere || none != "" {
+	if none, exists := found["p/b"]; err != nil || len(found) != 2 || found["p/a"] != "sum" || !exists || none != "" {
 		t.Errorf("got %v and %v", found, err)
 	}
 }

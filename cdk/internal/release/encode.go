@@ -10,23 +10,23 @@ import (
 	"unicode/utf8"
 )
 
-// sections is the usual order of a template's, for people to read.
+// sections returns the usual order of a template's sections, for readers.
 func sections() []string {
 	return []string{"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Conditions", "Resources", "Outputs"}
 }
 
-// width is how long a line may be that holds a whole list or map. A template that is passed as it
-// is, and not by its address, has at most 51,200 bytes, and most of a deeply indented one is blanks.
+// width is the longest line that holds a whole list or map. A template in a request, instead of in
+// a bucket, has at most 51,200 bytes, and deep indentation wastes most of them.
 const width = 160
 
-// Encode writes a template as JSON, its sections in the usual order. Within a
-// section the order is the names', so that two runs write the same bytes.
+// Encode writes a template as JSON, its sections in the usual order. Within a section, keys are
+// sorted, so that two runs write the same bytes.
 func Encode(template map[string]any) ([]byte, error) {
 	var text bytes.Buffer
 	written := 0
 	for _, section := range sections() {
-		value, isThere := template[section]
-		if !isThere {
+		value, exists := template[section]
+		if !exists {
 			continue
 		}
 		between := ",\n"
@@ -48,7 +48,8 @@ func Encode(template map[string]any) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// encode writes a value at a depth, on one line where it fits behind what stands there already.
+// encode writes a value at a depth. It uses one line if the value fits behind the text already on
+// it.
 func encode(value any, depth, used int) (string, error) {
 	items, open, closed, err := parts(value, depth)
 	if err != nil || open == "" {
@@ -62,8 +63,8 @@ func encode(value any, depth, used int) (string, error) {
 	return open + "\n" + indent + "  " + strings.Join(items, ",\n"+indent+"  ") + "\n" + indent + closed, nil
 }
 
-// parts returns the entries of a list or map as they are written, and the brackets around them. Of
-// anything else it returns the text alone.
+// parts returns the written entries of a list or map, and the brackets around them. For anything
+// else it returns only the text.
 func parts(value any, depth int) (items []string, open, closed string, err error) {
 	indent := 2 * (depth + 1)
 	switch value := value.(type) {

@@ -10,8 +10,8 @@ import (
 	"sgchain/cdk/internal/release"
 )
 
-// TestEncode: what fits stands on one line, what does not stands entry by entry, and a reader gets the
-// same values back.
+// TestEncode checks that what fits is on one line, that what does not is split by entry, and that
+// decoding returns the same values.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 80)
@@ -43,7 +43,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-func TestEncodeRefusesWhatIsNoTemplate(t *testing.T) {
+func TestEncodeRefusesOtherMaps(t *testing.T) {
 	t.Parallel()
 	for what, template := range map[string]map[string]any{
 		"an unknown section":  {"Resources": map[string]any{}, "Recources": map[string]any{}},

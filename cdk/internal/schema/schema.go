@@ -15,8 +15,8 @@ func Template() ([]byte, error) { return encode(chain.Schema()) }
 // Properties returns the schema of a chain's properties alone.
 func Properties() ([]byte, error) { return encode(chain.PropertiesSchema()) }
 
-// encode writes a schema in ASCII: its patterns have white space and letters of Unicode that nobody would see in the file. Keys are
-// sorted, so that two runs write the same bytes.
+// encode writes a schema in ASCII: its patterns have Unicode spaces and letters that would be
+// invisible in the file. Keys are sorted, so that two runs write the same bytes.
 func encode(schema map[string]any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -27,7 +27,7 @@ func encode(schema map[string]any) ([]byte, error) {
 	}
 	var ascii bytes.Buffer
 	for _, letter := range text.String() {
-		if letter > 0x7e { // none is beyond the 16 bits of an escape
+		if letter > 0x7e { // none exceeds the 16 bits of an escape
 			fmt.Fprintf(&ascii, `\u%04x`, letter)
 			continue
 		}

@@ -38,8 +38,9 @@ func compiled(t *testing.T, text []byte) *jsonschema.Schema {
 	return result
 }
 
-// TestTextIsTheSchema: the texts are what chain says, in ASCII, and the same each time.
-func TestTextIsTheSchema(t *testing.T) {
+// TestTextMatchesSchema checks that the texts are chain's schemas, in ASCII, and the same each
+// time.
+func TestTextMatchesSchema(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct {
 		write func() ([]byte, error)
@@ -70,7 +71,7 @@ func TestTextIsTheSchema(t *testing.T) {
 	}
 }
 
-// TestPublishedTemplates: what is published validates with what is published.
+// TestPublishedTemplates checks that the published templates satisfy the published schema.
 func TestPublishedTemplates(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, release.Folder, release.Schema))
@@ -92,7 +93,7 @@ func TestPublishedTemplates(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		chains += bytes.Count(content, []byte(`"Type": "`+chain.ResourceType+`"`))
-		// The same templates with a key that is not known, so that something is seen to be looked at.
+		// The same templates with an unknown key, to prove that the schema reads them.
 		wrong := bytes.Replace(content, []byte(`"VpcId": {`), []byte(`"VpcID": {`), -1)
 		if instance, err = jsonschema.UnmarshalJSON(bytes.NewReader(wrong)); err != nil {
 			t.Fatal(err)
@@ -106,7 +107,7 @@ func TestPublishedTemplates(t *testing.T) {
 	}
 }
 
-// TestExamplesInTheDocs: every template with a chain, and every list of tiers, that the docs show.
+// TestExamplesInTheDocs checks every template with a chain, and every list of tiers, in the docs.
 func TestExamplesInTheDocs(t *testing.T) {
 	t.Parallel()
 	text, err := schema.Template()
@@ -154,7 +155,7 @@ func TestExamplesInTheDocs(t *testing.T) {
 	}
 }
 
-// plain returns a node of YAML as JSON has it, with the short forms of functions written out.
+// plain returns a node of YAML as JSON has it, with the short forms of functions expanded.
 func plain(t *testing.T, node *yaml.Node) any {
 	t.Helper()
 	if tag := node.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {

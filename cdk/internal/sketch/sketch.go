@@ -1,5 +1,5 @@
-// Package sketch turns what people have, a template, a deployed stack or a VPC, into a drawing of its security groups, and of what a
-// change does to them.
+// Package sketch turns a template, a deployed stack or a VPC into a drawing of its security groups,
+// and of the effect of a change.
 package sketch
 
 import (
@@ -22,11 +22,11 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// Sketch is a drawing with the words around it.
+// Sketch is a drawing with its texts.
 type Sketch struct {
 	draw.Page
 
-	// named puts the words of a template in the place of what stands for them; nil where nothing does.
+	// named replaces stand-ins with the words of a template. It is nil without stand-ins.
 	named func(text string, word func(string) string) string
 }
 
@@ -49,7 +49,7 @@ func (s Sketch) As(format string) (string, error) {
 	case "html":
 		text, word = draw.HTML(s.Page), html.EscapeString
 	default:
-		return "", fmt.Errorf("unknown format %q: use %s", format, strings.Join(Formats(), ", "))
+		return "", fmt.Errorf("unknown format %q; use %s", format, strings.Join(Formats(), ", "))
 	}
 	if s.named != nil {
 		text = s.named(text, word)
@@ -77,8 +77,9 @@ type Version struct {
 	Values   template.Values
 }
 
-// OfTemplate returns a sketch of a chain of a template. With an older version of it, the sketch shows what the change does. Chain is the
-// logical ID; it may be empty where the template has one chain.
+// OfTemplate returns a sketch of a chain of a template. With an older version of the template, the
+// sketch shows the change. id is the chain's logical ID, and may be empty if the template has one
+// chain.
 func OfTemplate(now Version, before *Version, id string) (Sketch, error) {
 	spec, naming, err := now.spec(id)
 	if err != nil {
@@ -113,7 +114,8 @@ func (v Version) spec(id string) (chain.Spec, lint.Naming, error) {
 	return spec, naming, nil
 }
 
-// worded returns a state whose peers and descriptions have the words of the template, so that a drawing makes room for them.
+// worded returns a state whose peers and descriptions have the words of the template, so that a
+// drawing reserves space for them.
 func worded(state chain.State, naming lint.Naming) chain.State {
 	plain := func(text string) string { return naming.Named(text, func(word string) string { return word }) }
 	groups := slices.Clone(state.Groups)
@@ -129,7 +131,7 @@ func worded(state chain.State, naming lint.Naming) chain.State {
 	return chain.State{Groups: groups}
 }
 
-// ofSpec draws a chain that is not built yet.
+// ofSpec draws a chain that is not deployed.
 func ofSpec(title string, spec chain.Spec, naming lint.Naming) Sketch {
 	desired := worded(chain.Desired(spec), naming)
 	warnings, refused := chain.Guard(spec, false)
@@ -144,7 +146,8 @@ func ofSpec(title string, spec chain.Spec, naming lint.Naming) Sketch {
 	}}
 }
 
-// OfStack returns a sketch of the chain that a stack has in EC2. If the question has a file, the sketch shows what that would change.
+// OfStack returns a sketch of the groups in EC2 of a stack's chain. If the question has a file, the
+// sketch shows the change to it.
 func OfStack(ctx context.Context, deployed ask.Deployed, api inventory.API, question ask.Question) (Sketch, error) {
 	question.Action = chain.ActionPlan
 	target, err := deployed.Find(ctx, question)
@@ -175,7 +178,7 @@ func OfStack(ctx context.Context, deployed ask.Deployed, api inventory.API, ques
 	return s, o.change(ctx, api, &s)
 }
 
-// ofStack is a chain that is deployed, on its way to a sketch.
+// ofStack collects what a sketch of a deployed chain needs.
 type ofStack struct {
 	spec     chain.Spec
 	resource chain.Resource
@@ -195,7 +198,7 @@ func (o *ofStack) read(ctx context.Context, api inventory.API) error {
 	for i, selection := range selections {
 		read, err := inventory.Read(ctx, api, selection)
 		if _, isEmpty := errors.AsType[*inventory.SelectionError](err); isEmpty && i == 0 {
-			continue // it never built anything
+			continue // it never created anything
 		}
 		if err != nil {
 			return err
@@ -209,7 +212,8 @@ func (o *ofStack) read(ctx context.Context, api inventory.API) error {
 	return nil
 }
 
-// add adds a group of the chain, or one that it would adopt: the description of these may be another one than the chain's.
+// add adds a group of the chain, or one that it would adopt. The description of the latter may
+// differ from the chain's.
 func (o *ofStack) add(group inventory.Group) {
 	tier, adoption := group.Tags[chain.TagTier], chain.Adoption(group.Tags[chain.TagAdopted])
 	isOwn := group.Tags[chain.TagStackID] == o.resource.StackID && group.Tags[chain.TagLogicalID] == o.resource.LogicalID
@@ -231,18 +235,19 @@ func (o *ofStack) add(group inventory.Group) {
 			identity = o.spec.Identities()[named]
 		}
 	}
-	if _, isThere := o.ids[identity]; isThere {
+	if _, exists := o.ids[identity]; exists {
 		return
 	}
 	o.ids[identity] = group.ID
 	one := chain.Group{Identity: identity, Rules: group.Rules, Adoption: adoption, Epoch: chain.ParseEpoch(group.Tags[chain.TagChain])}
 	if adoption == chain.Adoptable {
-		one.Unmanaged = group.Rules // the run that adopts only adds
+		one.Unmanaged = group.Rules // the run that adopts only adds rules
 	}
 	o.current.Groups = append(o.current.Groups, one)
 }
 
-// change draws what an update to the spec would make of the groups: those that leave stay until the cleanup, as the provider has it.
+// change draws the effect of an update to the spec on the groups. As in the provider, retired
+// groups stay until the cleanup.
 func (o *ofStack) change(ctx context.Context, api inventory.API, s *Sketch) error {
 	desired := chain.Desired(o.spec)
 	found, err := inventory.LookUp(ctx, api, chain.Wanted(o.region, o.account, desired))
@@ -255,7 +260,7 @@ func (o *ofStack) change(ctx context.Context, api inventory.API, s *Sketch) erro
 		s.Warnings = append(s.Warnings, problem.Error())
 	}
 	if o.spec.KeepUnmanaged {
-		s.Warnings = append(s.Warnings, "UnmanagedRules is keep: a rule that the chain never made is drawn as removed, and stays")
+		s.Warnings = append(s.Warnings, "UnmanagedRules is keep: rules that the chain did not create are drawn as removed, but stay")
 	}
 	change := plan.Change{New: resolved, Old: plan.AsBuilt(o.current).Releasing(o.spec.ReleaseTiers), AdoptedBy: chain.AdoptedBy("draw", "")}
 	s.Drawing.After = plan.Goal(change, o.current, chain.Epoch{})
@@ -277,7 +282,7 @@ func specOf(properties json.RawMessage) (chain.Spec, error) {
 	return chain.Parse(all, chain.DefaultAnswerBytes)
 }
 
-// place is where a group stands in a chain. What the chain lacks comes last.
+// place returns the position of a group in a chain. Groups that the chain lacks come last.
 func place(order []chain.Identity, group chain.Group) int {
 	if found := slices.Index(order, group.Identity); found >= 0 {
 		return found
@@ -285,8 +290,8 @@ func place(order []chain.Identity, group chain.Group) int {
 	return len(order)
 }
 
-// OfVPC returns a sketch of all security groups of a VPC, those that others can enter first. Each group of a chain or of a stack bears a
-// note that says so.
+// OfVPC returns a sketch of all security groups of a VPC, first those with inbound rules for
+// others. Each group of a chain or of a stack has a note with its owner.
 func OfVPC(ctx context.Context, api inventory.API, selection inventory.Selection) (Sketch, error) {
 	read, err := inventory.Read(ctx, api, selection)
 	if err != nil {
@@ -313,7 +318,7 @@ func OfVPC(ctx context.Context, api inventory.API, selection inventory.Selection
 	return Sketch{Page: draw.Page{Title: "VPC " + selection.VPCID, Subject: "Region " + selection.Region, Drawing: drawing}}, nil
 }
 
-// ownerOf returns who makes and changes a group, as its tags say.
+// ownerOf returns the owner of a group according to its tags.
 func ownerOf(tags map[string]string) string {
 	stack := chain.Resource{StackID: tags[chain.TagStackID]}.StackName()
 	if stack != "" && tags[chain.TagLogicalID] != "" {

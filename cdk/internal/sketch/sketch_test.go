@@ -42,7 +42,7 @@ func version(t *testing.T, name, text string, parameters map[string]string) *Ver
 	return &Version{Template: read, Values: template.Values{Parameters: parameters}}
 }
 
-// has checks what a format says and what it does not.
+// has checks that a format contains some words and lacks others.
 func has(t *testing.T, s Sketch, format string, words ...string) {
 	t.Helper()
 	text, err := s.As(format)
@@ -57,8 +57,9 @@ func has(t *testing.T, s Sketch, format string, words ...string) {
 	}
 }
 
-// TestTemplateIsDrawnInItsWords: what is known only at deployment has the template's words in every format.
-func TestTemplateIsDrawnInItsWords(t *testing.T) {
+// TestOfTemplateKeepsTemplateWords checks that every format has the template's words for what is
+// known only at deployment.
+func TestOfTemplateKeepsTemplateWords(t *testing.T) {
 	t.Parallel()
 	s, err := OfTemplate(*version(t, "shop.yaml", shop, nil), nil, "")
 	if err != nil {
@@ -78,7 +79,7 @@ func TestTemplateIsDrawnInItsWords(t *testing.T) {
 	}
 }
 
-func TestTwoTemplatesAreCompared(t *testing.T) {
+func TestOfTemplateComparesVersions(t *testing.T) {
 	t.Parallel()
 	after := strings.ReplaceAll(strings.ReplaceAll(shop, "443", "8443"), ", internet", "")
 	s, err := OfTemplate(*version(t, "new.yaml", after, nil), version(t, "old.yaml", shop, nil), "")
@@ -89,12 +90,12 @@ func TestTwoTemplatesAreCompared(t *testing.T) {
 	has(t, s, "html", "What changes")
 }
 
-func TestTemplatesThatCannotBeDrawn(t *testing.T) {
+func TestOfTemplateErrors(t *testing.T) {
 	t.Parallel()
 	for want, text := range map[string]string{
 		"chain Chain: Tiers[0].Ports[0]: port 70000 is out of range": strings.ReplaceAll(shop, "443", "70000"),
 		"has no resource of type":                                    strings.ReplaceAll(shop, "Custom::SecurityGroupChain", "Custom::Other"),
-		"has no chain Chian. Its chains are Chain":                   shop,
+		"has no chain Chian; use one of Chain":                       shop,
 	} {
 		id := ""
 		if strings.Contains(want, "Chian") {
@@ -108,7 +109,7 @@ func TestTemplatesThatCannotBeDrawn(t *testing.T) {
 
 const stackID = "arn:aws:cloudformation:eu-central-1:123456789012:stack/Shop/1f0c"
 
-// account is one with a stack that has a chain, and a group of somebody else's.
+// account is an account with a stack that has a chain, and a group of another owner.
 type account struct {
 	ask.CloudFormation
 
@@ -173,12 +174,12 @@ func (account) DescribeVpcs(context.Context, *ec2.DescribeVpcsInput, ...func(*ec
 }
 
 func (account) DescribeManagedPrefixLists(context.Context, *ec2.DescribeManagedPrefixListsInput, ...func(*ec2.Options)) (*ec2.DescribeManagedPrefixListsOutput, error) {
-	return nil, errors.New("nobody names a prefix list")
+	return nil, errors.New("no rule names a prefix list")
 }
 
 func deployed() ask.Deployed { return ask.Deployed{CloudFormation: account{}, Region: "eu-central-1"} }
 
-func TestStackIsDrawnAsItIs(t *testing.T) {
+func TestOfStackDrawsGroupsInEC2(t *testing.T) {
 	t.Parallel()
 	s, err := OfStack(t.Context(), deployed(), account{}, ask.Question{Stack: "Shop"})
 	if err != nil {
@@ -187,8 +188,9 @@ func TestStackIsDrawnAsItIs(t *testing.T) {
 	has(t, s, "text", "Shop\nVPC vpc-0abc\n", "sg-0b", "   <-- sg-0ff: tcp 443\n", "   |  tcp 6060\n", "not:office", "not: + ", "not: - ")
 }
 
-// TestFileIsComparedWithEC2: the change is that between the groups and the file, whatever the deployed template says.
-func TestFileIsComparedWithEC2(t *testing.T) {
+// TestOfStackComparesFileWithEC2 checks that the change is that between the groups and the file,
+// whatever the deployed template.
+func TestOfStackComparesFileWithEC2(t *testing.T) {
 	t.Parallel()
 	file := &ask.File{Name: "new.yaml", Text: []byte(strings.ReplaceAll(strings.ReplaceAll(shop, "443", "8443"), ", internet", ", vpc"))}
 	s, err := OfStack(t.Context(), deployed(), account{}, ask.Question{Stack: "Shop", File: file})
@@ -198,7 +200,7 @@ func TestFileIsComparedWithEC2(t *testing.T) {
 	has(t, s, "text", "and what new.yaml changes\n", "+ 10.0.0.0/16: tcp 8443", "- tcp 443", "- sg-0ff: tcp 443", "+ sg-0ff: tcp 8443", "not:6060 (", "not:+ tcp 6060", "not:- tcp 6060")
 }
 
-func TestVPCIsDrawnWithItsOwners(t *testing.T) {
+func TestOfVPCShowsOwners(t *testing.T) {
 	t.Parallel()
 	s, err := OfVPC(t.Context(), account{}, inventory.Selection{VPCID: "vpc-0abc", Region: "eu-central-1"})
 	if err != nil {
@@ -207,8 +209,9 @@ func TestVPCIsDrawnWithItsOwners(t *testing.T) {
 	has(t, s, "text", "VPC vpc-0abc\nRegion eu-central-1\n", "[office]", "(chain Chain of stack Shop)", "   |  tcp 443\n")
 }
 
-// TestFileThatAdopts: a group that is adopted, or would be, is the tier's, whatever its description. One that leaves is retired, not gone.
-func TestFileThatAdopts(t *testing.T) {
+// TestOfStackDrawsAdoption checks that a group that is adopted, or would be, is the tier's,
+// whatever its description. One that leaves is retired, not deleted.
+func TestOfStackDrawsAdoption(t *testing.T) {
 	t.Parallel()
 	legacy, waiting := groupOf("Legacy", "sg-0d", tcp(22, "10.0.0.0/8")), groupOf("Waiting", "sg-0e", tcp(80, "10.0.0.0/8"))
 	legacy.GroupName, legacy.Description, legacy.Tags = aws.String("legacy"), aws.String("made by hand"), append(legacy.Tags, types.Tag{Key: aws.String("sgchain:adopted"), Value: aws.String("settled")})

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Inclusion says whether a template makes a resource.
+// Inclusion is whether a stack of the template has a resource.
 type Inclusion uint8
 
 // The inclusions.
@@ -15,7 +15,7 @@ const (
 	LeftOut
 )
 
-// Inclusion returns whether a resource is made under values: one without a condition always is.
+// Inclusion returns whether a resource exists under values. One without a condition always does.
 func (t *Template) Inclusion(resource Resource, values Values) Inclusion {
 	if resource.Condition == "" {
 		return Included
@@ -30,25 +30,26 @@ func (t *Template) Inclusion(resource Resource, values Values) Inclusion {
 	return Undecided
 }
 
-// ChainUnder returns the chain of a logical ID, or where that is empty the only one that the template makes under values.
+// ChainUnder returns the chain of a logical ID. If that is empty, it returns the only chain that
+// exists under values.
 func (t *Template) ChainUnder(logicalID string, values Values) (Chain, error) {
-	var made []Chain
+	var existing []Chain
 	for _, one := range t.Chains() {
 		if t.Inclusion(one, values) != LeftOut {
-			made = append(made, one)
+			existing = append(existing, one)
 		}
 	}
-	if logicalID == "" && len(made) == 1 {
-		return made[0], nil
+	if logicalID == "" && len(existing) == 1 {
+		return existing[0], nil
 	}
 	one, err := t.Chain(logicalID)
 	if err == nil && t.Inclusion(one, values) == LeftOut {
-		return Chain{}, fmt.Errorf("%s leaves chain %s out: its condition %s is false. A deploy would delete the chain", t.Name, one.LogicalID, one.Condition)
+		return Chain{}, fmt.Errorf("%s excludes chain %s: its condition %s is false. Deploying it would delete the chain", t.Name, one.LogicalID, one.Condition)
 	}
 	return one, err
 }
 
-// Chain returns the chain of a logical ID, or the only one where that is empty.
+// Chain returns the chain of a logical ID, or the only one if that is empty.
 func (t *Template) Chain(logicalID string) (Chain, error) {
 	chains := t.Chains()
 	ids := make([]string, 0, len(chains))
@@ -62,9 +63,9 @@ func (t *Template) Chain(logicalID string) (Chain, error) {
 	case len(chains) == 0:
 		return Chain{}, fmt.Errorf("%s has no resource of type %s", t.Name, ResourceType)
 	case logicalID != "":
-		return Chain{}, fmt.Errorf("%s has no chain %s. Its chains are %s", t.Name, logicalID, strings.Join(ids, ", "))
+		return Chain{}, fmt.Errorf("%s has no chain %s; use one of %s", t.Name, logicalID, strings.Join(ids, ", "))
 	case len(chains) > 1:
-		return Chain{}, fmt.Errorf("%s has %d chains. Add --chain with one of %s", t.Name, len(chains), strings.Join(ids, ", "))
+		return Chain{}, fmt.Errorf("%s has %d chains; add --chain with one of %s", t.Name, len(chains), strings.Join(ids, ", "))
 	}
 	return chains[0], nil
 }

@@ -29,7 +29,8 @@ func (t truth) not() truth {
 	}
 }
 
-// condition evaluates a condition by its name. One that is not there, or that depends on itself, is undecided.
+// condition evaluates a condition by its name. One that does not exist, or depends on itself, is
+// undecided.
 func (e *evaluator) condition(name string) truth {
 	if known, isKnown := e.conditions[name]; isKnown {
 		return known
@@ -65,7 +66,8 @@ func (e *evaluator) decide(expression *node) truth {
 	return undecided
 }
 
-// all is Fn::And for isTrue: true where all are, and false where one is not; for isFalse it is Fn::Or.
+// all evaluates Fn::And if wanted is isTrue: true if all arguments are, and false if one is not. If
+// wanted is isFalse, it evaluates Fn::Or.
 func (e *evaluator) all(argument *node, wanted truth) truth {
 	if argument.kind != list || len(argument.items) == 0 {
 		return undecided
@@ -101,7 +103,8 @@ func same(a, b *result) truth {
 	return truthOf(textA == textB)
 }
 
-// refOf returns the name of the parameter or pseudo parameter that a value is, or empty.
+// refOf returns the name of the parameter or pseudo parameter that a value refers to, or an empty
+// text.
 func (t *Template) refOf(from *node) string {
 	function, argument := functionOf(from)
 	name, isText := argument.text()

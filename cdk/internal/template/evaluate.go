@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// noValue is the pseudo parameter that takes a property away.
+// noValue is the pseudo parameter that removes a property.
 const noValue = "AWS::NoValue"
 
 // evaluator evaluates values of a template under one set of values.
 type evaluator struct {
 	template *Template
 	values   Values
-	// The assumptions of a variant; nil where there are none.
+	// assumed has the assumptions of a variant. It is nil outside of variants.
 	assumed *assumption
-	// conditions holds those that were evaluated, and deciding those that are being evaluated.
+	// conditions has those that were evaluated, and deciding those that are being evaluated.
 	conditions map[string]truth
 	deciding   map[string]bool
-	// depth is how many values are being evaluated, each within the one before.
+	// depth is how many values are being evaluated, each within the previous one.
 	depth int
 }
 
@@ -26,7 +26,7 @@ func newEvaluator(template *Template, values Values) *evaluator {
 	return &evaluator{template: template, values: values, conditions: map[string]truth{}, deciding: map[string]bool{}}
 }
 
-// functionOf returns the intrinsic function that a value is: a map with one key.
+// functionOf returns the intrinsic function of a value: a map with one key.
 func functionOf(from *node) (function string, argument *node) {
 	if from == nil || from.kind != object || len(from.pairs) != 1 {
 		return "", nil
@@ -42,7 +42,7 @@ func (e *evaluator) unknown(from *node) *result {
 	return &result{at: from.at, plain: Unknown{Text: textOfNode(from), At: from.at, List: e.template.isList(from)}}
 }
 
-// isList reports whether a function gives a list, whatever its arguments are.
+// isList reports whether a function returns a list, whatever its arguments.
 func (t *Template) isList(from *node) bool {
 	switch function, argument := functionOf(from); function {
 	case "Fn::Split", "Fn::GetAZs", "Fn::Cidr":
@@ -57,11 +57,11 @@ func (t *Template) isList(from *node) bool {
 	}
 }
 
-// mostNested is more than the depth of what a template and its conditions can have together.
+// mostNested is more than the combined depth of a template and its conditions.
 const mostNested = 10 * maxDepth
 
 func (e *evaluator) value(from *node) *result {
-	if e.depth == mostNested { // its text may have no end either
+	if e.depth == mostNested { // its text may be infinite, too
 		return &result{at: from.at, plain: Unknown{Text: "a value that is nested too deep", At: from.at}}
 	}
 	e.depth++
@@ -73,7 +73,7 @@ func (e *evaluator) value(from *node) *result {
 	case list:
 		evaluated := &result{at: from.at, isList: true}
 		for _, item := range from.items {
-			if one := e.value(item); !one.gone {
+			if one := e.value(item); !one.isOmitted {
 				evaluated.items = append(evaluated.items, one)
 			}
 		}
@@ -82,9 +82,9 @@ func (e *evaluator) value(from *node) *result {
 		evaluated := &result{at: from.at, fields: map[string]*field{}}
 		for _, one := range from.pairs {
 			if one.key == "Fn::Transform" || strings.HasPrefix(one.key, "Fn::ForEach::") {
-				return e.unknown(from) // it adds keys that nobody knows
+				return e.unknown(from) // it adds unknown keys
 			}
-			if value := e.value(one.node); !value.gone {
+			if value := e.value(one.node); !value.isOmitted {
 				evaluated.fields[one.key] = &field{at: one.at, value: value}
 			}
 		}
@@ -97,7 +97,8 @@ func (e *evaluator) value(from *node) *result {
 	}
 }
 
-// call evaluates an intrinsic function. What cannot be known, or is not written as it has to be, is unknown.
+// call evaluates an intrinsic function. The result is unknown if a value is, or if the function is
+// malformed.
 func (e *evaluator) call(from *node, function string, argument *node) *result {
 	var evaluated *result
 	switch function {
@@ -132,7 +133,7 @@ func (e *evaluator) call(from *node, function string, argument *node) *result {
 	return evaluated
 }
 
-// textFrom returns the text that a map has for a name, or nil.
+// textFrom returns the text of a name in a map, or nil.
 func textFrom(values map[string]string, name string, at Position) *result {
 	text, isKnown := values[name]
 	if !isKnown {
@@ -147,7 +148,7 @@ func (e *evaluator) ref(from, argument *node) *result {
 		return nil
 	}
 	if name == noValue {
-		return &result{at: from.at, gone: true}
+		return &result{at: from.at, isOmitted: true}
 	}
 	if parameter := e.template.root.get("Parameters").get(name); parameter != nil {
 		return e.parameter(from, name, parameter)
@@ -173,7 +174,7 @@ func (e *evaluator) pseudo(name string) (text string, isKnown bool) {
 	return "", false
 }
 
-// parameter is the value of a parameter: given, assumed, or its Default.
+// parameter returns the value of a parameter: given, assumed, or its Default.
 func (e *evaluator) parameter(from *node, name string, parameter *node) *result {
 	kind, _ := parameter.get("Type").text()
 	if stored, isStored := strings.CutPrefix(kind, "AWS::SSM::Parameter::Value<"); isStored {
@@ -206,8 +207,10 @@ func (e *evaluator) parameter(from *node, name string, parameter *node) *result 
 	return nil
 }
 
-// parameterValue is the text of a parameter as its type has it. CloudFormation cuts the blanks around the entries of a list, and an empty text is a list
-// of one empty text (user guide, "Parameters section"). Used is where the parameter is used, and at where its text stands.
+// parameterValue returns the text of a parameter as its type reads it. CloudFormation trims the
+// blanks around the entries of a list, and an empty text is a list of one empty text (user guide,
+// "Parameters section"). used is the place where the parameter is used, and at the place of its
+// text.
 func parameterValue(text, kind string, used, at Position) *result {
 	if !strings.HasPrefix(kind, "List<") && !strings.HasPrefix(kind, "CommaDelimitedList") {
 		return &result{at: at, plain: text}
@@ -219,7 +222,7 @@ func parameterValue(text, kind string, used, at Position) *result {
 	return evaluated
 }
 
-// branch is the branch of Fn::If that its condition takes, or nil where that is not known.
+// branch returns the branch of Fn::If that its condition selects, or nil if that is not known.
 func (e *evaluator) branch(argument *node) *result {
 	if argument.kind != list || len(argument.items) != 3 {
 		return nil
@@ -238,12 +241,12 @@ func (e *evaluator) branch(argument *node) *result {
 	}
 }
 
-// toJSON is the text of a value as the language extensions make it.
+// toJSON returns the text of a value as the language extensions write it.
 func (e *evaluator) toJSON(from, argument *node) *result {
 	evaluated := e.value(argument)
 	var unknowns []Unknown
 	plain := plainOf("", evaluated, &unknowns)
-	if len(unknowns) > 0 || evaluated.gone {
+	if len(unknowns) > 0 || evaluated.isOmitted {
 		return nil
 	}
 	text, err := json.Marshal(plain)

@@ -2,7 +2,8 @@ package template
 
 import "testing"
 
-// The readers refuse values that contain themselves. If one came through, its evaluation ends all the same.
+// TestEvaluationOfAValueThatContainsItself checks that such an evaluation ends. The readers refuse
+// these values, so this is a second defense.
 func TestEvaluationOfAValueThatContainsItself(t *testing.T) {
 	t.Parallel()
 	loop := &node{kind: list, at: Position{1, 1}}

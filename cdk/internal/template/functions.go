@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// pieces splits the text of Fn::Sub. Of a variable the name is what stands in ${...}; ${!text} is the text ${text}.
+// pieces splits the text of Fn::Sub. The name of a variable is the text within ${...}, and ${!text}
+// is the text ${text}.
 func pieces(text string, literal func(string), variable func(name string)) {
 	for {
 		before, rest, found := strings.Cut(text, "${")
@@ -29,7 +30,7 @@ func pieces(text string, literal func(string), variable func(name string)) {
 	}
 }
 
-// subArguments are the text of Fn::Sub and its own variables.
+// subArguments returns the text of Fn::Sub and its own variables.
 func subArguments(argument *node) (text string, own *node, ok bool) {
 	if text, isText := argument.text(); isText {
 		return text, nil, true
@@ -51,12 +52,12 @@ func (e *evaluator) sub(from, argument *node) *result {
 	}
 	var built strings.Builder
 	isKnown := true
-	known := map[string]*result{} // each variable once: they nest, and a name may stand many times
+	known := map[string]*result{} // each variable once: they nest, and a name may occur many times
 	pieces(text, func(piece string) { built.WriteString(piece) }, func(name string) {
 		if !isKnown {
 			return
 		}
-		if _, isThere := known[name]; !isThere {
+		if _, exists := known[name]; !exists {
 			known[name] = e.variable(from, own, name)
 		}
 		value := known[name]
@@ -77,7 +78,7 @@ func (e *evaluator) sub(from, argument *node) *result {
 	return &result{at: argument.at, plain: built.String()}
 }
 
-// variable is the value of ${name}.
+// variable returns the value of ${name}.
 func (e *evaluator) variable(from, own *node, name string) *result {
 	if mine := own.get(name); mine != nil {
 		return e.value(mine)
@@ -88,7 +89,7 @@ func (e *evaluator) variable(from, own *node, name string) *result {
 	return e.ref(from, &node{kind: scalar, value: name, at: from.at})
 }
 
-// arguments evaluates a list of arguments, or returns nil where there are not that many.
+// arguments evaluates a list of arguments, or returns nil if their number is another one.
 func (e *evaluator) arguments(argument *node, count int) []*result {
 	if argument.kind != list || len(argument.items) != count {
 		return nil
@@ -176,8 +177,8 @@ func (e *evaluator) findInMap(argument *node) *result {
 	return nil
 }
 
-// mapped is a value of Mappings: text, or a list of it. CloudFormation has no intrinsic functions there (user guide, "Mappings"), and one that were
-// evaluated could lead to itself.
+// mapped returns a value of Mappings: text, or a list of texts. CloudFormation evaluates no
+// intrinsic functions there (user guide, "Mappings"), and evaluating one could recurse forever.
 func (e *evaluator) mapped(here *node) *result {
 	isNested := func(one *node) bool { return one.kind != scalar }
 	if here.kind == object || slices.ContainsFunc(here.items, isNested) {
@@ -186,7 +187,7 @@ func (e *evaluator) mapped(here *node) *result {
 	return e.value(here)
 }
 
-// textOfNode prints a value as YAML with short tags has it, on one line.
+// textOfNode prints a value in YAML with short tags, on one line.
 func textOfNode(from *node) string {
 	switch function, argument := functionOf(from); {
 	case from == nil:

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonReader turns JSON into nodes. It has its own positions: a YAML reader takes JSON, but refuses
-// tabs and reads some escapes in another way.
+// jsonReader turns JSON into nodes. It tracks positions itself: a YAML reader accepts JSON, but
+// refuses tabs and reads some escapes differently.
 type jsonReader struct {
 	text    []byte
 	lines   []int // where each line begins
@@ -34,12 +34,12 @@ func readJSON(text []byte) (*node, remarks, error) {
 	}
 	at := reader.next()
 	if _, err := reader.decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, remarks{}, &Error{At: at, Problem: "is not valid JSON: there is more after the end of the template"}
+		return nil, remarks{}, &Error{At: at, Problem: "is not valid JSON: text follows the end of the template"}
 	}
 	return read, reader.remarks, nil
 }
 
-// problem gives an error of the decoder its place.
+// problem adds the position to an error of the decoder.
 func (r *jsonReader) problem(err error) error {
 	if _, isPlaced := errors.AsType[*Error](err); isPlaced {
 		return err
@@ -50,14 +50,14 @@ func (r *jsonReader) problem(err error) error {
 	return &Error{At: r.next(), Problem: "is not valid JSON: " + err.Error()}
 }
 
-// position is the place of a byte.
+// position returns the position of a byte.
 func (r *jsonReader) position(offset int) Position {
 	offset = min(offset, len(r.text))
 	line := sort.SearchInts(r.lines, offset+1)
 	return Position{line, utf8.RuneCount(r.text[r.lines[line-1]:offset]) + 1}
 }
 
-// next is where the next token begins.
+// next returns the position of the next token.
 func (r *jsonReader) next() Position {
 	offset := int(r.decoder.InputOffset())
 	for offset < len(r.text) && bytes.IndexByte([]byte(" \t\r\n,:"), r.text[offset]) >= 0 {
@@ -69,7 +69,7 @@ func (r *jsonReader) next() Position {
 func (r *jsonReader) value(depth int) (*node, error) {
 	read := &node{at: r.next()}
 	if depth > maxDepth {
-		return nil, &Error{At: read.at, Problem: fmt.Sprintf("is nested more than %d levels deep. Nest less", maxDepth)}
+		return nil, &Error{At: read.at, Problem: fmt.Sprintf("is nested more than %d levels deep. Reduce the nesting", maxDepth)}
 	}
 	token, err := r.decoder.Token()
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 // Position is a place in the text of a file. Lines and columns count from 1, columns in characters.
 type Position struct{ Line, Column int }
 
-// String prints the position as compilers do: "12:7".
+// String returns the position as compilers print it: "12:7".
 func (p Position) String() string { return strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column) }
 
-// kind says which field of a node counts.
+// kind determines which field of a node counts.
 type kind uint8
 
 const (
@@ -21,15 +21,15 @@ const (
 	object
 )
 
-// node is a value of a template with its place. YAML's short tags and JSON are the same here: each
-// intrinsic function is a map with one key. Nodes of aliases are shared.
+// node is a value of a template with its position. YAML's short tags and JSON are the same here:
+// each intrinsic function is a map with one key. Nodes of aliases are shared.
 type node struct {
 	kind  kind
 	at    Position
 	value any     // of a scalar: a string, a bool, a json.Number, or nil
 	items []*node // of a list
 	pairs []pair  // of a map, each key once
-	size  int     // how many nodes it has, each alias counted as what it stands for
+	size  int     // the number of nodes in it, aliases expanded
 	depth int
 }
 
@@ -52,7 +52,7 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// text returns a scalar as CloudFormation hands it on: every scalar is text there.
+// text returns a scalar as CloudFormation passes it on: every scalar is text there.
 func (n *node) text() (text string, ok bool) {
 	if n == nil || n.kind != scalar {
 		return "", false
@@ -60,7 +60,8 @@ func (n *node) text() (text string, ok bool) {
 	return TextOf(n.value)
 }
 
-// TextOf returns a scalar as CloudFormation hands it on: every scalar is text there. Ok is false for what is [Unknown], a list or a map.
+// TextOf returns a scalar as CloudFormation passes it on: every scalar is text there. ok is false
+// for an [Unknown], a list or a map.
 func TextOf(value any) (text string, ok bool) {
 	switch value := value.(type) {
 	case string:
@@ -74,16 +75,16 @@ func TextOf(value any) (text string, ok bool) {
 	}
 }
 
-// The bounds of what is read. CloudFormation takes templates of at most 1 MB and 500 resources
-// (user guide, "Understand CloudFormation quotas"); what is far beyond them is no template.
+// The limits of what is read. CloudFormation accepts templates of at most 1 MB and 500 resources
+// (user guide, "Understand CloudFormation quotas"). A file far beyond these is no template.
 const (
 	maxBytes = 2 << 20
 	maxNodes = 400_000
 	maxDepth = 100
 )
 
-// measure notes the size and the depth of a node whose children are complete. The error says which
-// bound it breaks.
+// measure records the size and the depth of a node whose children are complete. The error names the
+// limit that it exceeds.
 func (n *node) measure() error {
 	n.size, n.depth = 1, 1
 	add := func(child *node) {
@@ -98,26 +99,26 @@ func (n *node) measure() error {
 	}
 	switch {
 	case n.depth > maxDepth:
-		return &Error{At: n.at, Problem: fmt.Sprintf("is nested more than %d levels deep. Nest less", maxDepth)}
+		return &Error{At: n.at, Problem: fmt.Sprintf("is nested more than %d levels deep. Reduce the nesting", maxDepth)}
 	case n.size > maxNodes:
-		return &Error{At: n.at, Problem: fmt.Sprintf("has more than %d values, those of aliases included. Split it, or use fewer aliases", maxNodes)}
+		return &Error{At: n.at, Problem: fmt.Sprintf("has more than %d values, including those of aliases. Split it, or use fewer aliases", maxNodes)}
 	}
 	return nil
 }
 
-// Duplicate is a key that stands twice in one map. The later value counts, as in CloudFormation.
+// Duplicate is a key that occurs twice in one map. The later value counts, as in CloudFormation.
 type Duplicate struct {
 	Key         string
 	First, Then Position
 }
 
-// remarks are what a reader notes beside the values.
+// remarks are what a reader records besides the values.
 type remarks struct {
 	twice   []Duplicate
 	aliases []Position // of aliases and merge keys
 }
 
-// entries gathers the entries of a map, and notes the keys that are there twice.
+// entries collects the entries of a map, and records the keys that occur twice.
 type entries struct {
 	pairs  []pair
 	places map[string]int
@@ -127,8 +128,8 @@ func (e *entries) add(one pair, twice *[]Duplicate) {
 	if e.places == nil {
 		e.places = map[string]int{}
 	}
-	place, isThere := e.places[one.key]
-	if !isThere {
+	place, exists := e.places[one.key]
+	if !exists {
 		e.places[one.key] = len(e.pairs)
 		e.pairs = append(e.pairs, one)
 		return

@@ -14,7 +14,8 @@ type Reference struct {
 	At        Position
 }
 
-// References returns every use of a logical ID below Resources and Outputs, in the order of the file. Those whose name is itself computed are left out.
+// References returns every use of a logical ID below Resources and Outputs, in the order of the
+// file. It leaves out those whose name is computed.
 func (t *Template) References() []Reference {
 	var all []Reference
 	for _, section := range []string{"Resources", "Outputs"} {
@@ -82,7 +83,8 @@ func nulls(all []Null, path string, from *node) []Null {
 	return all
 }
 
-// Field returns a field of a resource beside its properties as text, such as DeletionPolicy, and its place.
+// Field returns a resource's field outside of its properties as text, such as DeletionPolicy, and
+// its position.
 func (r Resource) Field(name string) (text string, at Position, ok bool) {
 	field := r.node.get(name)
 	if text, ok = field.text(); ok {
@@ -91,7 +93,8 @@ func (r Resource) Field(name string) (text string, at Position, ok bool) {
 	return text, at, ok
 }
 
-// Metadata evaluates an entry of a resource's Metadata, and returns where it is; nil where there is none.
+// Metadata evaluates an entry of a resource's Metadata, and returns its position. The value is nil
+// if it does not exist.
 func (t *Template) Metadata(resource Resource, name string) (value any, at Position) {
 	entry := resource.node.get("Metadata").get(name)
 	if entry == nil {

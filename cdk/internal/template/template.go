@@ -1,5 +1,5 @@
-// Package template reads CloudFormation templates, JSON and YAML, and evaluates what is known of a resource's properties before
-// they are deployed. Every value keeps its place in the file.
+// Package template reads CloudFormation templates, JSON and YAML, and evaluates what is known of a
+// resource's properties before they are deployed. Every value keeps its position in the file.
 package template
 
 import (
@@ -14,13 +14,14 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// ResourceType is the custom resource that templates have chains by.
+// ResourceType is the type of the custom resource of chains.
 const ResourceType = chain.ResourceType
 
-// ErrNotTemplate is a file that can be read and is no CloudFormation template, such as a manifest of Kubernetes.
+// ErrNotTemplate reports a readable file that is no CloudFormation template, such as a manifest of
+// Kubernetes.
 var ErrNotTemplate = errors.New("is no CloudFormation template: it has no Resources with a Type")
 
-// Error is what is wrong with a file, and where.
+// Error is a problem with a file, and its position.
 type Error struct {
 	File    string
 	At      Position
@@ -33,9 +34,10 @@ func (e *Error) Error() string { return fmt.Sprintf("%s:%s: %s", e.File, e.At, e
 type Template struct {
 	// Name is the file's, as it was given.
 	Name string
-	// Duplicates are the keys that stand twice in a map of the template, in the order of the file.
+	// Duplicates are the keys that occur twice in a map of the template, in the order of the file.
 	Duplicates []Duplicate
-	// Aliases are the places of YAML's aliases, which CloudFormation refuses and aws cloudformation package writes out.
+	// Aliases are the positions of YAML's aliases, which CloudFormation refuses and aws
+	// cloudformation package expands.
 	Aliases []Position
 
 	root *node
@@ -53,8 +55,8 @@ type Resource struct {
 // Chain is a resource of the type [ResourceType].
 type Chain = Resource
 
-// Read reads a template. The name is for errors, and its ending says what a text that is neither JSON nor YAML was meant to be.
-// The error is an [*Error], or wraps [ErrNotTemplate].
+// Read reads a template. The name is for errors, and its ending is the format of a text that is
+// neither valid JSON nor YAML. The error is an [*Error], or wraps [ErrNotTemplate].
 func Read(name string, text []byte) (*Template, error) {
 	root, noted, err := read(name, text)
 	if err != nil {
@@ -73,7 +75,7 @@ func Read(name string, text []byte) (*Template, error) {
 func read(name string, text []byte) (root *node, noted remarks, err error) {
 	start := Position{1, 1}
 	if len(text) > maxBytes {
-		return nil, remarks{}, &Error{At: start, Problem: fmt.Sprintf("has %d bytes, and CloudFormation takes templates of at most 1 MB. Split it", len(text))}
+		return nil, remarks{}, &Error{At: start, Problem: fmt.Sprintf("has %d bytes, but CloudFormation accepts at most 1 MB. Split it", len(text))}
 	}
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return nil, remarks{}, &Error{At: start, Problem: "is UTF-16. Save it as UTF-8"}
@@ -96,7 +98,7 @@ func isYAML(name string) bool {
 	return ending == ".yaml" || ending == ".yml"
 }
 
-// checked is the one document that is a template.
+// checked returns the one document that is a template.
 func checked(documents []*node, noted remarks, err error) (root *node, kept remarks, failed error) {
 	if err != nil {
 		return nil, remarks{}, err
@@ -106,7 +108,7 @@ func checked(documents []*node, noted remarks, err error) (root *node, kept rema
 		case !isTemplate(document):
 		case len(documents) > 1:
 			at := documents[min(1, len(documents)-1)].at
-			return nil, remarks{}, &Error{At: at, Problem: fmt.Sprintf("has %d YAML documents, of which number %d is a template. Write each template into a file of its own", len(documents), i+1)}
+			return nil, remarks{}, &Error{At: at, Problem: fmt.Sprintf("has %d YAML documents, and number %d is a template. Write each template to a file of its own", len(documents), i+1)}
 		default:
 			return document, noted, nil
 		}
@@ -114,7 +116,7 @@ func checked(documents []*node, noted remarks, err error) (root *node, kept rema
 	return nil, remarks{}, ErrNotTemplate
 }
 
-// isTemplate reports whether a document says that it is a template, or has resources as one.
+// isTemplate reports whether a document declares itself a template, or has resources like one.
 func isTemplate(document *node) bool {
 	if document == nil || document.kind != object {
 		return false

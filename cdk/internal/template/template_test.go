@@ -11,7 +11,7 @@ import (
 	"sgchain/cdk/internal/template"
 )
 
-// read reads a template that has to be one.
+// read reads a template and fails the test on an error.
 func read(tb testing.TB, name, text string) *template.Template {
 	tb.Helper()
 	read, err := template.Read(name, []byte(text))
@@ -32,7 +32,7 @@ func properties(tb testing.TB, text string, values template.Values) (map[string]
 	return t.Properties(chains[0], values)
 }
 
-func TestReadTellsTemplatesFromOtherFiles(t *testing.T) {
+func TestReadRejectsOtherFiles(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"compose.yml":  "services:\n  web:\n    image: nginx\n",
@@ -67,7 +67,7 @@ func TestReadTellsTemplatesFromOtherFiles(t *testing.T) {
 	}
 }
 
-func TestReadNamesThePlaceOfAnError(t *testing.T) {
+func TestReadErrorsHavePositions(t *testing.T) {
 	t.Parallel()
 	bomb := "a: &a [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
 	for i := range 9 {
@@ -77,16 +77,16 @@ func TestReadNamesThePlaceOfAnError(t *testing.T) {
 		{"a.json", "{\n  \"a\": 1,\n}", "a.json:3:1: is not valid JSON: "},
 		{"b.json", "{\"Resources\": {\"é\": 1, 2: 3}}", "b.json:1:24: is not valid JSON: "},
 		{"c.json", "{\"a\": [1", "c.json:1:9: is not valid JSON: it ends too early"},
-		{"d.json", "{\"a\": 1}\n{}", "d.json:2:1: is not valid JSON: there is more"},
+		{"d.json", "{\"a\": 1}\n{}", "d.json:2:1: is not valid JSON: text follows"},
 		{"e.yaml", "a: b\n\tc: d\n", "e.yaml:2:1: is not valid YAML: "},
 		{"f.yaml", "a: [b\n", "f.yaml:"},
-		{"g.yaml", "a: &a [*a]\n", "g.yaml:1:8: is an alias of what it stands in"},
+		{"g.yaml", "a: &a [*a]\n", "g.yaml:1:8: is an alias of a value that contains it"},
 		{"h.yaml", "a: " + strings.Repeat("[", 101) + strings.Repeat("]", 101), "h.yaml:1:"},
 		{"i.json", strings.Repeat("[", 100_000), "i.json:1:101: is nested more than 100 levels"},
 		{"j.yaml", bomb, "j.yaml:6:4: has more than 400000 values"},
 		{"k.json", "{" + strings.Repeat(" ", 2<<20), "k.json:1:1: has 2097153 bytes"},
 		{"l.yaml", "\xff\xfea\x00", "l.yaml:1:1: is UTF-16. Save it as UTF-8"},
-		{"m.yaml", "Resources: {A: {Type: 'A::B'}}\n---\nb: 1\n", "m.yaml:3:1: has 2 YAML documents, of which number 1 is a template"},
+		{"m.yaml", "Resources: {A: {Type: 'A::B'}}\n---\nb: 1\n", "m.yaml:3:1: has 2 YAML documents, and number 1 is a template"},
 		{"n.yaml", "? [a]\n: b\n", "n.yaml:1:3: is a key that is a list or a map"},
 		{"o.yaml", "a: !Sub !Ref b\n", "o.yaml:1:"},
 	} {
@@ -101,7 +101,7 @@ func TestReadNamesThePlaceOfAnError(t *testing.T) {
 	}
 }
 
-func TestDuplicatesHaveBothPlaces(t *testing.T) {
+func TestDuplicatesHaveBothPositions(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"a.yaml": "Resources:\n  A:\n    Type: A::B\n    Properties: {x: 1,\n      x: 2}\n",
@@ -118,7 +118,8 @@ func TestDuplicatesHaveBothPlaces(t *testing.T) {
 	}
 }
 
-// CloudFormation has no intrinsic functions in Mappings, and one could lead to itself.
+// TestFunctionsInMappingsAreNotEvaluated checks what CloudFormation does not evaluate either. Such
+// a function could recurse forever.
 func TestFunctionsInMappingsAreNotEvaluated(t *testing.T) {
 	t.Parallel()
 	for _, mapped := range []string{"!FindInMap [M, A, B]", "[!FindInMap [M, A, B]]", "!Ref AWS::NoValue", "[!Ref AWS::NoValue]", "{c: d}", "[[a]]"} {
@@ -217,7 +218,7 @@ func TestValues(t *testing.T) {
 			Pseudo: map[string]string{"AWS::AccountId": "123456789012"}, Refs: map[string]string{"Group": "sg-1"},
 			Attributes: map[string]string{"Group.GroupId": "sg-2"}, Exports: map[string]string{"Token": "arn"},
 		})
-		value, isThere := got["X"]
+		value, exists := got["X"]
 		if one, isUnknown := value.(template.Unknown); isUnknown {
 			if len(unknown) != 1 || unknown[0] != one || one.At.Line == 0 {
 				t.Errorf("%s: got unknowns %v", c.value, unknown)
@@ -225,13 +226,14 @@ func TestValues(t *testing.T) {
 			one.At, one.List = template.Position{}, false
 			value = one
 		}
-		if !reflect.DeepEqual(value, c.want) || isThere != (c.want != nil) {
+		if !reflect.DeepEqual(value, c.want) || exists != (c.want != nil) {
 			t.Errorf("%s: got %#v, want %#v", c.value, value, c.want)
 		}
 	}
 }
 
-// An entry of the map itself wins over those of a merge key, and of several the first one does.
+// TestMergeKeys checks that a map's own entry overrides those of a merge key, and that the first of
+// several merged maps wins.
 func TestMergeKeys(t *testing.T) {
 	t.Parallel()
 	got, _ := properties(t, `
@@ -249,7 +251,7 @@ Resources:
 	}
 }
 
-func TestParametersThatAreGiven(t *testing.T) {
+func TestGivenParameters(t *testing.T) {
 	t.Parallel()
 	text := parameters + `
 Resources:
@@ -267,8 +269,8 @@ Resources:
 	}
 }
 
-// What a macro adds to a map makes all of the map unknown.
-func TestPropertiesThatAMacroFills(t *testing.T) {
+// TestMacrosMakePropertiesUnknown checks that a map with a macro is unknown as a whole.
+func TestMacrosMakePropertiesUnknown(t *testing.T) {
 	t.Parallel()
 	for _, inner := range []string{"Fn::Transform: {Name: AWS::Include}\n      A: 1", "Fn::ForEach::X: [a, [b], {c: d}]"} {
 		got, unknown := properties(t, "Resources:\n  Chain:\n    Type: Custom::SecurityGroupChain\n    Properties:\n      "+inner+"\n", template.Values{})

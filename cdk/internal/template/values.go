@@ -11,7 +11,8 @@ import (
 type Values struct {
 	// Parameters are values of parameters by name, as text: lists joined by commas.
 	Parameters map[string]string
-	// Resolved are the values behind parameters of the type AWS::SSM::Parameter::Value, whose own values are names.
+	// Resolved are the values of parameters of the type AWS::SSM::Parameter::Value, whose own
+	// values are names.
 	Resolved map[string]string
 	// Pseudo are the pseudo parameters that are known, such as AWS::Region.
 	Pseudo map[string]string
@@ -19,36 +20,37 @@ type Values struct {
 	Refs, Attributes map[string]string
 	// Exports are what other stacks export, by name.
 	Exports map[string]string
-	// Hidden are parameters that have a value which nobody shows: those with NoEcho of a deployed stack.
+	// Hidden are parameters whose value is not shown: those with NoEcho of a deployed stack.
 	Hidden map[string]bool
-	// NoDefaults has parameters without a value be unknown. Otherwise they have their Default.
+	// NoDefaults makes parameters without a value unknown. Otherwise they have their Default.
 	NoDefaults bool
 }
 
-// Unknown stands in a property for what is known only at deployment.
+// Unknown replaces, in a property, what is known only at deployment.
 type Unknown struct {
 	Text string // as in "!Ref Vpc"
 	Path string // as in "Tiers[1].Sources[0]"; empty if the properties as a whole are unknown
-	List bool   // it is a list, whatever is in it
+	List bool   // it is a list with unknown entries
 	At   Position
 }
 
 func (u Unknown) String() string { return u.Text }
 
-// Properties returns the properties of a resource, evaluated as far as they are known, and what is not, in the order of paths. Values are text, bool,
-// json.Number, nil, []any, map[string]any and [Unknown]. If the properties as a whole are unknown, the map is nil.
+// Properties returns the properties of a resource, evaluated as far as they are known, and the
+// unknown parts, sorted by path. Values are text, bool, json.Number, nil, []any, map[string]any and
+// [Unknown]. If the properties as a whole are unknown, the map is nil.
 func (t *Template) Properties(resource Resource, values Values) (map[string]any, []Unknown) {
 	evaluation := t.Evaluate(resource, values)
 	return evaluation.Properties, evaluation.Unknowns
 }
 
-// At returns the position of a property, as in "Tiers[1].Ports[0]", or that of the nearest value around it. What comes out of a parameter's Default is
-// there.
+// At returns the position of a property, as in "Tiers[1].Ports[0]", or that of the nearest value
+// around it. The position of a value from a parameter's Default is there.
 func (t *Template) At(resource Resource, path string) Position {
 	return t.Evaluate(resource, Values{}).At(path)
 }
 
-// Evaluation is the properties of a resource under one set of values.
+// Evaluation has the properties of a resource under one set of values.
 type Evaluation struct {
 	Properties map[string]any
 	Unknowns   []Unknown
@@ -79,14 +81,14 @@ func (e *evaluator) properties(resource Resource) Evaluation {
 	return evaluation
 }
 
-// result is an evaluated value with the place that it comes from.
+// result is an evaluated value with its original position.
 type result struct {
-	at     Position
-	plain  any // a scalar or an [Unknown]; nil for lists and maps
-	isList bool
-	items  []*result
-	fields map[string]*field // not nil for maps
-	gone   bool              // AWS::NoValue
+	at        Position
+	plain     any // a scalar or an [Unknown]; nil for lists and maps
+	isList    bool
+	items     []*result
+	fields    map[string]*field // not nil for maps
+	isOmitted bool              // AWS::NoValue
 }
 
 type field struct {
@@ -96,13 +98,13 @@ type field struct {
 
 // text returns a scalar as text.
 func (r *result) text() (text string, ok bool) {
-	if r.isList || r.fields != nil || r.gone {
+	if r.isList || r.fields != nil || r.isOmitted {
 		return "", false
 	}
 	return TextOf(r.plain)
 }
 
-// plainOf takes the places off a result, and adds what is unknown in it to unknowns.
+// plainOf returns a result without positions, and adds what is unknown in it to unknowns.
 func plainOf(path string, from *result, unknowns *[]Unknown) any {
 	switch {
 	case from.isList:
@@ -154,7 +156,8 @@ func (v Evaluation) At(path string) Position {
 	return at
 }
 
-// step goes one step down a path. A key of a map may have dots in it, and the parser cuts long ones.
+// step follows one step of a path. A key of a map may contain dots, and the parser shortens long
+// ones.
 func step(from *result, path string) (next *result, at Position, rest string) {
 	if from.isList {
 		number, rest, found := strings.Cut(strings.TrimPrefix(path, "["), "]")
@@ -172,13 +175,13 @@ func step(from *result, path string) (next *result, at Position, rest string) {
 		one := from.fields[key]
 		next, at, rest = one.value, one.value.at, strings.TrimPrefix(tail, ".")
 		if one.value.isList || one.value.fields != nil || one.value.plain == nil {
-			at = one.at // where a list or map begins is often the line below
+			at = one.at // a list or map often begins on the line below
 		}
 	}
 	return next, at, rest
 }
 
-// afterKey cuts a key off a path.
+// afterKey removes a key from the start of a path.
 func afterKey(path, key string) (rest string, isKey bool) {
 	if rest, isKey = strings.CutPrefix(path, key); isKey && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 		return rest, true

@@ -5,21 +5,22 @@ import (
 	"strings"
 )
 
-// assumption is one way in which conditions may come out.
+// assumption is one combination of the conditions' outcomes.
 type assumption struct {
 	choices map[string]choice // of parameters and pseudo parameters
-	truths  map[string]truth  // of comparisons that are nothing else's, by their text
+	truths  map[string]truth  // of independent comparisons, by their text
 	blurred map[string]bool   // parameters whose Default would contradict the truths
 }
 
-// choice is a value of a parameter, or any that no condition compares it with.
+// choice is a value of a parameter, or any value that no condition compares it with.
 type choice struct {
 	text      string
 	isDefault bool
 	other     bool
 }
 
-// equals decides a comparison under an assumption. Defaults decide nothing here: each is one choice among others.
+// equals decides a comparison under an assumption. A Default decides nothing here: it is one choice
+// among others.
 func (a *assumption) equals(e *evaluator, expression, argument *node) truth {
 	for i, item := range argument.items {
 		choice, isChosen := a.choices[e.template.refOf(item)]
@@ -34,25 +35,26 @@ func (a *assumption) equals(e *evaluator, expression, argument *node) truth {
 	given.NoDefaults = true
 	inner := newEvaluator(e.template, given)
 	inner.assumed, inner.depth = a, e.depth
-	inner.conditions, inner.deciding = e.conditions, e.deciding // under an assumption a condition depends on nothing else
+	inner.conditions, inner.deciding = e.conditions, e.deciding // under an assumption, a condition depends on nothing else
 	if decided := same(inner.value(argument.items[0]), inner.value(argument.items[1])); decided != undecided {
 		return decided
 	}
 	return a.truths[textOfNode(expression)]
 }
 
-// variable is what an assumption chooses a value of: a parameter, or else a comparison.
+// variable is a parameter, or else a comparison, whose value an assumption chooses.
 type variable struct {
 	name    string
 	choices []choice
 	truths  []truth
 	refs    []string // the parameters that a comparison depends on
-	asGiven truth    // what a comparison is with every Default
+	asGiven truth    // the result of a comparison with every Default
 }
 
-// Variants evaluates the properties of resources under each way in which the conditions that they use may come out, at most a number of ways; the first
-// is that of the Defaults where it is possible. Each variant has an Evaluation for each resource, and only variants are returned in which all of these
-// resources exist. A Default that contradicts a way does not count in it.
+// Variants evaluates the properties of resources under each combination of the outcomes of the
+// conditions that they use, up to a number of combinations. The first is that of the Defaults, if
+// it is possible. Each variant has an Evaluation for each resource, and only variants with all of
+// these resources are returned. A Default that contradicts a combination does not count in it.
 func (t *Template) Variants(values Values, most int, resources ...Resource) [][]Evaluation {
 	var variants [][]Evaluation
 	isComplete := each(t.variables(values, resources), func(assumed *assumption) bool {
@@ -82,11 +84,11 @@ func (t *Template) Variants(values Values, most int, resources ...Resource) [][]
 	return variants
 }
 
-// maxWays bounds how many assumptions are tried.
+// maxWays limits how many assumptions are tried.
 const maxWays = 4096
 
-// each calls a function with assumptions until it returns false: first that of the first choices, then those that differ in one variable, then the others.
-// It reports whether there are no more.
+// each calls a function with assumptions until it returns false. It begins with the first choices,
+// then varies one variable at a time, then the rest. It reports whether all were used.
 func each(variables []variable, use func(*assumption) bool) (isComplete bool) {
 	ways := [][]int{make([]int, len(variables))}
 	for i, one := range variables {
@@ -153,7 +155,7 @@ func assume(variables []variable, way []int) *assumption {
 	return assumed
 }
 
-// gatherer gathers the variables of the conditions that resources use.
+// gatherer collects the variables of the conditions that resources use.
 type gatherer struct {
 	template  *Template
 	values    Values
@@ -224,7 +226,7 @@ func (g *gatherer) comparison(expression, argument *node) {
 	g.variables = append(g.variables, one)
 }
 
-// refsIn are the names that a value itself refers to.
+// refsIn returns the names that a value itself refers to.
 func refsIn(from *node) []string {
 	function, argument := functionOf(from)
 	if name, isText := argument.text(); function == "Ref" && isText {
@@ -251,7 +253,7 @@ func (g *gatherer) choose(name, text string) {
 	isIt := func(choice choice) bool { return !choice.other && choice.text == text }
 	switch isFirst := slices.IndexFunc(one.choices, isIt); {
 	case isFirst == 0 && (allowed == nil || len(allowed) > 1):
-		// The Default decides the comparison, so any other value is another way.
+		// The Default decides the comparison, so any other value is another outcome.
 		if !slices.ContainsFunc(one.choices, func(choice choice) bool { return choice.other }) {
 			one.choices = append(one.choices, choice{other: true})
 		}
@@ -264,7 +266,7 @@ func (g *gatherer) choose(name, text string) {
 	}
 }
 
-// firstChoices is the Default, or any value where there is none.
+// firstChoices returns the Default, or any value without one.
 func (g *gatherer) firstChoices(name string) []choice {
 	fallback := g.template.root.get("Parameters").get(name).get("Default")
 	if text, isText := fallback.text(); isText && !g.values.NoDefaults && !strings.HasPrefix(name, "AWS::") {
@@ -287,7 +289,7 @@ func (g *gatherer) allowed(name string) []string {
 	return allowed
 }
 
-// walk calls a function with a value and all that are in it.
+// walk calls a function with a value and all values in it.
 func walk(from *node, visit func(*node)) {
 	if from == nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"sgchain/cdk/internal/template"
 )
 
-// outcomes are the values of the property X in all variants.
+// outcomes returns the values of the property X in all variants.
 func outcomes(t *testing.T, conditions, value string, values template.Values) []string {
 	t.Helper()
 	read := read(t, "t.yaml", conditions+"\nResources:\n  Chain:\n    Type: Custom::SecurityGroupChain\n    Condition: Always\n    Properties:\n      X: "+value+"\n")
@@ -74,8 +74,9 @@ Conditions:
 	}
 }
 
-// A resource that has a condition is seen only where that holds.
-func TestVariantsKeepToTheConditionOfAResource(t *testing.T) {
+// TestVariantsRespectResourceCondition checks that a resource with a condition has only variants in
+// which that is true.
+func TestVariantsRespectResourceCondition(t *testing.T) {
 	t.Parallel()
 	head := "Parameters: {Vpc: {Type: String, Default: ''}}\nConditions:\n  Always: !Not [!Equals [!Ref Vpc, '']]\n"
 	if got := strings.Join(outcomes(t, head, `!Ref Vpc`, template.Values{}), "|"); got != "!Ref Vpc" {
@@ -109,7 +110,8 @@ Resources:
 	}
 }
 
-// Many conditions give no more variants than are asked for, the likely ones first.
+// TestVariantsAreBounded checks that many conditions give at most the requested number of variants,
+// the likely ones first.
 func TestVariantsAreBounded(t *testing.T) {
 	t.Parallel()
 	head, value := "Parameters:\n", "["
@@ -132,8 +134,9 @@ func TestVariantsAreBounded(t *testing.T) {
 	}
 }
 
-// Each condition is evaluated once under an assumption, however many others use it: this test would not end otherwise.
-func TestConditionsThatUseEachOtherTwice(t *testing.T) {
+// TestConditionsAreEvaluatedOnce checks that each condition is evaluated once under an assumption,
+// however many others use it. Otherwise this test would not end.
+func TestConditionsAreEvaluatedOnce(t *testing.T) {
 	t.Parallel()
 	const count = 45
 	head := "Parameters: {P: {Type: String}}\nConditions:\n  Always: !Equals [!If [C0, a, b], a]\n"
@@ -146,9 +149,9 @@ func TestConditionsThatUseEachOtherTwice(t *testing.T) {
 	}
 }
 
-// TestTextsThatGrow: what becomes longer than any template is unknown, and each variable of a Fn::Sub is evaluated once: this test would not
-// end otherwise.
-func TestTextsThatGrow(t *testing.T) {
+// TestGrowingTextsAreUnknown checks that a text longer than any template is unknown, and that each
+// variable of an Fn::Sub is evaluated once. Otherwise this test would not end.
+func TestGrowingTextsAreUnknown(t *testing.T) {
 	t.Parallel()
 	inner := "a"
 	for range 30 {

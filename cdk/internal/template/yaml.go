@@ -16,7 +16,7 @@ import (
 // yamlReader turns YAML into nodes.
 type yamlReader struct {
 	done    map[*yaml.Node]*node
-	within  map[*yaml.Node]bool // anchors that are being read, to notice one that contains itself
+	within  map[*yaml.Node]bool // anchors that are being read, to detect one that contains itself
 	remarks remarks
 }
 
@@ -46,7 +46,7 @@ func readYAML(text []byte) (documents []*node, noted remarks, err error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: line ([0-9]+): (.*)$`) //nolint:gochecknoglobals // compiled once
 
-// yamlError takes the line out of the library's text.
+// yamlError separates the line from the library's text.
 func yamlError(err error) error {
 	at, problem := Position{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
 	if match := yamlLine.FindStringSubmatch(err.Error()); match != nil {
@@ -63,13 +63,13 @@ func yamlError(err error) error {
 func (r *yamlReader) node(from *yaml.Node, depth int) (*node, error) {
 	at := Position{max(from.Line, 1), max(from.Column, 1)}
 	if depth > maxDepth {
-		return nil, &Error{At: at, Problem: fmt.Sprintf("is nested more than %d levels deep. Nest less", maxDepth)}
+		return nil, &Error{At: at, Problem: fmt.Sprintf("is nested more than %d levels deep. Reduce the nesting", maxDepth)}
 	}
 	if from.Kind == yaml.AliasNode {
 		r.remarks.aliases = append(r.remarks.aliases, at)
 		from = from.Alias
 		if from == nil || r.within[from] {
-			return nil, &Error{At: at, Problem: "is an alias of what it stands in. Write the value itself"}
+			return nil, &Error{At: at, Problem: "is an alias of a value that contains it. Write the value itself"}
 		}
 	}
 	if read := r.done[from]; read != nil {
@@ -115,7 +115,7 @@ func (r *yamlReader) content(from *yaml.Node, depth int) (*node, error) {
 	return read, read.measure()
 }
 
-// pairs reads the entries of a map. Those of a merge key count where the map lacks the key.
+// pairs reads the entries of a map. Those of a merge key count if the map lacks the key.
 func (r *yamlReader) pairs(from *yaml.Node, depth int) ([]pair, error) {
 	var own entries
 	var merged []*node
@@ -142,7 +142,7 @@ func (r *yamlReader) pairs(from *yaml.Node, depth int) ([]pair, error) {
 	var none []Duplicate
 	for _, value := range merged {
 		for _, one := range value.pairs {
-			if _, isThere := own.places[one.key]; !isThere {
+			if _, exists := own.places[one.key]; !exists {
 				own.add(one, &none)
 			}
 		}
@@ -150,7 +150,7 @@ func (r *yamlReader) pairs(from *yaml.Node, depth int) ([]pair, error) {
 	return own.pairs, nil
 }
 
-// scalarOf is a scalar as JSON has it. Numbers keep their value, in decimal.
+// scalarOf returns a scalar as JSON has it. Numbers keep their value, in decimal.
 func scalarOf(from *yaml.Node) any {
 	if from.Style&yaml.TaggedStyle != 0 && functionOfTag(from) != "" {
 		return from.Value
@@ -198,7 +198,7 @@ func functionOfTag(from *yaml.Node) string {
 	}
 }
 
-// tagged is the long form of a value with a short tag.
+// tagged returns the long form of a value with a short tag.
 func tagged(function string, value *node) (*node, error) {
 	if text, isText := value.text(); function == "Fn::GetAtt" && isText {
 		if resource, attribute, found := strings.Cut(text, "."); found {

@@ -1,5 +1,5 @@
-// Package terminal is what a command needs to know of where it prints: whether a person looks on, whether colors help, and how long
-// that person has waited.
+// Package terminal describes where a command prints: whether a person reads it, whether colors
+// help, and how long that person has waited.
 package terminal
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// Patience is how long a command works before it says at what.
+// Patience is how long a command works before it reports progress.
 const Patience = 2 * time.Second
 
-// IsTerminal reports whether a writer is a terminal: a person looks on, and no file or pipe takes what is printed.
+// IsTerminal reports whether a writer is a terminal, not a file or a pipe.
 func IsTerminal(writer io.Writer) bool {
 	file, isFile := writer.(*os.File)
 	return isFile && (isatty.IsTerminal(file.Fd()) || isatty.IsCygwinTerminal(file.Fd()))
@@ -23,18 +23,19 @@ func IsTerminal(writer io.Writer) bool {
 // Style colors text by the escape codes of ECMA-48. The zero Style leaves text as it is.
 type Style struct{ colored bool }
 
-// StyleOf returns the style for a writer: colored where that is a terminal and nobody asked for none (NO_COLOR, no-color.org; TERM=dumb).
+// StyleOf returns the style for a writer: colored if that is a terminal and the user did not
+// disable colors (NO_COLOR, no-color.org; TERM=dumb).
 func StyleOf(writer io.Writer, getenv func(string) string) Style {
 	return Style{colored: IsTerminal(writer) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"}
 }
 
-// Red returns the text in red: what fails.
+// Red returns the text in red, for failures.
 func (s Style) Red(text string) string { return s.with("31", text) }
 
-// Yellow returns the text in yellow: what deserves a look.
+// Yellow returns the text in yellow, for warnings.
 func (s Style) Yellow(text string) string { return s.with("33", text) }
 
-// Green returns the text in green: what holds.
+// Green returns the text in green, for success.
 func (s Style) Green(text string) string { return s.with("32", text) }
 
 // Bold returns the text in bold.
@@ -50,8 +51,9 @@ func (s Style) with(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// Progress writes what a command is at, on a line of its own, once that has taken longer than [Patience], and again every ten times as
-// long. The returned function ends it; it may be called more than once.
+// Progress writes the current task on a line of its own once that has taken longer than [Patience].
+// It repeats the line every ten times as long. The returned function ends it, and may be called
+// several times.
 func Progress(writer io.Writer, doing string) (done func()) {
 	return progress(writer, doing, Patience)
 }

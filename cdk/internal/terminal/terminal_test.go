@@ -26,7 +26,7 @@ func TestNoColorWithoutTerminal(t *testing.T) {
 	}
 }
 
-// first is a writer that tells when something was written.
+// first is a writer that signals its first line.
 type first struct{ lines chan string }
 
 func (f first) Write(text []byte) (int, error) {
@@ -34,7 +34,7 @@ func (f first) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func TestProgressSpeaksAfterItsPatience(t *testing.T) {
+func TestProgressStartsAfterPatience(t *testing.T) {
 	t.Parallel()
 	writer := first{make(chan string, 2)}
 	done := progress(writer, "reading", time.Millisecond)

@@ -1,4 +1,4 @@
-// Command hello is the least that a Lambda in Go is: what make bench holds the function against.
+// Command hello is the smallest Lambda in Go, with which make bench compares the function.
 package main
 
 import (

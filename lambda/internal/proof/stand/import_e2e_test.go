@@ -31,7 +31,7 @@ func TestImportedGroups(t *testing.T) {
 		t.Fatalf("importing: %v\n%s", err, notes)
 	}
 	keepText(t, "imported.yaml", template)
-	for _, want := range []string{"The chain describes 3 groups and 10 rules exactly.", "Not a tier: sg-", "it is the default group of its VPC", "4 rules have no description. The first update after the adoption writes the chain's."} {
+	for _, want := range []string{"The chain describes 3 groups and 10 rules exactly.", "Not a tier: sg-", "it is the default group of its VPC", "4 rules have no description. The first update after the adoption sets the chain's."} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the command says %s, want %q", notes, want)
 		}

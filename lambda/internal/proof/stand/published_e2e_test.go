@@ -112,7 +112,7 @@ func refusedBefore(ctx context.Context, t *testing.T, p publisher) {
 	}
 	refused("checking bucket (published-eu-central-1): it does not exist. Create it in eu-central-1 first")
 	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-eu-central-1")
-	refused(`checking bucket (published-eu-central-1): it is in Region "us-east-1" and must be in eu-central-1`)
+	refused(`checking bucket (published-eu-central-1): it is in Region "us-east-1", but Lambda reads the function's code only from eu-central-1`)
 	p.must(ctx, t, "s3api", "delete-bucket", "--bucket", "published-eu-central-1")
 	p.must(ctx, t, "s3api", "create-bucket", "--bucket", "published-eu-central-1", "--region", "eu-central-1",
 		"--create-bucket-configuration", "LocationConstraint=eu-central-1")
@@ -121,7 +121,7 @@ func refusedBefore(ctx context.Context, t *testing.T, p publisher) {
 // again publishes the same to the second Region, which uploads nothing, and over other bytes, which
 // is refused and repairs nothing.
 func again(ctx context.Context, t *testing.T, p publisher) {
-	if said, stderr, err := p.publish(ctx, "eu-central-1"); err != nil || !strings.Contains(said, "everything was there already") {
+	if said, stderr, err := p.publish(ctx, "eu-central-1"); err != nil || !strings.Contains(said, "all files were uploaded before") {
 		t.Errorf("publishing again: got %v and %s%s", err, said, stderr)
 	}
 	bucket := "published-eu-central-1"
@@ -135,7 +135,7 @@ func again(ctx context.Context, t *testing.T, p publisher) {
 	p.must(ctx, t, "s3api", "put-object", "--bucket", bucket, "--key", other, "--region", "eu-central-1",
 		"--body", filepath.Join(p.root, "go.mod"), "--checksum-algorithm", "SHA256")
 	_, stderr, err := p.publish(ctx, "eu-central-1")
-	if words := "s3://" + bucket + "/" + other + ": it is there with other bytes"; err == nil || !strings.Contains(stderr, words) {
+	if words := "s3://" + bucket + "/" + other + ": it exists with other bytes"; err == nil || !strings.Contains(stderr, words) {
 		t.Errorf("publishing over other bytes: got %v and %s, want an error that says %q", err, stderr, words)
 	}
 	if keys := p.keys(ctx, t, bucket); len(keys) != 7 {
