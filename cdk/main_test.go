@@ -80,7 +80,7 @@ func TestRefusalReturnsErrorsOfConstructs(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = refusal(func() { synth(t, refused) })
-	if want := "Tiers[0]: public-admin-port: tier Web takes tcp 22 from 0.0.0.0/0"; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+	if want := "Tiers[0]: public-admin-port: tier Web allows tcp 22 from 0.0.0.0/0"; err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v, want one line with %q", err, want)
 	}
 	context["guardrails"] = "warn"

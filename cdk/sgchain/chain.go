@@ -83,7 +83,7 @@ type securityGroupChain struct {
 // NewSecurityGroupChain creates a chain of security groups.
 //
 // It panics if the function would refuse the chain. The error wraps [chain.Problems] or
-// [chain.GuardrailError] and has every problem at once, each with its path. The synth checks the
+// [chain.GuardrailError] and has every problem at once, each on a line of its own with its path. The synth checks the
 // rules that other constructs request later, and fails with every problem.
 func NewSecurityGroupChain(scope constructs.Construct, id *string, props *SecurityGroupChainProps) SecurityGroupChain {
 	if props == nil {
@@ -93,7 +93,7 @@ func NewSecurityGroupChain(scope constructs.Construct, id *string, props *Securi
 	c.props.Tiers = cloned(props.Tiers) // settle reads them again when the app is complete
 	constructs.NewConstruct_Override(c, scope, id)
 	refuse := func(err error) {
-		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), err))
+		panic(fmt.Errorf("creating %s (%s): %w", chain.ResourceType, *c.Node().Path(), onLines(err)))
 	}
 	properties := props.properties()
 	facts := newKnown(props.Tiers)

@@ -279,9 +279,9 @@ func TestAnnotations(t *testing.T) {
 	}
 	anything := assertions.Match_AnyValue()
 	equal(t, "warnings", textsOf(found.FindWarning(jsii.String("/Stack/Chain"), anything)), []string{
-		"http-without-https: tier Alb takes tcp 80 from the world and not tcp 443: nobody reaches it by https [ack: sgchain:http-without-https:Alb]",
-		"no-egress: tier Alb can call nobody: its Egress is chain and no tier takes traffic from it [ack: sgchain:no-egress:Alb]",
-		"public-tier: tier Api is open to the world, as its AllowPublic lets it: tcp 8443 from 0.0.0.0/0 [ack: sgchain:public-tier:Api:tcp-8443-from-0.0.0.0/0]",
+		"http-without-https: tier Alb allows tcp 80 from the internet but not tcp 443, so it cannot serve HTTPS [ack: sgchain:http-without-https:Alb]",
+		"no-egress: tier Alb has no outbound rule: its Egress is chain, and no tier allows traffic from it [ack: sgchain:no-egress:Alb]",
+		"public-tier: tier Api is open to the internet, as its AllowPublic permits: tcp 8443 from 0.0.0.0/0 [ack: sgchain:public-tier:Api:tcp-8443-from-0.0.0.0/0]",
 		"tier Alb is open to the internet: tcp 80 from 0.0.0.0/0 [ack: sgchain:open:Alb:tcp-80:0.0.0.0/0]",
 		"tier Alb is open to the internet: tcp 80 from ::/0 [ack: sgchain:open:Alb:tcp-80:::/0]",
 		"tier Alb is open to the internet: udp 53 from 0.0.0.0/0 [ack: sgchain:open:Alb:udp-53:0.0.0.0/0]",
@@ -343,7 +343,7 @@ func TestInvalidChainIsRefused(t *testing.T) {
 		}},
 		"outbound rule": {alb(func(tier *Tier) {
 			tier.Egress, tier.EgressTo = EgressNone, []Egress{{Ports: Ports(443), Destinations: []Peer{Cidr("10.1.2.3")}}}
-		}), []string{`Tiers[0].Egress[1].Destinations[0]: "10.1.2.3" is an address without a prefix length`, "Tiers[0].Egress: has none beside others"}},
+		}), []string{`Tiers[0].Egress[1].Destinations[0]: "10.1.2.3" is an address without a prefix length`, "Tiers[0].Egress: combines none with other entries"}},
 		// A word in the constructor of another kind must not mean what it means in a template.
 		"kinds": {from(TierNamed("internet"), Cidr("internet"), GroupId(jsii.String("internet")), PrefixList(jsii.String("vpc")), PrefixListNamed("Alb"), Peer{}, GroupNamed(""), ListNamed("")), []string{
 			`Tiers[0].Sources[0]: TierNamed: the chain has no tier "internet"`, `Tiers[0].Sources[1]: Cidr: "internet" is not`,
@@ -357,7 +357,7 @@ func TestInvalidChainIsRefused(t *testing.T) {
 		"released tier that still exists": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-0abc"), ReleaseTiers: []string{"Fargate"}}, []string{`ReleaseTiers[0]: "Fargate" is in Tiers`}},
 		"unknown words": {&SecurityGroupChainProps{
 			VpcId: jsii.String("vpc-0abc"), UnmanagedRules: "drop", DriftGuard: &DriftGuardProps{Mode: "watch"},
-		}, []string{`UnmanagedRules: "drop" is not known`, `DriftGuard.Mode: unknown mode "watch". Use sgchain.DriftMode_CHECK`}},
+		}, []string{`UnmanagedRules: unknown value "drop"`, `DriftGuard.Mode: unknown mode "watch". Use sgchain.DriftMode_CHECK`}},
 		"tokens": {alb(func(tier *Tier) { tier.Name, tier.GroupName = *token, *token }), []string{
 			"Tiers[0].GroupName: is known only at deployment", "Tiers[0].Name: is known only at deployment",
 		}},
@@ -373,6 +373,9 @@ func TestInvalidChainIsRefused(t *testing.T) {
 			}
 			if problems, ok := errors.AsType[chain.Problems](err); !ok || len(problems) != len(test.want) {
 				t.Errorf("problems: got %v, want %d", problems, len(test.want))
+			}
+			if lines := strings.Count(err.Error(), "\n  "); len(test.want) > 1 && lines != len(test.want) {
+				t.Errorf("problems: got %d lines, want %d", lines, len(test.want))
 			}
 		})
 	}

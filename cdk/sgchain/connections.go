@@ -150,7 +150,7 @@ func (v *validation) Validate() *[]*string {
 	c.settle()
 	problems := slices.Concat((&advice{securityGroupChain: c, everything: everything}).problems(), c.sharedNames(everything), c.cycles(everything), c.invalidMoves(everything))
 	if c.settled.err != nil {
-		problems = append(problems, c.settled.err.Error())
+		problems = append(problems, linesOf(c.settled.err)...)
 	}
 	if err := c.fitsSchedule(); err != nil {
 		problems = append(problems, err.Error())

@@ -123,7 +123,7 @@ func TestRemedyForEachFormOfTier(t *testing.T) {
 			func(g awsec2.ISecurityGroup) {
 				g.AddIngressRule(awsec2.Peer_AnyIpv4(), tcp(80), jsii.String("the shop's"), nil)
 			},
-			`but the chain cannot have it: its Description "the shop's" has characters that EC2 refuses`,
+			`but the chain cannot have it: its Description: "the shop's" has characters that EC2 refuses`,
 		},
 		"a prefix list": {
 			Tier{},

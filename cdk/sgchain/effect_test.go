@@ -42,12 +42,12 @@ func TestOptionsWithoutEffectAreRefused(t *testing.T) {
 		"IPv6 beside all of both":         {both(tier(EgressAll, out(Cidr("2001:db8::/32")))), "Tiers[0].EgressTo: the rule to 2001:db8::/32 has no effect"},
 		"chain beside all of both":        {both(tier("all,chain", nil)), "Tiers[0].Egress: combines chain with all"},
 		"ranges beside chain":             {tier(EgressChain, out(Cidr("10.0.0.0/8"))), ""},
-		"ranges beside none":              {tier(EgressNone, out(Cidr("10.0.0.0/8"))), "Tiers[0].Egress: has none beside others"},
-		"sources without ports":           {anyVpc(Tier{Name: "Web", Sources: []Peer{Internet()}}), "Tiers[0].Ports: is missing; Sources says"},
-		"sources beside ingress":          {anyVpc(Tier{Name: "Web", Sources: []Peer{Vpc()}, Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{Vpc()}}}}), "Tiers[0].Sources: stands beside Ingress"},
+		"ranges beside none":              {tier(EgressNone, out(Cidr("10.0.0.0/8"))), "Tiers[0].Egress: combines none with other entries"},
+		"sources without ports":           {anyVpc(Tier{Name: "Web", Sources: []Peer{Internet()}}), "Tiers[0].Ports: is missing. Add the ports that the Sources may reach"},
+		"sources beside ingress":          {anyVpc(Tier{Name: "Web", Sources: []Peer{Vpc()}, Ingress: []Ingress{{Ports: Ports(443), Sources: []Peer{Vpc()}}}}), "Tiers[0].Sources: cannot be combined with Ingress"},
 		"warn beside EnforceGuardrails":   {warned(&ProviderProps{EnforceGuardrails: true}, "Enforcing"), "Guardrails: warn has no effect, because provider Stack/Enforcing"},
 		"warn":                            {warned(nil, "Plain"), ""},
-		"adoption without a name":         {adopting, "AdoptExisting: is true, and no tier has a GroupName"},
+		"adoption without a name":         {adopting, "AdoptExisting: is true, but no tier has a GroupName"},
 		"the VPC's ID beside another one": {&SecurityGroupChainProps{VpcId: jsii.String("vpc-1"), Vpc: vpcNamed(stack)}, "VpcId: cannot be combined with Vpc"},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -140,7 +140,7 @@ func ExampleTiersFromJSON() {
 	fmt.Println(err)
 	// Output:
 	// [Web App]
-	// reading Tiers: Tiers[0].Prots: unknown property; did you mean Ports?
+	// reading Tiers: Tiers[0].Prots: unknown property. Did you mean Ports?
 }
 
 // PeerOf and PortOf convert values of the CDK.

@@ -83,9 +83,9 @@ func whyNot(err error) string {
 	}
 	var texts []string
 	for _, problem := range problems {
-		texts = append(texts, "its "+problem.Path[strings.LastIndex(problem.Path, ".")+1:]+" "+problem.Problem)
+		texts = append(texts, "its "+problem.Path[strings.LastIndex(problem.Path, ".")+1:]+": "+problem.Problem)
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(texts, " ")
 }
 
 func (f *folding) allow(tier string, rule chain.Rule) {

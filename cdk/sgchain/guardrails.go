@@ -28,9 +28,9 @@ func checkSpec(spec chain.Spec, forced bool) error {
 	_, refused := chain.Guard(spec, forced)
 	switch {
 	case refused != nil && forced:
-		return fmt.Errorf("%w; the provider has EnforceGuardrails", refused)
+		return &listError{refused, "The provider has EnforceGuardrails."}
 	case refused != nil:
-		return fmt.Errorf("%w; GuardrailMode_WARN builds it all the same, and warns", refused)
+		return &listError{refused, "To get warnings instead of this error, set Guardrails to GuardrailMode_WARN."}
 	}
 	desired := plan.Goal(plan.Change{New: chain.Desired(spec)}, chain.State{}, chain.Epoch{})
 	isUnused := func(chain.Identity) bool { return true }

@@ -32,12 +32,12 @@ func TestGuardrailsAtSynth(t *testing.T) {
 		warned  string
 	}{
 		{name: "the default chain"},
-		{name: "6060 open to the world", tiers: []Tier{alb, app(Internet())}, refused: "Tiers[1]: public-tier: tier App is not the first and is open to the world: tcp 6060 from 0.0.0.0/0; name the tier before it as its source, or set AllowPublic on the tier"},
+		{name: "6060 open to the world", tiers: []Tier{alb, app(Internet())}, refused: "Tiers[1]: public-tier: tier App is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0. Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier. To get warnings instead of this error, set Guardrails to GuardrailMode_WARN."},
 		{name: "443 missing", tiers: []Tier{{Name: "Alb", Ports: []Port{Http()}}, app()}, warned: "sgchain:http-without-https:Alb"},
 		{name: "all egress blocked", tiers: []Tier{shut(alb), shut(app())}, warned: "sgchain:no-egress:Alb:tcp-6060-to-App"},
 		{name: "addresses instead of groups", tiers: []Tier{alb, app(Cidr("10.1.0.0/16"))}, warned: "sgchain:address-for-tier:App:tcp-6060-from-10.1.0.0/16"},
-		{name: "all ports", tiers: []Tier{{Name: "Alb", Ports: []Port{AllTraffic()}}}, refused: "Tiers[0]: public-all-ports: tier Alb takes all traffic"},
-		{name: "ssh", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, refused: "Tiers[0]: public-admin-port: tier Bastion takes tcp 22"},
+		{name: "all ports", tiers: []Tier{{Name: "Alb", Ports: []Port{AllTraffic()}}}, refused: "Tiers[0]: public-all-ports: tier Alb allows all traffic"},
+		{name: "ssh", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, refused: "Tiers[0]: public-admin-port: tier Bastion allows tcp 22"},
 		{name: "lifted by GuardrailMode_WARN", tiers: []Tier{{Name: "Bastion", Ports: []Port{Tcp(22)}}}, mode: GuardrailMode_WARN, warned: "sgchain:public-admin-port:Bastion:tcp-22-from-0.0.0.0/0"},
 		{name: "lifted by AllowPublic", tiers: []Tier{alb, public}, warned: "sgchain:public-tier:App:tcp-6060-from-0.0.0.0/0"},
 		{name: "more rules than the quota", tiers: []Tier{{Name: "Alb", Ports: []Port{Http(), Https()}, Sources: offices(31)}}, refused: "the chain needs 62 IPv4 rules, and the quota is 60"},
@@ -89,7 +89,7 @@ func TestEnforcedGuardrailsAtSynth(t *testing.T) {
 	props.Guardrails = GuardrailMode_WARN
 	props.Provider = NewProvider(stack, jsii.String("Provider"), &ProviderProps{EnforceGuardrails: true})
 	err := panics(t, func() { NewSecurityGroupChain(stack, jsii.String("Chain"), props) })
-	if !strings.Contains(err.Error(), "public-admin-port") || !strings.Contains(err.Error(), "the provider has EnforceGuardrails") || strings.Contains(err.Error(), "WARN") {
+	if !strings.Contains(err.Error(), "public-admin-port") || !strings.Contains(err.Error(), "The provider has EnforceGuardrails.") || strings.Contains(err.Error(), "WARN") {
 		t.Errorf("got %v", err)
 	}
 }

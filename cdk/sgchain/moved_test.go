@@ -55,11 +55,11 @@ func TestInvalidMovedFromIsRefused(t *testing.T) {
 	token := *awscdk.NewCfnParameter(stack, jsii.String("Parameter"), nil).ValueAsString()
 	for want, from := range map[string]*MovedFrom{
 		"MovedFrom.LogicalId: is missing. Write the logical ID that the chain had":            {},
-		"MovedFrom.LogicalId: is missing; write the logical ID of a chain":                    {Stack: "Shop"},
-		`MovedFrom.LogicalId: "Old-Chain" is not the logical ID`:                              {LogicalID: "Old-Chain"},
+		"MovedFrom.LogicalId: is missing. Write the logical ID of a chain":                    {Stack: "Shop"},
+		`MovedFrom.LogicalId: "Old-Chain" is invalid. Write the logical ID`:                   {LogicalID: "Old-Chain"},
 		"MovedFrom.LogicalId: \"" + strings.Repeat("x", 20):                                   {LogicalID: strings.Repeat("x", 181)},
-		`MovedFrom.Stack: "a b" is not the name`:                                              {LogicalID: "Old", Stack: "a b"},
-		`MovedFrom.Provider: "Shop" is not the ID of a provider's stack`:                      {LogicalID: "Old", Provider: "Shop"},
+		`MovedFrom.Stack: "a b" is invalid. Write the name`:                                   {LogicalID: "Old", Stack: "a b"},
+		`MovedFrom.Provider: "Shop" is invalid. Write the ID of a provider's stack`:           {LogicalID: "Old", Provider: "Shop"},
 		"MovedFrom.Stack: is known only at deployment (a token)":                              {LogicalID: "Old", Stack: token},
 		"provider Stack/Own may not take groups of provider " + formerProviderID + ", which ": {LogicalID: "Old", Provider: formerProviderID},
 	} {

@@ -136,7 +136,7 @@ func TiersFromJSON(text string) ([]Tier, error) {
 		return nil, fmt.Errorf("reading Tiers: Tiers%s: occurs twice in the JSON text. Keep one of them.", path)
 	}
 	if _, err := newKnown(nil).check(map[string]any{"VpcId": someVPC, "Tiers": list}); err != nil {
-		return nil, fmt.Errorf("reading Tiers: %w", err)
+		return nil, fmt.Errorf("reading Tiers: %w", onLines(err))
 	}
 	tiers := make([]Tier, 0, len(list))
 	for _, value := range list {

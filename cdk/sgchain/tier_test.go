@@ -68,7 +68,7 @@ func TestTiersFromJSONRefusesInvalidTiers(t *testing.T) {
 		"no source":      {`[{"Name": "Alb", "Ports": [443], "Sources": []}]`, []string{"Tiers[0].Sources: is an empty list"}},
 		"no tier":        {`[5]`, []string{"Tiers[0]: "}},
 		"every mistake":  {`[{"Name": "Alb", "Ports": [70000], "Porst": 1}, {"Name": "Alb"}]`, []string{"Tiers[0].Ports[0]: ", "Tiers[0].Porst: ", "Tiers[1].Name: "}},
-		"no flag":        {`[{"Name": "Alb", "AllowPublic": "maybe"}]`, []string{`Tiers[0].AllowPublic: "maybe" is not known`}},
+		"no flag":        {`[{"Name": "Alb", "AllowPublic": "maybe"}]`, []string{`Tiers[0].AllowPublic: unknown value "maybe"`}},
 		"a token":        {`[{"Name": "Alb", "GroupName": "${Token[x.1]}"}]`, []string{"Tiers[0].GroupName: is known only at deployment"}},
 		"unknown source": {`[{"Name": "Alb", "Ports": [80], "Sources": ["Albb"]}]`, []string{`Tiers[0].Sources[0]: unknown peer "Albb"`}},
 	}

@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// DefaultAnswerBytes is the room for attributes in an answer of 4,096 bytes
-// when the longest stack ARN and logical ID are assumed: for checks where the
-// stack is not known yet.
+// DefaultAnswerBytes is the room for attributes in an answer of 4,096 bytes with the longest
+// stack ARN and logical ID. Checks use it before the stack is known.
 const DefaultAnswerBytes = 3300
 
-// groupIDSample is as long as EC2's longest group IDs.
+// groupIDSample has the length of EC2's longest group IDs.
 const groupIDSample = "sg-0123456789abcdef0"
 
-// Answer is what the attributes are made from.
+// Answer is the input of [Answer.Attributes].
 type Answer struct {
 	Spec      Spec
 	GroupIDs  map[string]string // by tier
@@ -24,10 +23,10 @@ type Answer struct {
 	Warnings  []string
 }
 
-// Attributes are what Fn::GetAtt reads: the same keys on Create and on every
-// Update. Together they take at most limit bytes as JSON; where they would take
-// more, Warnings and Summary are cut, ending in "...". A spec that Parse
-// accepted with the same limit always fits. Warnings has one warning on each line.
+// Attributes returns the values that Fn::GetAtt reads, with the same keys on Create and on every
+// Update. As JSON they take at most limit bytes. If they would take more, Warnings and Summary
+// are cut and end in "...". A spec that Parse accepted with the same limit always fits. Warnings
+// has one warning per line.
 func (a Answer) Attributes(limit int) map[string]string {
 	attributes := a.fixed()
 	warnings, summary := joined(a.Warnings), Summary(a.Spec)
@@ -40,7 +39,7 @@ func (a Answer) Attributes(limit int) map[string]string {
 	return attributes
 }
 
-// fixed is the attributes that are never cut, with the others empty.
+// fixed returns the attributes that are never cut, and leaves the others empty.
 func (a Answer) fixed() map[string]string {
 	ids := make([]string, 0, len(a.Spec.Tiers))
 	attributes := map[string]string{
@@ -60,11 +59,11 @@ func (r *reader) answerFits(spec Spec, limit int) {
 		sample.GroupIDs[tier.Name] = groupIDSample
 	}
 	if size := encodedSize(sample.fixed()); size > limit {
-		r.problem("Tiers", "%d tiers need %d bytes of attributes and CloudFormation's answer has room for %d; use fewer tiers or shorter names, or split the chain in two", len(spec.Tiers), size, limit)
+		r.problem("Tiers", "%d tiers need %d bytes of attributes, but CloudFormation's response has room for %d. Use fewer tiers or shorter names, or split the chain in two.", len(spec.Tiers), size, limit)
 	}
 }
 
-// joined puts each warning on a line of its own.
+// joined returns the warnings, one per line.
 func joined(warnings []string) string {
 	lines := make([]string, len(warnings))
 	for i, warning := range warnings {
@@ -73,9 +72,9 @@ func joined(warnings []string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Summary is the chain in one line, "internet -tcp 80,443-> Alb -tcp 6060-> Fargate":
-// tiers in order, and on each arrow the doors between neighbors (for the first
-// tier, those to the internet). Other doors follow after it, in brackets.
+// Summary returns the chain in one line: "internet -tcp 80,443-> Alb -tcp 6060-> Fargate". The
+// tiers are in order, with the inbound rules from the previous tier on each arrow. The first
+// arrow has those from the internet. All other inbound rules follow in brackets.
 func Summary(spec Spec) string {
 	var line strings.Builder
 	var others []string
@@ -85,13 +84,13 @@ func Summary(spec Spec) string {
 		if i > 0 {
 			neighbor = spec.Tiers[i-1].Name
 		}
-		var doors []Rule
-		there := map[traffic]bool{} // IPv4's internet and IPv6's are one here
+		var rules []Rule
+		seen := map[traffic]bool{} // the internet of IPv4 and of IPv6 are one here
 		for _, rule := range tier.Ingress {
 			name := PeerName(rule.Peer)
 			if name == neighbor {
-				if kind := (traffic{rule.Protocol, rule.Ports}); !there[kind] {
-					doors, there[kind] = append(doors, rule), true
+				if kind := (traffic{rule.Protocol, rule.Ports}); !seen[kind] {
+					rules, seen[kind] = append(rules, rule), true
 				}
 				continue
 			}
@@ -100,11 +99,11 @@ func Summary(spec Spec) string {
 			}
 		}
 		switch {
-		case i == 0 && len(doors) > 0:
+		case i == 0 && len(rules) > 0:
 			line.WriteString(neighbor)
 			fallthrough
-		case i > 0 && len(doors) > 0:
-			line.WriteString(" -" + TrafficList(doors) + "-> " + tier.Name)
+		case i > 0 && len(rules) > 0:
+			line.WriteString(" -" + TrafficList(rules) + "-> " + tier.Name)
 		case i == 0:
 			line.WriteString(tier.Name)
 		default:
@@ -117,7 +116,7 @@ func Summary(spec Spec) string {
 	return line.String()
 }
 
-// PeerName is the word for a peer: "internet" for all addresses of a family.
+// PeerName returns the word for a peer: "internet" for all addresses of a family.
 func PeerName(peer Peer) string {
 	switch {
 	case peer == CIDRPeer(InternetV4) || peer == CIDRPeer(InternetV6):
@@ -131,7 +130,7 @@ func PeerName(peer Peer) string {
 	}
 }
 
-// TrafficList prints what rules let through, ports of one protocol together: "tcp 80,443, udp 53".
+// TrafficList prints the traffic that rules allow, grouped by protocol: "tcp 80,443, udp 53".
 func TrafficList(rules []Rule) string {
 	var text strings.Builder
 	var last Protocol
@@ -149,7 +148,7 @@ func TrafficList(rules []Rule) string {
 	return text.String()
 }
 
-// encodedSize is the size of a map as JSON without HTML escaping.
+// encodedSize returns the size of a map as JSON without HTML escaping.
 func encodedSize(attributes map[string]string) int {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
@@ -160,7 +159,7 @@ func encodedSize(attributes map[string]string) int {
 	return buffer.Len() - 1 // without the line feed
 }
 
-// textSize is the size of a text inside JSON, without its quotes.
+// textSize returns the size of a text inside JSON, without its quotes.
 func textSize(text string) int {
 	size := 0
 	for text != "" {
@@ -170,8 +169,8 @@ func textSize(text string) int {
 	return size
 }
 
-// charSize is how many bytes the first character of a text has, and how many inside JSON, as
-// [encoding/json] writes it without the escapes for HTML.
+// charSize returns how many bytes the first character of a text has, and how many it has in JSON
+// that [encoding/json] writes without HTML escapes.
 func charSize(text string) (width, size int) {
 	char, width := utf8.DecodeRuneInString(text)
 	switch {
@@ -184,12 +183,12 @@ func charSize(text string) (width, size int) {
 	}
 }
 
-// cutMark ends a text that was cut.
+// cutMark ends every cut text.
 const cutMark = "..."
 
-// cut shortens a text to a size inside JSON, at the edge of a character.
+// cut shortens a text to a size inside JSON and never splits a character.
 func cut(text string, size int) string {
-	end, used := 0, 0 // end is where the text may end with the mark after it
+	end, used := 0, 0 // end is the last place that leaves room for the mark
 	for place := 0; place < len(text); {
 		if used+len(cutMark) <= size {
 			end = place
@@ -206,7 +205,7 @@ func cut(text string, size int) string {
 	return text
 }
 
-// cutLines is cut at the end of a line where one is near enough.
+// cutLines is like cut, but cuts at the end of a line if that keeps at least half of the text.
 func cutLines(text string, size int) string {
 	short := cut(text, size)
 	if short == text {

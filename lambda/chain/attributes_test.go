@@ -13,7 +13,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// line is a chain of n tiers.
+// line returns the properties of a chain of n tiers.
 func line(n int) map[string]any {
 	var tiers []any
 	for i := range n {
@@ -24,15 +24,15 @@ func line(n int) map[string]any {
 
 func answer(tb testing.TB, n, limit int) chain.Answer {
 	tb.Helper()
-	spec, err := chain.Parse(line(n), limit)
+	spec, err := parse(tb, line(n), limit)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	made := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: 2 * n, Warnings: []string{"first: ö<&>\"\\", strings.Repeat("second ", 90)}}
+	full := chain.Answer{Spec: spec, GroupIDs: map[string]string{}, RuleCount: 2 * n, Warnings: []string{"first: ö<&>\"\\", strings.Repeat("second ", 90)}}
 	for _, tier := range spec.Tiers {
-		made.GroupIDs[tier.Name] = "sg-0123456789abcdef0"
+		full.GroupIDs[tier.Name] = "sg-0123456789abcdef0"
 	}
-	return made
+	return full
 }
 
 func size(tb testing.TB, attributes map[string]string) int {
@@ -46,12 +46,12 @@ func size(tb testing.TB, attributes map[string]string) int {
 	return buffer.Len() - 1
 }
 
-func TestAttributesFitAnyRoom(t *testing.T) {
+func TestAttributesFitAnyLimit(t *testing.T) {
 	t.Parallel()
 	full := answer(t, 3, 100_000).Attributes(100_000)
 	least := 0
 	for limit := size(t, full) + 10; limit > 0; limit-- {
-		if _, err := chain.Parse(line(3), limit); err != nil {
+		if _, err := parse(t, line(3), limit); err != nil {
 			least = limit + 1
 			break
 		}
@@ -76,21 +76,21 @@ func TestAttributesFitAnyRoom(t *testing.T) {
 	}
 }
 
-func TestAttributesAreWholeWhereThereIsRoom(t *testing.T) {
+func TestAttributesAreCompleteIfTheyFit(t *testing.T) {
 	t.Parallel()
-	made := answer(t, 2, 100_000)
-	got := made.Attributes(100_000)
-	if got["Warnings"] != strings.Join(made.Warnings, "\n") || got["Summary"] != "internet -tcp 6060-> Service00 -tcp 6060-> Service01" {
+	full := answer(t, 2, 100_000)
+	got := full.Attributes(100_000)
+	if got["Warnings"] != strings.Join(full.Warnings, "\n") || got["Summary"] != "internet -tcp 6060-> Service00 -tcp 6060-> Service01" {
 		t.Errorf("got %v", got)
 	}
 }
 
-func TestAChainThatCannotBeAnsweredIsRefused(t *testing.T) {
+func TestParseRefusesChainsWhoseAttributesDoNotFit(t *testing.T) {
 	t.Parallel()
-	if _, err := chain.Parse(line(35), chain.DefaultAnswerBytes); err != nil {
+	if _, err := parse(t, line(35), chain.DefaultAnswerBytes); err != nil {
 		t.Errorf("35 tiers: %v", err)
 	}
-	_, err := chain.Parse(line(80), chain.DefaultAnswerBytes)
+	_, err := parse(t, line(80), chain.DefaultAnswerBytes)
 	if err == nil || !strings.HasPrefix(err.Error(), "Tiers: 80 tiers need ") || !strings.Contains(err.Error(), "split the chain in two") {
 		t.Errorf("80 tiers: %v", err)
 	}

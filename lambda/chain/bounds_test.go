@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// fill repeats a form, with its number in the place of #, up to a size in bytes.
+// fill repeats a form up to a size in bytes. In each repetition, # is replaced by its number.
 func fill(size int, before, form, after string) string {
 	var text strings.Builder
 	text.WriteString(`{"VpcId": "vpc-1", ` + before)
@@ -24,13 +24,13 @@ func fill(size int, before, form, after string) string {
 	return text.String() + after + "}"
 }
 
-// long is a property with one text of a size.
+// long returns properties that have one text of a size.
 func long(size int, before, letters, after string) string {
 	return `{"VpcId": "vpc-1", ` + before + strings.Repeat(letters, size/len(letters)) + after + "}"
 }
 
-// hostile is properties of a size that take the most work, by what there is much of.
-func hostile() map[string]func(size int) string {
+// costly returns properties of a size that need the most work, by the part that is large.
+func costly() map[string]func(size int) string {
 	inTier := func(before, form string) func(int) string {
 		return func(size int) string {
 			return fill(size, `"Tiers": [{"Name": "A", `+before, form, `]}]`)
@@ -59,7 +59,7 @@ func hostile() map[string]func(size int) string {
 		"egress words":   inTier(`"Egress": [`, `"chain"`),
 		"egress entries": inTier(`"Egress": [`, `{"Ports":"all","Destinations":"10.#.0.0/16"}`),
 		"tiers":          func(size int) string { return fill(size, `"Tiers": [`, `{"Name":"T#","Ports":80}`, `]`) },
-		"tiers with doors": func(size int) string {
+		"tiers with rules": func(size int) string {
 			return fill(size, `"Tiers": [`, `{"Name":"T#","Ingress":[{"Ports":[`+numbers(44, "1@")+`],"Sources":[`+numbers(44, `"10.@.0.0/16"`)+`]}]}`, `]`)
 		},
 		"the same tier":   func(size int) string { return fill(size, `"Tiers": [`, `{"Name":"T"}`, `]`) },
@@ -76,7 +76,7 @@ func hostile() map[string]func(size int) string {
 	}
 }
 
-// work is what a function allocates, in bytes.
+// work returns how many bytes a function allocates.
 func work(do func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -85,11 +85,11 @@ func work(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestF9WorkGrowsWithTheEvent: twice the event takes at most two and a half times the memory, and none
-// takes much, whatever is in it. What is allocated stands for the time that it takes: what takes more time than
-// that shows in make bench.
-func TestF9WorkGrowsWithTheEvent(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
-	for name, form := range hostile() {
+// An event of twice the size takes at most two and a half times the memory, and no event takes
+// much, whatever it contains. The memory stands for the time, which make bench measures. F9 in
+// CHANGELOG.md.
+func TestWorkGrowsLinearlyWithTheEvent(t *testing.T) { //nolint:paralleltest // it measures the process's allocations
+	for name, form := range costly() {
 		for kind, read := range map[string]func(map[string]any) (chain.Spec, error){
 			"Parse":      func(properties map[string]any) (chain.Spec, error) { return chain.Parse(properties, 1<<30) },
 			"ParseBuilt": chain.ParseBuilt,
@@ -103,7 +103,7 @@ func TestF9WorkGrowsWithTheEvent(t *testing.T) { //nolint:paralleltest // it cou
 				used := work(func() {
 					spec, err := read(properties)
 					desired := chain.Desired(spec)
-					if err == nil && kind == "Parse" { // of old chains nothing else is asked
+					if err == nil && kind == "Parse" { // old chains need nothing else
 						chain.Answer{Spec: spec, RuleCount: desired.RuleCount(), Warnings: warningsOf(spec)}.Attributes(4000)
 					}
 					if err != nil && len(err.Error()) > 64<<10 {
@@ -120,43 +120,43 @@ func TestF9WorkGrowsWithTheEvent(t *testing.T) { //nolint:paralleltest // it cou
 	}
 }
 
-// TestF9ProblemsAreCounted: those that are not put into words are counted.
-func TestF9ProblemsAreCounted(t *testing.T) {
+// Omitted problems are counted. F9 in CHANGELOG.md.
+func TestProblemsBeyondTheLimitAreCounted(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]string{100: "", 101: "and 1 more", 314: "and 214 more"} {
+	for n, want := range map[int]string{100: "", 101: "And 1 more.", 314: "And 214 more."} {
 		var peers []any
 		for range n {
 			peers = append(peers, "nobody")
 		}
 		properties := map[string]any{"VpcId": "vpc-1", "Tiers": []any{map[string]any{"Name": "A", "Ports": 80, "Sources": peers}}}
-		_, err := chain.Parse(properties, chain.DefaultAnswerBytes)
+		_, err := parse(t, properties, chain.DefaultAnswerBytes)
 		problems, _ := errors.AsType[chain.Problems](err)
-		if len(problems) != min(n, 101) || (want != "" && problems[100].Error() != want) || !strings.HasSuffix(err.Error(), want) {
+		if !strings.HasPrefix(err.Error(), "100 problems: (1) Tiers[0].Sources[0]: ") || len(problems) != min(n, 101) || (want != "" && problems[100].Error() != want) || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%d problems: got %d, ending in %v, want %q", n, len(problems), problems[len(problems)-1], want)
 		}
 	}
 }
 
-// TestF9Bounds: the first bound that is passed is what the refusal is about.
-func TestF9Bounds(t *testing.T) {
+// The first exceeded limit is the problem. F9 in CHANGELOG.md.
+func TestParseRefusesLargeProperties(t *testing.T) {
 	t.Parallel()
-	forms := hostile()
-	refusedWith(t, forms["tiers with doors"](64<<10), "Tiers: have more than 10000 rules together")
+	forms := costly()
+	refusedWith(t, forms["tiers with rules"](64<<10), "Tiers: have more than 10000 rules together")
 	for name, want := range map[string]string{
 		"tiers": "Tiers: has ", "tiers as text": "Tiers: has ", "the same tier": "Tiers: has ",
-		"entries": "Tiers[0].Ingress: has more than 2000 rules", "peers": "rules; a group can have at most 1000", "tags": "Tiers[0].Tags: a group of this tier would have ",
+		"entries": "Tiers[0].Ingress: has more than 2000 rules", "peers": "ports), but a group can have at most 1000 for each direction and family", "tags": "Tiers[0].Tags: the tier's group would have ",
 		"names":           `Tiers[0].Name: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..." is not`,
 		"one unknown key": `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk...: unknown property`,
 	} {
 		refusedWith(t, forms[name](256<<10), want)
 	}
-	// 2,000 rules are what a group can have, of two families.
+	// A group can have 2,000 rules, for both families together.
 	var ports []any
 	for port := range 1000 {
 		ports = append(ports, port)
 	}
 	full := map[string]any{"VpcId": "vpc-1", "IpFamilies": []any{"ipv4", "ipv6"}, "Tiers": []any{map[string]any{"Name": "A", "Ports": ports}}}
-	if spec, err := chain.Parse(full, chain.DefaultAnswerBytes); err != nil || len(spec.Tiers[0].Ingress) != 2000 {
+	if spec, err := parse(t, full, chain.DefaultAnswerBytes); err != nil || len(spec.Tiers[0].Ingress) != 2000 {
 		t.Errorf("got %d rules, %v", len(spec.Tiers[0].Ingress), err)
 	}
 }

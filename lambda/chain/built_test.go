@@ -13,7 +13,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// printed is all of a Spec as text.
+// printed returns all of a Spec as text.
 func printed(spec chain.Spec) string {
 	text := fmt.Sprintf("%s %v %d %v %v %v\n", spec.VPCID, spec.IPv6, spec.RuleQuota, spec.KeepUnmanaged, spec.Adopt, spec.WarnOnly)
 	for _, tier := range spec.Tiers {
@@ -27,9 +27,9 @@ func printed(spec chain.Spec) string {
 	return text + chain.Desired(spec).String()
 }
 
-// TestBuiltPropertiesStayReadable reads what release 0.1.0 accepted: each line is random
-// properties and the hash of the Spec that it made of them.
-func TestBuiltPropertiesStayReadable(t *testing.T) {
+// The test reads properties that release 0.1.0 accepted. Each line has random properties, after
+// the hash of the Spec that 0.1.0 read from them.
+func TestParseBuiltReadsWhatEarlierReleasesAccepted(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/built/accepted.txt")
 	if err != nil {
@@ -47,10 +47,10 @@ func TestBuiltPropertiesStayReadable(t *testing.T) {
 		if got := hex.EncodeToString(sum[:8]); got != want {
 			t.Errorf("%s: got another Spec:\n%s", properties, printed(spec))
 		}
-		if now, err := chain.Parse(decode(t, properties), 1<<30); err != nil {
+		if now, err := parse(t, decode(t, properties), 1<<30); err != nil {
 			tolerated++
 		} else if !reflect.DeepEqual(now, spec) {
-			t.Errorf("%s: Parse made\n%sand ParseBuilt\n%s", properties, printed(now), printed(spec))
+			t.Errorf("%s: Parse returned\n%sand ParseBuilt\n%s", properties, printed(now), printed(spec))
 		}
 	}
 	if tolerated < 100 {
@@ -58,8 +58,8 @@ func TestBuiltPropertiesStayReadable(t *testing.T) {
 	}
 }
 
-// A tag without a value may have been built by this release, or left out by an earlier one.
-func TestBuiltTags(t *testing.T) {
+// This release deploys tags without a value, but earlier ones left them out.
+func TestParseBuiltTagsWithoutAValue(t *testing.T) {
 	t.Parallel()
 	many := func(n int, more string) string {
 		text := more
@@ -76,10 +76,10 @@ func TestBuiltTags(t *testing.T) {
 		{`[{"Key": "Owner"}]`, 1},
 		{`{"Owner": " "}`, 1},
 		{many(43, `"Owner": ""`), 44},
-		{many(44, `"Owner": ""`), 44},         // 45 are too many, so it was left out
+		{many(44, `"Owner": ""`), 44},         // 45 tags are too many, so it was left out
 		{many(44, `"a": "", "b": null`), 44},  // the same
-		{many(44, `"Name": "n"`), 45},         // the Name is no tag more
-		{many(45, `"Name": "", "b": ""`), -1}, // never built
+		{many(44, `"Name": "n"`), 45},         // the Name adds no tag
+		{many(45, `"Name": "", "b": ""`), -1}, // never deployed
 		{`{"aws:x": "", "Owner": "o"}`, 1},    // it could not be set, and was left out
 		{`[{"Value": ""}, {"Key": "a", "Value": ""}, {"Key": "a", "Value": "x"}]`, 1},
 		{`{"Long": "` + strings.Repeat("v", 256) + ` "}`, 1},
@@ -94,7 +94,7 @@ func TestBuiltTags(t *testing.T) {
 	}
 }
 
-// FuzzBuilt: what can be built today can be read tomorrow, as the same.
+// FuzzBuilt checks that ParseBuilt reads all properties that Parse accepts, with the same result.
 func FuzzBuilt(f *testing.F) {
 	text, err := os.ReadFile("testdata/built/accepted.txt")
 	if err != nil {
@@ -109,12 +109,12 @@ func FuzzBuilt(f *testing.F) {
 		if json.Unmarshal([]byte(text), &properties) != nil {
 			return
 		}
-		now, err := chain.Parse(properties, chain.DefaultAnswerBytes)
+		now, err := parse(t, properties, chain.DefaultAnswerBytes)
 		if err != nil {
 			return
 		}
 		if built, err := chain.ParseBuilt(properties); err != nil || !reflect.DeepEqual(now, built) {
-			t.Errorf("Parse made\n%sand ParseBuilt, with the error %v,\n%s", printed(now), err, printed(built))
+			t.Errorf("Parse returned\n%sand ParseBuilt, with the error %v,\n%s", printed(now), err, printed(built))
 		}
 	})
 }

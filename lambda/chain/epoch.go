@@ -6,22 +6,21 @@ import (
 	"strings"
 )
 
-// Epoch is the value of the ownership tag sgchain:chain, "<generation>:<physical
-// ID>". The generation rises by one whenever the chain's wanted physical ID is
-// not the newest one found, so after X -> Y -> X the newest is X again, and a
-// late Delete of X can be told from the cleanup of an old X. The zero Epoch means
-// that there is none, or none that can be read.
+// Epoch is the value of the ownership tag sgchain:chain, "<generation>:<physical ID>". The
+// generation increases by one whenever the desired physical ID is not the newest one found. So
+// after X -> Y -> X the newest is X again. A late Delete of X can then be told from the cleanup
+// of an old X. The zero Epoch stands for a tag that is missing or unreadable.
 type Epoch struct {
 	Generation int
 	PhysicalID string
 }
 
-// maxGeneration is more than any chain comes to. Whoever may tag security groups may write
-// any number; one more than the largest must not become a number that cannot be read.
+// maxGeneration is far above the generations of real chains. Every principal that may tag
+// security groups can write any number, and the number after the largest must still be readable.
 const maxGeneration = 1_000_000_000
 
-// ParseEpoch reads an Epoch from its text; the zero Epoch where the text is not one, or where its
-// generation is one that no chain comes to.
+// ParseEpoch reads an Epoch from its text. It returns the zero Epoch for any other text, and for
+// a generation above the maximum.
 func ParseEpoch(text string) Epoch {
 	number, id, found := strings.Cut(text, ":")
 	if !found || id == "" {
@@ -37,9 +36,9 @@ func ParseEpoch(text string) Epoch {
 // String prints the epoch as EC2 stores it.
 func (e Epoch) String() string { return fmt.Sprintf("%d:%s", e.Generation, e.PhysicalID) }
 
-// Newest returns the physical ID of the highest generation among the groups and
-// that generation. Two IDs that share the highest generation are both not the
-// newest: the ID is then empty. Without groups both are zero. Groups of another chain do not count.
+// Newest returns the highest generation among the groups, and its physical ID. If two IDs share
+// the highest generation, neither is the newest and the ID is empty. Without groups, Newest
+// returns the zero Epoch. It ignores groups of another chain.
 func (s State) Newest() Epoch {
 	var newest Epoch
 	for _, group := range s.Groups {
@@ -54,9 +53,9 @@ func (s State) Newest() Epoch {
 	return newest
 }
 
-// NextEpoch is the epoch that the groups of a wanted physical ID carry: the newest
-// one's generation where that ID is the newest, one more otherwise. At the highest of all
-// generations it shares that one with the newest: the chain converges, and neither ID is the newest.
+// NextEpoch returns the epoch for the groups of a desired physical ID. If that ID is the newest,
+// its generation stays. Otherwise the generation increases by one. It never exceeds the maximum:
+// two IDs then share a generation and neither is the newest, but the chain still converges.
 func (s State) NextEpoch(physicalID string) Epoch {
 	newest := s.Newest()
 	if newest.PhysicalID == physicalID {

@@ -9,83 +9,88 @@ import (
 	"sync"
 )
 
-// Severity says what becomes of a finding.
+// Severity tells what a finding causes.
 type Severity uint8
 
 // The severities.
 const (
-	// Warned is allowed and probably not meant.
+	// Warned causes a warning: the chain is allowed, but probably not intended.
 	Warned Severity = iota + 1
-	// Refused is not built, unless the chain says Guardrails: warn.
+	// Refused refuses the chain, unless it sets Guardrails to warn.
 	Refused
 )
 
-// The guardrails, by the IDs that findings bear.
+// The guardrails, by the IDs that findings have. The internet here is any great part of it: see
+// [IsWorld].
 const (
-	// RulePublicTier is a tier that is not the first and open to the world.
+	// RulePublicTier finds a tier that is not the first and is open to the internet.
 	RulePublicTier = "public-tier"
-	// RulePublicAllPorts is any tier that is open to the world on all ports, or on half of
-	// them or more.
+	// RulePublicAllPorts finds any tier that is open to the internet on at least half of all
+	// ports.
 	RulePublicAllPorts = "public-all-ports"
-	// RulePublicAdminPort is any tier that is open to the world on a port for administration
-	// or of a database.
+	// RulePublicAdminPort finds any tier that is open to the internet on a port for
+	// administration or of a database.
 	RulePublicAdminPort = "public-admin-port"
-	// RuleHTTPWithoutHTTPS is a tier that the world reaches on 80 and not on 443.
+	// RuleHTTPWithoutHTTPS finds a tier that is open to the internet on port 80 but not on 443.
 	RuleHTTPWithoutHTTPS = "http-without-https" //nolint:gosec // no credential: a word
-	// RuleNoEgress is a tier that cannot use what is open to it, or can call nobody at all.
+	// RuleNoEgress finds a tier whose egress prevents it from using another tier, or that has
+	// no outbound rule at all.
 	RuleNoEgress = "no-egress"
-	// RuleAddressForTier is a private range where a tier could be named.
+	// RuleAddressForTier finds a private address range as a peer: a tier would be more precise.
 	RuleAddressForTier = "address-for-tier"
 )
 
-// Finding is what a guardrail says of a tier.
+// Finding is a finding of a guardrail about a tier.
 type Finding struct {
 	Rule     string
 	Severity Severity
-	Path     string // of the tier among the properties, as in "Tiers[1]"
+	Path     string // of the tier among the properties, such as "Tiers[1]"
 	Tier     string
-	// Doors is what of the tier it is about, as in "tcp 22 from 0.0.0.0/0"; empty where that
-	// is the tier as such.
-	Doors   string
-	Problem string
-	Remedy  string
+	Doors    string // the rules in question, such as "tcp 22 from 0.0.0.0/0"; may be empty
+	Problem  string // the predicate of a sentence about the tier
+	Remedy   string // sentences; empty for a finding that only warns
 }
 
-// String is the finding as one text for warnings.
+// String returns the finding as the text of a warning.
 func (f Finding) String() string { return f.Rule + ": tier " + f.Tier + " " + f.Problem }
 
-// GuardrailError is a chain that guardrails refuse: all that they refuse, at once.
+// GuardrailError is returned if guardrails refuse a chain. It has all refused findings.
 type GuardrailError struct {
 	Findings []Finding
-	// Forced says that the provider enforces guardrails, whatever the chain says.
+	// Forced means that the provider enforces guardrails even if the chain sets Guardrails to
+	// warn.
 	Forced bool
 }
 
+// Error returns all findings on one line, numbered if there are several.
 func (e *GuardrailError) Error() string {
-	texts := make([]string, 0, min(len(e.Findings), maxFindings+1))
-	for i, finding := range e.Findings {
-		if i == maxFindings {
-			texts = append(texts, fmt.Sprintf("and %d more", len(e.Findings)-i))
-			break
-		}
-		texts = append(texts, finding.Path+": "+finding.String()+"; "+finding.Remedy)
-	}
-	return "guarding chain: " + strings.Join(texts, "; ")
+	return "checking guardrails: " + e.problems().Error()
 }
 
-// Remedy is one sentence of what to do.
+// Lines returns one line for each finding, without numbers.
+func (e *GuardrailError) Lines() []string { return e.problems().Lines() }
+
+func (e *GuardrailError) problems() Problems {
+	var r reader
+	for _, finding := range e.Findings {
+		r.problem(finding.Path, "%s. %s", finding, finding.Remedy)
+	}
+	return r.all()
+}
+
+// Remedy tells how to continue, for all findings.
 func (e *GuardrailError) Remedy() string {
 	if e.Forced {
-		return "Nothing was changed; this provider enforces its guardrails (" + EnvGuardrails + "), so that Guardrails: warn has no effect."
+		return "Nothing was changed. This provider enforces guardrails (" + EnvGuardrails + "), so Guardrails: warn has no effect."
 	}
-	return "Nothing was changed; with Guardrails: warn the chain is built all the same, and warns."
+	return "Nothing was changed. To get warnings instead of this error, set Guardrails to warn."
 }
 
-// maxFindings is how many findings of a kind are put into words. An answer has room for fewer.
-const maxFindings = 100
+// maxFindings limits how many findings of each severity get a text.
+const maxFindings = maxProblems
 
-// Guard splits the findings of a chain into those that keep it from being built and the
-// texts of the others. Forced takes no notice of Guardrails: warn.
+// Guard splits the findings of a chain into those that refuse it, and the texts of the others.
+// If forced is true, the chain cannot turn refusals into warnings.
 func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) {
 	var findings []Finding
 	warned := 0
@@ -99,7 +104,7 @@ func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) 
 		}
 	}
 	if warned > maxFindings {
-		warnings = append(warnings, fmt.Sprintf("guardrails: %d more warnings are left out here", warned-maxFindings))
+		warnings = append(warnings, fmt.Sprintf("guardrails: %d more warnings are not shown", warned-maxFindings))
 	}
 	if len(findings) > 0 {
 		refused = &GuardrailError{Findings: findings, Forced: forced}
@@ -107,28 +112,28 @@ func Guard(spec Spec, forced bool) (warnings []string, refused *GuardrailError) 
 	return warnings, refused
 }
 
-// Guardrails lists what is wrong with a chain that could be built, by tier, the worst first.
+// Guardrails lists the findings of a valid chain: by tier, the worst first.
 func Guardrails(spec Spec) []Finding {
 	var findings []Finding
-	doors := doorsBySource(spec)
+	usable := egressBySource(spec)
 	for i, tier := range spec.Tiers {
-		add := func(rule string, severity Severity, doors, remedy, format string, args ...any) {
+		add := func(rule string, severity Severity, about, remedy, format string, args ...any) {
 			findings = append(findings, Finding{
-				Rule: rule, Severity: severity, Path: index("Tiers", i), Tier: tier.Name, Doors: doors, Problem: fmt.Sprintf(format, args...), Remedy: remedy,
+				Rule: rule, Severity: severity, Path: index("Tiers", i), Tier: tier.Name, Doors: about, Problem: fmt.Sprintf(format, args...), Remedy: remedy,
 			})
 		}
-		guardDoors(tier, i == 0, add)
+		guardPublic(tier, i == 0, add)
 		guardAddresses(tier, i == 0, add)
-		guardEgress(tier, doors[tier.Name], add)
+		guardEgress(tier, usable[tier.Name], add)
 	}
 	return findings
 }
 
-// add takes a finding of one tier.
-type add = func(rule string, severity Severity, doors, remedy, format string, args ...any)
+// add adds a finding about one tier.
+type add = func(rule string, severity Severity, about, remedy, format string, args ...any)
 
-// guardDoors looks at what the world may enter by.
-func guardDoors(tier Tier, isFirst bool, add add) {
+// guardPublic checks the inbound rules that are open to the internet.
+func guardPublic(tier Tier, isFirst bool, add add) {
 	var public []Rule
 	for _, rule := range tier.Ingress {
 		if IsWorld(rule.Peer) {
@@ -138,80 +143,81 @@ func guardDoors(tier Tier, isFirst bool, add add) {
 	if len(public) == 0 {
 		return
 	}
-	doors := doorsOf(public)
+	all := listed(public)
 	wide := widest(public)
 	isWide := func(rule Rule) bool { return rule.Protocol == All || wide[rule.Protocol] >= halfOfPorts }
 	if open := slices.DeleteFunc(slices.Clone(public), func(rule Rule) bool { return !isWide(rule) }); len(open) > 0 {
-		add(RulePublicAllPorts, Refused, doorsOf(open), "name the ports that it serves", "takes %s", doorsOf(open))
+		add(RulePublicAllPorts, Refused, listed(open), "Allow only the ports that it serves.", "allows %s", listed(open))
 	}
 	for _, rule := range public {
 		if port := adminPort(rule); port != 0 && !isWide(rule) {
-			add(RulePublicAdminPort, Refused, doorOf(rule), "name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group",
-				"takes %s, and port %d is for administration or of a database", doorOf(rule), port)
+			add(RulePublicAdminPort, Refused, inbound(rule), "Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group.",
+				"allows %s, and port %d is for administration or of a database", inbound(rule), port)
 		}
 	}
 	switch {
 	case isFirst:
 	case tier.AllowPublic:
-		add(RulePublicTier, Warned, doors, "", "is open to the world, as its AllowPublic lets it: %s", doors)
+		add(RulePublicTier, Warned, all, "", "is open to the internet, as its AllowPublic permits: %s", all)
 	default:
-		add(RulePublicTier, Refused, doors, "name the tier before it as its source, or set AllowPublic on the tier if the world is meant", "is not the first and is open to the world: %s", doors)
+		add(RulePublicTier, Refused, all, "Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier.", "is not the first and is open to the internet: %s", all)
 	}
 	serves := func(port int32) bool {
 		return slices.ContainsFunc(public, func(rule Rule) bool { return covers(rule, TCP, PortRange{port, port}) })
 	}
 	if serves(80) && !serves(443) {
-		add(RuleHTTPWithoutHTTPS, Warned, "", "", "takes tcp 80 from the world and not tcp 443: nobody reaches it by https")
+		add(RuleHTTPWithoutHTTPS, Warned, "", "", "allows tcp 80 from the internet but not tcp 443, so it cannot serve HTTPS")
 	}
 }
 
-func doorsOf(rules []Rule) string {
+func listed(rules []Rule) string {
 	texts := make([]string, 0, len(rules))
 	for _, rule := range rules {
-		texts = append(texts, doorOf(rule))
+		texts = append(texts, inbound(rule))
 	}
 	return strings.Join(slices.Compact(texts), ", ")
 }
 
-func doorOf(rule Rule) string {
+func inbound(rule Rule) string {
 	return Traffic(rule.Protocol, rule.Ports) + " from " + rule.Peer.String()
 }
 
-// guardAddresses looks for addresses where a tier could be named: who has such an address
-// today is somebody else tomorrow.
+// guardAddresses finds addresses as peers instead of tiers. Tomorrow such an address may belong
+// to another network interface.
 func guardAddresses(tier Tier, isFirst bool, add add) {
 	if isFirst {
 		return
 	}
 	for _, rule := range tier.Ingress {
 		if rule.Peer.Kind == PeerCIDR && isPrivate(rule.Peer.CIDR) {
-			add(RuleAddressForTier, Warned, doorOf(rule), "", "takes %s from the addresses %s; a tier or a security group in their place lets in nobody else", Traffic(rule.Protocol, rule.Ports), rule.Peer)
+			add(RuleAddressForTier, Warned, inbound(rule), "", "allows %s from the addresses %s instead of a tier or a security group", Traffic(rule.Protocol, rule.Ports), rule.Peer)
 		}
 	}
 }
 
-// guardEgress looks for doors that a tier cannot use.
-func guardEgress(tier Tier, doors []Rule, add add) {
-	if tier.Egress.Chain && len(tier.Egress.Rules) == 0 && !tier.Egress.All && len(doors) == 0 {
-		add(RuleNoEgress, Warned, "", "", "can call nobody: its Egress is chain and no tier takes traffic from it")
+// guardEgress finds inbound rules of other tiers that a tier cannot use. Usable has them, as
+// outbound rules of the tier.
+func guardEgress(tier Tier, usable []Rule, add add) {
+	if tier.Egress.Chain && len(tier.Egress.Rules) == 0 && !tier.Egress.All && len(usable) == 0 {
+		add(RuleNoEgress, Warned, "", "", "has no outbound rule: its Egress is chain, and no tier allows traffic from it")
 	}
 	if tier.Egress.All || tier.Egress.Chain {
 		return
 	}
-	if len(doors) == 0 {
+	if len(usable) == 0 {
 		return
 	}
-	ways := waysOf(tier.Egress.Rules)
-	for _, door := range doors {
-		if !ways.leadTo(door) {
-			traffic := Traffic(door.Protocol, door.Ports)
-			add(RuleNoEgress, Warned, traffic+" to "+door.Peer.Tier, "", "cannot use the door %s of tier %s: its Egress does not lead there", traffic, door.Peer.Tier)
+	coverage := coverageOf(tier.Egress.Rules)
+	for _, rule := range usable {
+		if !coverage.meets(rule) {
+			traffic := Traffic(rule.Protocol, rule.Ports)
+			add(RuleNoEgress, Warned, traffic+" to "+rule.Peer.Tier, "", "cannot use the inbound rule %s of tier %s: its Egress does not allow that", traffic, rule.Peer.Tier)
 		}
 	}
 }
 
-// covers says whether a rule has something of a protocol and its ports. Of ICMP these are a
-// type and a code, and -1 is any.
+// covers reports whether a rule allows any of the traffic of a protocol and its ports. Ports of
+// ICMP are a type and a code, and -1 is any.
 func covers(rule Rule, protocol Protocol, ports PortRange) bool {
 	switch {
 	case rule.Protocol == All || protocol == All:
@@ -227,15 +233,15 @@ func covers(rule Rule, protocol Protocol, ports PortRange) bool {
 	}
 }
 
-// The lengths of the longest prefixes that are not the world any more: its halves, and halves
-// of halves, count. Of IPv6 hardly more than a few /12 are given out at all, one to each
-// regional registry (IANA, "IPv6 Global Unicast Address Space").
+// The lengths of the shortest prefixes that do not count as the internet. Its halves and their
+// halves count. Few /12 prefixes of IPv6 are allocated at all, one to each regional registry
+// (IANA, "IPv6 Global Unicast Address Space").
 const (
 	worldBits   = 8
 	worldBitsV6 = 16
 )
 
-// IsWorld says whether a peer is the internet or a great part of it.
+// IsWorld reports whether a peer is the internet or a great part of it.
 func IsWorld(peer Peer) bool {
 	bits := worldBits
 	if peer.CIDR.Addr().Is6() {
@@ -252,7 +258,7 @@ var privateRanges = sync.OnceValue(func() []netip.Prefix {
 	return ranges
 })
 
-// isPrivate reports whether a range is none of the internet's: RFC 1918, 6598, 3927, 1122, 4193
+// isPrivate reports whether a range is outside of the internet: RFC 1918, 6598, 3927, 1122, 4193
 // and 4291.
 func isPrivate(prefix netip.Prefix) bool {
 	for _, private := range privateRanges() {
@@ -263,11 +269,11 @@ func isPrivate(prefix netip.Prefix) bool {
 	return false
 }
 
-// halfOfPorts is so many that nobody meant each of them.
+// halfOfPorts is the number of ports from which on a rule counts as one for all ports.
 const halfOfPorts = (maxPort + 1) / 2
 
-// widest is how many ports of each protocol rules open, over all of their ranges; one that is
-// opened to several peers counts once.
+// widest returns how many ports of each protocol the rules allow together. A port that is allowed
+// for several peers counts once.
 func widest(rules []Rule) map[Protocol]int32 {
 	wide := map[Protocol]int32{}
 	for _, protocol := range []Protocol{TCP, UDP} {
@@ -287,10 +293,10 @@ func widest(rules []Rule) map[Protocol]int32 {
 	return wide
 }
 
-// adminPort is the first port of a rule that is for administration or of a database, or 0.
-// Base: AWS Security Hub's control EC2.19 and Trusted Advisor's check of unrestricted ports,
-// without their ports of web and mail servers, and with more databases; of udp those on which
-// such services listen, since games and media take wide ranges of the others.
+// adminPort returns the first port of a rule that is for administration or of a database, or 0.
+// The lists are those of AWS Security Hub's control EC2.19 and of Trusted Advisor's check of
+// unrestricted ports. They lack the ports of web and mail servers and have more databases. Of udp
+// they have only ports on which such services listen: games and media use wide ranges of others.
 func adminPort(rule Rule) int32 {
 	var ports []int32
 	switch rule.Protocol {

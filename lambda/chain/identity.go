@@ -14,15 +14,14 @@ import (
 // ResourceType is the one type of custom resource that this provider serves.
 const ResourceType = "Custom::SecurityGroupChain"
 
-// Identity is what cannot change in a group. EC2 fixes VPC, name and
-// description when it creates a group ("You can't change the name and
-// description of a security group after it is created", VPC user guide). The
-// tier is ours. Two groups of one chain with the same identity cannot exist,
-// because names are unique in a VPC.
+// Identity is what never changes in a group. EC2 fixes VPC, name and description (VPC user guide:
+// "You can't change the name and description of a security group after it is created"). The tier
+// is the chain's own. A chain cannot have two groups with the same
+// identity, because names are unique in a VPC.
 type Identity struct {
 	VPCID string
 	Tier  string
-	// GroupName is the name that the author gave; empty where it is generated.
+	// GroupName is the author's name for the group; empty if the name is generated.
 	GroupName   string
 	Description string
 }
@@ -37,9 +36,8 @@ func CompareIdentities(a, b Identity) int {
 	)
 }
 
-// String names the group shortly and so that two groups of one tier differ:
-// "Alb(ALB-SG)" where the author named it, "Alb~1f0c9a" where the name is
-// generated.
+// String returns a short name that differs for two groups of one tier: "Alb(ALB-SG)" for the
+// author's name, "Alb~1f0c9a" for a generated one.
 func (i Identity) String() string {
 	switch {
 	case i == Identity{}:
@@ -64,18 +62,18 @@ type Resource struct {
 const (
 	physicalIDPrefix = "sgchain-"
 	physicalIDHex    = 40
-	generatedWord    = "sgchain" // with which a generated name begins
+	generatedWord    = "sgchain" // begins a generated name
 	generatedHex     = 16
 )
 
-// lazily compiles an expression at its first use: the function's start is no time for it.
+// lazily compiles an expression at its first use, which keeps the function's start short.
 func lazily(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
-// PhysicalID is the physical resource ID of a chain: a pure function of its
-// place and the set of its identities. It is frozen: another algorithm would
-// make every existing chain look replaced.
+// PhysicalID returns the physical resource ID of a chain: a pure function of its place and the
+// set of its identities. The algorithm must never change: every existing chain would look
+// replaced.
 func PhysicalID(resource Resource, identities []Identity) string {
 	set := slices.Compact(Sorted(identities, CompareIdentities))
 	fields := []string{resource.StackID, resource.LogicalID}
@@ -85,18 +83,18 @@ func PhysicalID(resource Resource, identities []Identity) string {
 	return physicalIDPrefix + digest("sgchain physical id 1", fields...)[:physicalIDHex]
 }
 
-// IsPhysicalID says whether an ID has the form of [PhysicalID]. CloudFormation
-// invents IDs of another form, "<stack>-<logical ID>-<suffix>", for a Create
-// that never answered (aws-cdk CustomResource README, "CREATE cancelled").
+// IsPhysicalID reports whether an ID has the form of [PhysicalID]. CloudFormation generates IDs of
+// another form, "<stack>-<logical ID>-<suffix>", for a Create that never answered (aws-cdk
+// CustomResource README, "CREATE cancelled").
 func IsPhysicalID(id string) bool {
 	digits, found := strings.CutPrefix(id, physicalIDPrefix)
 	return found && len(digits) == physicalIDHex && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// GeneratedName is the name of a group whose author gave none. The hash keeps
-// two chains, and two generations of one tier, apart; the words before it are
-// for people. It never begins with "sg-", which EC2 refuses, and stays under
-// EC2's 255 characters. It is frozen, like [PhysicalID].
+// GeneratedName returns the name of a group without a GroupName. The hash differs between two
+// chains and between two generations of one tier. The words before it are for people. The name
+// never begins with "sg-", which EC2 refuses, and stays below EC2's 255 characters. Like
+// [PhysicalID], it must never change.
 func GeneratedName(resource Resource, identity Identity) string {
 	fields := append([]string{resource.StackID, resource.LogicalID}, identity.fields()...)
 	words := []string{generatedWord}
@@ -107,8 +105,8 @@ func GeneratedName(resource Resource, identity Identity) string {
 	return strings.Join(words, "-")
 }
 
-// StackName is the name in the stack's ARN, arn:aws:cloudformation:R:A:stack/NAME/UUID;
-// empty where there is none.
+// StackName returns the name in the stack's ARN (arn:aws:cloudformation:R:A:stack/NAME/UUID), or
+// "" if it has no name.
 func (r Resource) StackName() string {
 	_, rest, found := strings.Cut(r.StackID, ":stack/")
 	if !found {
@@ -118,7 +116,7 @@ func (r Resource) StackName() string {
 	return name
 }
 
-// EC2Name is the name that a group of this identity has in EC2.
+// EC2Name returns the name that a group of this identity has in EC2.
 func (i Identity) EC2Name(resource Resource) string {
 	if i.GroupName != "" {
 		return i.GroupName
@@ -126,8 +124,8 @@ func (i Identity) EC2Name(resource Resource) string {
 	return GeneratedName(resource, i)
 }
 
-// ObservedIdentity is the identity of a group as EC2 shows it: its name counts
-// as the author's unless it is the one that would have been generated.
+// ObservedIdentity returns the identity of a group that EC2 shows. Its name counts as the
+// author's unless it equals the generated name.
 func ObservedIdentity(resource Resource, vpcID, tier, ec2Name, description string) Identity {
 	generated := Identity{VPCID: vpcID, Tier: tier, Description: description}
 	if GeneratedName(resource, generated) == ec2Name {
@@ -137,8 +135,8 @@ func ObservedIdentity(resource Resource, vpcID, tier, ec2Name, description strin
 	return generated
 }
 
-// digest hashes fields so that no two lists of fields share an encoding: each
-// is written with its length before it.
+// digest hashes fields. Each is written after its length, so that two different lists never have
+// the same encoding.
 func digest(purpose string, fields ...string) string {
 	text := append(binary.BigEndian.AppendUint64(make([]byte, 0, 512), uint64(len(purpose))), purpose...)
 	for _, field := range fields {

@@ -19,9 +19,9 @@ var (
 	fargate = chain.Identity{VPCID: "vpc-1", Tier: "Fargate", Description: "Security group for Fargate containers"}
 )
 
-// These texts are frozen. They are in the tags and names of every chain that is
-// deployed: another one would make every chain look replaced.
-func TestFrozen(t *testing.T) {
+// These texts must never change. They are in the tags and names of every deployed chain, and a
+// change would make every chain look replaced.
+func TestNamesAndIDsNeverChange(t *testing.T) {
 	t.Parallel()
 	for what, pair := range map[string][2]string{
 		"physical ID":          {chain.PhysicalID(shop, []chain.Identity{alb, fargate}), "sgchain-9d9540412c0a37c390fd92d159d82a2f15ddda97"},
@@ -38,7 +38,7 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
-func drawIdentity(rt *rapid.T) chain.Identity {
+func randomIdentity(rt *rapid.T) chain.Identity {
 	word := rapid.StringMatching(`[a-c]{0,2}`)
 	return chain.Identity{
 		VPCID: word.Draw(rt, "vpc"), Tier: word.Draw(rt, "tier"),
@@ -46,12 +46,11 @@ func drawIdentity(rt *rapid.T) chain.Identity {
 	}
 }
 
-// The physical ID depends on the set of identities and the place, on all of them,
-// and on nothing else.
+// The physical ID depends on the whole set of identities, the place, and nothing else.
 func TestPhysicalIDIsAFunctionOfTheSet(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		some := rapid.SliceOfDistinct(rapid.Custom(drawIdentity), rapid.ID[chain.Identity]).Draw(rt, "some")
+		some := rapid.SliceOfDistinct(rapid.Custom(randomIdentity), rapid.ID[chain.Identity]).Draw(rt, "some")
 		shuffled := rapid.Permutation(some).Draw(rt, "shuffled")
 		id := chain.PhysicalID(shop, some)
 		if again := chain.PhysicalID(shop, append(shuffled, some...)); again != id {
@@ -60,9 +59,9 @@ func TestPhysicalIDIsAFunctionOfTheSet(t *testing.T) {
 		if !chain.IsPhysicalID(id) || len(id) > 1024 {
 			rt.Errorf("%q has not the form of an ID", id)
 		}
-		others := rapid.SliceOfDistinct(rapid.Custom(drawIdentity), rapid.ID[chain.Identity]).Draw(rt, "others")
+		others := rapid.SliceOfDistinct(rapid.Custom(randomIdentity), rapid.ID[chain.Identity]).Draw(rt, "others")
 		if sameSet(some, others) != (chain.PhysicalID(shop, others) == id) {
-			rt.Errorf("%v and %v: the IDs say the wrong thing", some, others)
+			rt.Errorf("%v and %v: want different IDs exactly for different sets", some, others)
 		}
 		elsewhere := shop
 		elsewhere.LogicalID += "2"
@@ -92,8 +91,8 @@ func sameSet(a, b []chain.Identity) bool {
 	return true
 }
 
-// Fields that run into each other are not the same fields.
-func TestFieldsAreKeptApart(t *testing.T) {
+// Two lists of fields differ even if they have the same text when joined.
+func TestPhysicalIDKeepsFieldsApart(t *testing.T) {
 	t.Parallel()
 	a := chain.Identity{VPCID: "vpc-1", Tier: "A", GroupName: "BC", Description: "d"}
 	b := chain.Identity{VPCID: "vpc-1", Tier: "AB", GroupName: "C", Description: "d"}
@@ -115,9 +114,9 @@ func TestIsPhysicalID(t *testing.T) {
 	}
 }
 
-// A group that EC2 shows has the identity that made it, and a name is taken for
-// generated only where it is.
-func TestObservedIdentity(t *testing.T) {
+// A group that EC2 shows has the identity with which it was created. Only a generated name counts
+// as generated.
+func TestObservedIdentityIsTheOneOfTheCreation(t *testing.T) {
 	t.Parallel()
 	for _, identity := range []chain.Identity{alb, fargate} {
 		got := chain.ObservedIdentity(shop, identity.VPCID, identity.Tier, identity.EC2Name(shop), identity.Description)
@@ -131,8 +130,8 @@ func TestObservedIdentity(t *testing.T) {
 	}
 }
 
-// Names stay within what EC2 takes: 255 characters, and not "sg-" at their head,
-// even for a stack that is called so.
+// Generated names stay within EC2's limits: 255 characters, and no "sg-" at the beginning, even
+// for a stack whose name begins with it.
 func TestGeneratedNamesFitEC2(t *testing.T) {
 	t.Parallel()
 	long := chain.Resource{StackID: "arn:aws:cloudformation:us-east-1:123456789012:stack/sg-" + strings.Repeat("x", 125) + "/uuid", LogicalID: strings.Repeat("L", 255)}
@@ -145,7 +144,7 @@ func TestGeneratedNamesFitEC2(t *testing.T) {
 	}
 }
 
-func TestParseTag(t *testing.T) {
+func TestParseEpoch(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]chain.Epoch{
 		"1:sgchain-x": {Generation: 1, PhysicalID: "sgchain-x"}, "12:a:b": {Generation: 12, PhysicalID: "a:b"},
@@ -158,7 +157,7 @@ func TestParseTag(t *testing.T) {
 	}
 }
 
-func TestNewestAndNextTag(t *testing.T) {
+func TestNewestAndNextEpoch(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// tierList reads Tiers: a list, or the same list as JSON in a string, which is how a
-// template's parameter carries it.
+// tierList reads Tiers: a list, or the same list as JSON text, which a template's parameter can
+// hold.
 func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	text, isText := value.(string)
 	switch {
@@ -21,11 +21,11 @@ func (r *reader) tierList(value any) (tiers []any, readable bool) {
 		err := decodeJSON(text, &tiers)
 		if err == nil && !r.built {
 			if path := Duplicate([]byte(text), tiers); path != "" {
-				r.problem("Tiers"+path, "is there twice in the text; keep one of them")
+				r.problem("Tiers"+path, "occurs twice in the JSON text. Keep one of them.")
 			}
 		}
 		if err != nil {
-			r.problem("Tiers", `is text, and not a list of tiers in JSON (%v); write it as [{"Name": "Alb", "Ports": [80, 443]}]`, err)
+			r.problem("Tiers", `is text, but not a list of tiers in JSON (%v). Write it as [{"Name": "Alb", "Ports": [80, 443]}].`, err)
 		}
 		return tiers, err == nil
 	}
@@ -34,8 +34,8 @@ func (r *reader) tierList(value any) (tiers []any, readable bool) {
 	return tiers, r.found == before
 }
 
-// tagsFromJSON returns tags that are written as JSON in a string, which is how a template's parameter
-// carries them. Any other value, the empty text among them, is returned as it is.
+// tagsFromJSON returns tags that are written as JSON text, which a template's parameter can hold.
+// It returns any other value unchanged, including the empty text.
 func (r *reader) tagsFromJSON(path string, value any) any {
 	text, isText := value.(string)
 	if !isText || isAbsent(value) {
@@ -49,17 +49,16 @@ func (r *reader) tagsFromJSON(path string, value any) any {
 		err = cmp.Or(err, errors.New("it is neither a map nor a list"))
 	}
 	if err != nil {
-		r.problem(path, `is text, and not tags in JSON (%v); write it as {"Team": "shop"}`, err)
+		r.problem(path, `is text, but not tags in JSON (%v). Write it as {"Team": "shop"}.`, err)
 		return nil
 	}
 	if twice := Duplicate([]byte(text), tags); twice != "" && !r.built {
-		r.problem(path+twice, "is there twice in the text; keep one of them")
+		r.problem(path+twice, "occurs twice in the JSON text. Keep one of them.")
 	}
 	return tags
 }
 
-// decodeJSON reads a text that holds one value and nothing after it. A list is wanted for Tiers, any
-// value for Tags.
+// decodeJSON reads a text that has exactly one value: a list for Tiers, any value for Tags.
 func decodeJSON(text string, into any) error {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -67,7 +66,7 @@ func decodeJSON(text string, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more after it")
+		return errors.New("more text follows the value")
 	}
 	return nil
 }
@@ -75,27 +74,29 @@ func decodeJSON(text string, into any) error {
 // level is a list or a map that is being read.
 type level struct {
 	keys map[string]bool // of a map; nil for a list
-	key  string          // with a dot before it: whose value is being read; empty where a key comes next
-	next int             // place of the entry that is being read, of a list
+	key  string          // with a dot before it; empty if a key comes next
+	next int             // the index of the current entry of a list
 }
 
-// done goes on to the next entry.
+// done continues with the next entry.
 func (l *level) done() {
 	l.key = ""
 	l.next++
 }
 
-// Duplicate is the path of the first key that stands twice in the same map of a JSON
-// text, as in "[0].Ports", or empty. Decoding such a text keeps the last value without a word.
-// A text that is no JSON has none. Decoded is what the text was decoded to, nil where it was
-// not: a text with as many colons as that has keys needs no second reading.
+// Duplicate returns the path of the first key that occurs twice in the same map of a JSON text,
+// such as "[0].Ports". It returns "" for a text without such a key or that is not JSON. Decoding
+// such a text keeps the last value and reports no error.
+//
+// Decoded is the decoded text, or nil. If it has as many keys as the text has colons, no key
+// occurs twice and Duplicate does not parse the text again.
 func Duplicate(text []byte, decoded any) string {
 	if decoded != nil && colons(text) == keys(decoded) {
 		return ""
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	levels := []*level{{}} // a list of what the text holds
+	levels := []*level{{}} // the outermost level stands for a list of the text's values
 	for {
 		token, err := decoder.Token()
 		if err != nil {
@@ -123,7 +124,7 @@ func Duplicate(text []byte, decoded any) string {
 	}
 }
 
-// colons counts those outside of strings: one for each key of each map.
+// colons counts the colons outside of strings: one for each key of each map.
 func colons(text []byte) int {
 	count, isInString := 0, false
 	for i := 0; i < len(text); i++ {
@@ -139,7 +140,7 @@ func colons(text []byte) int {
 	return count
 }
 
-// keys counts those of a decoded value, and of all in it.
+// keys counts the keys of all maps in a decoded value.
 func keys(value any) int {
 	count := 0
 	switch value := value.(type) {

@@ -10,9 +10,9 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// drawnJSON is a text of maps and lists in which keys may stand twice, and strings may have what
-// looks like keys.
-func drawnJSON(r *rand.Rand, depth int) string {
+// randomJSON returns a text of maps and lists. Keys may occur twice, and strings may contain text
+// that looks like keys.
+func randomJSON(r *rand.Rand, depth int) string {
 	texts := []string{`"a"`, `"b:"`, `"c\":"`, `"\\"`, `"d{\"e\":1}"`}
 	one := func() string { return texts[r.IntN(len(texts))] }
 	switch n := r.IntN(4); {
@@ -21,24 +21,24 @@ func drawnJSON(r *rand.Rand, depth int) string {
 	case n == 1:
 		var all []string
 		for range r.IntN(4) {
-			all = append(all, drawnJSON(r, depth-1))
+			all = append(all, randomJSON(r, depth-1))
 		}
 		return "[" + strings.Join(all, ", ") + "]"
 	default:
 		var all []string
 		for range r.IntN(4) {
-			all = append(all, fmt.Sprintf("%s : %s", one(), drawnJSON(r, depth-1)))
+			all = append(all, fmt.Sprintf("%s : %s", one(), randomJSON(r, depth-1)))
 		}
 		return "{" + strings.Join(all, ",") + "}"
 	}
 }
 
-// TestDuplicateByCount: what a text was decoded to tells as well whether a key stands twice.
-func TestDuplicateByCount(t *testing.T) {
+// The result is the same with and without the decoded value.
+func TestDuplicateIsTheSameWithTheDecodedValue(t *testing.T) {
 	t.Parallel()
 	twice, once := 0, 0
 	for seed := range uint64(5000) {
-		text := []byte(drawnJSON(rand.New(rand.NewPCG(seed, 0)), 4))
+		text := []byte(randomJSON(rand.New(rand.NewPCG(seed, 0)), 4))
 		var decoded any
 		if err := json.Unmarshal(text, &decoded); err != nil {
 			t.Fatalf("%s: %v", text, err)
@@ -54,6 +54,6 @@ func TestDuplicateByCount(t *testing.T) {
 		}
 	}
 	if twice < 500 || once < 500 {
-		t.Errorf("%d texts have a key twice, %d have not", twice, once)
+		t.Errorf("%d texts have a key twice, %d do not", twice, once)
 	}
 }

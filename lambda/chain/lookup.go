@@ -9,26 +9,27 @@ import (
 	"strings"
 )
 
-// LookUps is what has to be asked for before a state can be resolved.
+// LookUps lists what must be looked up in EC2 before a state can be resolved. All lists are
+// sorted.
 type LookUps struct {
-	VPCIDs    []string // whose ranges are wanted, sorted
-	ListIDs   []string // prefix lists named by ID, sorted
-	ListNames []string // prefix lists named by name, sorted
-	GroupIDs  []string // security groups whose account nobody wrote, or the own one, sorted
-	// GroupNames are security groups named by name, sorted. FormerNames are others that need not be there: a
-	// look-up does not wait for them.
+	VPCIDs    []string // of VPCs whose address ranges are needed
+	ListIDs   []string // of prefix lists
+	ListNames []string // of prefix lists
+	GroupIDs  []string // of security groups that are not known to belong to another account
+	// GroupNames are names of security groups. FormerNames are names of groups that may not
+	// exist: a look-up does not wait for them.
 	GroupNames, FormerNames []GroupName
 }
 
-// Empty says whether nothing has to be asked for.
+// Empty reports whether no look-up is needed.
 func (l LookUps) Empty() bool {
 	return len(l.VPCIDs)+len(l.ListIDs)+len(l.ListNames)+len(l.GroupIDs)+len(l.GroupNames)+len(l.FormerNames) == 0
 }
 
-// Wanted lists what the rules of states name and only EC2 knows. Names are taken as
-// they are in a Region: {region} stands for it. A group is not asked for where the author
-// wrote another account: EC2 shows such a group only where it is shared, so that an empty
-// answer would say nothing, and the account that a rule needs is known.
+// Wanted lists the look-ups for the peers of some states. In names, {region} stands for the
+// Region. Wanted leaves out a group with another account before it. EC2 shows such a group only
+// if it is shared, so that an empty answer would mean nothing. Besides, the account that a rule
+// needs is known already.
 func Wanted(region, account string, states ...State) LookUps {
 	vpcs, ids, names, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	groupNames := map[GroupName]bool{}
@@ -66,7 +67,7 @@ func Wanted(region, account string, states ...State) LookUps {
 	}
 }
 
-// accounts is the other accounts that authors wrote before groups, by group ID.
+// accounts returns the other accounts that authors wrote before groups, by group ID.
 func accounts(own string, states ...State) map[string]string {
 	written := map[string]string{}
 	for _, state := range states {
@@ -86,28 +87,28 @@ type PrefixList struct {
 	ID   string
 	Name string
 	IPv6 bool
-	// Weight is how many rules a rule that names the list counts as, against the quota
-	// of its group: the list's maximum number of entries (VPC user guide, "Security
-	// group rules", "Security group size"); 0 where it is not known.
+	// Weight is the list's maximum number of entries, or 0 if it is unknown. A rule that names
+	// the list counts as so many rules (VPC user guide, "Security group rules", "Security group
+	// size").
 	Weight int
 }
 
-// Found is what was asked for.
+// Found is the result of look-ups.
 type Found struct {
 	Account string // the function's own
 	Region  string
-	VPCs    map[string][]netip.Prefix // ranges by VPC ID; one that is not there is missing
+	VPCs    map[string][]netip.Prefix // ranges by VPC ID, without VPCs that do not exist
 	Lists   []PrefixList
-	// Missing is the groups that were asked for and are not there.
+	// Missing has the groups that were looked up and do not exist.
 	Missing map[string]bool
-	// Owners is whose groups are that EC2 showed, by group ID.
+	// Owners has the accounts of the groups that EC2 showed, by group ID.
 	Owners map[string]string
-	// Named is the IDs of the groups, sorted, that have a name which was asked for.
+	// Named has the IDs of the groups, sorted, that have a name which was looked up.
 	Named map[GroupName][]string
 }
 
-// With is what two look-ups found, of which either may have failed in part. What the later
-// one says counts.
+// With combines the results of two look-ups, each of which may have failed in part. The later
+// result takes precedence.
 func (f Found) With(later Found) Found {
 	both := Found{Account: later.Account, Region: later.Region, VPCs: map[string][]netip.Prefix{}, Owners: map[string]string{}, Missing: f.Missing, Named: map[GroupName][]string{}}
 	for _, one := range []Found{f, later} {
@@ -117,7 +118,7 @@ func (f Found) With(later Found) Found {
 	}
 	both.Lists = slices.Clone(later.Lists)
 	for _, list := range f.Lists {
-		if _, isThere := later.List(list.ID); !isThere {
+		if _, isKnown := later.List(list.ID); !isKnown {
 			both.Lists = append(both.Lists, list)
 		}
 	}
@@ -127,7 +128,7 @@ func (f Found) With(later Found) Found {
 	return both
 }
 
-// List is the prefix list of an ID.
+// List returns the prefix list of an ID.
 func (f Found) List(id string) (PrefixList, bool) {
 	place := slices.IndexFunc(f.Lists, func(list PrefixList) bool { return list.ID == id })
 	if place < 0 {
@@ -136,48 +137,55 @@ func (f Found) List(id string) (PrefixList, bool) {
 	return f.Lists[place], true
 }
 
-// UnknownPeerError is a peer that the account does not have: a prefix list, a security
-// group, or the VPC whose ranges are meant. A name that several have is unknown, too.
+// UnknownPeerError is returned for an ambiguous name, and for a peer that does not exist in the
+// account. Such a peer is a prefix list, a security group, or the VPC that the word vpc stands for.
 type UnknownPeerError struct {
 	Tier, Peer string
 	Kind       PeerKind
 	VPCID      string
-	// HaveName are the IDs of what has the name, where the peer is named by one.
+	// HaveName has the IDs of all groups or prefix lists with the peer's name.
 	HaveName []string
 }
 
 func (e *UnknownPeerError) Error() string {
-	cause := "there is none in this account and Region"
+	cause := "this account and Region have no such prefix list"
 	switch {
 	case len(e.HaveName) > 0:
 		cause = "several have this name: " + strings.Join(e.HaveName, ", ")
 	case e.Kind == PeerGroupName:
-		cause = "there is no security group of this name in VPC " + e.VPCID
+		cause = "VPC " + e.VPCID + " has no security group of this name"
+	case e.Kind == PeerVPC:
+		cause = "this account and Region have no such VPC"
+	case e.Kind == PeerGroup:
+		cause = "this account and Region have no such security group"
 	}
 	return fmt.Sprintf("looking up peer (%s) of tier %s: %s", e.Peer, e.Tier, cause)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy tells what to change.
 func (e *UnknownPeerError) Remedy() string {
+	const unchanged = "Nothing was changed. "
 	if len(e.HaveName) > 0 {
-		return "Nothing was changed; write the ID of the one that is meant in the place of its name."
+		return unchanged + "Write the ID of the intended one instead of the name."
 	}
 	switch e.Kind {
 	case PeerGroupName:
-		return "Nothing was changed; write the name of a security group of this VPC, in its letter case, or the ID of a group of another VPC, or leave the peer out."
+		return unchanged + "Use the name of a security group in this VPC (letter case counts), the ID of one in another VPC, or remove the peer."
 	case PeerVPC:
-		return "Nothing was changed; set VpcId to a VPC of this account and Region."
+		return unchanged + "Set VpcId to a VPC of this account and Region."
 	case PeerGroup:
-		return "Nothing was changed; name a security group that is there, write the account before one of another account, or leave the peer out."
+		return unchanged + "Use an existing security group, write the account before a group of another account, or remove the peer."
 	default:
-		return "Nothing was changed; name a prefix list that is there (aws ec2 describe-managed-prefix-lists), or leave the peer out."
+		return unchanged + "Use an existing prefix list (aws ec2 describe-managed-prefix-lists), or remove the peer."
 	}
 }
 
-// Resolve replaces what only EC2 knows: the word vpc by the VPC's ranges, names of
-// prefix lists by their IDs. A group gets the account that EC2 showed, or else the one that
-// the author wrote; one of the own account gets none. The errors are of type [*UnknownPeerError], one for each peer that was
-// not found; the state comes back without these.
+// Resolve replaces the word vpc by the VPC's ranges, and names of prefix lists and groups by their
+// IDs. A group of another account gets the account that EC2 showed, or else the account that the
+// author wrote.
+//
+// The errors are of type [*UnknownPeerError], one for each unknown peer. The state is returned
+// without the rules of unknown peers that have no ID.
 func (s State) Resolve(found Found) (State, []error) {
 	var problems []error
 	resolved := State{Groups: slices.Clone(s.Groups)}
@@ -202,7 +210,7 @@ func (s State) Resolve(found Found) (State, []error) {
 	return resolved.Normalize(), problems
 }
 
-// unknown describes a peer that is not there.
+// unknown returns the error for a peer.
 func (f Found) unknown(group Group, peer Peer) *UnknownPeerError {
 	unknown := &UnknownPeerError{Tier: group.Tier, Peer: peer.ID, Kind: peer.Kind, VPCID: group.VPCID, HaveName: f.HaveName(group.VPCID, peer)}
 	switch {
@@ -214,7 +222,7 @@ func (f Found) unknown(group Group, peer Peer) *UnknownPeerError {
 	return unknown
 }
 
-// peers is what a peer stands for; false where it is unknown.
+// peers returns what a peer stands for. The result is false if the peer is unknown.
 func (f Found) peers(vpcID string, peer Peer, written map[string]string) ([]Peer, bool) {
 	switch peer.Kind {
 	case PeerVPC:
@@ -225,7 +233,7 @@ func (f Found) peers(vpcID string, peer Peer, written map[string]string) ([]Peer
 			}
 		}
 		_, known := f.VPCs[vpcID]
-		return peers, known // and need not have IPv6
+		return peers, known // even without ranges: the VPC may lack IPv6
 	case PeerPrefixList:
 		_, known := f.List(peer.ID)
 		return []Peer{peer}, known
@@ -245,7 +253,7 @@ func (f Found) peers(vpcID string, peer Peer, written map[string]string) ([]Peer
 	return []Peer{peer}, true
 }
 
-// owned returns the peer of a group with the account that it belongs to, if that is another one.
+// owned returns the peer of a group with the group's account, if that is another account.
 func (f Found) owned(peer Peer, written map[string]string) Peer {
 	if peer.Account = cmp.Or(f.Owners[peer.ID], written[peer.ID]); peer.Account == f.Account {
 		peer.Account = ""

@@ -10,20 +10,20 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// asking is a chain that names everything that only EC2 knows.
-func asking(tb testing.TB, sources string) chain.State {
+// desiredFrom returns the state of a chain of one tier with some sources.
+func desiredFrom(tb testing.TB, sources string) chain.State {
 	tb.Helper()
-	spec, err := chain.Parse(decode(tb, `{"VpcId": "vpc-1", "IpFamilies": ["ipv4", "ipv6"], "Tiers": [{"Name": "A", "Ports": 443, "Sources": [`+sources+`], "Egress": "none"}]}`), chain.DefaultAnswerBytes)
+	spec, err := parse(tb, decode(tb, `{"VpcId": "vpc-1", "IpFamilies": ["ipv4", "ipv6"], "Tiers": [{"Name": "A", "Ports": 443, "Sources": [`+sources+`], "Egress": "none"}]}`), chain.DefaultAnswerBytes)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return chain.Desired(spec)
 }
 
-func TestLookUps(t *testing.T) {
+func TestWantedListsWhatOnlyEC2Knows(t *testing.T) {
 	t.Parallel()
-	state := asking(t, `"vpc", "pl-2", "pl-1", "com.amazonaws.{region}.s3", "com.amazonaws.global.cloudfront.origin-facing", "sg-1", "10.0.0.0/8", "self"`)
-	wanted := chain.Wanted("eu-west-1", "123456789012", state, asking(t, `"pl-1", "pl-3", "123456789012/sg-1", "123456789012/sg-2", "999999999999/sg-3"`))
+	state := desiredFrom(t, `"vpc", "pl-2", "pl-1", "com.amazonaws.{region}.s3", "com.amazonaws.global.cloudfront.origin-facing", "sg-1", "10.0.0.0/8", "self"`)
+	wanted := chain.Wanted("eu-west-1", "123456789012", state, desiredFrom(t, `"pl-1", "pl-3", "123456789012/sg-1", "123456789012/sg-2", "999999999999/sg-3"`))
 	if want := (chain.LookUps{
 		VPCIDs: []string{"vpc-1"}, ListIDs: []string{"pl-1", "pl-2", "pl-3"},
 		ListNames: []string{"com.amazonaws.eu-west-1.s3", "com.amazonaws.global.cloudfront.origin-facing"},
@@ -31,12 +31,12 @@ func TestLookUps(t *testing.T) {
 	}); !reflect.DeepEqual(wanted, want) || wanted.Empty() {
 		t.Errorf("got %+v, want %+v", wanted, want)
 	}
-	if none := chain.Wanted("eu-west-1", "123456789012", asking(t, `"internet", "self", "999999999999/sg-1"`)); !none.Empty() {
-		t.Errorf("nothing is to be asked for, got %+v", none)
+	if none := chain.Wanted("eu-west-1", "123456789012", desiredFrom(t, `"internet", "self", "999999999999/sg-1"`)); !none.Empty() {
+		t.Errorf("want no look-ups, got %+v", none)
 	}
 }
 
-func TestResolve(t *testing.T) {
+func TestResolveReplacesPeersByWhatEC2Shows(t *testing.T) {
 	t.Parallel()
 	found := chain.Found{
 		Account: "123456789012", Region: "eu-west-1",
@@ -55,7 +55,7 @@ func TestResolve(t *testing.T) {
 		`"999999999999/sg-1"`:                  "999999999999/sg-1",
 		`"self", "internet"`:                   "0.0.0.0/0 ::/0 A",
 	} {
-		state, problems := asking(t, sources).Resolve(found)
+		state, problems := desiredFrom(t, sources).Resolve(found)
 		var peers []string
 		for _, rule := range state.Groups[0].Rules {
 			peers = append(peers, rule.Peer.String())
@@ -67,8 +67,8 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", sources, got, problems, want)
 		}
 	}
-	// What EC2 shows says whose a group is, and then what the author wrote; groups that somebody
-	// wrote an account for need not be shown.
+	// A group gets the account that EC2 shows, or else the account that the author wrote. EC2
+	// need not show a group for which the author wrote an account.
 	found.Owners = map[string]string{"sg-1": "999999999999", "sg-2": "123456789012"}
 	found.Missing = map[string]bool{"sg-3": true}
 	for sources, want := range map[string]string{
@@ -80,7 +80,7 @@ func TestResolve(t *testing.T) {
 		`"123456789012/sg-2", "sg-2"`:       "sg-2",
 		`"999999999999/sg-4", "10.0.0.0/8"`: "10.0.0.0/8 999999999999/sg-4",
 	} {
-		state, problems := asking(t, sources).Resolve(found)
+		state, problems := desiredFrom(t, sources).Resolve(found)
 		var peers []string
 		for _, rule := range state.Groups[0].Rules {
 			peers = append(peers, rule.Peer.String())
@@ -89,20 +89,21 @@ func TestResolve(t *testing.T) {
 			t.Errorf("F1, %s: got %s, %v, want %s", sources, got, problems, want)
 		}
 	}
-	state, problems := asking(t, `"pl-2", "com.amazonaws.{region}.dynamodb", "10.0.0.0/8"`).Resolve(found)
+	state, problems := desiredFrom(t, `"pl-2", "com.amazonaws.{region}.dynamodb", "10.0.0.0/8"`).Resolve(found)
 	if len(problems) != 2 || len(state.Groups[0].Rules) != 2 {
 		t.Fatalf("got %v and\n%s", problems, state)
 	}
-	// What is named by its ID may be there in rules; a name alone says nothing.
+	// A peer with an ID stays in the rules, but a peer with only a name cannot.
 	if text := state.String(); !strings.Contains(text, "from pl-2") || strings.Contains(text, "amazonaws") {
 		t.Errorf("got\n%s", text)
 	}
-	gone, problems2 := asking(t, `"vpc", "sg-1"`).Resolve(chain.Found{Missing: map[string]bool{"sg-1": true}})
+	gone, problems2 := desiredFrom(t, `"vpc", "sg-1"`).Resolve(chain.Found{Missing: map[string]bool{"sg-1": true}})
 	if text := errors.Join(problems2...).Error(); len(problems2) != 2 || !strings.Contains(text, "looking up peer (vpc-1) of tier A") || !strings.Contains(text, "looking up peer (sg-1) of tier A") || len(gone.Groups[0].Rules) != 1 {
 		t.Errorf("got %v and\n%s", problems2, gone)
 	}
 	for _, problem := range problems2 {
-		if unknown, ok := errors.AsType[*chain.UnknownPeerError](problem); !ok || !strings.HasPrefix(unknown.Remedy(), "Nothing was changed; ") || strings.Contains(unknown.Remedy(), "prefix list") {
+		checkForm(t, problem.Error()+".")
+		if unknown, ok := errors.AsType[*chain.UnknownPeerError](problem); !ok || !strings.HasPrefix(unknown.Remedy(), "Nothing was changed. ") || strings.Contains(unknown.Remedy(), "prefix list") {
 			t.Errorf("got %v", problem)
 		}
 	}
@@ -113,9 +114,9 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestNamed(t *testing.T) {
+func TestNamedAddsNameTags(t *testing.T) {
 	t.Parallel()
-	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A", "GroupName": "web"}, {"Name": "B", "Tags": {"Name": "mine", "Team": "ai"}}, {"Name": "C"}]}`), chain.DefaultAnswerBytes)
+	spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A", "GroupName": "web"}, {"Name": "B", "Tags": {"Name": "mine", "Team": "ai"}}, {"Name": "C"}]}`), chain.DefaultAnswerBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,12 +127,12 @@ func TestNamed(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if tags := chain.Desired(spec).Groups[0].Tags; tags != nil {
-		t.Errorf("the state before it has changed: %v", tags)
+		t.Errorf("the state itself has changed: %v", tags)
 	}
 }
 
-// What plans and messages call a peer, and what a state answers about its groups.
-func TestWordsForPeersAndGroups(t *testing.T) {
+// The names of peers in plans and messages, and the methods of a state.
+func TestNamesOfPeersAndGroups(t *testing.T) {
 	t.Parallel()
 	member := chain.Identity{VPCID: "vpc-1", Tier: "A", GroupName: "web"}
 	for _, c := range []struct {
@@ -167,8 +168,8 @@ func TestWordsForPeersAndGroups(t *testing.T) {
 	}
 }
 
-// TestFoundWith: what one of two look-ups failed to find, the other one may have found.
-func TestFoundWith(t *testing.T) {
+// The result of two look-ups has everything that either of them found.
+func TestFoundWithKeepsWhatEitherFound(t *testing.T) {
 	t.Parallel()
 	ranges := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
 	first := chain.Found{
@@ -186,6 +187,6 @@ func TestFoundWith(t *testing.T) {
 		t.Errorf("got %+v, want %+v", both, want)
 	}
 	if failed := first.With(chain.Found{}); len(failed.Missing) != 1 || len(failed.VPCs) != 1 || len(failed.Lists) != 2 || len(failed.Named) != 2 {
-		t.Errorf("a look-up that failed takes away what was found: %+v", failed)
+		t.Errorf("a failed look-up removes what was found: %+v", failed)
 	}
 }

@@ -5,16 +5,18 @@ import (
 	"strings"
 )
 
-// Origin is the chain that MovedFrom names. The zero Origin is none.
+// Origin is the chain that MovedFrom names. The zero Origin means no chain.
 type Origin struct {
-	// Stack is the ID or the name of the stack that the chain is in; empty for the stack of the chain that names it.
+	// Stack is the ID or the name of the chain's stack; empty for the stack of the chain that
+	// has the MovedFrom.
 	Stack     string
 	LogicalID string
-	// Provider is the stack ID of the provider that made the chain; empty for the provider of the chain that names it.
+	// Provider is the stack ID of the chain's provider; empty for the provider of the chain
+	// that has the MovedFrom.
 	Provider string
 }
 
-// String names the chain for messages.
+// String returns the chain's name for messages.
 func (o Origin) String() string {
 	if o.Stack == "" {
 		return o.LogicalID
@@ -23,15 +25,15 @@ func (o Origin) String() string {
 }
 
 var (
-	logicalIDPattern = lazily(`^[A-Za-z0-9]{1,180}$`) // CloudFormation takes 255: TagMovedFrom has an epoch beside it
-	// stackPattern is a stack's name or its ID (API reference, CreateStack).
+	logicalIDPattern = lazily(`^[A-Za-z0-9]{1,180}$`) // CloudFormation allows 255, but TagMovedFrom also has an epoch
+	// stackPattern matches a stack's name or its ID (API reference, CreateStack).
 	stackPattern   = lazily(`^(?:[A-Za-z][-A-Za-z0-9]{0,127}|` + stackIDForm + `)$`)
 	stackIDPattern = lazily(`^` + stackIDForm + `$`)
 )
 
-// What a text has to be, for messages.
+// The forms of texts, for messages.
 const (
-	logicalIDForm = "the logical ID of a chain, of at most 180 letters and digits"
+	logicalIDForm = "the logical ID of a chain (at most 180 letters and digits)"
 	stackForm     = "the name or the ID of a stack"
 	providerForm  = "the ID of a provider's stack: the value of the tag " + TagProvider + " on the groups"
 )
@@ -44,7 +46,7 @@ func (r *reader) movedFrom(path string, value any) Origin {
 	if !isMap {
 		id, ok := r.scalar(path, value)
 		if ok && id != "" {
-			r.form(path, id, logicalIDPattern().MatchString, logicalIDForm+"; for a chain of another stack write a map of Stack and LogicalId")
+			r.form(path, id, logicalIDPattern().MatchString, logicalIDForm+", or a map of Stack and LogicalId for a chain of another stack")
 		}
 		return Origin{LogicalID: id}
 	}
@@ -55,7 +57,7 @@ func (r *reader) movedFrom(path string, value any) Origin {
 	}
 	origin := Origin{Stack: texts["Stack"], LogicalID: texts["LogicalId"], Provider: texts["Provider"]}
 	if _, isWritten := object["LogicalId"]; isWritten && origin == (Origin{}) {
-		return origin // a template's parameters that are empty
+		return origin // the template's parameters are empty
 	}
 	r.form(join(path, "LogicalId"), origin.LogicalID, logicalIDPattern().MatchString, logicalIDForm)
 	if origin.Stack != "" {
@@ -70,13 +72,13 @@ func (r *reader) movedFrom(path string, value any) Origin {
 // IsStackID reports whether a text has the form of a stack's ID.
 func IsStackID(text string) bool { return stackIDPattern().MatchString(text) && len(text) <= maxText }
 
-// form holds a text against a form.
+// form checks whether a text has a form.
 func (r *reader) form(path, text string, fits func(string) bool, form string) {
 	switch {
 	case text == "":
-		r.problem(path, "is missing; write %s", form)
+		r.problem(path, "is missing. Write %s.", form)
 	case !fits(text) || len(text) > maxText:
-		r.problem(path, "%s is not %s", quoted(text), form)
+		r.problem(path, "%s is invalid. Write %s.", quoted(text), form)
 	}
 }
 
@@ -84,16 +86,16 @@ func (r *reader) form(path, text string, fits func(string) bool, form string) {
 type Former struct {
 	Resource
 
-	Epoch    Epoch  // that the group had there
-	Provider string // empty for the provider that the group has
-	// Gone says that no stack had the chain any more when the group was moved: it had been kept.
+	Epoch    Epoch  // of the group in that place
+	Provider string // empty for the group's current provider
+	// Gone means that the chain had no stack when the group was moved: a deletion had retained it.
 	Gone bool
 }
 
-// Origin is the place as MovedFrom names it.
+// Origin returns the place in the form of MovedFrom.
 func (f Former) Origin() Origin { return Origin{Stack: f.StackID, LogicalID: f.LogicalID} }
 
-// goneWord ends the mark of a group whose chain was gone.
+// goneWord ends the mark of a group whose chain had no stack.
 const goneWord = " gone"
 
 // Marks returns the marks of a group that was moved from the place.
@@ -108,7 +110,8 @@ func (f Former) Marks() map[string]string {
 	return marks
 }
 
-// FormerOf reads the marks among a group's tags; ok is false where they name no place: the group was never moved, or for good.
+// FormerOf reads the marks among a group's tags. If they name no place, ok is false: the group was
+// never moved, or was moved for good.
 func FormerOf(tags map[string]string) (from Former, ok bool) {
 	epoch, logicalID, found := strings.Cut(tags[TagMovedFrom], " ")
 	logicalID, isGone := strings.CutSuffix(logicalID, goneWord)
@@ -116,8 +119,8 @@ func FormerOf(tags map[string]string) (from Former, ok bool) {
 	return from, found && from.StackID != "" && logicalID != ""
 }
 
-// IsGenerated reports whether a name has the form of [GeneratedName] for a tier. Of a group that was moved that is all that can be told:
-// the hash in its name is of a place that may be gone.
+// IsGenerated reports whether a name has the form of [GeneratedName] for a tier. A moved group
+// allows no stricter check: its name has the hash of a place that may no longer exist.
 func IsGenerated(name, tier string) bool {
 	cut := max(len(name)-generatedHex-1, 0)
 	rest, hash := name[:cut], strings.TrimPrefix(name[cut:], "-")

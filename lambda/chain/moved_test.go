@@ -12,7 +12,7 @@ import (
 
 const someStack = "arn:aws:cloudformation:eu-central-1:111122223333:stack/Shop/6b1e1c10-0000-11ee-8c99-0242ac120002"
 
-func TestMovedFrom(t *testing.T) {
+func TestParseMovedFrom(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		value any
@@ -29,7 +29,7 @@ func TestMovedFrom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			spec, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "MovedFrom": test.value}, math.MaxInt)
+			spec, err := parse(t, map[string]any{"VpcId": "vpc-1", "MovedFrom": test.value}, math.MaxInt)
 			if err != nil || spec.MovedFrom != test.want {
 				t.Errorf("%+v, %v", spec.MovedFrom, err)
 			}
@@ -37,7 +37,7 @@ func TestMovedFrom(t *testing.T) {
 	}
 }
 
-func TestMovedFromRefused(t *testing.T) {
+func TestParseRefusesInvalidMovedFrom(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		value any
@@ -46,22 +46,22 @@ func TestMovedFromRefused(t *testing.T) {
 		"no logical ID":           {map[string]any{"Stack": "Shop"}, "MovedFrom.LogicalId: is missing"},
 		"nothing":                 {map[string]any{}, "MovedFrom.LogicalId: is missing"},
 		"a stack as logical ID":   {someStack, "MovedFrom: " + `"arn:aws:cloudformation`},
-		"too long":                {strings.Repeat("a", 181), "of at most 180 letters and digits"},
+		"too long":                {strings.Repeat("a", 181), "(at most 180 letters and digits)"},
 		"the name of a provider":  {map[string]any{"LogicalId": "Old", "Provider": "Provider"}, "MovedFrom.Provider"},
 		"a key that is not known": {map[string]any{"LogicalID": "Old"}, "MovedFrom.LogicalID: unknown property"},
 		"a list":                  {[]any{"Old"}, "MovedFrom: must be one value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "MovedFrom": test.value}, math.MaxInt); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := parse(t, map[string]any{"VpcId": "vpc-1", "MovedFrom": test.value}, math.MaxInt); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 }
 
-// What marks say comes back out of them, and every name that a chain generates has the form of one.
-func TestFormer(t *testing.T) {
+// FormerOf returns what Marks wrote, and IsGenerated recognizes every generated name.
+func TestFormerOfReadsMarks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		place := chain.Resource{StackID: someStack, LogicalID: rapid.StringMatching(`[A-Za-z0-9]{1,180}`).Draw(t, "logical ID")}
@@ -72,7 +72,7 @@ func TestFormer(t *testing.T) {
 		marks := former.Marks()
 		for key, value := range marks {
 			if !chain.IsMark(key) || len(value) > 256 {
-				t.Fatalf("%s=%s is no mark, or has no room in a tag", key, value)
+				t.Fatalf("%s=%s is not a mark, or is too long for a tag", key, value)
 			}
 		}
 		if again, ok := chain.FormerOf(marks); !ok || again != former {

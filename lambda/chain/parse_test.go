@@ -15,9 +15,9 @@ import (
 	"sgchain/lambda/chain"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "write the goldens again")
 
-// decode reads properties as Lambda gives them to the function.
+// decode decodes properties as Lambda does for the function.
 func decode(tb testing.TB, text string) map[string]any {
 	tb.Helper()
 	var properties map[string]any
@@ -27,9 +27,9 @@ func decode(tb testing.TB, text string) map[string]any {
 	return properties
 }
 
-// TestGoldens reads each folder of testdata: props.json gives either the desired
-// state (desired.txt, with summary and warnings) or the problems (error.txt).
-func TestGoldens(t *testing.T) {
+// Each folder of testdata/golden has properties (props.json), and either the desired state with
+// summary and warnings (desired.txt) or the problems (error.txt).
+func TestParseGoldens(t *testing.T) {
 	t.Parallel()
 	folders, err := filepath.Glob("testdata/golden/*")
 	if err != nil || len(folders) < 10 {
@@ -42,13 +42,11 @@ func TestGoldens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec, err := chain.Parse(decode(t, string(text)), chain.DefaultAnswerBytes)
+			spec, err := parse(t, decode(t, string(text)), chain.DefaultAnswerBytes)
 			name, got := "desired.txt", ""
 			if problems, refused := errors.AsType[chain.Problems](err); refused {
 				name = "error.txt"
-				for _, problem := range problems {
-					got += problem.Error() + "\n"
-				}
+				got = strings.Join(problems.Lines(), "\n") + "\n"
 			} else if err != nil {
 				t.Fatal(err)
 			} else {
@@ -75,17 +73,17 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// one is the ingress of a chain of one tier with one port.
-func one(tb testing.TB, port string) ([]chain.Rule, error) {
+// ingressOf returns the ingress rules of a chain of one tier with one port.
+func ingressOf(tb testing.TB, port string) ([]chain.Rule, error) {
 	tb.Helper()
-	spec, err := chain.Parse(decode(tb, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A", "Ports": [`+port+`], "Sources": "10.0.0.0/8"}]}`), chain.DefaultAnswerBytes)
+	spec, err := parse(tb, decode(tb, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A", "Ports": [`+port+`], "Sources": "10.0.0.0/8"}]}`), chain.DefaultAnswerBytes)
 	if err != nil {
 		return nil, err
 	}
 	return spec.Tiers[0].Ingress, nil
 }
 
-func TestPorts(t *testing.T) {
+func TestParsePorts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`80`:              "ingress tcp 80 from 10.0.0.0/8",
@@ -107,29 +105,29 @@ func TestPorts(t *testing.T) {
 		`"proto/50"`:      "ingress protocol 50 from 10.0.0.0/8",
 		`"all"`:           "ingress all traffic from 10.0.0.0/8",
 	} {
-		rules, err := one(t, text)
+		rules, err := ingressOf(t, text)
 		if err != nil || len(rules) != 1 || rules[0].String() != want {
 			t.Errorf("%s: got %v, %v, want %s", text, rules, err, want)
 		}
 	}
 }
 
-func TestRefusedPorts(t *testing.T) {
+func TestParseRefusesInvalidPorts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`70000`:         "port 70000 is out of range",
 		`-1`:            "is not a port",
 		`"80-70000"`:    "port 80-70000 is out of range",
-		`"90-80"`:       "write 80-90",
+		`"90-80"`:       "Write 80-90",
 		`80.5`:          "is not a port",
-		`"eighty"`:      `"eighty" is not a port; write 443`,
-		`"tcp"`:         "write tcp/443, or tcp/0-65535",
+		`"eighty"`:      `"eighty" is not a port. Write 443`,
+		`"tcp"`:         "Write tcp/443, or tcp/0-65535",
 		`"tcp/"`:        "is not a port",
 		`"icmp/300"`:    "is not an ICMP type",
 		`"icmp/x"`:      "is not an ICMP type",
 		`"icmp/3/-1"`:   "is not an ICMP type",
-		`"proto/6"`:     "write tcp/443",
-		`"proto/58"`:    "write icmpv6",
+		`"proto/6"`:     "Write tcp/443",
+		`"proto/58"`:    "Write icmpv6",
 		`"proto/256"`:   "is not an IP protocol number",
 		`"proto/esp"`:   "is not an IP protocol number",
 		`["80"]`:        "must be one value, not a list",
@@ -140,14 +138,14 @@ func TestRefusedPorts(t *testing.T) {
 		`"udp/53-dns"`:  "is not a port",
 		`"99999999999"`: "is out of range",
 	} {
-		_, err := one(t, text)
+		_, err := ingressOf(t, text)
 		if err == nil || !strings.HasPrefix(err.Error(), "Tiers[0].Ports[0]: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want Tiers[0].Ports[0] and %q", text, err, want)
 		}
 	}
 }
 
-func TestSources(t *testing.T) {
+func TestParseSources(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"internet":                         "0.0.0.0/0",
@@ -167,35 +165,35 @@ func TestSources(t *testing.T) {
 		"com.amazonaws.{region}.s3":        "com.amazonaws.{region}.s3",
 		"com.amazonaws.global.cloudfront.origin-facing": "com.amazonaws.global.cloudfront.origin-facing",
 	} {
-		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A"}, {"Name": "B", "Ports": 80, "Sources": ["`+text+`"]}]}`), chain.DefaultAnswerBytes)
+		spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A"}, {"Name": "B", "Ports": 80, "Sources": ["`+text+`"]}]}`), chain.DefaultAnswerBytes)
 		if err != nil || len(spec.Tiers[1].Ingress) != 1 || spec.Tiers[1].Ingress[0].Peer.String() != want {
 			t.Errorf("%s: got %+v, %v, want %s", text, spec, err, want)
 		}
 	}
 	for text, want := range map[string]string{
-		"C":                        `unknown peer "C"; write a tier (A, B), a CIDR`,
+		"C":                        `unknown peer "C". Write a tier (A, B), a CIDR`,
 		"a":                        "unknown peer",
-		"203.0.113.7":              "write 203.0.113.7/32",
-		"2001:db8::1":              "write 2001:db8::1/128",
+		"203.0.113.7":              "Write 203.0.113.7/32",
+		"2001:db8::1":              "Write 2001:db8::1/128",
 		"203.0.113.7/33":           "unknown peer",
-		"::ffff:10.0.0.0/96":       "write it as IPv4",
+		"::ffff:10.0.0.0/96":       "Write it as IPv4",
 		"sg-?":                     "is not a security group",
 		"1234/sg-0123456789abcdef": "is not a security group",
 		"pl-":                      "is not a prefix list",
 		"com.amazonaws.{zone}.s3":  "unknown peer",
 		"":                         "unknown peer",
 	} {
-		_, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A"}, {"Name": "B", "Ports": 80, "Sources": ["`+text+`", "internet"]}]}`), chain.DefaultAnswerBytes)
+		_, err := parse(t, decode(t, `{"VpcId": "vpc-1", "Tiers": [{"Name": "A"}, {"Name": "B", "Ports": 80, "Sources": ["`+text+`", "internet"]}]}`), chain.DefaultAnswerBytes)
 		if err == nil || !strings.HasPrefix(err.Error(), "Tiers[1].Sources[0]: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want Tiers[1].Sources[0] and %q", text, err, want)
 		}
 	}
 }
 
-// desired is the state of a chain with one tier A, printed; its properties are given.
+// desired returns the printed rules of tier A, for some properties of the chain and the tier.
 func desired(tb testing.TB, properties, tier string) (string, error) {
 	tb.Helper()
-	spec, err := chain.Parse(decode(tb, `{"VpcId": "vpc-1", `+properties+` "Tiers": [{"Name": "A", `+tier+`}, {"Name": "B", "Ports": 1, "Egress": "none"}]}`), chain.DefaultAnswerBytes)
+	spec, err := parse(tb, decode(tb, `{"VpcId": "vpc-1", `+properties+` "Tiers": [{"Name": "A", `+tier+`}, {"Name": "B", "Ports": 1, "Egress": "none"}]}`), chain.DefaultAnswerBytes)
 	if err != nil {
 		return "", err
 	}
@@ -210,7 +208,7 @@ func desired(tb testing.TB, properties, tier string) (string, error) {
 	return strings.Join(lines, "; "), nil
 }
 
-func TestFamilies(t *testing.T) {
+func TestParseIPFamilies(t *testing.T) {
 	t.Parallel()
 	both := `"IpFamilies": ["ipv4", "ipv6"],`
 	for _, c := range []struct{ properties, tier, want string }{
@@ -230,7 +228,7 @@ func TestFamilies(t *testing.T) {
 	}
 	for properties, want := range map[string]string{
 		`"IpFamilies": ["ipv6"],`:         "IpFamilies: lacks ipv4",
-		`"IpFamilies": ["ipv4", "ipv5"],`: `IpFamilies[1]: "ipv5" is not known`,
+		`"IpFamilies": ["ipv4", "ipv5"],`: `IpFamilies[1]: unknown value "ipv5"`,
 		`"IpFamilies": {"a": "b"},`:       "IpFamilies: must be a list, not a map",
 		`"IpFamilies": [["ipv4"]],`:       "IpFamilies[0]: must be one value",
 	} {
@@ -239,13 +237,13 @@ func TestFamilies(t *testing.T) {
 		}
 	}
 	for _, ports := range []string{`"icmpv6"`, `"icmpv6/128/0"`} {
-		if _, err := one(t, ports); err == nil || !strings.Contains(err.Error(), "icmpv6 for IPv6") {
+		if _, err := ingressOf(t, ports); err == nil || !strings.Contains(err.Error(), "icmpv6 with IPv6") {
 			t.Errorf("%s from an IPv4 range: got %v", ports, err)
 		}
 	}
 }
 
-func TestEgress(t *testing.T) {
+func TestParseEgress(t *testing.T) {
 	t.Parallel()
 	for egress, want := range map[string]string{
 		`"All"`:            "egress all traffic to 0.0.0.0/0",
@@ -261,23 +259,24 @@ func TestEgress(t *testing.T) {
 		}
 	}
 	for egress, want := range map[string]string{
-		`"some"`:            `Tiers[0].Egress: "some" is not known; write all, chain or none, or a list`,
-		`[]`:                "Tiers[0].Egress: is an empty list; write none",
-		`["none", "chain"]`: "Tiers[0].Egress: has none beside others",
-		`["chain", "some"]`: `Tiers[0].Egress[1]: "some" is not known`,
+		`"some"`:            `Tiers[0].Egress: unknown value "some". Write all, chain or none, or a list`,
+		`[]`:                "Tiers[0].Egress: is an empty list. Write none",
+		`["none", "chain"]`: "Tiers[0].Egress: combines none with other entries",
+		`["chain", "some"]`: `Tiers[0].Egress[1]: unknown value "some"`,
 		`[["all"]]`:         "Tiers[0].Egress[0]: must be one value, not a list",
 		`[{"Ports": 443}]`:  "Tiers[0].Egress[0].Destinations: is missing",
-		`[{"Ports": 443, "Sources": "internet"}]`:                                                            "Tiers[0].Egress[0].Sources: unknown property; known here are Ports, Destinations, Description",
+		`[{"Ports": 443, "Sources": "internet"}]`:                                                            "Tiers[0].Egress[0].Sources: unknown property. Use one of Ports, Destinations, Description.",
 		`[{"Ports": 443, "Destinations": "nobody"}]`:                                                         `Tiers[0].Egress[0].Destinations[0]: unknown peer "nobody"`,
-		`[{"Ports": 443, "Destinations": "vpc"}, {"Ports": 443, "Destinations": "vpc", "Description": "x"}]`: "Tiers[0].Egress[1]: egress tcp 443 to vpc (ipv4) is there already",
+		`[{"Ports": 443, "Destinations": "vpc"}, {"Ports": 443, "Destinations": "vpc", "Description": "x"}]`: "Tiers[0].Egress[1]: egress tcp 443 to vpc (ipv4) already has the description",
 	} {
-		if _, err := desired(t, "", `"Egress": `+egress); err == nil || !strings.HasPrefix(err.Error(), want) {
+		_, err := desired(t, "", `"Egress": `+egress)
+		if problems, _ := errors.AsType[chain.Problems](err); len(problems) == 0 || !strings.HasPrefix(problems[0].Error(), want) {
 			t.Errorf("%s: got %v, want %s", egress, err, want)
 		}
 	}
 }
 
-func TestTags(t *testing.T) {
+func TestParseTags(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ chain, tier, want string }{
 		{"", `"Tags": {"Team": "ai"}`, `Team="ai"`},
@@ -285,7 +284,7 @@ func TestTags(t *testing.T) {
 		{`"Tags": [{"Key": "Name", "Value": "web"}],`, `"Ports": 80`, `Name="web"`},
 		{`"Tags": {"Team": ""},`, `"Ports": 80`, `Team=""`},
 	} {
-		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+c.chain+` "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
+		spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", `+c.chain+` "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
 		if err != nil {
 			t.Errorf("%+v: %v", c, err)
 			continue
@@ -300,71 +299,71 @@ func TestTags(t *testing.T) {
 		many += fmt.Sprintf(`, "key%d": "v"`, i)
 	}
 	for tags, want := range map[string]string{
-		many + "}":                     "Tiers[0].Tags: a group of this tier would have 45 tags; use at most 44",
-		`{"aws:x": "1"}`:               `Tags.aws:x: the key "aws:x" begins with a prefix that is reserved`,
+		many + "}":                     "Tiers[0].Tags: the tier's group would have 45 tags, and 51 with those that the chain adds (five ownership tags, Name), but EC2 allows 50. Use at most 44, including the chain's.",
+		`{"aws:x": "1"}`:               `Tags.aws:x: the key "aws:x" begins with a reserved prefix`,
 		`{"SGChain:x": "1"}`:           "Tags.SGChain:x: the key",
-		`[{"Value": "1"}]`:             "Tags[0]: has no key; write Key and Value",
+		`[{"Value": "1"}]`:             "Tags[0]: has no key. Write Key and Value.",
 		`[{"Key": "a", "Worth": "1"}]`: "Tags[0].Worth: unknown property",
 		`["a"]`:                        "Tags[0]: must be a map with the keys Key, Value",
 		`{"a": ["b"]}`:                 "Tags.a: must be one value",
 		`{"` + strings.Repeat("k", 129) + `": "1"}`:                "Tags.kk",
 		`{"a": "` + strings.Repeat("v", 257) + `"}`:                "Tags.a: the value has 257 characters",
-		`[{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]`: `Tags[1]: the key "a" is there twice`,
+		`[{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]`: `Tags[1]: the key "a" occurs twice`,
 	} {
-		_, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tags": `+tags+`}`), chain.DefaultAnswerBytes)
-		if err == nil || !strings.HasPrefix(err.Error(), want) {
+		_, err := parse(t, decode(t, `{"VpcId": "vpc-1", "Tags": `+tags+`}`), chain.DefaultAnswerBytes)
+		if problems, _ := errors.AsType[chain.Problems](err); len(problems) == 0 || !strings.HasPrefix(problems[0].Error(), want) {
 			t.Errorf("%s: got %v, want %s", tags, err, want)
 		}
 	}
 }
 
-func TestRuleQuota(t *testing.T) {
+func TestParseRuleQuota(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{`""`: 60, `"120"`: 120, `1000`: 1000} {
-		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "RuleQuota": `+text+`}`), chain.DefaultAnswerBytes)
+		spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", "RuleQuota": `+text+`}`), chain.DefaultAnswerBytes)
 		if err != nil || spec.RuleQuota != want {
 			t.Errorf("%s: got %d, %v, want %d", text, spec.RuleQuota, err, want)
 		}
 	}
 	for _, text := range []string{`0`, `1001`, `"many"`, `["60"]`} {
-		if _, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "RuleQuota": `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), "RuleQuota: ") {
+		if _, err := parse(t, decode(t, `{"VpcId": "vpc-1", "RuleQuota": `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), "RuleQuota: ") {
 			t.Errorf("%s: got %v", text, err)
 		}
 	}
 }
 
-// A console parameter carries the list as text.
-func TestTiersAsText(t *testing.T) {
+// A template's parameter passes the list as text.
+func TestParseTiersAsText(t *testing.T) {
 	t.Parallel()
 	list := `[{"Name": "A", "Ports": [80]}, {"Name": "B", "Ports": "6060", "Egress": ["chain"]}]`
-	asText, errText := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": " " + list + "\n"}, chain.DefaultAnswerBytes)
-	asList, errList := chain.Parse(decode(t, `{"VpcId": "vpc-1", "Tiers": `+list+`}`), chain.DefaultAnswerBytes)
+	asText, errText := parse(t, map[string]any{"VpcId": "vpc-1", "Tiers": " " + list + "\n"}, chain.DefaultAnswerBytes)
+	asList, errList := parse(t, decode(t, `{"VpcId": "vpc-1", "Tiers": `+list+`}`), chain.DefaultAnswerBytes)
 	if errText != nil || errList != nil || !reflect.DeepEqual(asText, asList) {
 		t.Errorf("got %+v, %v and %+v, %v", asText, errText, asList, errList)
 	}
-	if none, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": ""}, chain.DefaultAnswerBytes); err != nil || len(none.Tiers) != 2 {
+	if none, err := parse(t, map[string]any{"VpcId": "vpc-1", "Tiers": ""}, chain.DefaultAnswerBytes); err != nil || len(none.Tiers) != 2 {
 		t.Errorf("empty text: got %+v, %v", none, err)
 	}
 	for text, want := range map[string]string{
 		`[{"Name": "A"}`: "unexpected EOF",
-		// Not the default chain, which is open to the world: a form may hold a blank by accident.
+		// Not the default chain, which is open to the internet: a form may contain a blank by accident.
 		" ":                           "not a list of tiers in JSON",
 		`{"Name": "A"}`:               "cannot unmarshal object",
-		`[{"Name": "A"}] [1]`:         "there is more after it",
+		`[{"Name": "A"}] [1]`:         "more text follows the value",
 		`Alb`:                         "invalid character",
 		`[]`:                          "is an empty list",
 		`null`:                        "is an empty list",
 		`[{"Name": "A", "Prots": 1}]`: "Tiers[0].Prots: unknown property",
 	} {
-		_, err := chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": text}, chain.DefaultAnswerBytes)
+		_, err := parse(t, map[string]any{"VpcId": "vpc-1", "Tiers": text}, chain.DefaultAnswerBytes)
 		if err == nil || !strings.HasPrefix(err.Error(), "Tiers") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}
 }
 
-// A console parameter carries the tags as text, too.
-func TestTagsAsText(t *testing.T) {
+// A template's parameter can also pass the tags as text.
+func TestParseTagsAsText(t *testing.T) {
 	t.Parallel()
 	properties := func(tags any) map[string]any {
 		return map[string]any{"VpcId": "vpc-1", "Tags": tags, "Tiers": []any{map[string]any{"Name": "A", "Tags": tags}}}
@@ -374,80 +373,81 @@ func TestTagsAsText(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &tags); err != nil {
 			t.Fatal(err)
 		}
-		asText, errText := chain.Parse(properties(text), chain.DefaultAnswerBytes)
-		asMap, errMap := chain.Parse(properties(tags), chain.DefaultAnswerBytes)
+		asText, errText := parse(t, properties(text), chain.DefaultAnswerBytes)
+		asMap, errMap := parse(t, properties(tags), chain.DefaultAnswerBytes)
 		if errText != nil || errMap != nil || !reflect.DeepEqual(asText, asMap) {
 			t.Errorf("%s: got %+v, %v and %+v, %v", text, asText, errText, asMap, errMap)
 		}
 	}
-	if none, err := chain.Parse(properties(""), chain.DefaultAnswerBytes); err != nil || none.Tiers[0].Tags != nil {
+	if none, err := parse(t, properties(""), chain.DefaultAnswerBytes); err != nil || none.Tiers[0].Tags != nil {
 		t.Errorf("empty text: got %+v, %v", none, err)
 	}
 	for text, want := range map[string]string{
-		`{"Team": "shop"`:                "Tags: is text, and not tags in JSON (unexpected EOF)",
-		`Team=shop`:                      "Tags: is text, and not tags in JSON (invalid character 'T' looking for beginning of value)",
-		` `:                              "Tags: is text, and not tags in JSON (EOF)",
-		`"Team"`:                         "Tags: is text, and not tags in JSON (it is neither a map nor a list)",
-		`null`:                           "Tags: is text, and not tags in JSON (it is neither a map nor a list)",
-		`{} {}`:                          "Tags: is text, and not tags in JSON (there is more after it)",
-		`{"Team": "a", "Team": "b"}`:     "Tags.Team: is there twice in the text",
+		`{"Team": "shop"`:                "Tags: is text, but not tags in JSON (unexpected EOF)",
+		`Team=shop`:                      "Tags: is text, but not tags in JSON (invalid character 'T' looking for beginning of value)",
+		` `:                              "Tags: is text, but not tags in JSON (EOF)",
+		`"Team"`:                         "Tags: is text, but not tags in JSON (it is neither a map nor a list)",
+		`null`:                           "Tags: is text, but not tags in JSON (it is neither a map nor a list)",
+		`{} {}`:                          "Tags: is text, but not tags in JSON (more text follows the value)",
+		`{"Team": "a", "Team": "b"}`:     "Tags.Team: occurs twice in the JSON text",
 		`{"Team": ["a"]}`:                "Tags.Team: must be one value",
 		`[{"Key": "Team", "Valeu": ""}]`: "Tags[0].Valeu: unknown property",
-		`{"sgchain:x": "a"}`:             `Tags.sgchain:x: the key "sgchain:x" begins with a prefix that is reserved`,
+		`{"sgchain:x": "a"}`:             `Tags.sgchain:x: the key "sgchain:x" begins with a reserved prefix`,
 	} {
-		_, err := chain.Parse(properties(text), chain.DefaultAnswerBytes)
-		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "Tiers[0]."+want) {
+		_, err := parse(t, properties(text), chain.DefaultAnswerBytes)
+		problems, _ := errors.AsType[chain.Problems](err)
+		if len(problems) != 2 || !strings.HasPrefix(problems[0].Error(), want) || !strings.HasPrefix(problems[1].Error(), "Tiers[0]."+want) {
 			t.Errorf("%s: got %v, want %s, for the chain and the tier", text, err, want)
 		}
 	}
 }
 
-// The options are words; what is none of them is refused, never ignored.
-func TestOptions(t *testing.T) {
+// Options are words. An unknown word is refused, never ignored.
+func TestParseRefusesUnknownOptions(t *testing.T) {
 	t.Parallel()
 	for property, want := range map[string]string{
 		`"UnmanagedRules": "keep"`:                                     "",
 		`"UnmanagedRules": "revoke"`:                                   "",
-		`"UnmanagedRules": "remove"`:                                   `UnmanagedRules: "remove" is not known; write revoke or keep, or leave it out for revoke`,
+		`"UnmanagedRules": "remove"`:                                   `UnmanagedRules: unknown value "remove". Write revoke or keep, or remove it to use revoke.`,
 		`"AdoptExisting": true`:                                        "",
 		`"AdoptExisting": "False"`:                                     "",
-		`"AdoptExisting": "yes"`:                                       `AdoptExisting: "yes" is not known; write false or true, or leave it out for false`,
-		`"AdoptExisting": true, "Tiers": [{"Name": "A"}]`:              `AdoptExisting: is true, and no tier has a GroupName, by which groups are adopted; give the tiers the names of the groups that are there, or leave it out`,
+		`"AdoptExisting": "yes"`:                                       `AdoptExisting: unknown value "yes". Write false or true, or remove it to use false.`,
+		`"AdoptExisting": true, "Tiers": [{"Name": "A"}]`:              `AdoptExisting: is true, but no tier has a GroupName. Set GroupName to the names of the existing groups, or remove AdoptExisting.`,
 		`"Guardrails": "warn"`:                                         "",
-		`"Guardrails": "off"`:                                          `Guardrails: "off" is not known; write enforce or warn, or leave it out for enforce`,
+		`"Guardrails": "off"`:                                          `Guardrails: unknown value "off". Write enforce or warn, or remove it to use enforce.`,
 		`"Guardrails": ""`:                                             "",
 		`"ReleaseTiers": ["Db", "Cache"]`:                              "",
 		`"ReleaseTiers": "Db"`:                                         "",
 		`"ReleaseTiers": [""]`:                                         "",
 		`"ReleaseTiers": []`:                                           "",
-		`"ReleaseTiers": ["Db", "Alb"]`:                                `ReleaseTiers[1]: "Alb" is in Tiers; take it out of Tiers in the same update`,
-		`"ReleaseTiers": ["Db", "Db"]`:                                 `ReleaseTiers[1]: "Db" is there twice; keep one`,
-		`"ReleaseTiers": ["vpc"]`:                                      `ReleaseTiers[0]: "vpc" is a word for a peer; choose another name`,
-		`"ReleaseTiers": ["sg-1"]`:                                     `ReleaseTiers[0]: "sg-1" is not a tier name; use at most 64 letters and digits, a letter first`,
+		`"ReleaseTiers": ["Db", "Alb"]`:                                `ReleaseTiers[1]: "Alb" is in Tiers. Remove it from Tiers in the same update.`,
+		`"ReleaseTiers": ["Db", "Db"]`:                                 `ReleaseTiers[1]: "Db" occurs twice. Keep one.`,
+		`"ReleaseTiers": ["vpc"]`:                                      `ReleaseTiers[0]: "vpc" is a word for a peer. Use another name.`,
+		`"ReleaseTiers": ["sg-1"]`:                                     `ReleaseTiers[0]: "sg-1" is not a tier name. Use at most 64 letters and digits, a letter first.`,
 		`"Revision": "7"`:                                              "",
 		`"ServiceTimeout": "1020"`:                                     "",
 		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": true}]`:   "",
 		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": false}]`:  "",
-		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": "open"}]`: `Tiers[0].AllowPublic: "open" is not known; write false or true, or leave it out for false`,
+		`"Tiers": [{"Name": "A", "Ports": 80, "AllowPublic": "open"}]`: `Tiers[0].AllowPublic: unknown value "open". Write false or true, or remove it to use false.`,
 	} {
-		_, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+property+`}`), chain.DefaultAnswerBytes)
+		_, err := parse(t, decode(t, `{"VpcId": "vpc-1", `+property+`}`), chain.DefaultAnswerBytes)
 		if (want == "") != (err == nil) || (err != nil && err.Error() != want) {
 			t.Errorf("%s: got %v, want %q", property, err, want)
 		}
 	}
-	spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "UnmanagedRules": "keep", "AdoptExisting": "true", "Guardrails": "Warn", "ReleaseTiers": [" Db ", ""], "Tiers": [{"Name": "A", "GroupName": "a", "AllowPublic": "true"}]}`), chain.DefaultAnswerBytes)
+	spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", "UnmanagedRules": "keep", "AdoptExisting": "true", "Guardrails": "Warn", "ReleaseTiers": [" Db ", ""], "Tiers": [{"Name": "A", "GroupName": "a", "AllowPublic": "true"}]}`), chain.DefaultAnswerBytes)
 	if err != nil || !slices.Equal(spec.ReleaseTiers, []string{"Db"}) || !spec.KeepUnmanaged || !spec.Adopt || !spec.WarnOnly || !spec.Tiers[0].AllowPublic {
 		t.Errorf("got %+v, %v", spec, err)
 	}
 }
 
-// Properties in the shapes of other engines give the same chain.
-func TestScalarsOfAnyKind(t *testing.T) {
+// Scalars of any kind, as other engines send them, give the same chain.
+func TestParseAcceptsScalarsOfAnyKind(t *testing.T) {
 	t.Parallel()
 	texts := map[string]any{"VpcId": "vpc-1", "Revision": "2", "Tiers": []any{map[string]any{"Name": "A", "Ports": "80", "AllowPublic": "false"}}}
 	kinds := map[string]any{"VpcId": "vpc-1", "Revision": 2, "Tiers": []any{map[string]any{"Name": "A", "Ports": []any{json.Number("80")}, "AllowPublic": false, "GroupName": nil}}}
-	a, errA := chain.Parse(texts, chain.DefaultAnswerBytes)
-	b, errB := chain.Parse(kinds, chain.DefaultAnswerBytes)
+	a, errA := parse(t, texts, chain.DefaultAnswerBytes)
+	b, errB := parse(t, kinds, chain.DefaultAnswerBytes)
 	if errA != nil || errB != nil || chain.Desired(a).String() != chain.Desired(b).String() {
 		t.Errorf("got %v, %v and %v, %v", a, errA, b, errB)
 	}
@@ -470,7 +470,7 @@ func FuzzParse(f *testing.F) {
 		if json.Unmarshal([]byte(text), &properties) != nil {
 			return
 		}
-		spec, err := chain.Parse(properties, chain.DefaultAnswerBytes)
+		spec, err := parse(t, properties, chain.DefaultAnswerBytes)
 		if problems, refused := errors.AsType[chain.Problems](err); refused {
 			for _, problem := range problems {
 				if problem.Problem == "" {
@@ -480,7 +480,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if err != nil {
-			t.Fatalf("an error that is no list of problems: %v", err)
+			t.Fatalf("an error that is not a list of problems: %v", err)
 		}
 		desired := chain.Desired(spec)
 		if desired.String() != desired.Normalize().String() {
@@ -504,14 +504,14 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Values of the wrong kind, in each place that takes one.
-func TestValuesOfTheWrongKind(t *testing.T) {
+// In each place, a value of the wrong kind is refused.
+func TestParseRefusesValuesOfTheWrongKind(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`"Tiers": [{"Name": "A", "Ports": 80, "Sources": [["internet"]]}]`:            "Tiers[0].Sources[0]: must be one value, not a list",
 		`"Tiers": [{"Name": "A", "Ingress": ["80"]}]`:                                 "Tiers[0].Ingress[0]: must be a map with the keys Ports, Sources, Description, not one value",
 		`"Tiers": [{"Name": "A", "Ingress": [null]}]`:                                 "Tiers[0].Ingress[0]: must be a map with the keys Ports, Sources, Description, not nothing",
-		`"Tiers": [{"Name": "A", "Description": "` + strings.Repeat("d", 256) + `"}]`: "Tiers[0].Description: has 256 characters; EC2 takes at most 255",
+		`"Tiers": [{"Name": "A", "Description": "` + strings.Repeat("d", 256) + `"}]`: "Tiers[0].Description: has 256 characters. Use at most 255.",
 		`"Tiers": [[]]`:                    "Tiers[0]: must be a map with the keys Name",
 		`"Tags": [["a"]]`:                  "Tags[0]: must be a map with the keys Key, Value, not a list",
 		`"Tags": [{"Key": ["a"]}]`:         "Tags[0].Key: must be one value, not a list",
@@ -520,7 +520,7 @@ func TestValuesOfTheWrongKind(t *testing.T) {
 		`"RuleQuota": {"Limit": 60}`:       "RuleQuota: must be one value, not a map",
 		`"AdoptExisting": [{"Limit": 60}]`: "AdoptExisting: must be one value, not a list",
 	} {
-		if _, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := parse(t, decode(t, `{"VpcId": "vpc-1", `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}

@@ -5,32 +5,32 @@ import (
 	"strings"
 )
 
-// The families of addresses, as IpFamilies has them.
+// The address families, in the form of IpFamilies.
 const (
 	familyV4 = "ipv4"
 	familyV6 = "ipv6"
 )
 
-// peerWords are the peers that have a word; a tier may not bear their names.
+// peerWords returns the words for peers. No tier can have one of them as its name.
 func peerWords() []string {
 	return []string{"internet", "internet-v4", "internet-v6", "self", "vpc"}
 }
 
 var (
-	// groupPeer is a security group, of another account where one stands before it.
+	// groupPeer matches a security group, with or without an account before it.
 	groupPeer = lazily(`^([0-9]{12}/)?sg-[0-9a-z]+$`)
 	listPeer  = lazily(`^pl-[0-9a-z]+$`)
 	listRest  = lazily(`^[a-z0-9{}.-]{1,100}$`)
 )
 
-// listPartitions begin the names of lists that AWS manages, one for each partition.
+// listPartitions begin the names of prefix lists that AWS manages, one for each partition.
 //
 //nolint:gochecknoglobals // a constant in all but syntax
 var listPartitions = []string{"com.amazonaws.", "cn.com.amazonaws.", "eu.amazonaws.", "gov.ic.c2s.", "gov.sgov.sc2s.", "gov.ic.hci.csp.", "uk.adc-e.cloud."}
 
-// IsListName reports whether a word is the name of a list that AWS manages (VPC user guide,
-// "AWS-managed prefix lists"). In other partitions than aws it may begin as names of VPC
-// endpoint services do there: with the suffix of the partition backwards.
+// IsListName reports whether a word is the name of a prefix list that AWS manages (VPC user guide,
+// "AWS-managed prefix lists"). Outside of the partition aws, it may begin like the names of VPC
+// endpoint services: with the partition's DNS suffix backwards.
 func IsListName(word string) bool {
 	for _, partition := range listPartitions {
 		if rest, isOf := strings.CutPrefix(word, partition); isOf {
@@ -40,22 +40,22 @@ func IsListName(word string) bool {
 	return false
 }
 
-// source is one peer that a word of a Sources or Destinations list stands for, with
-// the name that descriptions have for it.
+// source is one peer that an entry of Sources or Destinations stands for, with its name in
+// descriptions.
 type source struct {
 	peer Peer
 	name string
 }
 
-// maxPeer is longer than any peer, and leaves room in the description of a rule.
+// maxPeer is longer than any valid peer, and leaves room in the description of a rule.
 const maxPeer = 128
 
-// scope is what a list of peers is read in: the tier that it belongs to, the names of
-// all tiers, and whether the chain has IPv6.
+// scope is the context in which a list of peers is read: its tier, the names of all tiers, and
+// whether the chain has IPv6.
 type scope struct {
 	tier  string
-	names []string // by place; empty where one cannot be read
-	tiers tierList // those that can be read
+	names []string // by place; an invalid name is empty
+	tiers tierList // all valid names
 	known map[string]bool
 	ipv6  bool
 }
@@ -70,14 +70,14 @@ func newScope(names []string, ipv6 bool) scope {
 	return in
 }
 
-// sources reads one entry. A word that stands for both families gives a peer for each.
+// sources reads one entry. For a word that stands for both families it returns two peers.
 func (r *reader) sources(path string, place int, value any, in scope) []source {
 	text, ok := r.scalar(path, value)
 	switch {
 	case !ok:
 		return nil
 	case text == "":
-		r.problem(path, `unknown peer "": entry %d is empty; an empty list parameter gives this; name who is meant`, place)
+		r.problem(path, `unknown peer "": entry %d is empty (an empty list parameter gives this). Write a peer, or remove the entry.`, place)
 		return nil
 	}
 	if kind, name, isNamed := namedPeer(text); isNamed {
@@ -90,7 +90,7 @@ func (r *reader) sources(path string, place int, value any, in scope) []source {
 	return r.peers(path, text, in)
 }
 
-// peers reads an entry that is there.
+// peers reads an entry that is not empty.
 func (r *reader) peers(path, text string, in scope) []source {
 	one := func(peer Peer, name string) []source { return []source{{peer, name}} }
 	v4, v6 := source{CIDRPeer(InternetV4), "internet"}, source{CIDRPeer(InternetV6), "internet"}
@@ -104,8 +104,8 @@ func (r *reader) peers(path, text string, in scope) []source {
 	case word == "internet-v6":
 		return []source{v6}
 	case word == "self":
-		// All groups of the tier: while one is being replaced, its old and its
-		// new members go on talking to each other.
+		// All groups of the tier: while its group is replaced, the old and the new members
+		// still reach each other.
 		return one(TierPeer(in.tier), in.tier)
 	case word == "vpc" && in.ipv6:
 		return []source{{Peer{Kind: PeerVPC, ID: familyV4}, "vpc"}, {Peer{Kind: PeerVPC, ID: familyV6}, "vpc"}}
@@ -118,9 +118,9 @@ func (r *reader) peers(path, text string, in scope) []source {
 	case IsListName(word):
 		return one(Peer{Kind: PeerListName, ID: word}, word)
 	case strings.Contains(word, "sg-"):
-		r.problem(path, "%s is not a security group; write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for one of another account", quoted(text))
+		r.problem(path, "%s is not a security group. Write sg-0123456789abcdef0, or 123456789012/sg-0123456789abcdef0 for a group of another account.", quoted(text))
 	case strings.HasPrefix(word, "pl-"):
-		r.problem(path, "%s is not a prefix list; it looks like pl-0123456789abcdef0", quoted(text))
+		r.problem(path, "%s is not a prefix list. Use an ID such as pl-0123456789abcdef0.", quoted(text))
 	default:
 		if prefix, ok := r.cidr(path, text, in.tiers); ok {
 			return one(CIDRPeer(prefix), prefix.Masked().String())
@@ -134,11 +134,11 @@ func (r *reader) cidr(path, text string, tiers tierList) (netip.Prefix, bool) {
 	address, errAddress := netip.ParseAddr(text)
 	switch {
 	case errAddress == nil && !address.Is4In6() && address.Zone() == "":
-		r.problem(path, "%s is an address without a prefix length; write %s/%d for this one address", quoted(text), text, address.BitLen())
+		r.problem(path, "%s is an address without a prefix length. Write %s/%d for this one address.", quoted(text), text, address.BitLen())
 	case err != nil:
 		r.unknownPeer(path, text, tiers)
 	case prefix.Addr().Is4In6():
-		r.problem(path, "%s is an IPv4 range written as IPv6; write it as IPv4", quoted(text))
+		r.problem(path, "%s is an IPv4 range written as IPv6. Write it as IPv4.", quoted(text))
 	default:
 		return prefix, true
 	}
@@ -146,10 +146,10 @@ func (r *reader) cidr(path, text string, tiers tierList) (netip.Prefix, bool) {
 }
 
 func (r *reader) unknownPeer(path, text string, tiers tierList) {
-	r.problem(path, "unknown peer %s; write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-... or group/NAME), a prefix list (pl-... or list/NAME) or the name of one of AWS (com.amazonaws...)", quoted(text), tiers)
+	r.problem(path, "unknown peer %s. Write a tier (%s), a CIDR such as 203.0.113.7/32, internet, internet-v4, internet-v6, vpc, self, a security group (sg-... or group/NAME), or a prefix list (pl-..., list/NAME or com.amazonaws...).", quoted(text), tiers)
 }
 
-// fits reports whether a protocol goes with a peer: ICMP is IPv4's, ICMPv6 is IPv6's.
+// fits reports whether a protocol is possible with a peer: ICMP needs IPv4, ICMPv6 needs IPv6.
 func (p Protocol) fits(peer Peer) bool {
 	v4, v6 := true, true
 	switch peer.Kind {

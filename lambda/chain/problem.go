@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// FieldError is one problem in what the author wrote.
+// FieldError is one problem with a property.
 type FieldError struct {
-	Path    string // as in "Tiers[1].Ports[0]"; empty for the number of problems that are left out
-	Problem string // what is wrong and what to write instead
+	Path    string // such as "Tiers[1].Ports[0]"; empty for the number of omitted problems
+	Problem string // the cause and the remedy: "cause. Remedy."
 }
 
 func (e FieldError) Error() string {
@@ -20,23 +20,38 @@ func (e FieldError) Error() string {
 	return e.Path + ": " + e.Problem
 }
 
-// maxProblems is how many problems are put into words. An answer has room for fewer.
+// maxProblems limits how many problems get a text. An answer has room for fewer.
 const maxProblems = 100
 
-// Problems is every FieldError of one set of properties. Of more than 100 the last
-// one says how many more there are.
+// Problems has every FieldError of one set of properties. If there are more than 100, the last
+// one says how many were omitted.
 type Problems []FieldError
 
+// Error returns all problems on one line. Several problems are numbered: "2 problems: (1) ... (2)
+// ...". The number of omitted problems at the end is not.
 func (p Problems) Error() string {
-	texts := make([]string, 0, len(p))
-	for _, problem := range p {
-		texts = append(texts, problem.Error())
+	lines := p.Lines()
+	count := min(len(lines), maxProblems)
+	if count == 1 {
+		return lines[0]
 	}
-	return strings.Join(texts, "; ")
+	for i, line := range lines[:count] {
+		lines[i] = fmt.Sprintf("(%d) %s", i+1, line)
+	}
+	return fmt.Sprintf("%d problems: %s", count, strings.Join(lines, " "))
 }
 
-// problem notes a problem. Arguments that take work are Stringers: they are not asked
-// once there are enough problems.
+// Lines returns one line for each problem, without numbers.
+func (p Problems) Lines() []string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.Error()
+	}
+	return lines
+}
+
+// problem adds a problem: "cause. Remedy." Arguments that are costly to print are Stringers, so
+// that nothing prints them once there are enough problems.
 func (r *reader) problem(path, format string, args ...any) {
 	r.found++
 	if r.found <= maxProblems {
@@ -44,21 +59,26 @@ func (r *reader) problem(path, format string, args ...any) {
 	}
 }
 
-// err is the problems that were found, or nil.
+// err returns the problems that were found, or nil.
 func (r *reader) err() error {
 	if r.found == 0 {
 		return nil
 	}
-	if more := r.found - len(r.problems); more > 0 {
-		return append(r.problems, FieldError{Problem: fmt.Sprintf("and %d more", more)})
+	return r.all()
+}
+
+// all returns the problems that were found.
+func (r *reader) all() Problems {
+	if omitted := r.found - len(r.problems); omitted > 0 {
+		return append(r.problems, FieldError{Problem: fmt.Sprintf("And %d more.", omitted)})
 	}
 	return r.problems
 }
 
-// maxQuoted is how many bytes of what the author wrote a problem repeats.
+// maxQuoted limits how many bytes of a value a problem repeats.
 const maxQuoted = 60
 
-// clip cuts a text at the edge of a character, so that a problem stays short.
+// clip shortens a text to keep a problem short. It never splits a character.
 func clip(text string) string {
 	if len(text) <= maxQuoted {
 		return text
@@ -70,17 +90,17 @@ func clip(text string) string {
 	return text[:end] + "..."
 }
 
-// clipped prints as itself, cut.
+// clipped prints a text, shortened by [clip].
 type clipped string
 
 func (c clipped) String() string { return clip(string(c)) }
 
-// quoted prints in quotes, cut.
+// quoted prints a text in quotes, shortened by [clip].
 type quoted string
 
 func (q quoted) String() string { return strconv.Quote(clip(string(q))) }
 
-// tierList prints as the first of the names.
+// tierList prints the first names of a list.
 type tierList []string
 
 func (l tierList) String() string {
@@ -91,7 +111,8 @@ func (l tierList) String() string {
 	return strings.Join(l[:most], ", ") + " and " + strconv.Itoa(len(l)-most) + " more"
 }
 
-// hint prints as the known word nearest to a misspelled one, or as all of them.
+// hint prints the known word nearest to a misspelled one. If no word is near, it prints all of
+// them.
 type hint struct {
 	word  string
 	known []string
@@ -100,15 +121,16 @@ type hint struct {
 func (h hint) String() string {
 	const near = 2
 	for _, candidate := range h.known {
-		// Words whose lengths differ by more are further apart, and need not be compared.
+		// A difference in length is a lower bound of the distance.
 		if gap := len(h.word) - len(candidate); gap >= -near && gap <= near && Distance(strings.ToLower(h.word), strings.ToLower(candidate)) <= near {
-			return "did you mean " + candidate + "?"
+			return "Did you mean " + candidate + "?"
 		}
 	}
-	return "known here are " + strings.Join(h.known, ", ")
+	return "Use one of " + strings.Join(h.known, ", ") + "."
 }
 
-// Distance returns the number of letters to insert, delete or replace that makes one text the other (Levenshtein).
+// Distance returns the Levenshtein distance of two texts in bytes: how many to insert, delete or
+// replace to turn one text into the other.
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

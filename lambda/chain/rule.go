@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Direction says whether a rule lets traffic into a group or out of it.
+// Direction is the direction of a rule's traffic, seen from its group.
 type Direction string
 
 // The two directions of EC2.
@@ -17,10 +17,9 @@ const (
 	Egress  Direction = "egress"
 )
 
-// Protocol is "tcp", "udp", "icmp", "icmpv6", "all", or an IP protocol number
-// in decimal ("50"). EC2 stores the numbers 1, 6, 17 and 58 as the first four
-// names and all protocols as -1 (API reference, IpPermission); so numbers of
-// named protocols do not occur here.
+// Protocol is "tcp", "udp", "icmp", "icmpv6", "all", or an IP protocol number in decimal ("50").
+// EC2 stores the numbers 1, 6, 17 and 58 as the first four names, and all protocols as -1 (API
+// reference, IpPermission). So a Protocol is never the number of a named protocol.
 type Protocol string
 
 // The protocols with a name.
@@ -32,9 +31,9 @@ const (
 	All    Protocol = "all"
 )
 
-// HasPorts says whether EC2 stores a port range (for icmp and icmpv6: type and
-// code) for the protocol. For every other one "traffic is allowed on all ports,
-// regardless of any port range you specify" (API reference, IpPermission).
+// HasPorts reports whether EC2 stores a port range for the protocol (for icmp and icmpv6: type and
+// code). For every other protocol, "traffic is allowed on all ports, regardless of any port range
+// you specify" (API reference, IpPermission).
 func (p Protocol) HasPorts() bool {
 	switch p {
 	case TCP, UDP, ICMP, ICMPv6:
@@ -44,12 +43,12 @@ func (p Protocol) HasPorts() bool {
 	}
 }
 
-// PortRange is the ports From to To, both included, 0 to 65535. For icmp and
-// icmpv6 From is the type and To the code, 0 to 255, -1 for any. AllPorts
-// stands for protocols without ports and for icmp of any type.
+// PortRange is the ports From to To, both included, 0 to 65535. For icmp and icmpv6, From is the
+// type and To the code, 0 to 255 or -1 for any. AllPorts stands for protocols without ports and
+// for any type of icmp.
 type PortRange struct{ From, To int32 }
 
-// AllPorts is the range of a protocol that has no ports.
+// AllPorts is the range of a protocol without ports.
 var AllPorts = PortRange{From: -1, To: -1} //nolint:gochecknoglobals // a constant in all but syntax
 
 // Traffic prints protocol and ports as a stack owner writes them: "tcp 443",
@@ -86,52 +85,50 @@ func (r PortRange) String() string {
 	}
 }
 
-// PeerKind says which field of a Peer counts.
+// PeerKind selects the field of a Peer that counts.
 type PeerKind uint8
 
 // The kinds of the other end of a rule.
 const (
-	// PeerCIDR is a range of addresses; Peer.CIDR holds it, host bits cleared, or
-	// Peer.ID the text of one that cannot be read.
+	// PeerCIDR is an address range in Peer.CIDR, host bits cleared. If a range cannot be
+	// parsed, Peer.ID has its text.
 	PeerCIDR PeerKind = iota + 1
-	// PeerPrefixList is a managed prefix list; Peer.ID holds "pl-...".
+	// PeerPrefixList is a managed prefix list, with "pl-..." in Peer.ID.
 	PeerPrefixList
-	// PeerGroup is a group outside this chain; Peer.ID holds "sg-...", and
-	// Peer.Account its owner where that is known to be another account.
+	// PeerGroup is a group outside this chain, with "sg-..." in Peer.ID. If the group is known
+	// to belong to another account, Peer.Account has it.
 	PeerGroup
-	// PeerTier is a tier of the chain, whichever groups it has; Peer.Tier holds
-	// its name. Only desired states have it.
+	// PeerTier is all groups of the tier in Peer.Tier. Only desired states have it.
 	PeerTier
-	// PeerMember is one owned group; Peer.Member holds its identity.
+	// PeerMember is one owned group, with its identity in Peer.Member.
 	PeerMember
-	// PeerVPC is the ranges of the group's own VPC of one family; Peer.ID holds
-	// "ipv4" or "ipv6". PeerListName is the managed prefix list of a name; Peer.ID
-	// holds the name of one of AWS, or list/NAME. PeerGroupName is the security group of a name in the group's own VPC;
-	// Peer.ID holds group/NAME. Only states that are not resolved yet have them
-	// ([State.Resolve]).
+	// PeerVPC is the address ranges of the group's own VPC. Peer.ID has the family: "ipv4" or
+	// "ipv6". Only states before [State.Resolve] have it.
 	PeerVPC
+	// PeerListName is a managed prefix list by its name. Peer.ID has the name of an AWS-managed
+	// list, or list/NAME. Only states before [State.Resolve] have it.
 	PeerListName
+	// PeerGroupName is a security group in the group's own VPC by its name, with group/NAME in
+	// Peer.ID. Only states before [State.Resolve] have it.
 	PeerGroupName
 )
 
-// Peer is the other end of a rule: the source of an ingress rule, the
-// destination of an egress rule. It is comparable, but rules are compared by
-// [Rule.Key]: the account does not count.
+// Peer is the other end of a rule: the source of an ingress rule, the destination of an egress
+// rule. It is comparable, but rules are compared by [Rule.Key], which ignores the account.
 type Peer struct {
 	Kind   PeerKind
 	CIDR   netip.Prefix
 	ID     string
 	Tier   string
 	Member Identity
-	// Account is whose group it is: what EC2 says, or what the author wrote; empty
-	// for the own account and where nobody said. IDs of groups are unique
-	// everywhere, and EC2 leaves the account out for groups that are deleted or
-	// behind a transit gateway (API reference, UserIdGroupPair; coverage-roadmap
-	// issue 2310), so it is no part of what makes two peers the same.
+	// Account is the account of a group, from EC2 or from the author. It is empty for the own
+	// account and for an unknown one. It plays no part in comparing peers: group IDs are
+	// globally unique. Besides, EC2 leaves the account out for groups that are deleted or behind
+	// a transit gateway (API reference, UserIdGroupPair; coverage-roadmap issue 2310).
 	Account string
 }
 
-// GroupPeer is the peer of a group outside this chain, "sg-..." or "account/sg-...".
+// GroupPeer returns the peer of a group outside this chain, "sg-..." or "account/sg-...".
 func GroupPeer(text string) Peer {
 	if account, id, found := strings.Cut(text, "/"); found {
 		return Peer{Kind: PeerGroup, ID: id, Account: account}
@@ -139,30 +136,30 @@ func GroupPeer(text string) Peer {
 	return Peer{Kind: PeerGroup, ID: text}
 }
 
-// CIDRPeer is the peer of a range of addresses; host bits are cleared, as EC2
-// does (API reference, IpRange: "Amazon EC2 canonicalizes ... CIDR").
+// CIDRPeer returns the peer of an address range. It clears the host bits, as EC2 does (API
+// reference, IpRange: "Amazon EC2 canonicalizes ... CIDR").
 func CIDRPeer(prefix netip.Prefix) Peer {
 	return Peer{Kind: PeerCIDR, CIDR: prefix.Masked()}
 }
 
-// TierPeer is the peer that stands for every group of a tier.
+// TierPeer returns the peer for every group of a tier.
 func TierPeer(tier string) Peer { return Peer{Kind: PeerTier, Tier: tier} }
 
-// MemberPeer is the peer of one owned group.
+// MemberPeer returns the peer of one owned group.
 func MemberPeer(identity Identity) Peer { return Peer{Kind: PeerMember, Member: identity} }
 
-// InternetV4 and InternetV6 are all addresses of a family.
+// InternetV4 and InternetV6 have all addresses of a family.
 var (
 	InternetV4 = netip.MustParsePrefix("0.0.0.0/0") //nolint:gochecknoglobals // a constant in all but syntax
 	InternetV6 = netip.MustParsePrefix("::/0")      //nolint:gochecknoglobals // a constant in all but syntax
 )
 
-// String prints the peer as messages and plans name it.
+// String returns the peer's name in messages and plans.
 func (p Peer) String() string {
 	switch p.Kind {
 	case PeerCIDR:
 		if !p.CIDR.IsValid() {
-			return p.ID // a range that EC2 shows and netip cannot read
+			return p.ID // a range that EC2 shows and netip cannot parse
 		}
 		return p.CIDR.String()
 	case PeerGroup:
@@ -183,9 +180,8 @@ func (p Peer) String() string {
 	}
 }
 
-// Rule is one permission of a group: a direction, a protocol, a port range and
-// exactly one peer. The description is not part of what makes two rules the
-// same: EC2 refuses a second rule that differs in nothing else
+// Rule is one permission of a group: a direction, a protocol, a port range and exactly one peer.
+// Two rules that differ only in the description are the same rule: EC2 refuses the second one
 // (InvalidPermission.Duplicate). A Rule is comparable.
 type Rule struct {
 	Direction   Direction
@@ -195,8 +191,8 @@ type Rule struct {
 	Description string
 }
 
-// Key is the rule without its description and without the account of its peer: what
-// EC2 compares.
+// Key returns the rule without its description and without the account of its peer. EC2 compares
+// rules in this form.
 func (r Rule) Key() Rule {
 	r.Description, r.Peer.Account = "", ""
 	return r
@@ -223,7 +219,7 @@ func CompareRules(a, b Rule) int {
 	}
 	return cmp.Or(
 		comparePeers(a.Peer, b.Peer),
-		-strings.Compare(a.Peer.Account, b.Peer.Account), // of two that are the same, the one that says more is first
+		-strings.Compare(a.Peer.Account, b.Peer.Account), // of two equal rules, the one with an account is first
 		strings.Compare(a.Description, b.Description),
 	)
 }
@@ -239,15 +235,14 @@ func comparePeers(a, b Peer) int {
 	)
 }
 
-// AllTrafficV4 is the egress rule that EC2 gives every fresh group (user guide,
-// "Default security groups": "... allows all outbound traffic"). EC2 gives it
-// no description.
+// AllTrafficV4 returns the egress rule that EC2 adds to every new group (user guide, "Default
+// security groups": "... allows all outbound traffic"). It has no description.
 func AllTrafficV4() Rule {
 	return Rule{Direction: Egress, Protocol: All, Ports: AllPorts, Peer: CIDRPeer(InternetV4)}
 }
 
-// AllTrafficV6 is its twin, which EC2 adds to fresh groups in a VPC that has an
-// IPv6 range.
+// AllTrafficV6 returns the egress rule that EC2 also adds to new groups in a VPC with an IPv6
+// range.
 func AllTrafficV6() Rule {
 	return Rule{Direction: Egress, Protocol: All, Ports: AllPorts, Peer: CIDRPeer(InternetV6)}
 }

@@ -5,15 +5,15 @@ import "maps"
 // node is a part of a JSON Schema.
 type node = map[string]any
 
-// Schema returns a JSON Schema of CloudFormation templates: it constrains the properties of each
-// [ResourceType], and nothing else of a template. What it refuses [Parse] refuses as well. Of what
-// Parse refuses it passes what takes more than one value to see: names of tiers that are not there,
-// rules that are there twice, attributes that do not fit.
+// Schema returns a JSON Schema of CloudFormation templates. It constrains the properties of each
+// [ResourceType], and nothing else of a template. [Parse] refuses everything that the schema
+// refuses. Only Parse refuses problems that involve several values: names of tiers that do not
+// exist, duplicate rules, attributes that do not fit.
 //
-// It is of draft-07, the newest draft that VS Code supports whole. It has no $id, because every
-// reference in it stays inside it: it works under whatever address or path it is published.
+// The schema is of draft-07, the newest draft that VS Code supports fully. It needs no $id,
+// because all its references are internal: it works at any address or path.
 //
-// The keys, words, patterns and limits are the parser's own. The function does not reach this code,
+// The keys, words, patterns and limits are the parser's own. The function does not use this code,
 // so that the linker leaves it out.
 func Schema() map[string]any {
 	return node{
@@ -44,7 +44,7 @@ func definitions() node {
 		"Properties": value(node{"title": ResourceType}, object(propertyKeys, propertyNodes(), "VpcId")),
 		"Tier":       tierNode(),
 		"IngressEntry": value(node{"title": "Inbound rules"},
-			object(ingressKeys, doorNodes("Sources", "sources of inbound traffic"), "Ports", "Sources")),
+			object(ingressKeys, entryNodes("Sources", "sources of inbound traffic"), "Ports", "Sources")),
 		"EgressEntry":  egressEntry(),
 		"Port":         value(offering(node{"title": "Port"}, portOffers()), portRules()),
 		"Peer":         value(offering(node{"title": "Peer"}, peerOffers()), peerRules()),
@@ -56,12 +56,13 @@ func definitions() node {
 	}
 }
 
-// function returns the schema of an intrinsic function: CloudFormation gives the parser what it
-// stands for. A map with a key of a function beside others (Fn::Transform, Fn::ForEach) is one as
-// well: only CloudFormation knows the keys that it has in the end.
+// function returns the schema of an intrinsic function, which CloudFormation replaces before the
+// parser reads it. A map that has the key of a function among others (Fn::Transform, Fn::ForEach)
+// counts as one: only CloudFormation knows its final keys.
 //
-// Editors that read YAML take a short tag such as !Sub for what it stands on, a text or a list, unless
-// they are told that it stands for an object. Then of this schema only the type is compared.
+// Editors that read YAML take a value with a short tag such as !Sub for the text or list after
+// the tag. If their settings say that the tag stands for an object, they compare only the type of
+// this schema.
 func function() node {
 	return node{
 		"type": "object",
@@ -72,14 +73,14 @@ func function() node {
 	}
 }
 
-// value returns the schema of a value that a function may stand for. Hints are for people, and are
-// where editors look for what to offer.
+// value returns the schema of a value that may also be a function. Hints are for people: editors
+// take their suggestions from them.
 func value(hints, rules node) node {
 	hints["if"], hints["else"] = ref("Function"), rules
 	return hints
 }
 
-// object returns the schema of a map that has some keys and no others. Nodes has one for each.
+// object returns the schema of a map that has only known keys. Nodes has the schema of each key.
 func object(known []string, nodes node, required ...any) node {
 	properties := node{}
 	for _, key := range known {
@@ -88,16 +89,16 @@ func object(known []string, nodes node, required ...any) node {
 	return node{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 }
 
-// list returns the schema of a list that is not empty, or of one entry in its place.
+// list returns the schema of a list that is not empty, or of a single entry instead of a list.
 func list(entry string) node {
 	return value(node{}, node{
 		"if":   node{"type": "array"},
-		"then": node{"minItems": 1, "items": ref(entry), "errorMessage": "an empty list is refused; leave the key out for the default"},
+		"then": node{"minItems": 1, "items": ref(entry), "errorMessage": "is an empty list. Add an entry, or remove the key to use the default."},
 		"else": ref(entry),
 	})
 }
 
-// absent adds that null counts as a key that is not there.
+// absent also accepts null, which counts as an absent key.
 func absent(rules node) node {
 	return node{"if": node{"type": "null"}, "else": rules}
 }
@@ -106,9 +107,9 @@ func tierNode() node {
 	rules := object(tierKeys, tierNodes(), "Name")
 	missing := node{
 		"if":   node{"required": []any{"Sources"}, "properties": node{"Sources": node{"type": []any{"string", "number", "boolean", "array"}}}},
-		"then": node{"required": []any{"Ports"}, "errorMessage": "Ports is missing; Sources says who may come in, Ports says to which ports"},
+		"then": node{"required": []any{"Ports"}, "errorMessage": "Ports is missing. Add the ports that the Sources may reach, or remove Sources."},
 	}
-	beside := value(node{}, node{"type": "null", "errorMessage": "stands beside Ingress; write it inside Ingress, or leave Ingress out"})
+	beside := value(node{}, node{"type": "null", "errorMessage": "cannot be combined with Ingress. Move it into an entry of Ingress, or remove Ingress."})
 	rules["allOf"] = []any{missing, node{
 		"if":   node{"required": []any{"Ingress"}, "properties": node{"Ingress": node{"type": "array"}}},
 		"then": node{"properties": node{"Ports": beside, "Sources": maps.Clone(beside)}},
@@ -119,25 +120,25 @@ func tierNode() node {
 }
 
 func egressEntry() node {
-	door := object(egressKeys, doorNodes("Destinations", "destinations of outbound traffic"), "Ports", "Destinations")
+	entry := object(egressKeys, entryNodes("Destinations", "destinations of outbound traffic"), "Ports", "Destinations")
 	return value(offering(node{"title": "Outbound rules"}, texts(egressWords)), node{
 		"if":   node{"type": "object"},
-		"then": door,
+		"then": entry,
 		"else": node{
 			"type": "string", "pattern": spaced(anyCase(oneOf(egressWords))),
-			"errorMessage": "write all, chain or none, or a list of these words and of {Ports, Destinations}",
+			"errorMessage": "Write all, chain or none, or a list of these words and of {Ports, Destinations}.",
 		},
 	})
 }
 
-// tagsNode returns the schema of a map of tags, of a list of them, or of either as JSON in a text.
+// tagsNode returns the schema of a map of tags, a list of tags, or either as JSON text.
 func tagsNode() node {
 	const most = MaxGroupTags - ownershipTags
 	return value(node{"title": "Tags"}, node{
 		"type":          []any{"object", "array", "string", "null"},
 		"propertyNames": tagKeyRules(), "additionalProperties": ref("TagValue"), "maxProperties": most,
 		"items": ref("Tag"), "maxItems": most, "pattern": `^$|^[\x09\x0a\x0d ]*[\[{]`,
-		"errorMessage": `write a map of tags, a list of maps with Key and Value, or either as JSON in a text: {"Team": "shop"}`,
+		"errorMessage": `Write a map of tags, a list of maps with Key and Value, or either as JSON text: {"Team": "shop"}.`,
 	})
 }
 

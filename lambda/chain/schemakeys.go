@@ -84,8 +84,9 @@ func tierNodes() node {
 	}
 }
 
-// doorNodes are of an entry of the long form, whose peers have the key peers.
-func doorNodes(peers, who string) node {
+// entryNodes returns the schemas of the keys of an entry in the long form. Peers is the key of its
+// peers.
+func entryNodes(peers, who string) node {
 	return node{
 		"Ports": described("The ports of these rules.", portOffers(), ref("ListOfPorts")),
 		peers:   described("Peers: "+who+".", peerOffers(), ref("ListOfPeers")),

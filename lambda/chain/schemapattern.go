@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// blank is the white space of Unicode, which the parser cuts off values (strings.TrimSpace), as it stands
-// in a class. No name of it means the same in every dialect of expressions.
+// blank has Unicode's white space, which the parser trims (strings.TrimSpace), in the form for a
+// character class. No name for it means the same in every dialect of regular expressions.
 const (
 	blank  = "\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 	blanks = "[" + blank + "]*"
 )
 
-// spaced matches a whole text with white space around it.
+// spaced returns an expression for a whole text that may have white space around it.
 func spaced(pattern string) string { return "^" + blanks + "(?:" + pattern + ")" + blanks + "$" }
 
-// inner is the text of an expression without its anchors, as a group.
+// inner returns an expression without its anchors, as a group.
 func inner(expression *regexp.Regexp) string {
 	return "(?:" + strings.TrimSuffix(strings.TrimPrefix(expression.String(), "^"), "$") + ")"
 }
 
-// bounded is an expression that ends in a repetition without an end, with one.
+// bounded returns an expression with a limit for the repetition at its end.
 func bounded(pattern string, most int) string {
 	open := strings.TrimSuffix(pattern, ")")
 	least := 0
@@ -34,7 +34,7 @@ func bounded(pattern string, most int) string {
 	return fmt.Sprintf("%s{%d,%d})", open[:len(open)-1], least, most)
 }
 
-// oneOf matches each of some texts.
+// oneOf returns an expression for each of some texts.
 func oneOf(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -45,7 +45,7 @@ func oneOf(words []string) string {
 
 func sortedServices() []string { return slices.Sorted(maps.Keys(services())) }
 
-// upTo matches the numbers from 0 to a greatest one.
+// upTo returns an expression for the numbers from 0 to a maximum.
 func upTo(most int) string {
 	digits := strconv.Itoa(most)
 	var forms []string
@@ -85,11 +85,12 @@ func repeated(pattern string, least, most int) string {
 	}
 }
 
-// whole matches what strconv.Atoi reads as a number from 0 to a greatest one.
+// whole returns an expression for texts that strconv.Atoi reads as numbers from 0 to a maximum.
 func whole(most int) string { return "(?:[+]?0*(?:" + upTo(most) + ")|-0+)" }
 
-// folded has the letters beyond ASCII that Unicode lowers to one of ASCII: the Kelvin sign, and the
-// capital i with a dot. strings.ToLower does so, and no dialect of expressions has to.
+// folded returns the letters beyond ASCII whose lower case is an ASCII letter of a range. There are
+// two: the Kelvin sign, and the capital i with a dot. strings.ToLower converts them, but not every
+// dialect of regular expressions does.
 func folded(low, high byte) string {
 	more := ""
 	if low <= 'i' && 'i' <= high {
@@ -101,8 +102,8 @@ func folded(low, high byte) string {
 	return more
 }
 
-// anyCase is an expression of lower-case letters that matches them in any case, as the parser does,
-// which lowers what it reads.
+// anyCase returns an expression of lower-case letters that matches any case, because the parser
+// ignores case.
 func anyCase(pattern string) string {
 	var text strings.Builder
 	inClass := false

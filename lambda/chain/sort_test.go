@@ -9,8 +9,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// TestSort: it sorts as the standard library does, and leaves what is equal in its order.
-func TestSort(t *testing.T) {
+// Sort gives the same result as the standard library's stable sort.
+func TestSortIsStable(t *testing.T) {
 	t.Parallel()
 	type pair struct{ key, place int }
 	byKey := func(a, b pair) int { return cmp.Compare(a.key, b.key) }

@@ -1,25 +1,26 @@
 package chain
 
-// Spec is what the author of a template wrote, checked and with every default
-// filled in. Only [Parse] makes one.
+// Spec is the validated properties of a chain, with every default filled in. Only [Parse] and
+// [ParseBuilt] create one.
 type Spec struct {
 	VPCID string
-	// IPv6 says that internet, vpc and Egress all mean IPv6 as well.
+	// IPv6 means that internet, vpc and Egress all include IPv6.
 	IPv6 bool
-	// RuleQuota is how many rules a group may have for each direction and address
-	// family, 1 to 1000.
+	// RuleQuota is how many rules a group may have for each direction and address family, 1 to
+	// 1000.
 	RuleQuota int
-	// KeepUnmanaged keeps rules on the chain's groups that the chain never made.
+	// KeepUnmanaged keeps rules on the chain's groups that the chain never created.
 	KeepUnmanaged bool
-	// Adopt takes over groups of the tiers' explicit names that somebody else made.
+	// Adopt adopts existing groups of other owners that have a tier's GroupName.
 	Adopt bool
-	// ReleaseTiers names tiers whose groups are released and not deleted when they leave the chain; none of them is in Tiers.
+	// ReleaseTiers names tiers whose groups are released instead of deleted when they leave the
+	// chain. None of them is in Tiers.
 	ReleaseTiers []string
-	// WarnOnly lets guardrails warn where they would refuse.
+	// WarnOnly turns the refusals of guardrails into warnings.
 	WarnOnly bool
 	// MovedFrom is the chain whose groups a Create takes over.
 	MovedFrom Origin
-	// NoStackTags keeps the tags of the stack from the groups.
+	// NoStackTags means that the groups do not get the tags of the stack.
 	NoStackTags bool
 	Tiers       []Tier // outermost first, at least one
 }
@@ -27,19 +28,19 @@ type Spec struct {
 // Tier is one security group of the chain.
 type Tier struct {
 	Name        string // unique in the chain, [A-Za-z][A-Za-z0-9]*; prefix of the attribute
-	GroupName   string // empty where it is generated
+	GroupName   string // empty if it is generated
 	Description string
 	Ingress     []Rule
 	Egress      EgressSpec
-	AllowPublic bool              // lets the tier be open to the world though it is not the first
-	Tags        map[string]string // the author's, those of the chain included
+	AllowPublic bool              // allows the internet as a peer of a tier that is not the first
+	Tags        map[string]string // the author's, including the chain's Tags
 }
 
-// EgressSpec says where a tier may go. The zero EgressSpec is nowhere.
+// EgressSpec is the allowed outbound traffic of a tier. The zero EgressSpec allows none.
 type EgressSpec struct {
-	All   bool   // everywhere: EC2's own default
-	Chain bool   // what other tiers of the chain take from this one
-	Rules []Rule // what the author lists
+	All   bool   // all traffic: EC2's own default
+	Chain bool   // the traffic that other tiers of the chain allow from this one
+	Rules []Rule // the author's entries
 }
 
 // The words for egress.
@@ -49,7 +50,7 @@ const (
 	egressNone  = "none"
 )
 
-// Identities lists the identities of the tiers' groups in chain order.
+// Identities returns the identities of the tiers' groups in chain order.
 func (s Spec) Identities() []Identity {
 	identities := make([]Identity, 0, len(s.Tiers))
 	for _, tier := range s.Tiers {
@@ -62,12 +63,12 @@ func (s Spec) identity(tier Tier) Identity {
 	return Identity{VPCID: s.VPCID, Tier: tier.Name, GroupName: tier.GroupName, Description: tier.Description}
 }
 
-// Desired is the state that the spec asks for, with tiers as peers. A tier whose
-// egress is the chain gets, for each door that names it as a source, the egress rule
-// that makes the door usable; that holds for its own doors to itself as well.
+// Desired returns the state that the spec describes, with tiers as peers. If a tier's egress is
+// the chain, its group gets a matching egress rule for each ingress rule that names the tier as a
+// source. That includes its own ingress rules from itself.
 func Desired(spec Spec) State {
 	var state State
-	doors := doorsBySource(spec)
+	usable := egressBySource(spec)
 	for _, tier := range spec.Tiers {
 		group := Group{Identity: spec.identity(tier), Tags: tier.Tags, Rules: append([]Rule(nil), tier.Ingress...)}
 		group.Rules = append(group.Rules, tier.Egress.Rules...)
@@ -75,7 +76,7 @@ func Desired(spec Spec) State {
 			group.Rules = append(group.Rules, everywhere(spec, tier)...)
 		}
 		if tier.Egress.Chain {
-			group.Rules = append(group.Rules, doors[tier.Name]...)
+			group.Rules = append(group.Rules, usable[tier.Name]...)
 		}
 		state.Groups = append(state.Groups, group)
 	}
@@ -93,9 +94,10 @@ func everywhere(spec Spec, tier Tier) []Rule {
 	return rules
 }
 
-// doorsBySource lists what the tiers of the chain take from each tier, as its egress.
-func doorsBySource(spec Spec) map[string][]Rule {
-	doors := map[string][]Rule{}
+// egressBySource returns, for each tier, the egress rules that match the ingress rules of all
+// tiers from this one.
+func egressBySource(spec Spec) map[string][]Rule {
+	egress := map[string][]Rule{}
 	for _, target := range spec.Tiers {
 		for _, rule := range target.Ingress {
 			if rule.Peer.Kind != PeerTier {
@@ -104,13 +106,13 @@ func doorsBySource(spec Spec) map[string][]Rule {
 			source := rule.Peer.Tier
 			rule.Direction = Egress
 			rule.Peer = TierPeer(target.Name)
-			doors[source] = append(doors[source], rule)
+			egress[source] = append(egress[source], rule)
 		}
 	}
-	return doors
+	return egress
 }
 
-// describe is the description of a rule whose author gave none.
+// describe returns the default description of a rule.
 func describe(from, to string, rule Rule) string {
 	return from + " to " + to + ": " + Traffic(rule.Protocol, rule.Ports)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// TagCount returns how many tags EC2 counts on a group of a chain: its own, and those that say whose it is.
+// TagCount returns how many tags EC2 counts on a group of a chain, including the ownership tags.
 func (g Group) TagCount() int {
 	if g.Adoption.IsForeign() {
 		return len(g.Tags) + ownershipTags + 1
@@ -15,8 +15,9 @@ func (g Group) TagCount() int {
 	return len(g.Tags) + ownershipTags
 }
 
-// StackTags returns the tags of a stack that its chain's groups get, unless the author has said otherwise: all but AWS's own, the chain's
-// own, and Name, which is the group's and not the stack's.
+// StackTags returns the stack's tags that the chain's groups get, or nil if the author sets
+// StackTags to false. It leaves out AWS's own tags, the chain's own, and Name, which names the
+// stack and not the group.
 func (s Spec) StackTags(ofStack map[string]string) map[string]string {
 	if s.NoStackTags {
 		return nil
@@ -31,14 +32,15 @@ func (s Spec) StackTags(ofStack map[string]string) map[string]string {
 	return tags
 }
 
-// IsOfStack reports whether a group's tag came from its stack, as the record among the tags ([TagStackTags]) says.
+// IsOfStack reports whether a group's tag came from its stack, according to the record in its
+// tags ([TagStackTags]).
 func IsOfStack(tags map[string]string, key string) bool {
 	record := tags[TagStackTags]
-	return record != "" && strings.Contains(record, keyDigest(key)) // digests are equally long, with blanks between them
+	return record != "" && strings.Contains(record, keyDigest(key)) // digests have the same length, and blanks between them
 }
 
-// StackTagsRecord returns the value of [TagStackTags] for the keys of tags that came from the stack: a digest of each. Fifty of them fit
-// into a tag, as fifty keys do not.
+// StackTagsRecord returns the value of [TagStackTags] for the keys of tags that came from the
+// stack: a digest of each. Fifty digests fit into one tag, but fifty keys do not.
 func StackTagsRecord(keys []string) string {
 	digests := make([]string, 0, len(keys))
 	for _, key := range keys {
@@ -48,7 +50,8 @@ func StackTagsRecord(keys []string) string {
 	return strings.Join(digests, " ")
 }
 
-// keyDigest is four characters, and no blank. It is frozen: groups have it.
+// keyDigest returns four characters without a blank. It must never change: existing groups have
+// it in their tags.
 func keyDigest(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return base64.RawURLEncoding.EncodeToString(sum[:3])

@@ -9,8 +9,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Which of a stack's tags its groups get.
-func TestStackTags(t *testing.T) {
+// The groups of a chain get the stack's tags except AWS's, the chain's and Name.
+func TestStackTagsAreTheStacksOwn(t *testing.T) {
 	t.Parallel()
 	ofStack := map[string]string{
 		"Team": "shop", "empty": "", "Name": "the stack", "name": "of the stack", "aws:cloudformation:x": "1", "AWS:x": "1", "sgchain:tier": "Alb", "SGCHAIN:x": "1",
@@ -18,7 +18,7 @@ func TestStackTags(t *testing.T) {
 	want := map[string]string{"Team": "shop", "empty": "", "name": "of the stack"}
 	for value, reach := range map[string]bool{``: true, `"StackTags": "", `: true, `"StackTags": true, `: true, `"StackTags": "False", `: false, `"StackTags": false, `: false} {
 		for _, parse := range []func(map[string]any) (chain.Spec, error){
-			func(p map[string]any) (chain.Spec, error) { return chain.Parse(p, chain.DefaultAnswerBytes) }, chain.ParseBuilt,
+			func(p map[string]any) (chain.Spec, error) { return parse(t, p, chain.DefaultAnswerBytes) }, chain.ParseBuilt,
 		} {
 			spec, err := parse(decode(t, `{`+value+`"VpcId": "vpc-1"}`))
 			if err != nil {
@@ -29,13 +29,13 @@ func TestStackTags(t *testing.T) {
 			}
 		}
 	}
-	if _, err := chain.Parse(decode(t, `{"StackTags": "some", "VpcId": "vpc-1"}`), chain.DefaultAnswerBytes); err == nil || !strings.Contains(err.Error(), "write true or false, or leave it out for true") {
+	if _, err := parse(t, decode(t, `{"StackTags": "some", "VpcId": "vpc-1"}`), chain.DefaultAnswerBytes); err == nil || !strings.Contains(err.Error(), "Write true or false, or remove it to use true") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// As many tags as a group can have are recorded in one tag, and known again; its digests are frozen.
-func TestStackTagsRecord(t *testing.T) {
+// One tag can record as many tags as a group can have. The digests in it must never change.
+func TestStackTagsRecordFitsOneTag(t *testing.T) {
 	t.Parallel()
 	var keys []string
 	for i := range chain.MaxGroupTags {
@@ -48,7 +48,7 @@ func TestStackTagsRecord(t *testing.T) {
 	tags := map[string]string{chain.TagStackTags: record}
 	for i, key := range keys {
 		if !chain.IsOfStack(tags, key) || chain.IsOfStack(tags, "another "+key) {
-			t.Errorf("key %d is not known again", i)
+			t.Errorf("key %d is not recognized", i)
 		}
 	}
 	if chain.IsOfStack(nil, "Team") || chain.IsOfStack(map[string]string{"Team": "shop"}, "Team") {
@@ -59,5 +59,5 @@ func TestStackTagsRecord(t *testing.T) {
 	}
 }
 
-// frozenRecord is on groups.
+// frozenRecord is a value that existing groups have.
 const frozenRecord = "IEpe WYUD"

@@ -7,37 +7,37 @@ import (
 	"strings"
 )
 
-// Group is one security group of a chain, as wanted or as read.
+// Group is one security group of a chain, either desired or current.
 type Group struct {
 	Identity
 
-	// Epoch is the value of the ownership tag sgchain:chain, which says to which
-	// physical ID the group belongs. Desired groups have none: [plan.Goal]
-	// gives it to them.
+	// Epoch is the value of the ownership tag sgchain:chain: the physical ID that the group
+	// belongs to. Desired groups get it from [plan.Goal].
 	Epoch Epoch
 	Rules []Rule
-	// Tags is the author's tags in a desired state; in a current one every tag that
-	// is neither for ownership nor AWS's own.
+	// Tags has the author's tags in a desired state. In a current state it has every tag that
+	// is neither an ownership tag nor AWS's own.
 	Tags map[string]string
-	// Adoption says whether somebody else made the group.
+	// Adoption is the group's adoption status.
 	Adoption Adoption
-	// Unmanaged are those of the Rules that the chain never made; filled where they
-	// were asked for.
+	// Unmanaged has the Rules that the chain never created, if they were looked up.
 	Unmanaged []Rule
-	// Movable says that the group belongs to the chain that this one takes over. No tag says so.
+	// Movable means that the group belongs to the chain that this one takes over. It is never
+	// written to a tag.
 	Movable bool
 }
 
 // State is the groups of a chain and their rules, either desired or current.
 type State struct{ Groups []Group }
 
-// IsReleased reports whether a removal releases the group and never deletes it: somebody else made it, or its tier left the
-// chain by ReleaseTiers.
+// IsReleased reports whether a removal releases the group instead of deleting it: another owner
+// created it, or its tier left the chain by ReleaseTiers.
 func (g Group) IsReleased() bool {
 	return g.Adoption.IsForeign() || g.Tags[TagRelease] != ""
 }
 
-// Releasing returns the state with a mark on the groups of some tiers: they are to be released when they leave the chain.
+// Releasing returns the state with a mark on the groups of some tiers, which are released when
+// they leave the chain.
 func (s State) Releasing(tiers []string) State {
 	groups := slices.Clone(s.Groups)
 	for i := range groups {
@@ -50,14 +50,14 @@ func (s State) Releasing(tiers []string) State {
 	return State{Groups: groups}
 }
 
-// Normalize returns the state with every group's rules sorted and each rule
-// once. Two states that mean the same then differ at most in the groups' order,
-// which is the author's in a desired state and the identities' in a current one.
+// Normalize returns the state with every group's rules sorted and without duplicates. Two
+// equivalent states then differ at most in the order of their groups. A desired state has the
+// author's order, a current state the order of the identities.
 func (s State) Normalize() State {
 	groups := slices.Clone(s.Groups)
 	for i := range groups {
 		if rules := groups[i].Rules; isNormal(rules) {
-			groups[i].Rules = slices.Clip(rules) // shared: who adds to it, adds to a copy
+			groups[i].Rules = slices.Clip(rules) // shared: clipped, so that an append copies it
 			continue
 		}
 		rules := append([]Rule(nil), groups[i].Rules...)
@@ -81,8 +81,8 @@ func isSame(a, b Rule) bool { return a.Key() == b.Key() }
 // NameTag is the tag that the console shows as a group's name.
 const NameTag = "Name"
 
-// Named returns the state with a Name tag for every group whose author gave none: what
-// the console shows.
+// Named returns the state with a Name tag for every group that the author gave none, for the
+// console.
 func (s State) Named(resource Resource) State {
 	groups := slices.Clone(s.Groups)
 	for i, group := range groups {
@@ -102,18 +102,18 @@ func (s State) Find(identity Identity) (Group, bool) {
 	return Group{}, false
 }
 
-// Has says whether the state has a group of the identity.
+// Has reports whether the state has a group of the identity.
 func (s State) Has(identity Identity) bool {
 	_, found := s.Find(identity)
 	return found
 }
 
-// HasTier says whether the state has a group of the tier.
+// HasTier reports whether the state has a group of the tier.
 func (s State) HasTier(tier string) bool {
 	return slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Tier == tier })
 }
 
-// Identities lists the groups' identities in the state's order.
+// Identities returns the groups' identities in the state's order.
 func (s State) Identities() []Identity {
 	identities := make([]Identity, 0, len(s.Groups))
 	for _, group := range s.Groups {
@@ -122,7 +122,7 @@ func (s State) Identities() []Identity {
 	return identities
 }
 
-// RuleCount is the number of rules in all groups.
+// RuleCount returns the number of rules in all groups.
 func (s State) RuleCount() int {
 	count := 0
 	for _, group := range s.Groups {
@@ -131,8 +131,7 @@ func (s State) RuleCount() int {
 	return count
 }
 
-// String prints the state, a line for each group and each rule, for goldens and
-// for people.
+// String prints the state, one line for each group and each rule, for goldens and for people.
 func (s State) String() string {
 	var text strings.Builder
 	for _, group := range s.Groups {

@@ -6,26 +6,25 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of EC2 for tags (EC2 user guide, "Tag restrictions"). A key has at least one
-// character, a value may have none, and EC2 keeps blanks around both.
+// EC2's limits for tags (EC2 user guide, "Tag restrictions"). A key has at least one character, a
+// value may be empty, and EC2 keeps blanks around both.
 const (
 	maxTagKey   = 128
 	maxTagValue = 256
-	// MaxGroupTags is how many tags EC2 lets a group have, AWS's own not counted.
+	// MaxGroupTags is how many tags EC2 allows on a group, not counting AWS's own.
 	MaxGroupTags = 50
-	// ownershipTags is how many tags say whose a group is: of a made one, and one more of
-	// an adopted one.
+	// ownershipTags is the number of ownership tags on a group that the chain created. An
+	// adopted group has one more.
 	ownershipTags = 5
-	// maxBuiltTags is how many of the author's tags earlier releases took for any group.
+	// maxBuiltTags is how many of the author's tags earlier releases allowed on any group.
 	maxBuiltTags = 44
 )
 
 // reservedTag begins the keys of AWS's own tags.
 const reservedTag = "aws:"
 
-// tags reads a map of tags, or a list of maps with Key and Value as CloudFormation's
-// own resources have it, or either of them as JSON in a string. A tag without a value has
-// the empty one.
+// tags reads a map of tags, or a list of maps with Key and Value as in CloudFormation's own
+// resources. Either may be JSON text. A tag without a value has the empty value.
 func (r *reader) tags(path string, value any) map[string]string {
 	value = r.tagsFromJSON(path, value)
 	read := map[string]string{}
@@ -48,7 +47,7 @@ func (r *reader) tags(path string, value any) map[string]string {
 	return read
 }
 
-// tag adds one tag to those that were read.
+// tag adds one tag to the tags that were read.
 func (r *reader) tag(read map[string]string, path, key string, value any) {
 	text, ok := r.verbatim(path, value)
 	if !ok {
@@ -59,19 +58,19 @@ func (r *reader) tag(read map[string]string, path, key string, value any) {
 		return
 	}
 	if _, twice := read[key]; twice {
-		r.problem(path, "the key %s is there twice; keep one", quoted(key))
+		r.problem(path, "the key %s occurs twice. Keep one.", quoted(key))
 	}
 	if r.tagFits(path, key, text) {
 		read[key] = text
 	}
 }
 
-// builtTag adds one as earlier releases did, and with an empty value where it can be one.
+// builtTag adds one tag as earlier releases did, and also a valid tag with an empty value.
 func (r *reader) builtTag(read map[string]string, path, key, text string) {
 	bare := strings.TrimSpace(text)
 	if bare == "" {
 		quiet := reader{built: true}
-		if _, isThere := read[key]; !isThere && quiet.tagFits(path, key, text) {
+		if _, exists := read[key]; !exists && quiet.tagFits(path, key, text) {
 			read[key] = text
 		}
 		return
@@ -83,7 +82,7 @@ func (r *reader) builtTag(read map[string]string, path, key, text string) {
 		key = strings.TrimSpace(key)
 	}
 	if strings.TrimSpace(read[key]) != "" {
-		r.problem(path, "the key %s is there twice; keep one", quoted(key))
+		r.problem(path, "the key %s occurs twice. Keep one.", quoted(key))
 	}
 	if r.tagFits(path, key, text) {
 		read[key] = text
@@ -97,25 +96,25 @@ func (r *reader) tagFits(path, key, value string) bool {
 	}
 	switch {
 	case lower == "":
-		r.problem(path, "has no key; write Key and Value")
+		r.problem(path, "has no key. Write Key and Value.")
 	case strings.HasPrefix(lower, reservedTag) || strings.HasPrefix(lower, OwnershipPrefix):
-		r.problem(path, "the key %s begins with a prefix that is reserved; choose another key", quoted(key))
+		r.problem(path, "the key %s begins with a reserved prefix. Use another key.", quoted(key))
 	case utf8.RuneCountInString(key) > maxTagKey:
-		r.problem(path, "the key has %d characters; EC2 takes at most %d", utf8.RuneCountInString(key), maxTagKey)
+		r.problem(path, "the key has %d characters. Use at most %d.", utf8.RuneCountInString(key), maxTagKey)
 	case utf8.RuneCountInString(value) > maxTagValue:
-		r.problem(path, "the value has %d characters; EC2 takes at most %d", utf8.RuneCountInString(value), maxTagValue)
+		r.problem(path, "the value has %d characters. Use at most %d.", utf8.RuneCountInString(value), maxTagValue)
 	default:
 		return true
 	}
 	return false
 }
 
-// mergeTags is the tags of the chain and of one tier; the tier's win. Adopts is true for
-// a tier whose group may be an adopted one.
+// mergeTags returns the tags of the chain and of one tier. For the same key, the tier's tag takes
+// precedence. Adopts is true if the tier's group may be adopted.
 func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopts bool) map[string]string {
 	count := len(ofChain)
 	for key := range ofTier {
-		if _, isThere := ofChain[key]; !isThere {
+		if _, exists := ofChain[key]; !exists {
 			count++
 		}
 	}
@@ -126,7 +125,7 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 	if _, namesItself := ofTier[NameTag]; namesItself {
 		named = true
 	}
-	added, room := "five tags of ownership", MaxGroupTags-ownershipTags
+	added, room := "five ownership tags", MaxGroupTags-ownershipTags
 	if adopts {
 		added, room = added+", sgchain:adopted", room-1
 	}
@@ -134,19 +133,19 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 		added, room = added+", Name", room-1
 	}
 	if r.built && count > room {
-		// Only an earlier release can have built this, and it left out empty values.
+		// Only an earlier release can have deployed this, and it left out empty values.
 		ofChain, ofTier = valued(ofChain), valued(ofTier)
 		if count, room = len(ofChain)+len(ofTier), maxBuiltTags; count == 0 {
 			return nil
 		}
 		for key := range ofTier {
-			if _, isThere := ofChain[key]; isThere {
+			if _, exists := ofChain[key]; exists {
 				count--
 			}
 		}
 	}
 	if count > room {
-		r.problem(path, "a group of this tier would have %d tags; use at most %d, those of the chain included: with what is added to them (%s) it would have %d, and EC2 takes %d", count, room, added, count+MaxGroupTags-room, MaxGroupTags)
+		r.problem(path, "the tier's group would have %d tags, and %d with those that the chain adds (%s), but EC2 allows %d. Use at most %d, including the chain's.", count, count+MaxGroupTags-room, added, MaxGroupTags, room)
 		return nil
 	}
 	merged := make(map[string]string, count)
@@ -155,7 +154,7 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 	return merged
 }
 
-// valued is the tags that have a value, without blanks around it.
+// valued returns the tags that have a value, without blanks around it.
 func valued(tags map[string]string) map[string]string {
 	with := map[string]string{}
 	for key, value := range tags {

@@ -195,7 +195,7 @@ func guarded(c Chain) (Chain, error) {
 				continue
 			}
 			c.WarnOnly = true
-			c.Notes = append(c.Notes, fmt.Sprintf("Guardrails are set to warn: tier %s %s. Remedy: %s. Then remove Guardrails.", finding.Tier, finding.Problem, finding.Remedy))
+			c.Notes = append(c.Notes, fmt.Sprintf("Guardrails are set to warn: tier %s %s. Remedy: %s Then remove Guardrails.", finding.Tier, finding.Problem, finding.Remedy))
 		}
 	}
 	return c, nil

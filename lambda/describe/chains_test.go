@@ -103,11 +103,11 @@ func TestTierNames(t *testing.T) {
 func TestGuardrailsAreNoted(t *testing.T) {
 	t.Parallel()
 	one := described(t, group("sg-a", "Web", rules("in tcp 443 0.0.0.0/0")...), group("sg-b", "Api", rules("in tcp 8443 0.0.0.0/0", "in tcp 1 sg-a")...))
-	if one.WarnOnly || one.Tiers[0].AllowPublic || !one.Tiers[1].AllowPublic || len(one.Notes) != 1 || !strings.Contains(one.Notes[0], "Tier Api has AllowPublic, since it is not the first and is open to the world: tcp 8443 from 0.0.0.0/0") {
+	if one.WarnOnly || one.Tiers[0].AllowPublic || !one.Tiers[1].AllowPublic || len(one.Notes) != 1 || !strings.Contains(one.Notes[0], "Tier Api has AllowPublic, since it is not the first and is open to the internet: tcp 8443 from 0.0.0.0/0") {
 		t.Errorf("got %+v", one)
 	}
 	one = described(t, group("sg-a", "Web", rules("in tcp 22 0.0.0.0/0")...))
-	if !one.WarnOnly || len(one.Notes) != 1 || !strings.Contains(one.Notes[0], "tier Web takes tcp 22 from 0.0.0.0/0") {
+	if !one.WarnOnly || len(one.Notes) != 1 || !strings.Contains(one.Notes[0], "tier Web allows tcp 22 from 0.0.0.0/0") {
 		t.Errorf("got %+v", one)
 	}
 	spec, err := chain.Parse(one.Properties(), chain.DefaultAnswerBytes)

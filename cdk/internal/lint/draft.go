@@ -26,7 +26,7 @@ func (n Naming) Named(text string, word func(string) string) string {
 // unknown before it is deployed. The error is of the type [chain.Problems].
 func Draft(evaluation template.Evaluation) (chain.Spec, Naming, error) {
 	if evaluation.Properties == nil {
-		return chain.Spec{}, Naming{}, chain.Problems{{Path: "Properties", Problem: "are known only at deployment"}}
+		return chain.Spec{}, Naming{}, chain.Problems{{Path: "Properties", Problem: "are known only at deployment."}}
 	}
 	standIns := newStandIns(false)
 	spec, err := chain.Parse(standIns.properties(evaluation.Properties), chain.DefaultAnswerBytes)
@@ -39,7 +39,7 @@ func Draft(evaluation template.Evaluation) (chain.Spec, Naming, error) {
 	}
 	problems := make(chain.Problems, 0, len(evaluation.Unknowns))
 	for _, unknown := range evaluation.Unknowns {
-		problems = append(problems, chain.FieldError{Path: unknown.Path, Problem: unknown.Text + " is known only at deployment; set the parameters that it depends on with -p"})
+		problems = append(problems, chain.FieldError{Path: unknown.Path, Problem: unknown.Text + " is known only at deployment. Set the parameters that it depends on with -p."})
 	}
 	return chain.Spec{}, Naming{}, problems
 }

@@ -179,8 +179,7 @@ func (v *variant) remedy(path string) string {
 	return ""
 }
 
-// splitRemedy splits a problem of the parser, "what is wrong; what to write", at the first
-// semicolon that is not quoted.
+// splitRemedy splits a problem of the parser, "cause. Remedy.", at the first full stop that is not quoted.
 func splitRemedy(problem string) (message, remedy string) {
 	isQuoted := false
 	for i := 0; i+1 < len(problem); i++ {
@@ -189,11 +188,11 @@ func splitRemedy(problem string) (message, remedy string) {
 			i++
 		case problem[i] == '"':
 			isQuoted = !isQuoted
-		case !isQuoted && problem[i] == ';' && problem[i+1] == ' ':
+		case !isQuoted && problem[i] == '.' && problem[i+1] == ' ':
 			return problem[:i], problem[i+2:]
 		}
 	}
-	return problem, ""
+	return strings.TrimSuffix(problem, "."), ""
 }
 
 // sentence capitalizes a text, except for the name of a protocol, and ends it with a full stop.

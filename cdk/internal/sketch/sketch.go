@@ -108,6 +108,9 @@ func (v Version) spec(id string) (chain.Spec, lint.Naming, error) {
 		return chain.Spec{}, lint.Naming{}, err
 	}
 	spec, naming, err := lint.Draft(v.Template.Evaluate(one, v.Values))
+	if problems, isProblems := errors.AsType[chain.Problems](err); isProblems && len(problems) > 1 {
+		return chain.Spec{}, lint.Naming{}, fmt.Errorf("%s: chain %s:\n  %s", v.Template.Name, one.LogicalID, strings.Join(problems.Lines(), "\n  "))
+	}
 	if err != nil {
 		return chain.Spec{}, lint.Naming{}, fmt.Errorf("%s: chain %s: %w", v.Template.Name, one.LogicalID, err)
 	}
@@ -137,7 +140,7 @@ func ofSpec(title string, spec chain.Spec, naming lint.Naming) Sketch {
 	warnings, refused := chain.Guard(spec, false)
 	if refused != nil {
 		for _, finding := range refused.Findings {
-			warnings = append(warnings, finding.String()+"; "+finding.Remedy)
+			warnings = append(warnings, finding.String()+". "+finding.Remedy)
 		}
 	}
 	return Sketch{Page: draw.Page{

@@ -332,7 +332,7 @@ func TestAdoptionFences(t *testing.T) {
 		gone  bool
 		want  []string
 	}{
-		{name: "the default group", group: "default", want: []string{"Tiers[0].GroupName: \"default\" is the name of every VPC's own group"}},
+		{name: "the default group", group: "default", want: []string{"Tiers[0].GroupName: \"default\" is the name of every VPC's default security group"}},
 		{name: "a group of a stack that is there", stack: otherStack, want: []string{"it belongs to stack " + otherStack + ", which is there"}},
 		{name: "a load balancer controller's", tags: []types.Tag{tagOf("elbv2.k8s.aws/cluster", "shop")}, want: []string{"its tag elbv2.k8s.aws/cluster says that the AWS Load Balancer Controller manages it"}},
 		{name: "a Kubernetes cluster's", tags: []types.Tag{tagOf("kubernetes.io/cluster/shop", "owned")}, want: []string{"a Kubernetes cluster manages it"}},

@@ -31,20 +31,20 @@ func TestGuardrailsRefuse(t *testing.T) {
 		now  properties
 		want string
 	}{
-		"6060 open to the world": {leaky(), "guarding chain: Tiers[1]: public-tier: tier Fargate is not the first and is open to the world: tcp 6060 from 0.0.0.0/0; name the tier before it as its source, or set AllowPublic on the tier if the world is meant."},
-		"all ports":              {props(properties{"Name": "Alb", "Ports": []any{"all"}}, inner), "guarding chain: Tiers[0]: public-all-ports: tier Alb takes all traffic from 0.0.0.0/0; name the ports that it serves."},
-		"ssh":                    {props(properties{"Name": "Bastion", "Ports": []any{"22"}}, inner), "guarding chain: Tiers[0]: public-admin-port: tier Bastion takes tcp 22 from 0.0.0.0/0, and port 22 is for administration or of a database; name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group."},
+		"6060 open to the world": {leaky(), "checking guardrails: Tiers[1]: public-tier: tier Fargate is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0. Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier."},
+		"all ports":              {props(properties{"Name": "Alb", "Ports": []any{"all"}}, inner), "checking guardrails: Tiers[0]: public-all-ports: tier Alb allows all traffic from 0.0.0.0/0. Allow only the ports that it serves."},
+		"ssh":                    {props(properties{"Name": "Bastion", "Ports": []any{"22"}}, inner), "checking guardrails: Tiers[0]: public-admin-port: tier Bastion allows tcp 22 from 0.0.0.0/0, and port 22 is for administration or of a database. Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group."},
 		"all at once": {
 			props(properties{"Name": "Alb", "Ports": []any{"443", "3389"}}, properties{"Name": "Db", "Ports": []any{"5432"}, "Sources": []any{"internet"}}),
-			"guarding chain: Tiers[0]: public-admin-port: tier Alb takes tcp 3389 from 0.0.0.0/0, and port 3389 is for administration or of a database; name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group; " +
-				"Tiers[1]: public-admin-port: tier Db takes tcp 5432 from 0.0.0.0/0, and port 5432 is for administration or of a database; name who administers it: addresses such as 203.0.113.7/32, vpc, a tier or a group; " +
-				"Tiers[1]: public-tier: tier Db is not the first and is open to the world: tcp 5432 from 0.0.0.0/0; name the tier before it as its source, or set AllowPublic on the tier if the world is meant.",
+			"checking guardrails: 3 problems: (1) Tiers[0]: public-admin-port: tier Alb allows tcp 3389 from 0.0.0.0/0, and port 3389 is for administration or of a database. Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group. " +
+				"(2) Tiers[1]: public-admin-port: tier Db allows tcp 5432 from 0.0.0.0/0, and port 5432 is for administration or of a database. Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group. " +
+				"(3) Tiers[1]: public-tier: tier Db is not the first and is open to the internet: tcp 5432 from 0.0.0.0/0. Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				want := test.want + " Nothing was changed; with Guardrails: warn the chain is built all the same, and warns. Log: CloudWatch log group /aws/lambda/Provider, stream 1."
+				want := test.want + " Nothing was changed. To get warnings instead of this error, set Guardrails to warn. Log: CloudWatch log group /aws/lambda/Provider, stream 1."
 				r := newRig(t)
 				before := r.world.String()
 				if answer := r.fails(r.create(test.now)); answer.Reason != want {
@@ -78,11 +78,11 @@ func TestGuardrailsWarn(t *testing.T) {
 		want string
 	}{
 		"the default chain":           {props(), ""},
-		"443 missing":                 {props(properties{"Name": "Alb", "Ports": []any{"80"}}, app), "http-without-https: tier Alb takes tcp 80 from the world and not tcp 443: nobody reaches it by https"},
-		"all egress blocked":          {props(properties{"Name": "Alb", "Ports": []any{"443"}, "Egress": "none"}, having(properties{"Name": "App", "Ports": []any{"6060"}}, "Egress", "none")), "no-egress: tier Alb cannot use the door tcp 6060 of tier App: its Egress does not lead there"},
-		"addresses instead of groups": {props(properties{"Name": "Alb", "Ports": []any{"443"}}, properties{"Name": "App", "Ports": []any{"6060"}, "Sources": []any{"10.1.0.0/16"}}), "address-for-tier: tier App takes tcp 6060 from the addresses 10.1.0.0/16; a tier or a security group in their place lets in nobody else"},
-		"lifted by its author":        {public, "public-tier: tier Fargate is open to the world, as its AllowPublic lets it: tcp 6060 from 0.0.0.0/0"},
-		"only warned of":              {having(leaky(), "Guardrails", "warn"), "public-tier: tier Fargate is not the first and is open to the world: tcp 6060 from 0.0.0.0/0"},
+		"443 missing":                 {props(properties{"Name": "Alb", "Ports": []any{"80"}}, app), "http-without-https: tier Alb allows tcp 80 from the internet but not tcp 443, so it cannot serve HTTPS"},
+		"all egress blocked":          {props(properties{"Name": "Alb", "Ports": []any{"443"}, "Egress": "none"}, having(properties{"Name": "App", "Ports": []any{"6060"}}, "Egress", "none")), "no-egress: tier Alb cannot use the inbound rule tcp 6060 of tier App: its Egress does not allow that"},
+		"addresses instead of groups": {props(properties{"Name": "Alb", "Ports": []any{"443"}}, properties{"Name": "App", "Ports": []any{"6060"}, "Sources": []any{"10.1.0.0/16"}}), "address-for-tier: tier App allows tcp 6060 from the addresses 10.1.0.0/16 instead of a tier or a security group"},
+		"lifted by its author":        {public, "public-tier: tier Fargate is open to the internet, as its AllowPublic permits: tcp 6060 from 0.0.0.0/0"},
+		"only warned of":              {having(leaky(), "Guardrails", "warn"), "public-tier: tier Fargate is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestGuardrailsAreForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.handler.EnforceGuardrails = true
-		r.fails(r.create(having(leaky(), "Guardrails", "warn")), "public-tier: tier Fargate", "Nothing was changed; this provider enforces its guardrails (SGCHAIN_GUARDRAILS), so that Guardrails: warn has no effect.")
+		r.fails(r.create(having(leaky(), "Guardrails", "warn")), "public-tier: tier Fargate", "Nothing was changed. This provider enforces guardrails (SGCHAIN_GUARDRAILS), so Guardrails: warn has no effect.")
 		r.writesNothing()
 	})
 }
@@ -139,10 +139,10 @@ func TestGuardrailsOfActions(t *testing.T) {
 		x := r.succeeds(r.create(having(leaky(), "Guardrails", "warn"))).PhysicalResourceID
 		r.stack.set("CREATE_COMPLETE", "CREATE_COMPLETE", x)
 		r.forget()
-		r.reports("plan", leaky(), chain.ResultRefused, "would be refused: guarding chain: Tiers[1]: public-tier")
+		r.reports("plan", leaky(), chain.ResultRefused, "would be refused: checking guardrails: Tiers[1]: public-tier")
 		r.reports("check", leaky(), chain.ResultInSync, "public-tier: tier Fargate")
 		r.reports("check", having(leaky(), "Guardrails", "warn"), chain.ResultInSync, "public-tier: tier Fargate")
-		if _, err := r.invoke("repair", leaky()); err == nil || !strings.Contains(err.Error(), "guarding chain: Tiers[1]") {
+		if _, err := r.invoke("repair", leaky()); err == nil || !strings.Contains(err.Error(), "checking guardrails: Tiers[1]") {
 			t.Errorf("a repair to what guardrails refuse says %v", err)
 		}
 		r.writesNothing()

@@ -112,7 +112,7 @@ func TestRefusedProperties(t *testing.T) {
 				tier("Alb", "Ports", []any{"80"}),
 			},
 		}
-		answer := r.fails(r.create(bad), "Teirs: unknown property; did you mean Tiers?", "Tiers[0].Ports[0]: port 70000 is out of range",
+		answer := r.fails(r.create(bad), "Teirs: unknown property. Did you mean Tiers?", "Tiers[0].Ports[0]: port 70000 is out of range",
 			`Tiers[0].Sources[0]: unknown peer "Nobody"`, `Tiers[1].Name: "Alb" is the name of another tier too`, "Nothing was changed", "Log: CloudWatch log group")
 		if len(r.world.Calls()) != 0 {
 			t.Errorf("EC2 was called: %v", r.world.Calls())

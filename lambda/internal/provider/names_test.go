@@ -79,7 +79,7 @@ func TestNamesLeadToOneGroup(t *testing.T) {
 				before := r.world.String()
 				r.forget()
 				r.fails(r.create(props(tier("Db", "Ports", 1, "Sources", []any{"group/A*", "group/peer", "list/OFFICE"}))),
-					"looking up peer (group/A*) of tier Db: there is no security group of this name in VPC "+vpcID, "looking up peer (group/peer)", "looking up peer (list/OFFICE)", "Nothing was changed")
+					"looking up peer (group/A*) of tier Db: VPC "+vpcID+" has no security group of this name", "looking up peer (group/peer)", "looking up peer (list/OFFICE)", "Nothing was changed")
 				if r.writesNothing(); r.world.String() != before {
 					t.Errorf("the world changed:\n%s", r.world)
 				}
@@ -102,7 +102,7 @@ func TestNamesOfSeveralAreRefused(t *testing.T) {
 		before := r.world.String()
 		r.forget()
 		r.fails(r.update(id, having(now, "Revision", "2"), now), "looking up peer (list/office) of tier Web: several have this name: pl-0a, pl-0b",
-			"Nothing was changed; write the ID of the one that is meant in the place of its name")
+			"Nothing was changed. Write the ID of the intended one instead of the name.")
 		if r.writesNothing(); r.world.String() != before {
 			t.Errorf("the world changed:\n%s", r.world)
 		}
@@ -161,7 +161,7 @@ func TestNamesOfTheChainItself(t *testing.T) {
 		before := r.world.String()
 		r.forget()
 		r.fails(r.update(id, props(tier("Web"), tier("App", "Ports", 80, "Sources", "group/"+name)), old), "is the group of tier Web of this chain", "Name the tier Web")
-		r.fails(r.update(id, props(tier("Web", "GroupName", "front"), tier("App", "Ports", 80, "Sources", "group/Front")), old), `has the peer "group/Front", which is the group of tier Web of this chain; write Web`)
+		r.fails(r.update(id, props(tier("Web", "GroupName", "front"), tier("App", "Ports", 80, "Sources", "group/Front")), old), `has the peer "group/Front", which is the group of tier Web of this chain. Write Web instead.`)
 		if r.writesNothing(); r.world.String() != before {
 			t.Errorf("the world changed:\n%s", r.world)
 		}

@@ -228,7 +228,7 @@ func refusals(one refusal) []Refusal {
 	}
 	all := make([]Refusal, 0, len(guarded.Findings))
 	for _, finding := range guarded.Findings {
-		all = append(all, Refusal{Tier: finding.Tier, Reason: finding.Path + ": " + finding.String(), Remedy: finding.Remedy + ". " + guarded.Remedy()})
+		all = append(all, Refusal{Tier: finding.Tier, Reason: finding.Path + ": " + finding.String(), Remedy: finding.Remedy + " " + guarded.Remedy()})
 	}
 	return all
 }

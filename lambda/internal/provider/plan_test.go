@@ -140,7 +140,7 @@ func TestF16PlanTellsAllRefusals(t *testing.T) {
 		refused(elsewhere, "would be refused: ", "looking up VPC (vpc-0dead): there is none in this account and Region", "Set VpcId to")
 		refused(with(properties{"RuleQuota": 1},
 			tier("Web", "GroupName", "web", "Ports", []any{443, 444}), tier("App", "Ports", 6060, "Sources", []any{"internet", "pl-0dead", "sg-0dead"})),
-			"would be refused, for 6 reasons:\n", "the name is taken", "guarding chain: Tiers[1]: public-tier", "looking up peer (pl-0dead) of tier App", "looking up peer (sg-0dead) of tier App", "the chain needs 2 IPv4 rules, and the quota is 1", "the chain needs 3 IPv4 rules")
+			"would be refused, for 6 reasons:\n", "the name is taken", "checking guardrails: Tiers[1]: public-tier", "looking up peer (pl-0dead) of tier App", "looking up peer (sg-0dead) of tier App", "the chain needs 2 IPv4 rules, and the quota is 1", "the chain needs 3 IPv4 rules")
 
 		named := func(web, app string) properties {
 			return props(tier("Web", "GroupName", "one", "Ports", 443, "Description", web), tier("App", "GroupName", "two", "Ports", 6060, "Description", app))

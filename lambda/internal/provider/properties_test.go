@@ -75,8 +75,8 @@ func TestF9LargePropertiesAreAnswered(t *testing.T) {
 		}
 		r.fails(r.create(props(tiers...)), "Tiers: has 3000 tiers")
 		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers[:1000]))), `Tiers[0].Sources[0]: unknown peer "nobody0"`, "the log has it whole")
-		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers))), "is 20000 peers on 1 kinds of ports, 20000 rules")
-		if !strings.Contains(r.logged(), "and 900 more") {
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers))), "has 20000 rules (20000 peers, 1 ports)")
+		if !strings.Contains(r.logged(), "And 900 more.") {
 			t.Error("the log does not count the problems")
 		}
 		if calls := r.world.Calls(); len(calls) != 0 {

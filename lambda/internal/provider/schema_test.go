@@ -70,11 +70,11 @@ web "Security group of tier Web" in vpc-0123456789abcdef0
 func TestUnknownPeers(t *testing.T) {
 	life(t, func(t *testing.T, r *rig) {
 		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a", "com.amazonaws.{region}.s4", "internet"}))),
-			"looking up peer (pl-0a) of tier Web: there is none", "looking up peer (com.amazonaws.us-east-1.s4) of tier Web", "Nothing was changed")
+			"looking up peer (pl-0a) of tier Web: this account and Region have no such prefix list", "looking up peer (com.amazonaws.us-east-1.s4) of tier Web", "Nothing was changed")
 		r.fails(r.create(with(properties{"VpcId": "vpc-0fedcba9876543210"}, tier("Web", "Ports", 443, "Sources", []any{"vpc"}))),
-			"looking up peer (vpc-0fedcba9876543210) of tier Web: there is none", "set VpcId to a VPC of this account and Region")
+			"looking up peer (vpc-0fedcba9876543210) of tier Web: this account and Region have no such VPC", "Set VpcId to a VPC of this account and Region")
 		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"sg-0dead", "999999999999/sg-0beef", r.world.GroupID("default")}))),
-			"looking up peer (sg-0dead) of tier Web: there is none", "name a security group that is there")
+			"looking up peer (sg-0dead) of tier Web: this account and Region have no such security group", "Use an existing security group")
 		if r.world.Writes() != 0 {
 			t.Errorf("it wrote: %v", r.world.Calls())
 		}

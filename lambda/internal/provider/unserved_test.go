@@ -13,7 +13,7 @@ func TestF17WarnsOfRulesThatOpenNothing(t *testing.T) {
 		r := newRig(t)
 		now := props(tier("Web", "Ports", []any{443, "icmpv6"}, "Sources", "vpc"))
 		now["IpFamilies"] = []any{"ipv4", "ipv6"}
-		const words = "icmpv6 from vpc opens nothing"
+		const words = "icmpv6 from vpc has no effect"
 		made := r.succeeds(r.create(now))
 		if text, _ := made.Data["Warnings"].(string); !strings.Contains(text, words) || !strings.Contains(r.logged(), words) {
 			t.Errorf("Warnings are %q", text)

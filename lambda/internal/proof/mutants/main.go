@@ -80,7 +80,7 @@ var changed = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 var catchers = []struct{ dir, run string }{
 	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL|F14)"},
 	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
-	{"./lambda/chain", "Test(Guard|Attributes|Chains|ResolveNames|StandingNames|StackTags|F3|F6|F14|F18)"},
+	{"./lambda/chain", "Test(Guard|Attributes|Parse(AcceptsChains|Refuses(Empty|Reserved)|TakesAbsent|KeepsEmpty|CountsOwnership|AllowsAmpersands)|Warnings|ResolveNames|StandingFindsRulesOfNames|StackTags)"},
 	{"./lambda/plan", "Test(GoalKeeps|F7|Removal|LeftOvers|Doubtful|Release|Tags)"},
 	{"./lambda/internal/proof/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
 	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags|EveryWrite|Name|Release|ServiceTimeout|Move|F[1-8])"},

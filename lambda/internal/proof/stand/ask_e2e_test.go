@@ -87,7 +87,7 @@ func (l launchPad) asks(ctx context.Context, t *testing.T, s launched, template 
 	if err := os.WriteFile(file, []byte(encode(t, template)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said(1, "did you mean Ports?", "plan", s.name, "-f", file)
+	said(1, "Did you mean Ports?", "plan", s.name, "-f", file)
 
 	l.publisher.must(ctx, t, "ec2", "revoke-security-group-ingress", "--group-id", s.group(ctx, t, "ALB-SG"), "--protocol", "tcp", "--port", "443", "--cidr", "0.0.0.0/0")
 	said(2, `"result": "drift"`, "check", s.name, "--detailed-exitcode", "--format", "json")

@@ -38,7 +38,7 @@ func TestPrerequisites(t *testing.T) {
 		},
 		"Python without venv": {changes: map[string]string{"python3": `case "$2" in *version*) echo 3 12;; *) exit 1;; esac`}, want: []string{"has no venv module"}},
 		"Node without npm":    {changes: map[string]string{"npm": ""}, want: []string{"npm is missing"}},
-		"programs that fail":  {changes: map[string]string{"go": "exit 1", "node": "exit 1", "python3": "exit 1"}, want: []string{"Go does not say", "Node does not say", "does not run"}},
+		"programs that fail":  {changes: map[string]string{"go": "exit 1", "node": "exit 1", "python3": "exit 1"}, want: []string{"Go does not report", "Node does not report", "does not run"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func TestRefusals(t *testing.T) {
 	failures := s.failures(ctx, t)
 	for _, words := range []string{
 		"Tiers[0].Ports[1]: port 70000 is out of range",
-		"Tiers[0].Porst: unknown property; did you mean Ports?",
+		"Tiers[0].Porst: unknown property. Did you mean Ports?",
 		`Tiers[1].Sources[0]: unknown peer "Albb"`,
 		`Tiers[2].Name: "Fargate" is the name of another tier too`,
 	} {

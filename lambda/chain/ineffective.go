@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// Unserved lists, for people, the rules of a state that will not be there once it is
-// resolved, since what they name has no addresses: in a VPC without IPv6, icmpv6 from the
-// word vpc opens nothing. The word stands for both families where the chain has both; a door
-// that one of them opens is served. The state is one that is not resolved yet.
+// Unserved returns warnings about rules without effect: resolving the state drops them, because
+// their peer has no addresses. In a VPC without IPv6, icmpv6 from the word vpc is such a rule.
+// In a chain with both families the word stands for both, and addresses of one are enough. The
+// state must not be resolved yet.
 func (s State) Unserved(found Found) []string {
 	var texts []string
 	for _, group := range s.Groups {
 		if _, known := found.VPCs[group.VPCID]; !known {
-			continue // that is refused
+			continue // Resolve refuses this VPC
 		}
 		for i, rule := range group.Rules {
 			isSame := func(other Rule) bool {
@@ -31,7 +31,7 @@ func (s State) Unserved(found Found) []string {
 				word = "to"
 			}
 			families = map[string]string{familyV4: "IPv4", familyV6: "IPv6"}[families]
-			texts = append(texts, fmt.Sprintf("tier %s: %s %s vpc opens nothing: VPC %s has no %s range; give the VPC one, or leave the rule out",
+			texts = append(texts, fmt.Sprintf("tier %s: %s %s vpc has no effect: VPC %s has no %s range. Add one to the VPC, or remove the rule.",
 				group.Tier, Traffic(rule.Protocol, rule.Ports), word, group.VPCID, families))
 		}
 	}

@@ -8,8 +8,9 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// A rule whose peer has no addresses is said, once, and one that a family serves is not.
-func TestF17RulesThatOpenNothing(t *testing.T) {
+// A rule whose peer has no addresses causes one warning. Addresses of one family are enough. F17
+// in CHANGELOG.md.
+func TestUnservedWarnsOfRulesWithoutAddresses(t *testing.T) {
 	t.Parallel()
 	v4, v6 := netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("2001:db8::/56")
 	for _, c := range []struct {
@@ -26,9 +27,9 @@ func TestF17RulesThatOpenNothing(t *testing.T) {
 		{`"Ports": ["icmp"], "Sources": ["vpc"]`, []netip.Prefix{v6}, []string{"icmp from vpc"}},
 		{`"Ports": [443], "Sources": ["vpc"]`, []netip.Prefix{}, []string{"tcp 443 from vpc"}},
 		{`"Ports": [443], "Egress": [{"Ports": ["icmpv6"], "Destinations": ["vpc"]}]`, []netip.Prefix{v4}, []string{"icmpv6 to vpc"}},
-		{`"Ports": [443], "Sources": ["vpc"]`, nil, nil}, // the VPC is not there, which is refused
+		{`"Ports": [443], "Sources": ["vpc"]`, nil, nil}, // the VPC does not exist, which Resolve refuses
 	} {
-		spec, err := chain.Parse(decode(t, `{"VpcId": "vpc-1", "IpFamilies": ["ipv4", "ipv6"], "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
+		spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", "IpFamilies": ["ipv4", "ipv6"], "Tiers": [{"Name": "A", `+c.tier+`}]}`), chain.DefaultAnswerBytes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +43,7 @@ func TestF17RulesThatOpenNothing(t *testing.T) {
 			continue
 		}
 		for i, text := range got {
-			if !strings.Contains(text, c.want[i]+" opens nothing") {
+			if !strings.Contains(text, c.want[i]+" has no effect: ") {
 				t.Errorf("%s, %v: got %q, want %q", c.tier, c.ranges, text, c.want[i])
 			}
 		}

@@ -3,20 +3,18 @@ package chain_test
 import (
 	"strings"
 	"testing"
-
-	"sgchain/lambda/chain"
 )
 
-// Attributes that just fit are whole; in a room that is a byte smaller the warnings are cut,
-// and no byte of the room is wasted.
-func TestAttributesTakeTheRoomToTheByte(t *testing.T) {
+// Attributes that just fit are complete. If the room is one byte smaller, the warnings are cut and
+// use the whole room.
+func TestAttributesUseEveryByteOfTheRoom(t *testing.T) {
 	t.Parallel()
-	made := answer(t, 3, 100_000)
-	made.Warnings = []string{strings.Repeat("a warning ", 60)}
-	full := made.Attributes(100_000)
+	given := answer(t, 3, 100_000)
+	given.Warnings = []string{strings.Repeat("a warning ", 60)}
+	full := given.Attributes(100_000)
 	limit := size(t, full)
 	for _, off := range []int{-1, 0, 1} {
-		got := made.Attributes(limit + off)
+		got := given.Attributes(limit + off)
 		isWhole := got["Warnings"] == full["Warnings"] && got["Summary"] == full["Summary"]
 		if isWhole != (off >= 0) {
 			t.Errorf("%+d bytes: whole is %v: %q", off, isWhole, got["Warnings"])
@@ -30,21 +28,21 @@ func TestAttributesTakeTheRoomToTheByte(t *testing.T) {
 	}
 }
 
-// A chain is refused where the attributes that are never cut do not fit, and is taken where
-// they just do: whatever its groups and its rules come to, the answer then fits.
-func TestChainsAreTakenByTheRoomToTheByte(t *testing.T) {
+// Parse accepts a chain if the attributes that are never cut just fit. Its answer then fits for any
+// groups and rules.
+func TestParseAcceptsChainsWhoseAttributesJustFit(t *testing.T) {
 	t.Parallel()
 	for _, tiers := range []int{1, 3, 35} {
 		largest := answer(t, tiers, 100_000)
 		largest.RuleCount, largest.Warnings = 99999, nil
-		fixed := largest.Attributes(0) // nothing of what can be cut is left
+		fixed := largest.Attributes(0) // everything that can be cut is cut
 		if fixed["Warnings"] != "" || fixed["Summary"] != "" {
-			t.Fatalf("%d tiers: in no room there is %q and %q", tiers, fixed["Warnings"], fixed["Summary"])
+			t.Fatalf("%d tiers: without room, the warnings and the summary are %q and %q", tiers, fixed["Warnings"], fixed["Summary"])
 		}
 		limit := size(t, fixed)
-		for off, taken := range map[int]bool{-1: false, 0: true, 1: true} {
-			_, err := chain.Parse(line(tiers), limit+off)
-			if (err == nil) != taken {
+		for off, accepted := range map[int]bool{-1: false, 0: true, 1: true} {
+			_, err := parse(t, line(tiers), limit+off)
+			if (err == nil) != accepted {
 				t.Errorf("%d tiers, %+d bytes: %v", tiers, off, err)
 			}
 		}

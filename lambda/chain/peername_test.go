@@ -10,18 +10,18 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// naming is a chain of one tier that lets one peer in, and what the parser says of it.
-func naming(tb testing.TB, peer string) (chain.Spec, error) {
+// parsePeer parses a chain whose tiers allow one peer.
+func parsePeer(tb testing.TB, peer string) (chain.Spec, error) {
 	tb.Helper()
-	return chain.Parse(map[string]any{"VpcId": "vpc-1", "Tiers": []any{
+	return parse(tb, map[string]any{"VpcId": "vpc-1", "Tiers": []any{
 		map[string]any{"Name": "A", "GroupName": "Web", "Ports": "443", "Sources": []any{peer}},
 		map[string]any{"Name": strings.Repeat("B", 64), "Ingress": []any{map[string]any{"Ports": []any{"icmpv6/255/255"}, "Sources": []any{peer}}}},
 	}}, chain.DefaultAnswerBytes)
 }
 
-// TestNamedPeers: names keep their letter case and every character that EC2 takes in them, and each rule
-// gets a description that EC2 takes.
-func TestNamedPeers(t *testing.T) {
+// Names keep their letter case and every character that EC2 allows in them. Each rule gets a
+// description that EC2 accepts.
+func TestParseNamedPeers(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 255)
 	for peer, want := range map[string][2]string{
@@ -44,7 +44,7 @@ func TestNamedPeers(t *testing.T) {
 		"group/web":                  {}, // the group of tier A, whatever the letter case
 		"123456789012/group/default": {},
 	} {
-		spec, err := naming(t, peer)
+		spec, err := parsePeer(t, peer)
 		if want[0] == "" {
 			if err == nil {
 				t.Errorf("%s is accepted", peer)
@@ -62,13 +62,13 @@ func TestNamedPeers(t *testing.T) {
 			t.Errorf("%s: EC2 refuses the description %q", peer, text)
 		}
 	}
-	if _, err := naming(t, "group/web"); err == nil || !strings.Contains(err.Error(), "is the group of tier A of this chain; write A") {
+	if _, err := parsePeer(t, "group/web"); err == nil || !strings.Contains(err.Error(), "is the group of tier A of this chain. Write A instead.") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestSchemaOfNamedPeers: the schema and the parser say the same of a name.
-func TestSchemaOfNamedPeers(t *testing.T) {
+// The schema and the parser accept the same names.
+func TestSchemaOfNamedPeersAgreesWithParse(t *testing.T) {
 	t.Parallel()
 	schema := compiled(t, chain.PropertiesSchema())
 	long := strings.Repeat("x", 255)
@@ -79,16 +79,16 @@ func TestSchemaOfNamedPeers(t *testing.T) {
 	} {
 		bySchema, byParser := verdicts(t, schema, map[string]any{"VpcId": "vpc-1", "Tiers": []any{map[string]any{"Name": "A", "Ports": "443", "Sources": []any{peer}}}})
 		if peer != "group" && (bySchema == nil) != (byParser == nil) { // group may be a tier's name
-			t.Errorf("%q: the schema says %v, the parser %v", peer, bySchema, byParser)
+			t.Errorf("%q: the schema returns %v, the parser %v", peer, bySchema, byParser)
 		}
 	}
 }
 
-// TestNamedPeersAreNoWorld: guardrails hold addresses against the world, and a name has none.
-func TestNamedPeersAreNoWorld(t *testing.T) {
+// Guardrails look for addresses of the internet, and a name has no address.
+func TestNamedPeersAreNeverPublic(t *testing.T) {
 	t.Parallel()
 	for _, peer := range []string{"group/all", "list/everybody"} {
-		spec, err := naming(t, peer)
+		spec, err := parsePeer(t, peer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,8 +98,8 @@ func TestNamedPeersAreNoWorld(t *testing.T) {
 	}
 }
 
-// TestResolveNames: a name stands for the one that has it. No one and several are refused, with what
-// was found.
+// A name is resolved if exactly one group or prefix list has it. The error for an ambiguous name
+// lists the IDs.
 func TestResolveNames(t *testing.T) {
 	t.Parallel()
 	found := chain.Found{
@@ -115,16 +115,16 @@ func TestResolveNames(t *testing.T) {
 	for peer, want := range map[string]string{
 		"group/ops":            "sg-1",
 		"group/shared":         "999999999999/sg-2",
-		"group/away":           "looking up peer (group/away) of tier A: there is no security group of this name in VPC vpc-1",
-		"group/OPS":            "looking up peer (group/OPS) of tier A: there is no security group of this name in VPC vpc-1",
+		"group/away":           "looking up peer (group/away) of tier A: VPC vpc-1 has no security group of this name",
+		"group/OPS":            "looking up peer (group/OPS) of tier A: VPC vpc-1 has no security group of this name",
 		"group/twice":          "looking up peer (group/twice) of tier A: several have this name: sg-4, sg-5",
-		"group/nobody":         "looking up peer (group/nobody) of tier A: there is no security group of this name in VPC vpc-1",
+		"group/nobody":         "looking up peer (group/nobody) of tier A: VPC vpc-1 has no security group of this name",
 		"list/office":          "pl-1",
 		"list/office-{region}": "pl-2",
-		"list/Office":          "looking up peer (list/Office) of tier A: there is none in this account and Region",
+		"list/Office":          "looking up peer (list/Office) of tier A: this account and Region have no such prefix list",
 		"list/both":            "looking up peer (list/both) of tier A: several have this name: pl-3, pl-4",
 	} {
-		state, problems := asking(t, `"`+peer+`"`).Resolve(found)
+		state, problems := desiredFrom(t, `"`+peer+`"`).Resolve(found)
 		got := errors.Join(problems...)
 		text := fmt.Sprint(got)
 		if got == nil {
@@ -135,24 +135,23 @@ func TestResolveNames(t *testing.T) {
 		if text != want {
 			t.Errorf("%s: got %s, want %s", peer, text, want)
 		}
-		if unknown, isUnknown := errors.AsType[*chain.UnknownPeerError](got); isUnknown && (!strings.HasPrefix(unknown.Remedy(), "Nothing was changed; write the ") && unknown.Kind == chain.PeerGroupName) {
+		if unknown, isUnknown := errors.AsType[*chain.UnknownPeerError](got); isUnknown && !strings.HasPrefix(unknown.Remedy(), "Nothing was changed. ") {
 			t.Errorf("%s: the remedy is %q", peer, unknown.Remedy())
 		}
 	}
-	wanted := chain.Wanted("eu-west-1", "123456789012", asking(t, `"group/b", "group/a", "list/office-{region}", "com.amazonaws.{region}.s3"`))
+	wanted := chain.Wanted("eu-west-1", "123456789012", desiredFrom(t, `"group/b", "group/a", "list/office-{region}", "com.amazonaws.{region}.s3"`))
 	if want := (chain.LookUps{
 		GroupNames: []chain.GroupName{{VPCID: "vpc-1", Name: "a"}, {VPCID: "vpc-1", Name: "b"}}, ListNames: []string{"com.amazonaws.eu-west-1.s3", "office-eu-west-1"},
 	}); !reflect.DeepEqual(wanted, want) || wanted.Empty() {
 		t.Errorf("got %+v", wanted)
 	}
 	if former := (chain.LookUps{FormerNames: wanted.GroupNames}); former.Empty() || !(chain.LookUps{}).Empty() {
-		t.Error("names of before are asked for, too")
+		t.Error("previous names are looked up, too")
 	}
 }
 
-// TestStandingNames: what a rule was made of is known by its description where the name leads nowhere,
-// or to several.
-func TestStandingNames(t *testing.T) {
+// If a name belongs to no peer or to several, the description tells which rule came from it.
+func TestStandingFindsRulesOfNamesByDescription(t *testing.T) {
 	t.Parallel()
 	one := chain.Identity{VPCID: "vpc-1", Tier: "A"}
 	rule := func(peer chain.Peer, description string) chain.Rule {
@@ -161,21 +160,21 @@ func TestStandingNames(t *testing.T) {
 	group, list := chain.Peer{Kind: chain.PeerGroupName, ID: "group/ops"}, chain.Peer{Kind: chain.PeerListName, ID: "list/office"}
 	for name, test := range map[string]struct {
 		wanted  chain.Peer
-		there   chain.Rule
+		current chain.Rule
 		missing bool
 	}{
-		"a group by its name":   {group, rule(chain.GroupPeer("sg-1"), "d"), false},
-		"another description":   {group, rule(chain.GroupPeer("sg-1"), "e"), true},
-		"a range in its place":  {group, rule(chain.CIDRPeer(chain.InternetV4), "d"), true},
-		"a list in its place":   {group, rule(chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, "d"), true},
-		"a list by its name":    {list, rule(chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, "d"), false},
-		"a group in the list's": {list, rule(chain.GroupPeer("sg-1"), "d"), true},
+		"a group by its name":        {group, rule(chain.GroupPeer("sg-1"), "d"), false},
+		"another description":        {group, rule(chain.GroupPeer("sg-1"), "e"), true},
+		"a range instead of a group": {group, rule(chain.CIDRPeer(chain.InternetV4), "d"), true},
+		"a list instead of a group":  {group, rule(chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, "d"), true},
+		"a list by its name":         {list, rule(chain.Peer{Kind: chain.PeerPrefixList, ID: "pl-1"}, "d"), false},
+		"a group instead of a list":  {list, rule(chain.GroupPeer("sg-1"), "d"), true},
 	} {
 		for of, found := range map[string]chain.Found{"nobody": {}, "several": {
 			Named: map[chain.GroupName][]string{{VPCID: "vpc-1", Name: "ops"}: {"sg-1", "sg-2"}}, Lists: []chain.PrefixList{{ID: "pl-1", Name: "office"}, {ID: "pl-2", Name: "office"}},
 		}} {
 			wanted := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{rule(test.wanted, "d")}}}}
-			current := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{test.there}}}}
+			current := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{test.current}}}}
 			standing, missing := wanted.Standing(found, current)
 			if isMissing := len(missing) == 1 && len(standing.Groups) == 0; isMissing != test.missing {
 				t.Errorf("%s, the name is that of %s: standing %v, missing %v", name, of, standing, missing)

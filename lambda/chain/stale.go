@@ -2,23 +2,24 @@ package chain
 
 import "slices"
 
-// Standing returns the rules that groups have in place of those whose peers found does not
-// know, by group, and as missing the rules that no group has. A peer that EC2 does not show
-// any more may still be named by a rule (VPC peering guide, "Identify and resolve stale
-// security group rules"); such a rule stands for the one that the author wrote where traffic and
-// peer are the same. The word vpc and names cannot be turned into ranges and IDs any
-// more: there the description tells which rules were made of them.
+// Standing finds the current rules for desired rules whose peers found does not have. It returns
+// them by group, and as missing the desired rules for which no current rule exists.
+//
+// A rule may still name a peer that EC2 no longer shows (VPC peering guide, "Identify and resolve
+// stale security group rules"). Such a rule stands for the author's rule if traffic and peer are
+// the same. The word vpc and names can then no longer be turned into ranges and IDs. For them,
+// the description tells which rules came from the author's rule.
 func (s State) Standing(found Found, current State) (standing State, missing []Group) {
 	written := accounts(found.Account, s)
 	for _, group := range s.Groups {
-		was, _ := current.Find(group.Identity)
+		existing, _ := current.Find(group.Identity)
 		var rules []Rule
 		for _, rule := range group.Rules {
 			if _, known := found.peers(group.VPCID, rule.Peer, written); known {
 				continue
 			}
-			there := slices.DeleteFunc(slices.Clone(was.Rules), func(other Rule) bool { return !rule.standsAs(other) })
-			if rules = append(rules, there...); len(there) == 0 {
+			stale := slices.DeleteFunc(slices.Clone(existing.Rules), func(other Rule) bool { return !rule.becameStale(other) })
+			if rules = append(rules, stale...); len(stale) == 0 {
 				missing = append(missing, Group{Identity: group.Identity, Rules: []Rule{rule}})
 			}
 		}
@@ -29,14 +30,15 @@ func (s State) Standing(found Found, current State) (standing State, missing []G
 	return standing, missing
 }
 
-// InPlaceOf returns the rules of the state that current groups have and that let pass some of the traffic of missing rules, by group. What
-// the peer of a missing rule is nobody could say, so that the peer of any such rule may be a part of it.
+// InPlaceOf returns the rules of the state that current groups have and that allow some of the
+// traffic of missing rules, by group. The peer of a missing rule is unknown, so it may include
+// the peer of any such rule.
 func (s State) InPlaceOf(missing []Group, current State) State {
 	var kept State
 	for _, group := range s.Groups {
-		there, _ := current.Find(group.Identity)
+		existing, _ := current.Find(group.Identity)
 		isKept := func(rule Rule) bool {
-			return slices.ContainsFunc(there.Rules, rule.isThere) &&
+			return slices.ContainsFunc(existing.Rules, rule.matches) &&
 				slices.ContainsFunc(missing, func(one Group) bool {
 					lacks := one.Rules[0]
 					return one.Identity == group.Identity && lacks.Direction == rule.Direction && covers(rule, lacks.Protocol, lacks.Ports)
@@ -50,16 +52,17 @@ func (s State) InPlaceOf(missing []Group, current State) State {
 	return kept
 }
 
-// isThere reports whether a rule of EC2 is the rule, or that for one member of the tier that it names.
-func (r Rule) isThere(other Rule) bool {
+// matches reports whether a rule of EC2 is the same rule, or the same rule for one member of the
+// tier that is its peer.
+func (r Rule) matches(other Rule) bool {
 	if r.Peer.Kind == PeerTier && other.Peer.Kind == PeerMember && other.Peer.Member.Tier == r.Peer.Tier {
 		other.Peer = r.Peer
 	}
 	return other.Key() == r.Key()
 }
 
-// standsAs reports whether a rule of EC2 is what a rule with an unknown peer has become.
-func (r Rule) standsAs(other Rule) bool {
+// becameStale reports whether a rule of EC2 came from this rule, whose peer is unknown now.
+func (r Rule) becameStale(other Rule) bool {
 	if r.Direction != other.Direction || r.Protocol != other.Protocol || r.Ports != other.Ports {
 		return false
 	}
@@ -76,7 +79,7 @@ func (r Rule) standsAs(other Rule) bool {
 	}
 }
 
-// With returns the state with the rules of another one added to its groups.
+// With returns the state with the rules of another state added to its groups.
 func (s State) With(more State) State {
 	if len(more.Groups) == 0 {
 		return s
@@ -90,7 +93,7 @@ func (s State) With(more State) State {
 	return State{Groups: groups}.Normalize()
 }
 
-// Owning returns the state with members in the place of peers that name them by their IDs.
+// Owning returns the state with members as peers instead of their group IDs.
 func (s State) Owning(groupIDs map[Identity]string) State {
 	members := make(map[string]Identity, len(groupIDs))
 	for identity, id := range groupIDs {

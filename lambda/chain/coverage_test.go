@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWaysAreThoseOfEachRule holds the ways of many rules against each of the rules.
-func TestWaysAreThoseOfEachRule(t *testing.T) {
+// TestCoverageMeetsWhatAnyRuleCovers compares the coverage of several rules with each single rule.
+func TestCoverageMeetsWhatAnyRuleCovers(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	peers := []Peer{TierPeer("A"), TierPeer("B"), CIDRPeer(InternetV4)}
@@ -30,19 +30,19 @@ func TestWaysAreThoseOfEachRule(t *testing.T) {
 		for range random.IntN(6) {
 			rules = append(rules, rule())
 		}
-		door := rule()
-		door.Peer = peers[random.IntN(2)]
-		want := slices.ContainsFunc(rules, func(way Rule) bool {
-			return (way.Peer.Kind != PeerTier || way.Peer == door.Peer) && covers(way, door.Protocol, door.Ports)
+		wanted := rule()
+		wanted.Peer = peers[random.IntN(2)]
+		want := slices.ContainsFunc(rules, func(one Rule) bool {
+			return (one.Peer.Kind != PeerTier || one.Peer == wanted.Peer) && covers(one, wanted.Protocol, wanted.Ports)
 		})
-		if got := waysOf(rules).leadTo(door); got != want {
-			t.Fatalf("%v lead to %v: got %v, want %v", rules, door, got, want)
+		if got := coverageOf(rules).meets(wanted); got != want {
+			t.Fatalf("%v meet %v: got %v, want %v", rules, wanted, got, want)
 		}
 	}
 }
 
-// TestTextSize holds the size of texts against what they take when they are encoded.
-func TestTextSize(t *testing.T) {
+// TestTextSizeIsTheEncodedSize compares sizes of texts with the sizes of their encodings.
+func TestTextSizeIsTheEncodedSize(t *testing.T) {
 	t.Parallel()
 	texts := []string{"\xff", "a\xc3", "\u2028", "\x7f", "ö\U0001F600", "\ufffd"}
 	for char := range rune(0x300) {

@@ -5,55 +5,57 @@ import (
 	"slices"
 )
 
-// ways is rules by what they lead to, so that many doors can be held against many of them. What
-// is meant by any peer but a tier is not known: such a rule may lead anywhere.
-type ways map[Peer]*reach
+// coverage is the traffic that egress rules allow, by peer, so that many inbound rules can be
+// checked against many egress rules. Peers other than tiers are unknown here: they may include
+// any tier.
+type coverage map[Peer]*reach
 
-// anywhere stands for the peers that are no tier.
+// anywhere stands for the peers other than tiers.
 var anywhere Peer //nolint:gochecknoglobals // a constant in all but syntax
 
-func waysOf(rules []Rule) ways {
-	ways := ways{}
+func coverageOf(rules []Rule) coverage {
+	peers := coverage{}
 	for _, rule := range rules {
 		peer := anywhere
 		if rule.Peer.Kind == PeerTier {
 			peer = rule.Peer
 		}
-		if ways[peer] == nil {
-			ways[peer] = &reach{ranges: map[Protocol][]PortRange{}, exact: map[traffic]bool{}}
+		if peers[peer] == nil {
+			peers[peer] = &reach{ranges: map[Protocol][]PortRange{}, exact: map[traffic]bool{}}
 		}
-		ways[peer].add(rule.Protocol, rule.Ports)
+		peers[peer].add(rule.Protocol, rule.Ports)
 	}
-	for _, reach := range ways {
+	for _, reach := range peers {
 		reach.settle()
 	}
-	return ways
+	return peers
 }
 
-// leadTo reports whether one of the ways may lead through a door.
-func (w ways) leadTo(door Rule) bool {
-	return w[door.Peer].meets(door.Protocol, door.Ports) || w[anywhere].meets(door.Protocol, door.Ports)
+// meets reports whether the rules may allow some of the traffic of another egress rule.
+func (c coverage) meets(rule Rule) bool {
+	return c[rule.Peer].meets(rule.Protocol, rule.Ports) || c[anywhere].meets(rule.Protocol, rule.Ports)
 }
 
 // reach is the traffic of some rules.
 type reach struct {
 	all bool
-	// ranges is by protocol; of tcp and udp sorted, and each ends where the furthest one so
-	// far does.
+	// ranges are by protocol. The ranges of tcp and udp are sorted, and each is extended to the
+	// furthest end of the ranges before it.
 	ranges map[Protocol][]PortRange
-	exact  map[traffic]bool // protocol and ports only, for types and codes of ICMP
+	exact  map[traffic]bool // for types and codes of ICMP
 }
 
 func (r *reach) add(protocol Protocol, ports PortRange) {
 	r.all = r.all || protocol == All
 	r.ranges[protocol] = append(r.ranges[protocol], ports)
 	r.exact[traffic{protocol: protocol, ports: ports}] = true
-	if protocol == ICMP || protocol == ICMPv6 { // a door of any code meets each code
+	if protocol == ICMP || protocol == ICMPv6 { // any code meets each code
 		r.exact[traffic{protocol: protocol, ports: PortRange{ports.From, anyCode}}] = true
 	}
 }
 
-// anyCode stands for every code of ICMP among those of a door; -1 is that of a rule.
+// anyCode stands for every ICMP code in the rule that is checked. The rules of the reach have -1
+// for every code.
 const anyCode = -2
 
 func (r *reach) settle() {
@@ -66,7 +68,7 @@ func (r *reach) settle() {
 	}
 }
 
-// meets reports whether a rule has something of a protocol and its ports: see covers.
+// meets reports whether any of the rules allows some of the traffic: see covers.
 func (r *reach) meets(protocol Protocol, ports PortRange) bool {
 	switch {
 	case r == nil:

@@ -9,20 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// The prefixes of peers that are named by what people call them.
+// The prefixes of peers that are named by their names instead of their IDs.
 const (
 	groupPrefix = "group/"
 	listPrefix  = "list/"
 )
 
 var (
-	// listText is what names of prefix lists may have here: EC2 documents no characters for them.
-	// A backslash would have to be escaped in a filter, and control characters are in no name.
+	// listText matches the names of prefix lists that can be used here. EC2 documents no limits
+	// on their characters. A backslash would need escaping in a filter, and no name has control
+	// characters.
 	listText = lazily(`^[^\x5c\x00-\x1f\x7f-\x9f]+$`)
 	listID   = lazily(`^pl-[0-9a-f]+$`)
 )
 
-// namedPeer splits group/NAME and list/NAME. Names keep their letter case.
+// namedPeer splits group/NAME and list/NAME, and keeps the letter case of names.
 func namedPeer(text string) (kind PeerKind, name string, isNamed bool) {
 	before, name, _ := strings.Cut(text, "/")
 	switch strings.ToLower(before) + "/" {
@@ -35,7 +36,7 @@ func namedPeer(text string) (kind PeerKind, name string, isNamed bool) {
 	}
 }
 
-// named reads a peer that is named by the name of a security group or of a prefix list.
+// named reads a peer in the form group/NAME or list/NAME.
 func (r *reader) named(path, text string, kind PeerKind, name string) []source {
 	prefix, what, isID := groupPrefix, "security group", strings.HasPrefix(strings.ToLower(name), "sg-")
 	if kind == PeerListName {
@@ -43,24 +44,24 @@ func (r *reader) named(path, text string, kind PeerKind, name string) []source {
 	}
 	switch {
 	case name == "":
-		r.problem(path, "%s lacks the name of a %s; write %sNAME", quoted(text), what, prefix)
+		r.problem(path, "%s lacks the name of a %s. Write %sNAME.", quoted(text), what, prefix)
 	case isID:
-		r.problem(path, "%s has an ID in the place of a name; write %s", quoted(text), quoted(strings.ToLower(name)))
+		r.problem(path, "%s has an ID instead of a name. Write %s.", quoted(text), quoted(strings.ToLower(name)))
 	case utf8.RuneCountInString(name) > maxText:
-		r.problem(path, "has a name of %d characters; EC2 takes at most %d", utf8.RuneCountInString(name), maxText)
+		r.problem(path, "has a name of %d characters. Use at most %d.", utf8.RuneCountInString(name), maxText)
 	case kind == PeerGroupName && !ec2Text().MatchString(name):
-		r.problem(path, "%s has characters that names of security groups lack; use letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*", quoted(text))
+		r.problem(path, "%s has characters that no security group's name can have. Use letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*.", quoted(text))
 	case kind == PeerListName && !listText().MatchString(name):
-		r.problem(path, "%s has a backslash or a control character; write the ID of this prefix list (pl-...)", quoted(text))
+		r.problem(path, "%s has a backslash or a control character. Write the ID of this prefix list (pl-...).", quoted(text))
 	default:
 		return []source{{Peer{Kind: kind, ID: prefix + name}, inDescription(prefix + name)}}
 	}
 	return nil
 }
 
-// inDescription returns a named peer as descriptions of rules have it. EC2 takes fewer characters in
-// them than in names; a part of a hash then keeps two names apart, because a rule whose peer
-// cannot be looked up any more is known by its description.
+// inDescription returns a named peer in the form for descriptions of rules, in which EC2 allows
+// fewer characters than in names. Part of a hash then tells two names apart: a rule whose peer
+// can no longer be looked up is recognized by its description.
 func inDescription(text string) string {
 	if len(text) <= maxPeer && pairText().MatchString(text) {
 		return text
@@ -87,7 +88,7 @@ func (r *reader) notOwnNames(tiers []Tier) {
 				return other.GroupName != "" && strings.EqualFold(groupPrefix+other.GroupName, rule.Peer.ID)
 			}
 			if place := slices.IndexFunc(tiers, isNamed); place >= 0 {
-				r.problem(index("Tiers", i), "has the peer %s, which is the group of tier %s of this chain; write %s", quoted(rule.Peer.ID), tiers[place].Name, tiers[place].Name)
+				r.problem(index("Tiers", i), "has the peer %s, which is the group of tier %s of this chain. Write %s instead.", quoted(rule.Peer.ID), tiers[place].Name, tiers[place].Name)
 			}
 		}
 	}
@@ -101,18 +102,18 @@ func CompareGroupNames(a, b GroupName) int {
 	return cmp.Or(strings.Compare(a.VPCID, b.VPCID), strings.Compare(a.Name, b.Name))
 }
 
-// groupName returns the name that a peer of a group in a VPC has.
+// groupName returns the name of a peer in a VPC.
 func groupName(vpcID string, peer Peer) GroupName {
 	return GroupName{VPCID: vpcID, Name: strings.TrimPrefix(peer.ID, groupPrefix)}
 }
 
-// listName returns the name of a prefix list that a peer has. {region} stands for the Region.
+// listName returns the name of a peer that is a prefix list, with the Region instead of {region}.
 func listName(text, region string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(text, listPrefix), "{region}", region)
 }
 
-// HaveName returns the IDs, sorted, of what has the name of a peer: of security groups in a VPC,
-// or of prefix lists. It returns nil for a peer that is not named by a name.
+// HaveName returns the sorted IDs of all security groups in a VPC, or of all prefix lists, that
+// have the name of a peer. It returns nil for a peer without a name.
 func (f Found) HaveName(vpcID string, peer Peer) []string {
 	switch peer.Kind {
 	case PeerGroupName:
@@ -125,7 +126,7 @@ func (f Found) HaveName(vpcID string, peer Peer) []string {
 			}
 		}
 		slices.Sort(ids)
-		return slices.Compact(ids) // a list may be named by its ID as well
+		return slices.Compact(ids) // a list that is also named by its ID was found twice
 	default:
 		return nil
 	}
