@@ -78,17 +78,18 @@ func skipped(base, path string) bool {
 	return filepath.ToSlash(path) == ".ci/vale"
 }
 
-// prose returns the prose of one file by what is appended to the file's name. A file of another kind has none.
+// prose returns the prose of one file, by the suffix that the name of its target gets. A file of another kind has none.
 func prose(name, source string) (map[string]string, error) {
+	texts := map[string]string{}
 	switch {
 	case strings.HasSuffix(name, ".md"):
-		return map[string]string{"": source}, nil
+		texts[""] = source
 	case strings.HasSuffix(name, ".go"):
 		return goProse(name, source)
 	case name == "Makefile", name == ".ci/run", name == ".ci/beside", name == ".ci/quietly", name == ".ci/prerequisites":
-		return map[string]string{".comments.md": scriptComments(source)}, nil
+		texts[".comments.md"] = scriptComments(source)
 	}
-	return nil, nil
+	return texts, nil
 }
 
 // page collects text by line.
