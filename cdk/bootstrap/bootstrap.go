@@ -1,6 +1,6 @@
-// Package bootstrap builds the Lambda: the binary that the function runs, and the
-// zip that is uploaded. Both are the same bytes wherever they are built from the
-// same sources, so that a deploy uploads nothing new when nothing has changed.
+// Package bootstrap builds the Lambda: the binary that the function runs, and its
+// zip. The same sources always give the same bytes, so that a deploy uploads nothing
+// if nothing has changed.
 package bootstrap
 
 import (
@@ -21,22 +21,22 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// Name is what the runtime provided.al2023 starts, and the only file in the zip.
+// Name is the program that the runtime provided.al2023 starts, and the only file in the zip.
 const Name = "bootstrap"
 
 // module is the module path of the Lambda's sources.
 const module = "sgchain"
 
-// epoch is the time stamp of the file in the zip: the earliest that the format
-// can hold without a time zone.
+// epoch is the timestamp of the file in the zip: the earliest that the format
+// supports without a time zone.
 var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 var toolchainLine = regexp.MustCompile(`(?m)^toolchain\s+(\S+)`)
 
-// Architectures lists the values of the Go kind that Lambda runs, the default first.
+// Architectures returns the GOARCH values that Lambda supports, the default first.
 func Architectures() []string { return []string{"arm64", "amd64"} }
 
-// CheckArchitecture refuses what is not one of [Architectures].
+// CheckArchitecture returns an error for a value that is not one of [Architectures].
 func CheckArchitecture(architecture string) error {
 	if !slices.Contains(Architectures(), architecture) {
 		return fmt.Errorf("architecture %q is not known: write %s", architecture, strings.Join(Architectures(), " or "))
@@ -44,12 +44,12 @@ func CheckArchitecture(architecture string) error {
 	return nil
 }
 
-// ModuleDir returns the folder of this module's sources, as the go command sees it
-// from the working directory: the repository itself, or a copy that another module
-// requires.
+// ModuleDir returns the folder of this module's sources, as the go command finds it
+// from the working directory. It is the repository itself, or a copy that another
+// module requires.
 func ModuleDir(ctx context.Context) (string, error) {
-	// Readonly, because a vendor folder, which would be taken otherwise, has only the
-	// packages that the app imports, and the function is none of these.
+	// Without readonly, the go command would use a vendor folder. That only has the
+	// packages that the app imports, and the function is not among them.
 	said, err := run(exec.CommandContext(ctx, "go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module))
 	if err != nil {
 		return "", fmt.Errorf("finding module (%s): %w", module, err)
@@ -62,20 +62,20 @@ func ModuleDir(ctx context.Context) (string, error) {
 }
 
 // Binary compiles ./lambda of the module in dir for Linux on an architecture, into
-// the file output. Stripped is how it is shipped; a binary that is not has the
-// symbols that tell what was linked.
+// the file output. The shipped binary is stripped. One that is not has symbols, which
+// show what was linked.
 func Binary(ctx context.Context, dir, architecture, output string, stripped bool) error {
 	return Program{Dir: dir, Package: "./lambda", Architecture: architecture, Stripped: stripped}.Compile(ctx, output)
 }
 
-// Program is a program of this module as the Lambda is compiled, so that it can be held against
-// that. Dir is the module's folder; see [Binary] for what Stripped means.
+// Program is a program of this module that is compiled as the Lambda is, to compare the two. Dir is
+// the module's folder. See [Binary] for Stripped.
 type Program struct {
 	Dir, Package, Architecture string
 	Stripped                   bool
 }
 
-// Compile compiles it for Linux into the file output.
+// Compile compiles the program for Linux into the file output.
 func (p Program) Compile(ctx context.Context, output string) error {
 	if err := CheckArchitecture(p.Architecture); err != nil {
 		return err
@@ -94,8 +94,8 @@ func (p Program) Compile(ctx context.Context, output string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", output, p.Package)...)
 	cmd.Dir = p.Dir
-	// What a user's own settings could change is named. An empty variable would leave what go env -w
-	// has stored, so GOFLAGS has a value, the one that is the default here.
+	// These override the user's own settings. An empty variable would not override the value from
+	// go env -w, so GOFLAGS has the value that is the default here.
 	cmd.Env = append(os.Environ(),
 		"GOTOOLCHAIN="+string(toolchain[1]), "GOOS=linux", "GOARCH="+p.Architecture, "CGO_ENABLED=0",
 		"GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=", "GOFIPS140=off", "GOARM64=v8.0", "GOAMD64=v1",
@@ -106,8 +106,8 @@ func (p Program) Compile(ctx context.Context, output string) error {
 	return nil
 }
 
-// Zip compiles the Lambda as it is shipped and writes the zip to output, whole or
-// not at all. It returns the number of bytes.
+// Zip compiles the Lambda as it is shipped and writes the zip to output, completely
+// or not at all. It returns the number of bytes.
 func Zip(ctx context.Context, dir, architecture, output string) (size int64, err error) {
 	packed, err := Build(ctx, dir, architecture)
 	if err != nil {
@@ -119,15 +119,15 @@ func Zip(ctx context.Context, dir, architecture, output string) (size int64, err
 	return int64(len(packed)), nil
 }
 
-// Build compiles the Lambda as it is shipped and returns the zip. Nothing is written
-// into dir, which may be the read-only module cache. The user's cache keeps the last one.
+// Build compiles the Lambda as it is shipped and returns the zip. It does not write to
+// dir, which may be the read-only module cache. The user's cache keeps the last build.
 func Build(ctx context.Context, dir, architecture string) (packed []byte, err error) {
 	work, err := os.MkdirTemp("", "sgchain-bootstrap-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder to build in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	binary, last := filepath.Join(work, Name), keptFor(architecture)
+	binary, last := filepath.Join(work, Name), cacheFor(architecture)
 	last.seed(binary)
 	if err := Binary(ctx, dir, architecture, binary, true); err != nil {
 		return nil, err
@@ -141,22 +141,23 @@ func Build(ctx context.Context, dir, architecture string) (packed []byte, err er
 	}
 	packed, err = Pack(content)
 	if err == nil {
-		last.keep(content, packed)
+		last.store(content, packed)
 	}
 	return packed, err
 }
 
-// tags leave out what the function never uses: the RPC mode of older runtimes,
-// whose reflection would keep every operation of the SDK, and HTTP/2, which none of
-// EC2, CloudFormation and S3 speak, a twentieth of the binary.
+// tags exclude what the function never uses. One is the RPC mode of older runtimes,
+// whose reflection would link every operation of the SDK. The other is HTTP/2, a
+// twentieth of the binary, which EC2, CloudFormation and S3 do not support.
 const tags = "lambda.norpc,nethttpomithttp2"
 
-// gcflags keep the SDK's calls from being inlined: that is a thirtieth of the zip, and what
-// they save goes unnoticed beside a round trip.
+// gcflags disable inlining in the SDK, which saves a thirtieth of the zip. The cost is
+// negligible compared with a round trip.
 const gcflags = "github.com/aws/...=-l"
 
-// These do the same for what of the standard library the function spends no time in beside a round trip: 25 KB of the zip. Others, such as
-// net and regexp, would take as much again off it, and add to the memory of the start (make bench), which reads the table of all functions.
+// These do the same for parts of the standard library whose time is negligible too. They save
+// 25 KB of the zip. Others, such as net and regexp, would save as much again. But they would add
+// to the memory at the start (make bench), which reads the table of all functions.
 const (
 	httpFlags = "net/http/...=-l"
 	x509Flags = "crypto/x509/...=-l"
@@ -165,8 +166,8 @@ const (
 // ownFlags do the same for the function's own calls, a sixtieth of the zip.
 const ownFlags = "sgchain/...=-l"
 
-// Pack returns the zip of a binary. The compressor makes it half a percent smaller than the standard library's best does, in the
-// same time.
+// Pack returns the zip of a binary. This compressor's zip is half a percent smaller than the
+// standard library's best, in the same time.
 func Pack(binary []byte) ([]byte, error) {
 	var buffer bytes.Buffer
 	writer := zip.NewWriter(&buffer)
@@ -185,8 +186,8 @@ func Pack(binary []byte) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// Write writes a file beside its place and moves it there, so that nobody ever
-// reads half of it.
+// Write writes a temporary file and renames it to path, so that no reader ever sees
+// a part of it.
 func Write(path string, content []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -207,7 +208,7 @@ func Write(path string, content []byte) (err error) {
 	return os.Rename(temporary.Name(), path)
 }
 
-// run returns what a command prints; its complaints become the error.
+// run returns a command's output. If it fails, the error has its standard error.
 func run(cmd *exec.Cmd) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -42,7 +42,7 @@ func TestZipIsReproducible(t *testing.T) {
 	}
 }
 
-// copySources copies what ./lambda is built from into a new folder.
+// copySources copies the sources of ./lambda into a new folder.
 func copySources(t *testing.T, dir string) string {
 	t.Helper()
 	copied := t.TempDir()
@@ -79,7 +79,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// unpack checks that a zip holds what Lambda starts, and returns it.
+// unpack checks that a zip contains the program that Lambda starts, and returns it.
 func unpack(t *testing.T, packed []byte) []byte {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
@@ -125,9 +125,9 @@ func pack(t *testing.T, text string) []byte {
 	return packed
 }
 
-// TestFailureKeepsTheOldZip: a deploy beside a failing build must not meet half a
+// TestFailedBuildKeepsOldZip: a deploy during a failing build must not find a partial
 // file, or none.
-func TestFailureKeepsTheOldZip(t *testing.T) {
+func TestFailedBuildKeepsOldZip(t *testing.T) {
 	dir := t.TempDir()
 	output := filepath.Join(dir, "lambda.zip")
 	if err := os.WriteFile(output, []byte("the old one"), 0o600); err != nil {
@@ -157,8 +157,8 @@ func TestFailureKeepsTheOldZip(t *testing.T) {
 	}
 }
 
-// TestWriteKeepsTheOldFile: what cannot be put in place leaves nothing behind.
-func TestWriteKeepsTheOldFile(t *testing.T) {
+// TestFailedWriteLeavesNoFile: a file that cannot be renamed is removed.
+func TestFailedWriteLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	taken := filepath.Join(dir, "lambda.zip")
 	if err := os.MkdirAll(filepath.Join(taken, "a folder is in the way"), 0o755); err != nil {
@@ -172,8 +172,8 @@ func TestWriteKeepsTheOldFile(t *testing.T) {
 	}
 }
 
-// TestModuleDir finds the sources from an app of another module, whichever way it has
-// of naming them.
+// TestModuleDir finds the sources from an app of another module, however that refers to
+// them.
 func TestModuleDir(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -186,10 +186,10 @@ func TestModuleDir(t *testing.T) {
 	replace := require + "\nreplace sgchain => " + root + "\n"
 	tests := map[string]struct {
 		files map[string]string
-		want  string // in the error; none where it is found
+		want  string // in the error; empty if the module is found
 	}{
 		"replace": {map[string]string{"go.mod": replace}, ""},
-		// A vendor folder has what the app imports, and nothing of the function.
+		// A vendor folder only has what the app imports, not the function.
 		"vendor": {map[string]string{
 			"go.mod":                               replace,
 			"vendor/modules.txt":                   "# sgchain v0.0.0 => " + root + "\n## explicit; go 1.26.0\nsgchain/lambda/chain\n# sgchain => " + root + "\n",

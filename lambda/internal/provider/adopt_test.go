@@ -333,12 +333,12 @@ func TestAdoptionFences(t *testing.T) {
 		want  []string
 	}{
 		{name: "the default group", group: "default", want: []string{"Tiers[0].GroupName: \"default\" is the name of every VPC's default security group"}},
-		{name: "a group of a stack that is there", stack: otherStack, want: []string{"it belongs to stack " + otherStack + ", which is there"}},
-		{name: "a load balancer controller's", tags: []types.Tag{tagOf("elbv2.k8s.aws/cluster", "shop")}, want: []string{"its tag elbv2.k8s.aws/cluster says that the AWS Load Balancer Controller manages it"}},
+		{name: "a group of a stack that is there", stack: otherStack, want: []string{"it belongs to stack " + otherStack + ", which exists"}},
+		{name: "a load balancer controller's", tags: []types.Tag{tagOf("elbv2.k8s.aws/cluster", "shop")}, want: []string{"the AWS Load Balancer Controller manages it (tag elbv2.k8s.aws/cluster)"}},
 		{name: "a Kubernetes cluster's", tags: []types.Tag{tagOf("kubernetes.io/cluster/shop", "owned")}, want: []string{"a Kubernetes cluster manages it"}},
 		{name: "an EKS cluster's", stack: "", tags: []types.Tag{tagOf("eks:cluster-name", "shop")}, want: []string{"Amazon EKS manages it"}},
 		{name: "an environment of Beanstalk's", tags: []types.Tag{tagOf("elasticbeanstalk:environment-id", "e-1")}, want: []string{"AWS Elastic Beanstalk manages it"}},
-		{name: "another chain's", tags: own(otherStack), want: []string{"it belongs to the chain Chain of stack " + otherStack + ", which is there"}},
+		{name: "another chain's", tags: own(otherStack), want: []string{"it belongs to the chain Chain of stack " + otherStack + ", which exists"}},
 		{name: "another chain's of the same stack", tags: append(own(stackID)[:2:2], tagOf("sgchain:logical-id", "Second"), tagOf("sgchain:tier", "Alb")), want: []string{"it belongs to the chain Second of stack " + stackID}},
 		{name: "another provider's", tags: []types.Tag{tagOf("sgchain:provider", "other")}, want: []string{"it belongs to a chain of another provider (other)"}},
 		{name: "of another provider, whose stack is gone", gone: true, tags: append([]types.Tag{tagOf("sgchain:provider", "other")}, own(otherStack)[1:]...), want: []string{"another provider"}},
@@ -414,7 +414,7 @@ func TestAdoptionOfWhatAStackLeft(t *testing.T) {
 					}
 					return
 				}
-				r.fails(answer, "it belongs to stack "+test.stack, "Nothing was changed. Take it out of that stack first")
+				r.fails(answer, "it belongs to stack "+test.stack, "Nothing was changed. Remove it from that stack with DeletionPolicy Retain")
 				if r.world.String() != before {
 					t.Errorf("the world has changed:\n%s", r.world)
 				}

@@ -189,7 +189,7 @@ func TestFailedUpdateUndoesItsGroups(t *testing.T) {
 		r.forget()
 		r.world.Lag = 3 * time.Second // the undo must wait for EC2 to show what it has to remove
 		r.ec2.FailAt(5, world.Fault{Err: world.Unauthorized("AuthorizeSecurityGroupIngress")})
-		answer := r.fails(r.update(id, now, old), "UnauthorizedOperation: You are not authorized", "Give the function's role the rights")
+		answer := r.fails(r.update(id, now, old), "UnauthorizedOperation: You are not authorized", "Give the function's role the permissions")
 		if answer.PhysicalResourceID != id {
 			t.Errorf("a failed Update answered %s, want the incoming %s", answer.PhysicalResourceID, id)
 		}
@@ -270,7 +270,7 @@ func TestDeleteNamesTheBlockers(t *testing.T) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		r.attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
 		started := time.Now()
-		r.fails(r.destroy(id, props()), "network interface eni-1 (interface, ELB app/shop/1; goes by itself some minutes after the load balancer is deleted) on "+r.world.GroupID("ALB-SG"), "Remove these uses")
+		r.fails(r.destroy(id, props()), "network interface eni-1 (ELB app/shop/1, deleted minutes after its load balancer) on "+r.world.GroupID("ALB-SG"), "Remove these uses")
 		if took := time.Since(started); took > 10*time.Minute-10*time.Second {
 			t.Errorf("the answer took %v of 10 minutes", took)
 		}
@@ -332,15 +332,15 @@ func TestDuplicates(t *testing.T) {
 // there at once.
 func TestRenameIsRefused(t *testing.T) {
 	for name, changed := range map[string]map[string]any{
-		"its Description changed":        tier("Alb", "GroupName", "ALB-SG", "Description", "another"),
-		"its tier changed":               tier("Balancer", "GroupName", "ALB-SG", "Description", "one"),
-		"in nothing but the letter case": tier("Alb", "GroupName", "alb-sg", "Description", "one"),
+		"its Description changed":     tier("Alb", "GroupName", "ALB-SG", "Description", "another"),
+		"its tier changed":            tier("Balancer", "GroupName", "ALB-SG", "Description", "one"),
+		"changed only in letter case": tier("Alb", "GroupName", "alb-sg", "Description", "one"),
 	} {
 		life(t, func(_ *testing.T, r *rig) {
 			old := props(tier("Alb", "GroupName", "ALB-SG", "Description", "one"))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
 			r.forget()
-			r.fails(r.update(id, props(changed), old), name, "Change the GroupName as well")
+			r.fails(r.update(id, props(changed), old), name, "Choose another GroupName")
 			if r.world.Writes() != 0 {
 				r.t.Errorf("a refused Update wrote: %v", r.world.Calls())
 			}

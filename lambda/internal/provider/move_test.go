@@ -315,7 +315,7 @@ func TestPlanOfMove(t *testing.T) {
 			}
 		}
 		refused := r.reports("plan", setting(now, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80), tiersOf(now)[1]}), "refused")
-		if !strings.Contains(refused.Text, "to do beside the move") {
+		if !strings.Contains(refused.Text, "To do besides the move") {
 			t.Errorf("the plan is:\n%s", refused.Text)
 		}
 		// Once it is made, MovedFrom has no effect any more; and the old chain is not to be changed.
@@ -365,7 +365,7 @@ func TestMoveRefused(t *testing.T) {
 	}{
 		"a provider that does not allow it": {same, func(r *rig) { r.handler.Moves = false }, []string{"does not allow moves", "AllowMoves"}},
 		"the chain itself":                  {setting(movedChain(), "MovedFrom", "New"), nil, []string{"is this chain itself"}},
-		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"to do beside the move", "authorize Alb"}},
+		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"To do besides the move", "authorize Alb"}},
 		"another tag":                       {tier(same, 0, "Tags", map[string]any{"Team": "shop"}), nil, []string{`Team="shop"`}},
 		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"has the security groups App~", "none of that tier, name, description and VPC"}},
 		"fewer tiers":                       {setting(same, "Tiers", []any{tiersOf(same)[0]}), nil, []string{"has the security groups App~"}},
@@ -381,7 +381,7 @@ func TestMoveRefused(t *testing.T) {
 					r.world.SetTag(id, fmt.Sprint("tag ", i), "x")
 				}
 			}
-		}, []string{"with those that say where it was, and EC2 takes 50"}},
+		}, []string{"with those that record the move, and EC2 allows 50"}},
 		"a chain that is changed":       {same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" }, []string{"it is UPDATE_IN_PROGRESS"}},
 		"a chain that is deleted":       {same, func(r *rig) { r.stack.others["Chain"] = "DELETE_IN_PROGRESS" }, []string{"it is DELETE_IN_PROGRESS"}},
 		"a chain of the same operation": {same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) }, []string{"still in this template"}},

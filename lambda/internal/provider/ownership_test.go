@@ -96,7 +96,7 @@ func TestF15LostTagsAreAskedFor(t *testing.T) {
 					id, group := created.PhysicalResourceID, attribute(created, "Web")
 					r.untag(group, key)
 					now := having(props(tier("Web", fields...), tier("App", "Ports", 6060)), "Revision", "2")
-					want := []string{"give it the tags back (aws ec2 create-tags --resources " + group, "Key=" + key}
+					want := []string{"restore its tags (aws ec2 create-tags --resources " + group, "Key=" + key}
 					for _, answer := range []cfn.Response{r.update(id, now, old), r.rollback(id, old, now)} {
 						if r.fails(answer, want...); strings.Contains(answer.Reason, "delete the other group") {
 							t.Errorf("the reason is %q", answer.Reason)

@@ -137,7 +137,7 @@ func TestF16PlanTellsAllRefusals(t *testing.T) {
 		}
 		elsewhere := props(tier("Web", "Ports", 443))
 		elsewhere["VpcId"] = "vpc-0dead"
-		refused(elsewhere, "would be refused: ", "looking up VPC (vpc-0dead): there is none in this account and Region", "Set VpcId to")
+		refused(elsewhere, "would be refused: ", "looking up VPC (vpc-0dead): this account and Region have no such VPC", "Set VpcId to")
 		refused(with(properties{"RuleQuota": 1},
 			tier("Web", "GroupName", "web", "Ports", []any{443, 444}), tier("App", "Ports", 6060, "Sources", []any{"internet", "pl-0dead", "sg-0dead"})),
 			"would be refused, for 6 reasons:\n", "the name is taken", "checking guardrails: Tiers[1]: public-tier", "looking up peer (pl-0dead) of tier App", "looking up peer (sg-0dead) of tier App", "the chain needs 2 IPv4 rules, and the quota is 1", "the chain needs 3 IPv4 rules")
@@ -159,7 +159,7 @@ func TestF16PlanNamesTheTagsToGiveBack(t *testing.T) {
 			now := props()
 			alb := attribute(r.succeeds(r.create(now)), "Alb")
 			r.world.SetTag(alb, key, "")
-			report := r.reports("plan", now, chain.ResultRefused, alb+" has its name and lacks tags that make it the chain's", "Key="+key+",Value=", "give it the tags back")
+			report := r.reports("plan", now, chain.ResultRefused, alb+" has its name but lacks the chain's tags", "Key="+key+",Value=", "restore its tags")
 			if strings.Contains(report.Text, "delete the other group") {
 				t.Errorf("%s: %s", key, report.Text)
 			}

@@ -119,7 +119,7 @@ func TestF5PeersThatEC2Refuses(t *testing.T) {
 			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
 			return r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false), "Connect the two VPCs"
 		},
-		"not there": func(*rig) (string, string) { return "sg-0fedcba9876543210", "Name a security group that is there" },
+		"not there": func(*rig) (string, string) { return "sg-0fedcba9876543210", "Use an existing security group" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

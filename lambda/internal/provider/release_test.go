@@ -249,7 +249,7 @@ func TestReleasedNameIsTaken(t *testing.T) {
 		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
 		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", y.PhysicalResourceID)
-		r.fails(r.update(y.PhysicalResourceID, before, after), db, "give it the tags back")
+		r.fails(r.update(y.PhysicalResourceID, before, after), db, "restore its tags")
 	})
 }
 

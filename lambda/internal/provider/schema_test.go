@@ -260,7 +260,7 @@ func TestOrphansThatCannotGo(t *testing.T) {
 		}
 		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
 		warning, _ := third.Data["Warnings"].(string)
-		if !strings.Contains(warning, held) || strings.Count(warning, "left over") != 1 || !strings.Contains(warning, "a rule of a security group that is not the chain's names it") {
+		if !strings.Contains(warning, held) || strings.Count(warning, "left over") != 1 || !strings.Contains(warning, "another owner's rule names it") {
 			t.Errorf("the warning is %q", warning)
 		}
 		for _, tier := range []string{"A", "B", "C"} {

@@ -248,7 +248,7 @@ func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {
 		if !r.world.AllowsFrom(netip.MustParseAddr("203.0.113.200"), attribute(back, "Web"), "tcp", 443) {
 			t.Errorf("after the rollback:\n%s", r.world)
 		}
-		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "old rules were revoked first") {
+		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "the rollback revoked old rules first") {
 			t.Errorf("warnings %q", warnings)
 		}
 	})

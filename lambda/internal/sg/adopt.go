@@ -17,8 +17,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// candidates lists the groups that have the names which the chain may take over: one call
-// where it may.
+// candidates returns the groups with the names that the chain may adopt. It takes one call.
 func (e *Edge) candidates(ctx context.Context, query Query) ([]types.SecurityGroup, error) {
 	var vpcs, names []string
 	for _, wanted := range query.Adoptable {
@@ -31,12 +30,12 @@ func (e *Edge) candidates(ctx context.Context, query Query) ([]types.SecurityGro
 	return groups, nil
 }
 
-// join adds to the owner's groups those that it may adopt, and refuses what stands in the
-// way of that.
-func (e *Edge) join(ctx context.Context, query Query, groups, named []types.SecurityGroup, members map[string]chain.Identity) ([]types.SecurityGroup, error) {
+// addAdoptable adds the groups that the owner may adopt to its groups. It fails if a group with such
+// a name must not be adopted.
+func (e *Edge) addAdoptable(ctx context.Context, query Query, groups, named []types.SecurityGroup, members map[string]chain.Identity) ([]types.SecurityGroup, error) {
 	for _, wanted := range query.Adoptable {
-		isThere := func(group types.SecurityGroup) bool { return members[aws.ToString(group.GroupId)] == wanted }
-		if slices.ContainsFunc(groups, isThere) {
+		isObserved := func(group types.SecurityGroup) bool { return members[aws.ToString(group.GroupId)] == wanted }
+		if slices.ContainsFunc(groups, isObserved) {
 			continue
 		}
 		for _, group := range named {
@@ -46,13 +45,13 @@ func (e *Edge) join(ctx context.Context, query Query, groups, named []types.Secu
 				continue
 			}
 			if e.isFrom(group) {
-				continue // what there is to be said of a chain that moved is said once it lacks its groups
+				continue // checkNotMoved reports groups that were moved away
 			}
 			if e.Owner.owns(group) {
 				if identity := e.Owner.identity(group, query.Identities); identity != wanted {
-					continue // another tier's: what the plan says of that is for people
+					continue // another tier's: the plan has a clearer error for that
 				}
-			} else if err := e.mayAdopt(ctx, query, group, wanted); err != nil {
+			} else if err := e.checkAdoptable(ctx, query, group, wanted); err != nil {
 				return nil, err
 			}
 			members[id] = wanted
@@ -62,9 +61,9 @@ func (e *Edge) join(ctx context.Context, query Query, groups, named []types.Secu
 	return groups, nil
 }
 
-// managers are the tags by which services and controllers know the groups that they made
-// and go on changing, by key or by what the key begins with.
-var managers = []struct{ key, whose string }{ //nolint:gochecknoglobals // a table
+// managers lists the tag keys, or prefixes of them, with which services and controllers mark
+// the groups they manage with these tags.
+var managers = []struct{ key, name string }{ //nolint:gochecknoglobals // a table
 	{"elbv2.k8s.aws/", "the AWS Load Balancer Controller"},
 	{"ingress.k8s.aws/", "the AWS Load Balancer Controller"},
 	{"service.k8s.aws/", "the AWS Load Balancer Controller"},
@@ -75,49 +74,49 @@ var managers = []struct{ key, whose string }{ //nolint:gochecknoglobals // a tab
 	{"aws:", "a service of AWS"}, // only AWS can set these (EC2 user guide, "Tag restrictions")
 }
 
-// The tags by which CloudFormation marks what a stack made ("Resource tags", CloudFormation
-// user guide).
+// The tags that CloudFormation sets on the resources of a stack ("Resource tags",
+// CloudFormation user guide).
 const (
 	ofStackPrefix = "aws:cloudformation:"
 	stackTag      = ofStackPrefix + "stack-id"
 	logicalTag    = ofStackPrefix + "logical-id"
 )
 
-// ManagedBy returns the tag by which somebody else than CloudFormation and chains manages a group, and who that is; both are empty where
-// no tag says so.
-func ManagedBy(tags map[string]string) (key, whose string) {
+// ManagedBy returns the tag that marks a group as managed by something other than
+// CloudFormation or a chain, and the manager's name. Both are empty if no tag does.
+func ManagedBy(tags map[string]string) (key, name string) {
 	for _, key := range sortedKeys(tags) {
 		if strings.HasPrefix(key, ofStackPrefix) || strings.HasPrefix(key, chain.OwnershipPrefix) {
 			continue
 		}
 		for _, manager := range managers {
 			if strings.HasPrefix(key, manager.key) {
-				return key, manager.whose
+				return key, manager.name
 			}
 		}
 	}
 	return "", ""
 }
 
-// mayAdopt is the fence around adoption.
-func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGroup, wanted chain.Identity) error {
+// checkAdoptable returns an error if a group must not be adopted.
+func (e *Edge) checkAdoptable(ctx context.Context, query Query, group types.SecurityGroup, wanted chain.Identity) error {
 	refused := func(todo, format string, args ...any) error {
 		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Todo: todo, Wrote: e.Writes() > 0}
 	}
-	const another = "Choose another GroupName for the tier, or leave AdoptExisting out."
+	const another = "Choose another GroupName for the tier, or remove AdoptExisting."
 	tags := tagMap(group.Tags)
 	if strings.EqualFold(wanted.GroupName, "default") {
-		return refused(another, "it is the default group of its VPC, which everything without a group of its own is in")
+		return refused(another, "it is the default security group of its VPC")
 	}
 	if account := accountOf(e.Owner.Resource.StackID); account != "" && aws.ToString(group.OwnerId) != "" && aws.ToString(group.OwnerId) != account {
 		return refused(another, "it belongs to account %s, which shares the VPC", aws.ToString(group.OwnerId))
 	}
 	if provider := tags[chain.TagProvider]; provider != "" && provider != e.Owner.Provider {
-		return refused("Take it out of that chain first, or choose another GroupName for the tier.",
+		return refused("Remove it from that chain first, or choose another GroupName for the tier.",
 			"it belongs to a chain of another provider (%s)", provider)
 	}
-	if key, whose := ManagedBy(tags); key != "" {
-		return refused("Let that go on managing it, and choose another GroupName for the tier.", "its tag %s says that %s manages it", key, whose)
+	if key, name := ManagedBy(tags); key != "" {
+		return refused("Choose another GroupName for the tier.", "%s manages it (tag %s)", name, key)
 	}
 	for _, owner := range []struct {
 		chain.Resource
@@ -127,12 +126,12 @@ func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGr
 		{
 			chain.Resource{StackID: tags[stackTag], LogicalID: tags[logicalTag]},
 			"it belongs to",
-			"Take it out of that stack first (with DeletionPolicy Retain it stays), and wait until that is done; or choose another GroupName for the tier.",
+			"Remove it from that stack with DeletionPolicy Retain and wait until that is done, or choose another GroupName for the tier.",
 		},
 		{
 			chain.Resource{StackID: tags[chain.TagStackID]},
 			"it belongs to the chain " + tags[chain.TagLogicalID] + " of",
-			"Choose another GroupName for the tier, or delete that chain; where it was given up with DeletionPolicy Retain, take the tags sgchain: off the group.",
+			"Choose another GroupName for the tier, or delete that chain. If it was retained (DeletionPolicy Retain), remove the sgchain: tags from the group.",
 		},
 	} {
 		if owner.StackID == "" {
@@ -140,17 +139,17 @@ func (e *Edge) mayAdopt(ctx context.Context, query Query, group types.SecurityGr
 		}
 		gone, err := query.IsGone(ctx, owner.Resource)
 		if err != nil {
-			return errors.Join(refused("Let the function's role read the status of that stack (cloudformation:DescribeStacks and DescribeStackResource, which a provider with AllowAdoption has), or choose another GroupName for the tier.",
-				"whether the stack that it belongs to is gone cannot be told (%s)", owner.StackID), err)
+			return errors.Join(refused("Allow the function's role to read that stack (cloudformation:DescribeStacks and DescribeStackResource, as AllowAdoption does), or choose another GroupName for the tier.",
+				"the status of its stack (%s) cannot be read", owner.StackID), err)
 		}
 		if !gone {
-			return refused(owner.todo, "%s stack %s, which is there", owner.what, owner.StackID)
+			return refused(owner.todo, "%s stack %s, which exists", owner.what, owner.StackID)
 		}
 	}
 	return nil
 }
 
-// accountOf is the account in an ARN.
+// accountOf returns the account in an ARN, empty if the text is no ARN.
 func accountOf(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
@@ -168,25 +167,25 @@ func sortedKeys(tags map[string]string) []string {
 	return keys
 }
 
-// Two chains of one provider may adopt one group at the same time, and EC2 has no call that sets
-// tags only where they are missing. So a run looks at the group again right before it sets its
-// tags, and has adoptWithin for both. Before it answers, a run waits until adoptSettle after it set
-// its own: whoever looked before that cannot write any more, and whose tags are there then has
-// the group. The other run is refused.
+// Two chains of one provider may adopt one group at the same time. EC2 has no call that
+// sets tags only if they are missing. So a run reads the group again right before it sets its
+// tags, and has adoptWithin for both. Before it answers, it waits until adoptSettle after it
+// set them. By then a run that read the group earlier can no longer write. The chain whose
+// tags the group has then owns it, and the other run is refused.
 const (
 	adoptWithin = 4 * time.Second
 	adoptSettle = 5 * time.Second
 )
 
-// adoptionLapsed ends an adoption that took too long: whether it took effect is not known.
+// adoptionLapsed ends an adoption that took too long. Whether it took effect is unknown.
 type adoptionLapsed struct{}
 
-func (adoptionLapsed) Error() string { return "the group was looked at too long ago" }
+func (adoptionLapsed) Error() string { return "the group was read too long ago" }
 
 func (adoptionLapsed) Lapsed() bool { return true }
 
-// adoptGroup gives a group that somebody else made the ownership tags, all of them in one
-// call: from then on it is the chain's, and what follows finds it.
+// adoptGroup sets the ownership tags on a group of another owner, all of them in one call.
+// From then on it is the chain's, and later runs find it.
 func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
 	ctx, cancel := context.WithTimeoutCause(ctx, adoptWithin, adoptionLapsed{})
@@ -217,7 +216,7 @@ func (a *application) adoptGroup(ctx context.Context, step plan.Step) error {
 	}
 }
 
-// stillAdoptable looks at a group right before it is adopted.
+// stillAdoptable checks a group again right before it is adopted.
 func (a *application) stillAdoptable(ctx context.Context, id string, wanted chain.Identity) error {
 	groups, err := a.describe(ctx, filter(groupIDFilter, id))
 	if err != nil {
@@ -226,17 +225,17 @@ func (a *application) stillAdoptable(ctx context.Context, id string, wanted chai
 	for _, group := range groups {
 		switch {
 		case aws.ToString(group.GroupId) != id:
-		case a.Owner.owns(group): // an answer was lost
+		case a.Owner.owns(group): // adopted by a call whose answer was lost
 			return nil
 		default:
-			return a.mayAdopt(ctx, a.query, group, wanted)
+			return a.checkAdoptable(ctx, a.query, group, wanted)
 		}
 	}
-	return fmt.Errorf("%w: adopting security group (%s): it is not there", errStaleView, id)
+	return fmt.Errorf("%w: adopting security group (%s): it does not exist", errStaleView, id)
 }
 
-// settle waits until no other run can take away any more what this one adopted or moved, and
-// looks again. It reports whether there was nothing to wait for; then a move has to be confirmed.
+// settle waits until no other run can claim the groups that this run adopted or moved, then
+// observes again. It reports whether there was nothing to wait for. In that case it confirms a move.
 func (a *application) settle(ctx context.Context, target Target, observed Observed) (isSettled bool, now Observed, err error) {
 	a.mu.Lock()
 	isSettled = len(a.adopted)+len(a.moved) == 0 || a.confirmed

@@ -1,4 +1,4 @@
-// Package sg is the edge to EC2: the only place that knows how EC2 spells
+// Package sg is the edge to EC2: no other package knows how EC2 represents
 // groups, rules and errors. It observes the groups of one chain, applies plans,
 // verifies them by observing again, and removes groups.
 package sg
@@ -9,9 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// API is the calls that this package makes, with the SDK's own signatures. It is
-// an inventory: the binary links these operations and no other, and the
-// function's role allows these and no other.
+// API is the set of EC2 calls that this package makes, with the SDK's signatures.
+// The binary links only these operations, and the function's role allows only these.
 type API interface {
 	DescribeSecurityGroups(context.Context, *ec2.DescribeSecurityGroupsInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error)
 	DescribeSecurityGroupRules(context.Context, *ec2.DescribeSecurityGroupRulesInput, ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error)

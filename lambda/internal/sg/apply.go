@@ -18,8 +18,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// errStaleView says that EC2 is not as the plan took it to be: observe again and
-// plan anew.
+// errStaleView means that EC2's state is not the one that the plan was made from:
+// observe and plan again.
 var errStaleView = errors.New("security groups changed while the plan was applied")
 
 // application is one run's view of EC2 while it applies plans.
@@ -31,38 +31,39 @@ type application struct {
 
 	mu       sync.Mutex
 	groupIDs map[chain.Identity]string
-	// ruleIDs are the IDs of rules that the chain made on groups that somebody else made.
+	// ruleIDs are the IDs of rules that the chain created on adopted groups.
 	ruleIDs map[chain.Identity]map[chain.Rule]string
-	// gone are the groups that this run deleted or released, and those that EC2 did not know.
+	// gone are the groups that this run deleted or released, or that EC2 no longer has.
 	gone []chain.Identity
-	// created is the groups that this run made, likely those that it may have made, with
-	// the tag that it gave them: their answers were lost.
+	// created are the groups that this run created. Likely are those that it may have
+	// created, with the tag that it set: the answers to these calls were lost.
 	created []chain.Identity
 	likely  map[chain.Identity]chain.Epoch
-	// old is the chain of before.
+	// old is the chain of the previous properties.
 	old chain.State
-	// adopted is the groups that this run took over, or may have; moved those of another chain.
+	// adopted and moved are the groups that this run took over, or may have. Moved ones were
+	// another chain's.
 	adopted, moved []chain.Identity
-	// from is the chain whose groups are taken over, and formerly the places of groups that were.
+	// from is the chain whose groups are moved here. Formerly has the previous places of moved groups.
 	from     chain.Former
 	formerly map[chain.Identity]chain.Former
-	// looked is when the observation began that the plan of the moment is made from.
-	looked time.Time
-	// vanished is the groups that EC2 did not know when they were named.
+	// observedAt is when the observation of the current plan began.
+	observedAt time.Time
+	// vanished are groups that a call named and EC2 did not know.
 	vanished []chain.Identity
-	// applied is what this run changed with success; a read that does not show
-	// it lags.
+	// applied has the changes that this run made. A read that does not show them lags.
 	applied map[change]bool
-	// isBack says that the run takes an operation back; back is what it learned on the way.
-	isBack  bool
-	back    wayBack
-	retires func(chain.Identity) bool // whether a group leaves the chain
-	// adoptedAt is when it adopted last, and confirmed that it still has what it adopted.
+	// isRollback is set in a rollback. Rollback has what the run learned from EC2's refusals.
+	isRollback bool
+	rollback   rollback
+	retires    func(chain.Identity) bool // whether a group leaves the chain
+	// adoptedAt is the time of the last adoption. Confirmed is set once an observation
+	// has shown that the run still has the groups.
 	adoptedAt time.Time
 	confirmed bool
 }
 
-// change is one line of a plan, as a key.
+// change is one line of a plan, usable as a map key.
 type change struct {
 	action plan.Action
 	group  chain.Identity
@@ -76,7 +77,7 @@ func changes(step plan.Step) []change {
 	}
 	all := make([]change, 0, len(step.Rules))
 	for _, rule := range step.Rules {
-		rule.Peer.Account = "" // EC2 shows it at one time and not at another
+		rule.Peer.Account = "" // EC2 does not always show it
 		all = append(all, change{action: step.Action, group: step.Group, rule: rule})
 	}
 	return all
@@ -85,7 +86,7 @@ func changes(step plan.Step) []change {
 func newApplication(edge *Edge, gate Gate, query Query, observed Observed) *application {
 	a := &application{
 		Edge: edge, gate: gate, query: query, groupIDs: observed.clone().GroupIDs, ruleIDs: map[chain.Identity]map[chain.Rule]string{},
-		looked: observed.at, formerly: map[chain.Identity]chain.Former{}, applied: map[change]bool{}, likely: map[chain.Identity]chain.Epoch{}, retires: func(chain.Identity) bool { return false },
+		observedAt: observed.at, formerly: map[chain.Identity]chain.Former{}, applied: map[change]bool{}, likely: map[chain.Identity]chain.Epoch{}, retires: func(chain.Identity) bool { return false },
 	}
 	for _, group := range observed.State.Groups {
 		if from, isMoved := chain.FormerOf(group.Tags); isMoved {
@@ -98,8 +99,8 @@ func newApplication(edge *Edge, gate Gate, query Query, observed Observed) *appl
 	return a
 }
 
-// apply takes the plan's steps, phase by phase, those of a phase in parallel. It
-// returns errStaleView where EC2 turned out to be different.
+// apply runs the plan's steps phase by phase, those of a phase in parallel. It
+// returns errStaleView if EC2's state turned out to be different.
 func (a *application) apply(ctx context.Context, todo plan.Plan) error {
 	var failed error
 	for _, phase := range todo.Phases() {
@@ -117,8 +118,8 @@ func (a *application) apply(ctx context.Context, todo plan.Plan) error {
 	return failed
 }
 
-// tasks is the calls of a phase: one a step, but one for all groups that get or lose
-// the same tags, because CreateTags and DeleteTags take a list of resources.
+// tasks returns the calls of a phase, one for each step. All groups that get or lose the
+// same tags share one, because CreateTags and DeleteTags take a list of resources.
 func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() error {
 	switch phase[0].Action {
 	case plan.RetagGroup, plan.UntagGroup:
@@ -126,7 +127,7 @@ func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() err
 	case plan.ReleaseGroup:
 		return []func() error{func() error { return a.done(a.release(ctx, phase), phase...) }}
 	case plan.ReturnGroup:
-		return []func() error{func() error { return a.done(a.giveBack(ctx, phase), phase...) }}
+		return []func() error{func() error { return a.done(a.returnGroups(ctx, phase), phase...) }}
 	default:
 		moves, others := moving(phase)
 		tasks := a.retags(ctx, moves, a.move)
@@ -137,7 +138,8 @@ func (a *application) tasks(ctx context.Context, phase []plan.Step) []func() err
 	}
 }
 
-// retags is the calls for tags. Groups that move are none of those that are made or adopted in the same phase.
+// retags returns the calls for tags, one for the steps with the same tags. The steps of one
+// phase are independent: no group that moves is also created or adopted there.
 func (a *application) retags(ctx context.Context, phase []plan.Step, retag func(context.Context, []plan.Step) error) []func() error {
 	var tasks []func() error
 	same := map[string][]plan.Step{}
@@ -161,14 +163,14 @@ func (a *application) step(ctx context.Context, step plan.Step) error {
 	case plan.DeleteGroup:
 		return a.deleteGroup(ctx, step)
 	default:
-		if step.Action == plan.AuthorizeRules && (a.isBack || a.retires(step.Group)) {
-			return a.authorizeBack(ctx, step)
+		if step.Action == plan.AuthorizeRules && (a.isRollback || a.retires(step.Group)) {
+			return a.authorizeLeniently(ctx, step)
 		}
 		return a.rules(ctx, step)
 	}
 }
 
-// done keeps in mind what has been changed.
+// done records the changes of steps, unless they failed.
 func (a *application) done(err error, steps ...plan.Step) error {
 	if err != nil {
 		return err
@@ -198,7 +200,7 @@ func (a *application) groupID(identity chain.Identity) string {
 	return a.groupIDs[identity]
 }
 
-// write makes one call that changes something. The token comes first: waiting
+// write makes one mutating call. It takes the limiter's token first: waiting
 // for it must not use up the gate's time.
 func (a *application) write(ctx context.Context, operation string, call func(context.Context) error) error {
 	if err := a.Limiter.take(ctx, operation); err != nil {
@@ -210,8 +212,8 @@ func (a *application) write(ctx context.Context, operation string, call func(con
 	})
 }
 
-// deleteGroup deletes a group. One that EC2 does not know is gone, or too young: observing
-// tells.
+// deleteGroup deletes a group. One that EC2 does not know is gone, or too new to be known.
+// The next observation shows which.
 func (a *application) deleteGroup(ctx context.Context, step plan.Step) error {
 	id := a.groupID(step.Group)
 	err := a.write(ctx, opDeleteSecurityGroup, func(ctx context.Context) error {
@@ -229,11 +231,10 @@ func (a *application) deleteGroup(ctx context.Context, step plan.Step) error {
 	return a.unlessStale(&CallError{Doing: "deleting security group (" + id + ")", Err: err})
 }
 
-// unlessStale turns the errors of a write that only say that EC2 is not as the plan
-// took it to be: a rule that is there already or not there, a group that is gone or too
-// young to be known to all of EC2, a call of which nobody knows whether it took effect.
-// What EC2 names as unknown was shown by an observation that lagged behind its removal,
-// and the next one need not show it, unless it is this run's own.
+// unlessStale wraps an error in errStaleView if it only means that the plan's view was stale.
+// A rule already exists or does not, a group is gone or too new, or the effect of a call is
+// unknown. If EC2 names a group as unknown, the observation lagged behind its removal. The
+// next observation need not show that group, unless this run created it.
 func (a *application) unlessStale(err error) error {
 	if err == nil || !isStaleView(err) {
 		return err

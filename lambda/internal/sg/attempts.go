@@ -6,28 +6,28 @@ import (
 	"sync/atomic"
 )
 
-// attempts is what is known of the tries of one call, which the SDK repeats by itself.
+// attempts records how the attempts of one call ended. The SDK retries calls by itself.
 type attempts struct{ lost atomic.Bool }
 
 type attemptsKey struct{}
 
-// withAttempts is a context for one call, and what the SDK's tries of it come to.
+// withAttempts returns a context for one call, and the record of the SDK's attempts of it.
 func withAttempts(ctx context.Context) (context.Context, *attempts) {
 	tries := &attempts{}
 	return context.WithValue(ctx, attemptsKey{}, tries), tries
 }
 
-// Attempted notes how a try of a call ended that is followed by another one. The clients'
-// retryer calls it with the call's context: an answer that says nothing but that a name is taken does not tell whether a
-// try before it took effect.
+// Attempted records the error of an attempt that the SDK will retry. The clients' retryer
+// calls it with the call's context. Without the record, a later "the name is taken" does not
+// show that an earlier attempt may have taken effect.
 func Attempted(ctx context.Context, err error) {
 	if tries, ok := ctx.Value(attemptsKey{}).(*attempts); ok && mayHaveEffect(err) {
 		tries.lost.Store(true)
 	}
 }
 
-// mayHaveEffect reports whether a call that failed may have taken effect all the same: its
-// answer did not come, or EC2 broke off.
+// mayHaveEffect reports whether a failed call may have taken effect anyway: its answer was
+// lost, or EC2 failed halfway.
 func mayHaveEffect(err error) bool {
 	var status interface{ HTTPStatusCode() int }
 	switch code := codeOf(err); {

@@ -3,6 +3,7 @@ package sg
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,29 +14,43 @@ import (
 )
 
 // use is a network interface that uses a group.
-type use struct{ groupID, text string }
+type use struct{ text, groupID string }
 
 type uses []use
 
-// texts names those of some groups' interfaces.
-func (u uses) texts(groupIDs []string) []string {
+// of describes the interfaces that use some groups, and is empty if none does. It names the
+// groups if they are several.
+func (u uses) of(groupIDs []string) string {
 	var texts []string
 	for _, one := range u {
-		if slices.Contains(groupIDs, one.groupID) {
+		switch last := len(texts) - 1; {
+		case !slices.Contains(groupIDs, one.groupID):
+		case len(groupIDs) == 1:
 			texts = append(texts, one.text)
+		case last >= 0 && strings.HasPrefix(texts[last], one.text):
+			texts[last] += " and " + one.groupID
+		default:
+			texts = append(texts, one.text+" on "+one.groupID)
 		}
 	}
-	return texts
+	switch len(texts) {
+	case 0:
+		return ""
+	case 1:
+		return "network interface " + texts[0]
+	default:
+		return strconv.Itoa(len(texts)) + " network interfaces: " + first(maxNamedBlockers, texts)
+	}
 }
 
-// among lists those groups that are in use.
+// among returns those of some groups that are in use.
 func (u uses) among(observed Observed, identities []chain.Identity) []chain.Identity {
 	return slices.DeleteFunc(slices.Clone(identities), func(identity chain.Identity) bool {
 		return !slices.ContainsFunc(u, func(one use) bool { return one.groupID == observed.GroupIDs[identity] })
 	})
 }
 
-// interfaces lists the network interfaces that use groups.
+// interfaces returns the network interfaces that use groups.
 func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []chain.Identity) (uses, error) {
 	ids := observed.idsOf(identities)
 	interfaces, err := everyPage(ctx, []types.Filter{filter(groupIDFilter, ids...)}, func(filters []types.Filter) paginator[*ec2.DescribeNetworkInterfacesOutput] {
@@ -50,54 +65,57 @@ func (e *Edge) interfaces(ctx context.Context, observed Observed, identities []c
 	for _, one := range interfaces {
 		for _, group := range one.Groups {
 			if id := aws.ToString(group.GroupId); slices.Contains(ids, id) {
-				found = append(found, use{groupID: id, text: interfaceText(one) + " on " + id})
+				found = append(found, use{text: interfaceText(one), groupID: id})
 			}
 		}
 	}
-	chain.Sort(found, func(a, b use) int { return strings.Compare(a.text, b.text) })
-	return slices.Compact(found), nil // one on groups of two calls comes twice
+	chain.Sort(found, func(a, b use) int { return strings.Compare(a.text+a.groupID, b.text+b.groupID) })
+	return slices.Compact(found), nil // one whose groups are in two calls is returned twice
 }
 
-// interfaceText names an interface, whose it is and what becomes of it.
+// interfaceText describes an interface, and how it is deleted.
 func interfaceText(one types.NetworkInterface) string {
-	text := "network interface " + aws.ToString(one.NetworkInterfaceId) + " (" + string(one.InterfaceType)
+	text := aws.ToString(one.NetworkInterfaceId) + " ("
+	if one.InterfaceType != types.NetworkInterfaceTypeInterface {
+		text += string(one.InterfaceType) + ", "
+	}
 	if description := aws.ToString(one.Description); description != "" {
-		text += ", " + description
+		text += description + ", "
 	}
 	instance := ""
 	if one.Attachment != nil {
 		instance = aws.ToString(one.Attachment.InstanceId)
 	}
 	if instance != "" {
-		text += ", instance " + instance
+		text += "instance " + instance + ", "
 	}
-	return text + "; " + ending(one, instance) + ")"
+	return text + ending(one, instance) + ")"
 }
 
-// ending says how an interface goes away. Lambda removes its own some time after the
-// function is gone ("up to 20 minutes", Lambda developer guide, "Giving Lambda functions
-// access to resources in an Amazon VPC"; Terraform's documentation of aws_lambda_function
-// has 45); the others go with what they belong to.
+// ending says how an interface is deleted. Lambda deletes its own some time after the
+// functions. Its developer guide says "up to 20 minutes" ("Giving Lambda functions access
+// to resources in an Amazon VPC"). Terraform's documentation of aws_lambda_function says
+// 45. Others are deleted with the resource that they belong to.
 func ending(one types.NetworkInterface, instance string) string {
 	description := aws.ToString(one.Description)
 	switch {
 	case one.InterfaceType == types.NetworkInterfaceTypeLambda || strings.HasPrefix(description, "AWS Lambda VPC ENI"):
-		return "goes by itself up to 45 minutes after its functions are gone"
+		return "deleted up to 45 minutes after its functions"
 	case strings.HasPrefix(description, "ELB "):
-		return "goes by itself some minutes after the load balancer is deleted"
+		return "deleted minutes after its load balancer"
 	case strings.HasPrefix(description, "arn:aws") && strings.Contains(description, ":ecs:"):
-		return "goes by itself when the task has stopped"
+		return "deleted when its task stops"
 	case one.InterfaceType == types.NetworkInterfaceTypeVpcEndpoint:
-		return "goes with its VPC endpoint"
+		return "deleted with its VPC endpoint"
 	case strings.HasPrefix(description, "RDSNetworkInterface"):
-		return "goes with its database"
+		return "deleted with its database"
 	case aws.ToBool(one.RequesterManaged):
-		return "goes with the service that made it"
+		return "deleted by the service that created it"
 	case instance != "":
-		return "stays until the instance is terminated or has other groups"
+		return "stays until the instance is terminated or gets other security groups"
 	case one.Status == types.NetworkInterfaceStatusAvailable:
-		return "is not attached and stays until somebody deletes it"
+		return "unattached, stays until you delete it"
 	default:
-		return "stays until somebody removes it or gives it other groups"
+		return "stays until you delete it or give it other security groups"
 	}
 }

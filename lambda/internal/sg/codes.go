@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// The codes of EC2 that this package tells apart.
+// The error codes of EC2 that this package handles.
 const (
 	codeCannotDelete        = "CannotDelete"
 	codeDependencyViolation = "DependencyViolation"
@@ -25,48 +25,49 @@ const (
 	codeVPCNotFound         = "InvalidVpcID.NotFound"
 )
 
-// class says what a refusal of EC2 means for the call.
+// class is what an error code of EC2 means for the call.
 type class int
 
 const (
-	// permanent is a call that is refused again however often it is made.
+	// permanent means that EC2 refuses the call however often it is repeated.
 	permanent class = iota
-	// transient is a call that may succeed later. The SDK has repeated it by then
-	// (aws/retry: throttling codes, RequestTimeout, and HTTP 500, 502, 503 and 504);
-	// nothing repeats it on top.
+	// transient means that the call may succeed later. The SDK has already retried it
+	// (aws/retry: throttling codes, RequestTimeout, and HTTP 500, 502, 503 and 504).
+	// Nothing else does.
 	transient
-	// staleView is a call that was planned on a view of EC2 that is not right, or not
-	// right yet: observe again and plan anew.
+	// staleView means that the call was planned on a view of EC2 that is wrong, or not
+	// yet right: observe and plan again.
 	staleView
 )
 
-// codeEntry is what a code means and what to do about it.
+// codeEntry is the class of a code and the remedy.
 type codeEntry struct {
 	class  class
 	remedy string
 }
 
 const (
-	remedyCredentials = "Look why the function's credentials are not accepted: its role may have been deleted or its sessions revoked, or its clock may be wrong; mend that, then deploy again."
-	remedyAccount     = "Bring the AWS account into good standing (AWS Support and the billing console say what is missing), then deploy again."
-	remedyRights      = "Give the function's role the rights of the provider's template, and check permission boundaries and service control policies."
-	remedyLater       = "Deploy again in some minutes; if EC2 goes on failing, see the AWS Health Dashboard."
-	remedyThrottled   = "Try again when fewer EC2 calls are made in this account and Region."
-	remedyValue       = "Change the value that EC2 names, in the properties of the chain or in what they name, then deploy again; if the properties do not have it, report a bug of the provider with the log."
-	remedyOthers      = "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and deploy again."
-	remedyBug         = "Report this as a bug of the provider, with the log: deploying again does not help."
+	remedyCredentials = "Find out why the function's credentials are not accepted: its role may be deleted, its sessions revoked, or its clock wrong. Fix that, then deploy again."
+	remedyAccount     = "Bring the AWS account into good standing (see AWS Support and the billing console), then deploy again."
+	remedyRights      = "Give the function's role the permissions of the provider's template, check permission boundaries and service control policies, then deploy again."
+	remedyLater       = "Deploy again in a few minutes. If EC2 still fails, see the AWS Health Dashboard."
+	remedyThrottled   = "Deploy again when fewer EC2 calls are made in this account and Region."
+	remedyValue       = "Change the value that EC2 names, in the chain's properties or in a resource that they name, then deploy again. If neither has it, report a bug of the provider, with the log."
+	remedyOthers      = "Find out what else changes these security groups (CloudTrail shows it), stop it, then deploy again."
+	remedyBug         = "Report this as a bug of the provider, with the log. Deploying again does not help."
 )
 
-// codes is what EC2 can say to the calls of [API], by code ("Error codes for the Amazon
-// EC2 API", EC2 developer guide: "Common client error codes", "Client error codes for
-// specific actions", "Server error codes"; TagPolicyViolation: "Tag policies", AWS
-// Organizations user guide; ExpiredToken and UnrecognizedClientException: "Common errors",
-// IAM). What is not in it is permanent: nothing is repeated of which nobody knows that
-// repeating helps. It is built for the first error: a function that is only kept ready has
-// no memory for it.
+// codes has the error codes that the calls of [API] can return. The sources are:
+//   - "Error codes for the Amazon EC2 API", EC2 developer guide ("Common client error
+//     codes", "Client error codes for specific actions", "Server error codes")
+//   - "Tag policies", AWS Organizations user guide (TagPolicyViolation)
+//   - "Common errors", IAM (ExpiredToken and UnrecognizedClientException)
+//
+// A code that it lacks is permanent: a call is only repeated if that is known to help. It is
+// built at the first error, to save the memory of functions that are only kept warm.
 var codes = sync.OnceValue(func() map[string]codeEntry {
 	return map[string]codeEntry{
-		// Somebody moved, or an answer was lost.
+		// Another principal changed the group, or an answer was lost.
 		codePermissionDuplicate: {staleView, remedyOthers},
 		codePermissionNotFound:  {staleView, remedyOthers},
 		codeRuleNotFound:        {staleView, remedyOthers},
@@ -89,12 +90,12 @@ var codes = sync.OnceValue(func() map[string]codeEntry {
 		"RequestTimeoutException":      {transient, remedyLater},
 		"InsufficientCapacity":         {transient, remedyLater},
 		"ConcurrentTagAccess":          {transient, "Deploy again once nothing else changes the tags of these security groups."},
-		"ResourceCountExceeded":        {permanent, "Make the change in smaller steps: EC2 takes no call with so many resources."},
+		"ResourceCountExceeded":        {permanent, remedySmaller},
 		"DryRunOperation":              {permanent, remedyBug},
 		"RequestExpired":               {permanent, remedyCredentials},
-		"RequestResourceCountExceeded": {permanent, "Make the change in smaller steps: EC2 takes no call with so many resources."},
+		"RequestResourceCountExceeded": {permanent, remedySmaller},
 
-		// Rights, credentials and accounts.
+		// Permissions, credentials and accounts.
 		codeUnauthorized:              {permanent, remedyRights},
 		"AccessDenied":                {permanent, remedyRights},
 		"AccessDeniedException":       {permanent, remedyRights},
@@ -112,31 +113,31 @@ var codes = sync.OnceValue(func() map[string]codeEntry {
 		"PendingVerification":         {permanent, remedyAccount},
 		"PendingSubscription":         {permanent, remedyAccount},
 		"AccountDisabled":             {permanent, remedyAccount},
-		"OptInRequired":               {permanent, "Enable the Region for this account and see that the account is subscribed to Amazon EC2 and not suspended, then deploy again."},
-		"TagPolicyViolation":          {permanent, "Change Tags (and, with tags of the stack, those of the stack) to what the tag policy of the organization allows, then deploy again."},
+		"OptInRequired":               {permanent, "Enable the Region for this account, check that the account is subscribed to Amazon EC2 and not suspended, then deploy again."},
+		"TagPolicyViolation":          {permanent, "Change Tags, or the stack's tags, to what the organization's tag policy allows, then deploy again."},
 
 		// Quotas.
-		codeGroupLimit:          {permanent, "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."},
-		"ResourceLimitExceeded": {permanent, "Delete security groups that nobody uses, or ask for a higher quota of groups per Region."},
-		codeRuleLimit:           {permanent, "Use fewer or wider rules in this group, or ask for a higher quota of rules per security group."},
-		"SecurityGroupsPerInterfaceLimitExceeded":     {permanent, "Take security groups off the network interfaces, or ask for a higher quota of groups per interface."},
-		"RulesPerSecurityGroupInterfaceLimitExceeded": {permanent, "Use fewer rules, or fewer security groups on the network interfaces that use them: the product of the two is at most 1,000."},
-		codeTagLimit:          {permanent, "Take some tags from Tags, or from the group: it has room for 50, and the chain needs seven of them."},
+		codeGroupLimit:          {permanent, remedyGroupLimit},
+		"ResourceLimitExceeded": {permanent, remedyGroupLimit},
+		codeRuleLimit:           {permanent, "Use fewer or wider rules in this group, or request a higher quota of rules per security group, then deploy again."},
+		"SecurityGroupsPerInterfaceLimitExceeded":     {permanent, "Remove security groups from the network interfaces, or request a higher quota of security groups per interface, then deploy again."},
+		"RulesPerSecurityGroupInterfaceLimitExceeded": {permanent, "Use fewer rules, or fewer security groups per network interface (the product is at most 1,000), then deploy again."},
+		codeTagLimit:          {permanent, "Remove tags from Tags or from the group, then deploy again. EC2 allows 50 tags, and the chain needs seven of them."},
 		"FilterLimitExceeded": {permanent, remedyBug},
 
 		// What the chain names.
-		codeVPCNotFound:                    {permanent, "Set VpcId to a VPC of this account and Region."},
-		"InvalidVpcId.Malformed":           {permanent, "Set VpcId to a VPC of this account and Region."},
-		"InvalidVpcID.Malformed":           {permanent, "Set VpcId to a VPC of this account and Region."},
+		codeVPCNotFound:                    {permanent, remedyVPC},
+		"InvalidVpcId.Malformed":           {permanent, remedyVPC},
+		"InvalidVpcID.Malformed":           {permanent, remedyVPC},
 		"InvalidPrefixListID.NotFound":     {permanent, remedyList},
 		"InvalidPrefixListId.NotFound":     {permanent, remedyList},
 		"InvalidPrefixListID.Malformed":    {permanent, remedyList},
 		"InvalidPrefixListId.Malformed":    {permanent, remedyList},
 		"InvalidGroupId.Malformed":         {permanent, "Correct the ID of the security group that EC2 names, then deploy again."},
 		"InvalidSecurityGroupId.Malformed": {permanent, "Correct the ID of the security group that EC2 names, then deploy again."},
-		"InvalidGroup.Reserved":            {permanent, "Choose another GroupName."},
-		codeGroupDuplicate:                 {permanent, "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."},
-		"InvalidUserID.Malformed":          {permanent, "Correct the account before the security group that EC2 names, then deploy again."},
+		"InvalidGroup.Reserved":            {permanent, "Choose another GroupName, then deploy again."},
+		codeGroupDuplicate:                 {permanent, remedyName},
+		"InvalidUserID.Malformed":          {permanent, "Correct the account ID of the security group that EC2 names, then deploy again."},
 		"InvalidPermission.Malformed":      {permanent, remedyValue},
 		"InvalidParameter":                 {permanent, remedyValue},
 		"InvalidParameterCombination":      {permanent, remedyValue},
@@ -160,21 +161,25 @@ var codes = sync.OnceValue(func() map[string]codeEntry {
 		"OperationNotPermitted":            {permanent, remedyState},
 		"IncorrectState":                   {permanent, remedyState},
 		"InvalidState":                     {permanent, remedyState},
-		codeCannotDelete:                   {permanent, "EC2 does not let anybody delete this group; remove its sgchain tags."},
+		codeCannotDelete:                   {permanent, "EC2 allows no user to delete this group. Remove its sgchain tags, then deploy again."},
 		codeDependencyViolation:            {permanent, "Remove what EC2 says depends on the security group, then deploy again."},
 		codeGroupInUse:                     {permanent, "Remove what EC2 says uses the security group, then deploy again."},
 	}
 })
 
 const (
-	remedyList  = "Name a prefix list of this account and Region that is there (aws ec2 describe-managed-prefix-lists), or leave the peer out, then deploy again."
-	remedyState = "Look at the state of the VPC or security group that EC2 names (one that is being created, shared or deleted takes no change), and deploy again once it is settled."
+	remedyVPC        = "Set VpcId to a VPC of this account and Region, then deploy again."
+	remedyList       = "Use the name of an existing prefix list (aws ec2 describe-managed-prefix-lists), or remove the peer, then deploy again."
+	remedyName       = "Choose another GroupName, remove GroupName to get a generated name, or delete the other group. Then deploy again."
+	remedySmaller    = "Make the change in smaller steps. EC2 allows fewer resources in a call."
+	remedyGroupLimit = "Delete unused security groups, or request a higher quota of security groups per Region, then deploy again."
+	remedyState      = "Wait until the VPC or security group that EC2 names is no longer being created, shared or deleted, then deploy again."
 	// remedyUnknown is for codes that are not in the table.
-	remedyUnknown = "Read what EC2 says and change what it names: the call was not repeated, since it is not known that repeating helps. If nothing is to be changed, deploy again."
+	remedyUnknown = "Change what EC2 names, if anything, then deploy again. This code is unknown to the provider, so the call was not retried."
 )
 
-// otherNetworks begins what EC2 says of a rule that names a group in a VPC that is not
-// connected with this one. Its code is InvalidGroup.NotFound (boto3 issue 569).
+// otherNetworks is in EC2's message about a rule that names a group in a VPC that is not
+// connected to this one. The code is InvalidGroup.NotFound (boto3 issue 569).
 const otherNetworks = "belong to different networks"
 
 func isOtherNetworks(err error) bool {
@@ -182,8 +187,8 @@ func isOtherNetworks(err error) bool {
 	return errors.As(err, &api) && strings.Contains(api.ErrorMessage(), otherNetworks)
 }
 
-// codeOf is EC2's code in an error; empty where none is there, as with a connection that
-// was cut.
+// codeOf returns EC2's code in an error. It is empty if the error has none, such as that of
+// a lost connection.
 func codeOf(err error) string {
 	var coded interface{ ErrorCode() string }
 	if !errors.As(err, &coded) {
@@ -192,8 +197,8 @@ func codeOf(err error) string {
 	return coded.ErrorCode()
 }
 
-// classOf is the class of an error. One without a code comes from the network, and the SDK
-// has repeated what may be repeated.
+// classOf returns the class of an error. One without a code comes from the network, and the
+// SDK has already retried it.
 func classOf(err error) class {
 	switch code := codeOf(err); {
 	case code == "":
@@ -205,7 +210,7 @@ func classOf(err error) class {
 	}
 }
 
-// Remedy is one sentence of what to do about an error of EC2, empty where EC2 gave none.
+// Remedy returns what to do about an error of EC2. It is empty if the error has no code.
 func Remedy(err error) string {
 	code := codeOf(err)
 	entry, known := codes()[code]
@@ -213,7 +218,7 @@ func Remedy(err error) string {
 	case code == "":
 		return ""
 	case isOtherNetworks(err):
-		return "Connect the two VPCs by a peering, or by a transit gateway with security group referencing; or name addresses in place of the security group."
+		return "Connect the two VPCs by a peering, or by a transit gateway with security group referencing, or use addresses instead of the security group. Then deploy again."
 	case known:
 		return entry.remedy
 	default:

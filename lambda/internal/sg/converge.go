@@ -13,53 +13,52 @@ import (
 )
 
 const (
-	// readPatience is how long a read may lag behind what this run has written
-	// before that is written again.
+	// readPatience is how long a read may lag behind this run's writes
+	// before they are repeated.
 	readPatience = 20 * time.Second
-	// undoPatience is how long a failed run tries to remove what it created. What
-	// is left is found by its tags when CloudFormation rolls back.
+	// undoPatience is how long a failed run tries to remove what it created. The
+	// rollback finds the rest by its tags.
 	undoPatience = 30 * time.Second
-	// maxRounds is how often a chain is planned anew while others change it.
+	// maxRounds is how often a chain is planned again while others change it.
 	maxRounds = 8
 )
 
 // Target is what a chain should become.
 type Target struct {
 	Change plan.Change
-	// PhysicalID is what the live groups are to belong to.
+	// PhysicalID is the physical ID that the live groups get.
 	PhysicalID string
 	Quota      plan.Quota
-	// Unserved is, for people, what the chain asks for and nothing comes of.
+	// Unserved describes, for messages, what the chain asks for without effect.
 	Unserved []string
-	// Confirm, which may be nil, says at the end why a move must not stand.
+	// Confirm, which may be nil, returns an error at the end if a move must be undone.
 	Confirm func(context.Context) error
 }
 
-// Goal is what must hold at the end, as far as an observation tells. The tag is worked
-// out from each observation anew: one that left out the newest group would otherwise
-// give this chain too low a generation for good.
+// Goal returns the state that the chain must reach, given an observation. It computes the tag
+// from each observation again. Otherwise one that lacks the newest group would leave the
+// chain with too low a generation.
 func (w Target) Goal(observed chain.State) chain.State {
 	return plan.Goal(w.Change, observed, observed.NextEpoch(w.PhysicalID))
 }
 
-// Plan is what is to be done to bring the chain to the goal, in its order, and what of that
-// is unusual. The error is what would have it refused.
+// Plan returns the steps to the goal and warnings about unusual ordering. It fails if the
+// change would be refused.
 func (e *Edge) Plan(ctx context.Context, query Query, target Target, observed Observed) (plan.Plan, []string, error) {
 	return newApplication(e, nil, query, observed).plan(ctx, &target, observed, false)
 }
 
-// Result is a chain that has become what it should be.
+// Result is a chain that has reached its goal.
 type Result struct {
 	Observed Observed
-	// Wrote says whether anything had to be changed.
+	// Wrote is set if anything had to be changed.
 	Wrote bool
-	// Warnings is what had to be done out of the usual order.
+	// Warnings lists what had to be done in an unusual order.
 	Warnings []string
 }
 
-// Converge brings the chain to the goal and verifies it by observing again, until
-// nothing differs. When it fails, it first removes the groups that it created
-// itself, unless the gate is shut.
+// Converge applies plans until an observation shows that the chain has reached the goal.
+// If it fails, it removes the groups that it created, unless the gate is shut.
 func (e *Edge) Converge(ctx context.Context, gate Gate, query Query, target Target, observed Observed) (Result, error) {
 	run := newApplication(e, gate, query, observed)
 	run.old, run.from = target.Change.Old, target.Change.From
@@ -68,19 +67,19 @@ func (e *Edge) Converge(ctx context.Context, gate Gate, query Query, target Targ
 		return result, nil
 	}
 	if undo := run.undo(ctx); undo != nil {
-		e.Log.Warn("undo failed; the groups are found by their tags later", slog.String("error", undo.Error()))
+		e.Log.Warn("undo failed; a later run finds the groups by their tags", slog.String("error", undo.Error()))
 	}
 	return Result{}, err
 }
 
 func (a *application) converge(ctx context.Context, target Target, observed Observed) (Result, error) {
-	a.isBack = target.Change.Rollback
+	a.isRollback = target.Change.Rollback
 	a.retires = func(identity chain.Identity) bool { return target.Change.Standing(identity) == plan.Retired }
 	lag := lagging{}
 	var result Result
-	var refused refusal // the last plan that EC2 did not take
+	var refused refusal // the last plan that EC2 refused
 	for round := 0; ; {
-		todo, made, err := a.plan(ctx, &target, observed, result.Wrote)
+		todo, warnings, err := a.plan(ctx, &target, observed, result.Wrote)
 		if err != nil {
 			return Result{}, err
 		}
@@ -93,7 +92,7 @@ func (a *application) converge(ctx context.Context, target Target, observed Obse
 				continue
 			}
 			result.Observed = observed
-			result.Warnings = append(result.Warnings, a.back.said...)
+			result.Warnings = append(result.Warnings, a.rollback.warnings...)
 			return result, nil
 		}
 		overlooked, err := a.overlooks(ctx, todo)
@@ -120,7 +119,7 @@ func (a *application) converge(ctx context.Context, target Target, observed Obse
 			}
 			a.logPlan(ctx, target, observed, round, todo)
 			result.Wrote = true
-			result.Warnings = append(result.Warnings, made...)
+			result.Warnings = append(result.Warnings, warnings...)
 			if refused, err = a.applyUnlessStale(ctx, todo, &lag); err != nil {
 				return Result{}, err
 			}
@@ -131,9 +130,9 @@ func (a *application) converge(ctx context.Context, target Target, observed Obse
 	}
 }
 
-// plan works out what is to be done, and refuses what cannot be. Made is what had to be
-// put in an unusual order.
-func (a *application) plan(ctx context.Context, target *Target, observed Observed, wrote bool) (todo plan.Plan, made []string, err error) {
+// plan returns the steps to the goal, and warnings about those in an unusual order. It fails
+// if the change is impossible.
+func (a *application) plan(ctx context.Context, target *Target, observed Observed, wrote bool) (todo plan.Plan, warnings []string, err error) {
 	goal := target.Goal(observed.State)
 	if err = plan.OwnGroups(target.Change, observed.GroupIDs); err != nil {
 		return plan.Plan{}, nil, err
@@ -142,44 +141,44 @@ func (a *application) plan(ctx context.Context, target *Target, observed Observe
 		return plan.Plan{}, nil, err
 	}
 	todo = plan.Diff(observed.State, goal)
-	if err = a.onlyMoves(*target, todo, goal); err != nil {
+	if err = a.checkOnlyMoves(*target, todo, goal); err != nil {
 		return plan.Plan{}, nil, err
 	}
-	if err = a.notMoved(ctx, target.Change, observed, wrote); err != nil {
+	if err = a.checkNotMoved(ctx, target.Change, observed, wrote); err != nil {
 		return plan.Plan{}, nil, err
 	}
 	if conflicts := todo.NameConflicts(observed.State); len(conflicts) > 0 {
 		return plan.Plan{}, nil, &RenameError{NameConflict: conflicts[0]}
 	}
-	// Lists that neither chain names may weigh in a group that was left behind or edited.
-	if strange := todo.UnknownLists(observed.State, target.Quota); len(strange) > 0 {
-		found, err := a.lookUpLists(ctx, listIDFilter, strange)
+	// Orphaned or edited groups may have rules with lists that neither chain names.
+	if unknown := todo.UnknownLists(observed.State, target.Quota); len(unknown) > 0 {
+		found, err := a.lookUpLists(ctx, listIDFilter, unknown)
 		if err != nil && !target.Change.Rollback {
 			return plan.Plan{}, nil, err
 		}
-		for _, id := range strange { // one that is gone weighs as little as a rule
+		for _, id := range unknown { // one that no longer exists counts as one rule
 			found = append(found, chain.PrefixList{ID: id})
 		}
 		target.Quota.Lists = slices.Concat(target.Quota.Lists, found)
 	}
-	todo, made, err = a.fit(ctx, target, todo, observed.State, goal)
+	todo, warnings, err = a.fit(ctx, target, todo, observed.State, goal)
 	if tight, ok := errors.AsType[*plan.QuotaError](err); ok {
 		tight.Wrote = wrote
 	}
-	return todo, made, err
+	return todo, warnings, err
 }
 
-// made says whether this run created a group: nobody lives there yet.
-func (a *application) made(identity chain.Identity) bool {
+// hasCreated reports whether this run created a group: no network interface uses it yet.
+func (a *application) hasCreated(identity chain.Identity) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Contains(a.created, identity)
 }
 
-// logPlan puts a plan into the log, with what follows it in the cleanup.
+// logPlan logs a plan, and the steps that follow it in the cleanup.
 func (a *application) logPlan(ctx context.Context, target Target, observed Observed, round int, todo plan.Plan) {
 	if !a.Log.Enabled(ctx, slog.LevelInfo) {
-		return // what follows costs more than the line
+		return // the rest costs more than the line itself
 	}
 	fields := []any{slog.Int("round", round), slog.Any("plan", Logged(todo.String, plan.LogBytes))}
 	if cleanup := plan.Cleanup(target.Change, target.Goal(observed.State)); !cleanup.Empty() {
@@ -188,18 +187,18 @@ func (a *application) logPlan(ctx context.Context, target Target, observed Obser
 	a.Log.Info("plan", append(fields, slog.String("groups", plan.FateList(target.Change, observed.State)))...)
 }
 
-// refusal is a plan that EC2 did not take, because it is not as the plan took it to be.
+// refusal is a plan that EC2 refused because the plan's view was stale.
 type refusal struct {
 	plan     string
 	cause    error
-	patience time.Duration // how long the plan is tried again
+	patience time.Duration // how long the plan is retried
 }
 
-// isOf reports whether it is this plan that was refused.
+// isOf reports whether EC2 refused this plan.
 func (r refusal) isOf(todo plan.Plan) bool { return r.plan != "" && todo.String() == r.plan }
 
-// applyUnlessStale applies a plan. Where EC2 does not take it, it waits a little: the
-// observation behind the plan lags, or EC2 does not know a young group everywhere.
+// applyUnlessStale applies a plan. If the plan's view was stale, it waits a little: the
+// observation lagged, or parts of EC2 do not know a new group yet.
 func (a *application) applyUnlessStale(ctx context.Context, todo plan.Plan, lag *lagging) (refusal, error) {
 	err := a.apply(ctx, todo)
 	if !errors.Is(err, errStaleView) {
@@ -216,7 +215,7 @@ func (a *application) applyUnlessStale(ctx context.Context, todo plan.Plan, lag 
 	return refused, lag.wait(ctx)
 }
 
-// observeAgain observes what the run has done.
+// observeAgain observes the result of the run's writes.
 func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 	a.mu.Lock()
 	known := Observed{GroupIDs: maps.Clone(a.groupIDs)}.without(a.vanished)
@@ -227,13 +226,13 @@ func (a *application) observeAgain(ctx context.Context) (Observed, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.groupIDs, a.vanished, a.looked = maps.Clone(observed.GroupIDs), nil, observed.at
+	a.groupIDs, a.vanished, a.observedAt = maps.Clone(observed.GroupIDs), nil, observed.at
 	return observed, nil
 }
 
-// overlooks says whether the plan would revoke a rule that names a group of this
-// chain, one that the read behind it did not show: by its ID EC2 does. Without such
-// a rule it makes no call. Groups of another account are none of the chain's.
+// overlooks reports whether the plan would revoke a rule that names a group of this chain
+// which the observation lacked. It asks EC2 for the groups by ID, and makes no call if the
+// plan revokes no such rule. Groups of another account are never the chain's.
 func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, error) {
 	var ids []string
 	for _, step := range todo.Steps {
@@ -253,8 +252,8 @@ func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, erro
 	return slices.ContainsFunc(groups, a.Owner.owns), nil
 }
 
-// repeats says whether the plan has a change that this run has made already: the
-// read behind it lags, or somebody else changed it back.
+// repeats reports whether the plan has a change that this run has already warnings: the
+// observation lags, or another principal reverted the change.
 func (a *application) repeats(todo plan.Plan) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

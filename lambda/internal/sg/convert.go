@@ -10,20 +10,20 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// protocolAll is how EC2 writes all protocols.
+// protocolAll means all protocols in EC2's API.
 const protocolAll = "-1"
 
-// RulesOf spreads what EC2 groups: DescribeSecurityGroups lists one permission
-// for a protocol and port range with all its peers, a rule has one peer. Members
+// RulesOf returns the rules of a group. DescribeSecurityGroups lists one permission
+// for a protocol and port range with all its peers, but a rule has one peer. Members
 // maps the IDs of owned groups to their identities.
 func RulesOf(group types.SecurityGroup, members map[string]chain.Identity) []chain.Rule {
 	owner := aws.ToString(group.OwnerId)
 	rules := make([]chain.Rule, 0, peersIn(group.IpPermissions)+peersIn(group.IpPermissionsEgress))
 	for i := range group.IpPermissions {
-		rules = spread(rules, chain.Ingress, &group.IpPermissions[i], owner, members)
+		rules = appendRules(rules, chain.Ingress, &group.IpPermissions[i], owner, members)
 	}
 	for i := range group.IpPermissionsEgress {
-		rules = spread(rules, chain.Egress, &group.IpPermissionsEgress[i], owner, members)
+		rules = appendRules(rules, chain.Egress, &group.IpPermissionsEgress[i], owner, members)
 	}
 	return rules
 }
@@ -37,8 +37,8 @@ func peersIn(permissions []types.IpPermission) int {
 	return sum
 }
 
-// spread adds the rules of a permission to others.
-func spread(rules []chain.Rule, direction chain.Direction, permission *types.IpPermission, owner string, members map[string]chain.Identity) []chain.Rule {
+// appendRules appends the rules of a permission.
+func appendRules(rules []chain.Rule, direction chain.Direction, permission *types.IpPermission, owner string, members map[string]chain.Identity) []chain.Rule {
 	protocol := protocolOf(aws.ToString(permission.IpProtocol))
 	add := func(peer chain.Peer, description *string) {
 		rules = append(rules, chain.Rule{
@@ -61,8 +61,8 @@ func spread(rules []chain.Rule, direction chain.Direction, permission *types.IpP
 	return rules
 }
 
-// cidrPeer reads a range that EC2 reports. One that netip cannot read is kept as
-// text, so that it shows up as a difference and is not overlooked.
+// cidrPeer parses a range that EC2 reports. One that netip cannot parse is kept as
+// text, so that it shows up as a difference.
 func cidrPeer(text string) chain.Peer {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
@@ -83,8 +83,8 @@ func groupPeer(pair types.UserIdGroupPair, owner string, members map[string]chai
 	return peer
 }
 
-// protocolOf turns EC2's protocol into ours. EC2 stores the four protocols with
-// names by name; numbers are mapped all the same, since engines differ in that.
+// protocolOf converts EC2's protocol. EC2 stores the four protocols with names by name.
+// Numbers are mapped too, because emulators differ in this.
 func protocolOf(text string) chain.Protocol {
 	switch text {
 	case protocolAll:
@@ -102,7 +102,7 @@ func protocolOf(text string) chain.Protocol {
 	}
 }
 
-// portsOf leaves out ports where EC2 gives them no meaning.
+// portsOf returns the ports of a permission, or all ports if the protocol has none.
 func portsOf(protocol chain.Protocol, permission *types.IpPermission) chain.PortRange {
 	if !protocol.HasPorts() || permission.FromPort == nil || permission.ToPort == nil {
 		return chain.AllPorts
@@ -110,9 +110,9 @@ func portsOf(protocol chain.Protocol, permission *types.IpPermission) chain.Port
 	return chain.PortRange{From: *permission.FromPort, To: *permission.ToPort}
 }
 
-// permissionsOf spells rules for EC2, one permission each. The description goes
-// along even where a rule is revoked: EC2 ignores it there, an emulator
-// (MiniStack) finds the rule only by it.
+// permissionsOf converts rules for EC2, one permission each. The description is sent
+// even to revoke a rule: EC2 ignores it there, but an emulator (MiniStack) only finds
+// the rule with it.
 func permissionsOf(rules []chain.Rule, groupIDs map[chain.Identity]string) []types.IpPermission {
 	permissions := make([]types.IpPermission, 0, len(rules))
 	for _, rule := range rules {
@@ -155,7 +155,7 @@ func permissionOf(rule chain.Rule, groupIDs map[chain.Identity]string) types.IpP
 	case chain.PeerMember:
 		permission.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(groupIDs[peer.Member]), Description: description}}
 	case chain.PeerTier, chain.PeerVPC, chain.PeerListName, chain.PeerGroupName:
-		panic("a rule with an open peer reached EC2: " + rule.String()) // Resolve and Goal expand them all
+		panic("rule with an unresolved peer: " + rule.String()) // Resolve and Goal expand them all
 	}
 	return permission
 }

@@ -17,15 +17,14 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// freshGroupPatience is how long a group that was just created may be unknown to
-// other calls ("Eventual consistency in the Amazon EC2 API", EC2 developer guide,
-// which names this very example).
+// freshGroupPatience is how long a new group may be unknown to other calls. "Eventual
+// consistency in the Amazon EC2 API" (EC2 developer guide) has this very example.
 const freshGroupPatience = 30 * time.Second
 
-// createGroup makes a group with its ownership tags in one call, so that no
-// group of ours is ever without them. CreateSecurityGroup has no client token:
-// when an answer is lost and the SDK asks again, EC2 calls our own group a
-// duplicate. So a duplicate is looked up, and taken if it bears exactly our tags.
+// createGroup creates a group with its ownership tags in one call, so that the chain's
+// groups always have them. CreateSecurityGroup has no client token: if an answer is lost
+// and the SDK retries, EC2 reports the chain's own group as a duplicate. So createGroup
+// looks up a duplicate, and uses it if it has exactly the chain's tags.
 func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	name := step.Group.EC2Name(a.Owner.Resource)
 	var id string
@@ -63,7 +62,8 @@ func (a *application) createGroup(ctx context.Context, step plan.Step) error {
 	return nil
 }
 
-// findDuplicate looks up who holds a name that EC2 says is taken.
+// findDuplicate looks up the group with a name that EC2 reports as a duplicate. It returns
+// the ID if the group is the chain's.
 func (a *application) findDuplicate(ctx context.Context, step plan.Step, name string) (string, error) {
 	wanted := step.Group
 	wait := task.Backoff{Next: 300 * time.Millisecond, Last: 5 * time.Second}
@@ -71,7 +71,7 @@ func (a *application) findDuplicate(ctx context.Context, step plan.Step, name st
 	defer cancel()
 	for {
 		holders, err := a.describe(ctx, filter("vpc-id", wanted.VPCID), filter("group-name", name))
-		if err == nil && len(holders) == 0 { // filters tell letter cases apart, and names do not
+		if err == nil && len(holders) == 0 { // filters are case-sensitive, names are not
 			holders, err = a.describe(ctx, filter("vpc-id", wanted.VPCID))
 		}
 		if err != nil {
@@ -85,7 +85,7 @@ func (a *application) findDuplicate(ctx context.Context, step plan.Step, name st
 				aws.ToString(holder.GroupName) == name && aws.ToString(holder.Description) == wanted.Description {
 				return aws.ToString(holder.GroupId), nil
 			}
-			return "", a.inTheWay(holder, wanted, step.Epoch, a.query.Built)
+			return "", a.holderError(holder, wanted, step.Epoch, a.query.Built)
 		}
 		// EC2 knows the name and does not show the group yet.
 		if err := wait.Wait(patience); err != nil {
@@ -94,10 +94,10 @@ func (a *application) findDuplicate(ctx context.Context, step plan.Step, name st
 	}
 }
 
-// noteCreated keeps in mind a group that this run made, or may have made. Where the answer
-// does not say so, the group counts only if it carries the tag that this run writes, and the
-// old chain does not have it: a group that an earlier run made, and that a read which lagged
-// did not show, is not this run's to delete. The lock is held.
+// noteCreated records a group that this run created, or may have created. Without a clear
+// answer, a group counts only if it has the tag that this run writes and the old chain lacks
+// it. A group of an earlier run that a lagging read did not show must not be deleted. The
+// lock is held.
 func (a *application) noteCreated(identity chain.Identity, tag chain.Epoch, isSure, isLikely bool) {
 	switch {
 	case isSure:
@@ -107,7 +107,7 @@ func (a *application) noteCreated(identity chain.Identity, tag chain.Epoch, isSu
 	}
 }
 
-// isOwn reports whether this run made a group, or most likely did. The lock is held.
+// isOwn reports whether this run created a group, or most likely did. The lock is held.
 func (a *application) isOwn(group chain.Group) bool {
 	tag, likely := a.likely[group.Identity]
 	return slices.Contains(a.created, group.Identity) || (likely && tag == group.Epoch)

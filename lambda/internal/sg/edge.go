@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/internal/task"
 )
 
-// The operations that change something, as the limiter and the gate know them.
+// The mutating operations, as the limiter and the gate name them.
 const (
 	opCreateSecurityGroup = "CreateSecurityGroup"
 	opCreateTags          = "CreateTags"
@@ -25,19 +25,18 @@ const (
 	opDeleteSecurityGroup = "DeleteSecurityGroup"
 )
 
-// MaxConnections bounds the calls in flight, and with it the connections to EC2.
+// MaxConnections limits the calls in flight, and so the connections to EC2.
 const MaxConnections = 10
 
-// Gate admits the calls that change something: it runs the call while the
-// request that wants it is known to be still wanted, and ends the call's context
-// when that is not known any more. See package fence.
+// Gate admits mutating calls. It runs a call only while the request behind it is known
+// to be current, and ends the call's context once that is unknown. See package fence.
 type Gate interface {
 	Write(ctx context.Context, call func(context.Context) error) error
-	// Renew looks whether the gate is shut now, and says why it is.
+	// Renew checks the request again, and returns the reason if the gate is shut.
 	Renew(ctx context.Context) error
 }
 
-// Edge is EC2 as seen from one chain.
+// Edge accesses EC2 for one chain.
 type Edge struct {
 	API     API
 	Owner   Owner
@@ -47,35 +46,35 @@ type Edge struct {
 	writes atomic.Int64
 }
 
-// Query is what an observation has to find out beside the owner's groups; of the zero Query,
+// Query lists what an observation finds out besides the owner's groups. The zero Query adds
 // nothing.
 type Query struct {
-	// Unmanaged asks which rules the chain never made.
+	// Unmanaged asks for the rules that the chain did not create.
 	Unmanaged bool
-	// Adoptable are the groups that the chain takes over where somebody else made them, by
-	// their explicit names.
+	// Adoptable are the groups that the chain adopts if another owner has them, by their
+	// explicit names.
 	Adoptable []chain.Identity
-	// Identities are the chain's, its new ones before its old ones: an adopted group, whose
-	// description is its own, is the first of them that has its tier, name and VPC.
+	// Identities are the chain's, new ones before old ones. An adopted group keeps its own
+	// description, so it is the first of them with its tier, name and VPC.
 	Identities []chain.Identity
-	// Built are those that the chain had until now.
+	// Built are the identities that the chain has had.
 	Built []chain.Identity
-	// IsGone says whether a stack is there no more, or the resource in it that made a group;
-	// without a logical ID it is about the stack alone.
+	// IsGone reports whether a stack, or the resource of it that created a group, no longer
+	// exists. Without a logical ID it only checks the stack.
 	IsGone func(ctx context.Context, resource chain.Resource) (bool, error)
-	// From is the owner whose groups are observed, too: those of the Identities, or all of them where there are none. The zero Owner
-	// is nobody.
+	// From is another owner whose groups are observed too: those with one of the Identities,
+	// or all of them if Identities is empty. The zero Owner has no groups.
 	From Owner
-	// MayBeMoved asks, where groups are missing that the chain had, whether another chain took them over.
+	// MayBeMoved asks whether another chain took over groups that the chain had and lacks.
 	MayBeMoved bool
 }
 
-// Writes is how many calls that change something were sent.
+// Writes returns the number of mutating calls sent.
 func (e *Edge) Writes() int64 { return e.writes.Load() }
 
-// parallel runs every task, at most MaxConnections at a time, and waits for all
-// of them even when one fails: a call that is cut off leaves EC2 in a state that
-// nobody knows. The last one needs no goroutine of its own.
+// parallel runs every task, at most MaxConnections at a time. It waits for all of them
+// even if one fails, because an aborted call leaves EC2 in an unknown state. The last
+// task needs no goroutine of its own.
 func parallel(tasks []func() error) error {
 	if len(tasks) == 0 {
 		return nil
@@ -97,8 +96,8 @@ func parallel(tasks []func() error) error {
 	return firstCause(errs)
 }
 
-// firstCause prefers an error that stands for itself to one that only says that
-// the view is stale.
+// firstCause returns the first error that is not errStaleView. If all are, it returns one
+// of them.
 func firstCause(errs []error) error {
 	var first error
 	for _, err := range errs {

@@ -69,16 +69,16 @@ func TestCause(t *testing.T) {
 	}
 }
 
-// Every code that has a name here and ends a run has a remedy.
-func TestRemedies(t *testing.T) {
+// Every known code has a remedy, and that of a permanent error is not only to retry.
+func TestEveryCodeHasARemedy(t *testing.T) {
 	t.Parallel()
 	for code, entry := range codes() {
 		text := Remedy(codedError{code: code})
-		if !strings.HasSuffix(text, ".") || (entry.class == permanent && strings.Contains(strings.ToLower(text), "try again")) {
+		if !strings.HasSuffix(text, ".") || (entry.class == permanent && strings.Contains(strings.ToLower(text), "retry")) {
 			t.Errorf("%s: %q", code, text)
 		}
 	}
-	if text := Remedy(codedError{code: "Unknown"}); !strings.Contains(text, "Read what EC2 says") {
+	if text := Remedy(codedError{code: "Unknown"}); !strings.Contains(text, "Change what EC2 names") {
 		t.Errorf("an unknown code has the remedy %q", text)
 	}
 	if text := Remedy(errors.New("connection reset")); text != "" {
@@ -86,7 +86,7 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// Spelling a rule for EC2 and reading it back gives the same rule.
+// A rule that is converted for EC2 and back is the same rule.
 func TestRulesRoundTrip(t *testing.T) {
 	t.Parallel()
 	web := chain.Identity{VPCID: "vpc-1", Tier: "Web", Description: "w"}
@@ -110,7 +110,7 @@ func TestRulesRoundTrip(t *testing.T) {
 		for i := range permissions {
 			for j := range permissions[i].UserIdGroupPairs {
 				if pair := &permissions[i].UserIdGroupPairs[j]; pair.UserId == nil {
-					pair.UserId = aws.String("123456789012") // EC2 always shows the owner
+					pair.UserId = aws.String("123456789012") // EC2 always shows the account
 				}
 			}
 		}
@@ -127,8 +127,8 @@ func TestRulesRoundTrip(t *testing.T) {
 	})
 }
 
-// Engines differ in how they spell a rule; what it means decides.
-func TestReadsOddSpellings(t *testing.T) {
+// EC2 and emulators represent the same rule in different ways.
+func TestRulesOfOtherRepresentations(t *testing.T) {
 	t.Parallel()
 	ranges := []types.IpRange{{CidrIp: aws.String("10.0.0.1/8")}}
 	for name, test := range map[string]struct {
@@ -149,8 +149,8 @@ func TestReadsOddSpellings(t *testing.T) {
 	}
 }
 
-// One operation has EC2's bucket: fifty at once, then five a second; tags have
-// more.
+// An operation has EC2's token bucket: fifty calls at once, then five a second. Tagging
+// has more.
 func TestLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -189,8 +189,8 @@ func TestLimiter(t *testing.T) {
 	})
 }
 
-// Everything runs, at most ten at a time, and an error that says something is
-// preferred to one that only says that the view is stale.
+// All tasks run, at most ten at a time, and any other error takes precedence over
+// errStaleView.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -227,23 +227,23 @@ func TestParallel(t *testing.T) {
 	})
 }
 
-// TestTakeOfWhatIsHeldNow: a removal that may not begin is not one that is done.
-func TestTakeOfWhatIsHeldNow(t *testing.T) {
+// TestRemovalOfGroupsThatMustWait: a removal that cannot begin is not reported as done.
+func TestRemovalOfGroupsThatMustWait(t *testing.T) {
 	t.Parallel()
 	identity := chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "a"}
 	observed := Observed{State: chain.State{Groups: []chain.Group{{Identity: identity}}}, GroupIDs: map[chain.Identity]string{identity: "sg-1"}}
 	run := removal{Edge: &Edge{Log: slog.New(slog.DiscardHandler)}}
 	departure := plan.Departure{All: []chain.Identity{identity}, InUse: []chain.Identity{identity}}
-	if gone, err := run.take(t.Context(), observed, departure.All, departure); len(gone) > 0 || !errors.Is(err, errStaleView) {
+	if gone, err := run.removeGroups(t.Context(), observed, departure.All, departure); len(gone) > 0 || !errors.Is(err, errStaleView) {
 		t.Errorf("gone are %v, and the error is %v", gone, err)
 	}
 	departure.EachAlone = true
-	if gone, err := run.take(t.Context(), observed, departure.All, departure); len(gone) > 0 || err != nil {
+	if gone, err := run.removeGroups(t.Context(), observed, departure.All, departure); len(gone) > 0 || err != nil {
 		t.Errorf("each alone: gone are %v, and the error is %v", gone, err)
 	}
 }
 
-// TestIsTransient: of several calls that failed together one may be.
+// TestIsTransient: one of several calls that failed together suffices.
 func TestIsTransient(t *testing.T) {
 	t.Parallel()
 	denied, busy := &CallError{Doing: "looking", Err: codedError{code: "UnauthorizedOperation"}}, &CallError{Doing: "looking", Err: codedError{code: "RequestLimitExceeded"}}
@@ -254,7 +254,7 @@ func TestIsTransient(t *testing.T) {
 		{nil, false},
 		{denied, false},
 		{busy, true},
-		{&passingError{denied}, true},
+		{&transientError{denied}, true},
 		{errors.New("no call"), false},
 	} {
 		if got := IsTransient(test.err); got != test.want {

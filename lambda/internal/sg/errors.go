@@ -14,47 +14,46 @@ func hasCode(err error, codes ...string) bool {
 	return errors.As(err, &coded) && slices.Contains(codes, coded.ErrorCode())
 }
 
-// IsGroupNotFound says whether a group is not there, or not there yet: EC2 is
+// IsGroupNotFound reports whether a group does not exist, or not yet: EC2 is
 // eventually consistent after a create.
 func IsGroupNotFound(err error) bool { return hasCode(err, codeGroupNotFound, codeGroupIDNotFound) }
 
-// IsDependencyViolation says whether a group cannot be deleted because something
+// IsDependencyViolation reports whether a group cannot be deleted because something
 // uses or names it.
 func IsDependencyViolation(err error) bool {
 	return hasCode(err, codeDependencyViolation, codeGroupInUse)
 }
 
-// IsTransient says whether a call that failed may succeed a little later, or one of several
-// that failed together. The SDK has repeated it by then.
+// IsTransient reports whether a failed call, or one of several that failed together, may
+// succeed a little later. The SDK has already retried it.
 func IsTransient(err error) bool {
-	if _, isPassing := errors.AsType[*passingError](err); isPassing {
+	if _, isTransient := errors.AsType[*transientError](err); isTransient {
 		return true
 	}
 	_, isCall := errors.AsType[*CallError](err)
 	return isCall && classOf(err) == transient
 }
 
-// passingError is the first of several errors of which another one is transient.
-type passingError struct{ error }
+// transientError is the first of several errors, one of which is transient.
+type transientError struct{ error }
 
-func (e *passingError) Unwrap() error { return e.error }
+func (e *transientError) Unwrap() error { return e.error }
 
-// isStaleView reports whether a refusal only tells that somebody moved since the last
-// observation, that a call whose answer was lost took effect, or that it is not known
-// whether one did. Nothing else is ever made a second time; what may help there, the SDK
-// has done.
+// isStaleView reports whether an error only means that the last observation is stale. Another
+// principal changed something, a call whose answer was lost took effect, or the effect of one
+// is unknown. No other call is repeated: the SDK has already retried what a retry may help.
 func isStaleView(err error) bool { return classOf(err) == staleView || isLapsed(err) }
 
-// isLapsed says whether the gate ended a call half way: whether it took effect is
-// not known.
+// isLapsed reports whether the gate ended a call halfway. Whether it took effect is
+// unknown.
 func isLapsed(err error) bool {
 	var lapsed interface{ Lapsed() bool }
 	return errors.As(err, &lapsed) && lapsed.Lapsed()
 }
 
-// Cause is the text of an error for a stack event, on one line: EC2's code and
-// message without the SDK's wrapping, and without the encoded authorization
-// message, which alone is longer than an answer may be.
+// Cause returns the text of an error for a stack event, on one line: EC2's code and
+// message, without the SDK's wrapping. It also lacks the encoded authorization message,
+// which alone is longer than an answer may be.
 func Cause(err error) string {
 	var api interface {
 		ErrorCode() string
@@ -67,7 +66,7 @@ func Cause(err error) string {
 	return strings.TrimSpace(api.ErrorCode() + ": " + strings.TrimSpace(message))
 }
 
-// CallError is a call of EC2 that failed for good.
+// CallError is an EC2 call that failed in the end.
 type CallError struct {
 	Doing string // verb-ing noun (id)
 	Err   error
@@ -77,54 +76,48 @@ func (e *CallError) Error() string { return e.Doing + ": " + Cause(e.Err) }
 
 func (e *CallError) Unwrap() error { return e.Err }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *CallError) Remedy() string { return Remedy(e.Err) }
 
-// DriftError is a chain that did not become what it should be: the plan is what
-// is still to be done.
+// DriftError is a chain that did not reach its goal. Rest is the plan of the missing changes.
 type DriftError struct {
 	LogicalID string
 	Rest      plan.Plan
 }
 
 func (e *DriftError) Error() string {
-	return "verifying chain (" + e.LogicalID + "): still to do: " + strings.Join(lines(e.Rest), "; ")
+	return "verifying chain (" + e.LogicalID + "): missing changes: " + oneLine(e.Rest)
 }
 
-// lines returns the lines of a plan.
-func lines(todo plan.Plan) []string {
-	lines := strings.FieldsFunc(todo.String(), func(r rune) bool { return r == '\n' })
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
-	}
-	return lines
+// oneLine returns a plan on one line: semicolons separate the steps, commas their rules.
+func oneLine(todo plan.Plan) string {
+	text := strings.ReplaceAll(strings.TrimSpace(todo.String()), "\n  ", ", ")
+	return strings.ReplaceAll(text, "\n", "; ")
 }
 
-// Remedy is one sentence of what to do.
-func (e *DriftError) Remedy() string {
-	return "Look for whoever else changes these security groups (CloudTrail shows it), stop it, and try again."
-}
+// Remedy returns what to do.
+func (e *DriftError) Remedy() string { return remedyOthers }
 
-// LaggingError is a chain whose groups EC2 does not show in full.
+// LaggingError is a chain for which EC2 does not return all groups.
 type LaggingError struct{ LogicalID string }
 
 func (e *LaggingError) Error() string {
-	return "describing security groups of chain (" + e.LogicalID + "): EC2 goes on leaving out some of them"
+	return "describing security groups of chain (" + e.LogicalID + "): EC2 keeps omitting some of them"
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *LaggingError) Remedy() string {
-	return "Try again; if it stays so, look whether somebody removed the sgchain tags of a group."
+	return "Deploy again. If that fails too, check whether a group lost its sgchain tags."
 }
 
-// NameTakenError is a group that cannot be created because of its name.
+// NameTakenError is a group that cannot be created because its name is taken.
 type NameTakenError struct {
 	Name, VPCID, Holder string
-	// Before is the logical ID of the chain that has the name, where that is of the same stack:
-	// a resource whose logical ID changes is another one to CloudFormation, which makes the new
-	// one before it deletes the old one.
+	// Before is the logical ID of the chain that has the name, if that is in the same stack.
+	// CloudFormation treats a resource with a new logical ID as another one, and creates it
+	// before it deletes the old one.
 	Before string
-	// Moved says that the group was a chain's of this place, from which it was moved.
+	// Moved is set if the group was moved to the chain that has it.
 	Moved bool
 }
 
@@ -139,18 +132,18 @@ func (e *NameTakenError) Error() string {
 	return text
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *NameTakenError) Remedy() string {
 	if e.Moved {
-		return "Give this chain another logical ID, or its tiers a GroupName; or delete the other chain first."
+		return "Give this chain another logical ID, give its tiers a GroupName, or delete the other chain first. Then deploy again."
 	}
 	if e.Before != "" {
-		return "Choose another GroupName, or leave GroupName out to have one generated; if this chain was only moved or renamed in the template, give it its logical ID " + e.Before + " back (OverrideLogicalId in CDK)."
+		return "Choose another GroupName, or remove GroupName to get a generated name. If this chain was only moved or renamed in the template, restore its logical ID " + e.Before + " instead (OverrideLogicalId in CDK). Then deploy again."
 	}
-	return "Choose another GroupName, leave GroupName out to have one generated, or delete the other group."
+	return remedyName
 }
 
-// RenameError is a change of a group that EC2 cannot make while the group's name
+// RenameError is a change that needs a new group, which EC2 cannot create while the name
 // stays the same.
 type RenameError struct{ plan.NameConflict }
 
@@ -160,81 +153,75 @@ func (e *RenameError) Error() string {
 	case e.Wanted.Tier != e.Holder.Tier:
 		change = fmt.Sprintf("its tier changed from %s to %s", e.Holder.Tier, e.Wanted.Tier)
 	case e.Wanted.Description == e.Holder.Description:
-		change = fmt.Sprintf("its GroupName changed from %s to %s in nothing but the letter case", e.Holder.GroupName, e.Wanted.GroupName)
+		change = fmt.Sprintf("its GroupName changed only in letter case, from %s to %s", e.Holder.GroupName, e.Wanted.GroupName)
 	}
-	return fmt.Sprintf("replacing security group (%s): %s, which needs a new group, and the name cannot be had twice in VPC %s", e.Holder.GroupName, change, e.Wanted.VPCID)
+	return fmt.Sprintf("replacing security group (%s): %s. That needs a new group, and VPC %s cannot have two groups of the same name", e.Holder.GroupName, change, e.Wanted.VPCID)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *RenameError) Remedy() string {
-	return "Change the GroupName as well, leave it out to have one generated, or take the other change back."
+	return "Choose another GroupName, remove GroupName to get a generated name, or undo the change. Then deploy again."
 }
 
-// NoVPCError is a VPC that is not there.
+// NoVPCError is a VPC that does not exist.
 type NoVPCError struct{ VPCID string }
 
 func (e *NoVPCError) Error() string {
-	return "looking up VPC (" + e.VPCID + "): there is none in this account and Region"
+	return "looking up VPC (" + e.VPCID + "): this account and Region have no such VPC"
 }
 
-// Remedy is one sentence of what to do.
-func (e *NoVPCError) Remedy() string {
-	return "Nothing was changed. Set VpcId to a VPC of this account and Region."
-}
+// Remedy returns what to do.
+func (e *NoVPCError) Remedy() string { return "Nothing was changed. " + remedyVPC }
 
-// maxNamedBlockers is how many blockers a failed Delete names; an answer to
-// CloudFormation has little room.
+// maxNamedBlockers is how many network interfaces, and how many rules, a failed Delete
+// names: an answer to CloudFormation has little room.
 const maxNamedBlockers = 6
 
-// BlockedError is groups that cannot be deleted, and what is in the way.
+// BlockedError is groups that cannot be deleted, and the reason.
 type BlockedError struct {
 	GroupIDs []string
-	Blockers []string
-	Cause    error
+	// Users describes what uses the groups: network interfaces, and rules of other groups.
+	Users string
+	Cause error
 }
 
 func (e *BlockedError) Error() string {
-	text := "deleting security groups (" + capped(e.GroupIDs) + "): "
-	switch {
-	case len(e.Blockers) > maxNamedBlockers:
-		text += fmt.Sprintf("used by %s and %d more", strings.Join(e.Blockers[:maxNamedBlockers], "; "), len(e.Blockers)-maxNamedBlockers)
-	case len(e.Blockers) > 0:
-		text += "used by " + strings.Join(e.Blockers, "; ")
-	default:
-		text += Cause(e.Cause)
+	cause := "used by " + e.Users
+	if e.Users == "" {
+		cause = Cause(e.Cause)
 	}
-	return text
+	return "deleting security groups (" + capped(e.GroupIDs) + "): " + cause
 }
 
 func (e *BlockedError) Unwrap() error { return e.Cause }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *BlockedError) Remedy() string {
-	if len(e.Blockers) == 0 {
-		return "Look for what else uses these groups, such as an association with another VPC (aws ec2 describe-security-group-vpc-associations), remove it, then delete again."
+	if e.Users == "" {
+		return "Find out what else uses these groups, such as an association with another VPC (aws ec2 describe-security-group-vpc-associations), and remove it. Then retry the delete."
 	}
-	return "Remove these uses, or wait where it says that they go by themselves, then delete again."
+	return "Remove these uses, or wait for the network interfaces that AWS deletes. Then retry the delete."
 }
 
-// LostTagsError is a group that has the name of one that is to be created, and most likely is
-// the chain's: somebody took its tags away.
+// LostTagsError is a group that has the name of a wanted one. It is probably the chain's and
+// has lost its tags.
 type LostTagsError struct {
 	GroupID, Tier string
 	Tags          []string // as the AWS CLI takes them
 	MayBeAdopted  bool
-	Wrote         bool // whether the run had changed something by then
+	Wrote         bool // whether the run had already changed something
 }
 
 func (e *LostTagsError) Error() string {
-	return fmt.Sprintf("creating security group of tier %s: %s has its name and lacks tags that make it the chain's", e.Tier, e.GroupID)
+	return fmt.Sprintf("creating security group of tier %s: %s has its name but lacks the chain's tags", e.Tier, e.GroupID)
 }
 
-// Remedy is what to do.
+// Remedy returns what to do.
 func (e *LostTagsError) Remedy() string {
-	text := fmt.Sprintf("If it is the chain's, give it the tags back (aws ec2 create-tags --resources %s --tags %s); otherwise choose another GroupName.",
+	text := fmt.Sprintf("If it is the chain's, restore its tags (aws ec2 create-tags --resources %s --tags %s). Otherwise choose another GroupName.",
 		e.GroupID, strings.Join(e.Tags, " "))
 	if e.MayBeAdopted {
-		text += " Leave out sgchain:adopted only if the chain made the group: with it the group is released at its end, and not deleted."
+		text += " Omit sgchain:adopted only if the chain created the group: with this tag, it is released in the end, not deleted."
 	}
 	if !e.Wrote {
 		text = "Nothing was changed. " + text
@@ -242,12 +229,12 @@ func (e *LostTagsError) Remedy() string {
 	return text
 }
 
-// AdoptionError is a group that has the name that a tier wants, and must not be taken over.
+// AdoptionError is a group that has the name of a tier's group and must not be adopted.
 type AdoptionError struct {
 	GroupID, Name, Tier string
 	Why                 string
 	Todo                string
-	// Wrote says that the run had changed something by then.
+	// Wrote is set if the run had already changed something.
 	Wrote bool
 }
 
@@ -255,7 +242,7 @@ func (e *AdoptionError) Error() string {
 	return fmt.Sprintf("adopting security group (%s, %s) for tier %s: %s", e.GroupID, e.Name, e.Tier, e.Why)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *AdoptionError) Remedy() string {
 	if e.Wrote {
 		return e.Todo
@@ -263,16 +250,17 @@ func (e *AdoptionError) Remedy() string {
 	return "Nothing was changed. " + e.Todo
 }
 
-// adoptionDeniedError is an adoption that the role does not allow: most providers may not.
+// adoptionDeniedError is an adoption that the function's role does not allow. A provider needs
+// AllowAdoption for that.
 type adoptionDeniedError struct{ *CallError }
 
 func (e *adoptionDeniedError) Unwrap() error { return e.CallError }
 
 func (e *adoptionDeniedError) Remedy() string {
-	return "Deploy the provider with AllowAdoption (the all-in-one has it with AdoptExisting), and check permission boundaries and service control policies."
+	return "Deploy the provider with AllowAdoption (the all-in-one template: with AdoptExisting), and check permission boundaries and service control policies."
 }
 
-// PeerError is rules that EC2 refuses because of whom they name.
+// PeerError is rules that EC2 refuses because of their peers.
 type PeerError struct {
 	*CallError
 
@@ -280,16 +268,16 @@ type PeerError struct {
 }
 
 func (e *PeerError) Error() string {
-	return fmt.Sprintf("%s; refused because of %s", e.CallError.Error(), capped(e.Peers))
+	return fmt.Sprintf("%s (refused peers: %s)", e.CallError.Error(), capped(e.Peers))
 }
 
-// Unwrap leads to EC2's own error.
+// Unwrap returns EC2's error.
 func (e *PeerError) Unwrap() error { return e.CallError }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *PeerError) Remedy() string {
 	if !IsGroupNotFound(e.Err) || isOtherNetworks(e.Err) {
 		return e.CallError.Remedy()
 	}
-	return "Name a security group that is there, with its own account before it where that is another one, or leave the peer out, then deploy again."
+	return "Use an existing security group, with its account ID if that is another one (123456789012/sg-...), or remove the peer. Then deploy again."
 }

@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// However many values filters have, no call has more than EC2 takes, and every combination
-// of values is asked for in exactly one call.
-func TestF8FilterValuesAreSpread(t *testing.T) {
+// However many values filters have, no call has more than EC2 allows, and every combination
+// of values is in exactly one call.
+func TestF8FilterValuesAreSplitOverCalls(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		values := func(prefix string) []string {
@@ -29,7 +29,7 @@ func TestF8FilterValuesAreSpread(t *testing.T) {
 			filters = append(filters, filter("group-name", values("web")...))
 		}
 		asked := map[string]int{}
-		for _, set := range spreadOver(filters) {
+		for _, set := range splitFilters(filters) {
 			count, combinations := 0, []string{""}
 			for i, one := range set {
 				if aws.ToString(one.Name) != aws.ToString(filters[i].Name) || !slices.IsSorted(one.Values) || len(one.Values) == 0 {
@@ -64,12 +64,12 @@ func TestF8FilterValuesAreSpread(t *testing.T) {
 			}
 		}
 	})
-	if got := len(spreadOver([]types.Filter{filter(groupIDFilter, make([]string, 500)...)})); got != 1 {
+	if got := len(splitFilters([]types.Filter{filter(groupIDFilter, make([]string, 500)...)})); got != 1 {
 		t.Errorf("one value 500 times takes %d calls", got)
 	}
 }
 
-func TestF8MessagesNameSomeGroups(t *testing.T) {
+func TestF8MessagesListTheFirstGroups(t *testing.T) {
 	t.Parallel()
 	if got := capped(strings.Fields("a b c")); got != "a, b, c" {
 		t.Errorf("got %q", got)

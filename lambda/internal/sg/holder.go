@@ -12,9 +12,10 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// inTheWay says whose a group is that has the name of one that is to be created, which would
-// carry the epoch. Built are the groups that the chain had until now.
-func (e *Edge) inTheWay(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) error {
+// holderError returns the error for a group that has the name of a wanted one. It names the
+// group's owner. The wanted group would get the tag epoch; built are the groups that the chain
+// has had.
+func (e *Edge) holderError(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) error {
 	if valueOf(holder.Tags, chain.TagMovedFrom) != "" && !e.Owner.owns(holder) {
 		taken := e.nameTaken(holder)
 		taken.Moved = true
@@ -48,10 +49,10 @@ func (e *Edge) nameTaken(holder types.SecurityGroup) *NameTakenError {
 	return taken
 }
 
-// mayBeOurs reports whether there is a sign that the chain made or adopted a group which lacks
-// one of its tags. A generated name is one, since a hash of the chain is in it; so is that the
-// chain had the group until now, and the physical ID in its tag. Of the other tags of ownership
-// one has to be left, and none may say something else.
+// mayBeOurs reports whether a group that lacks some of the chain's tags is probably the chain's.
+// A generated name shows that, because it has a hash of the chain. So does the physical ID in
+// the tag, or that the chain has had the group. Otherwise the group must have one of the other
+// ownership tags, and none with another value.
 func (e *Edge) mayBeOurs(holder types.SecurityGroup, wanted chain.Identity, epoch chain.Epoch, built []chain.Identity) bool {
 	tags := tagMap(holder.Tags)
 	left := 0
@@ -70,8 +71,8 @@ func (e *Edge) mayBeOurs(holder types.SecurityGroup, wanted chain.Identity, epoc
 
 func (e *Edge) tierTag(wanted chain.Identity) types.Tag { return tag(chain.TagTier, wanted.Tier) }
 
-// Holder is the ID of a group that has the name of an identity and is not the owner's; empty
-// where there is none.
+// Holder returns the ID of another owner's group that has the name of an identity. It is empty
+// if no such group exists.
 func (e *Edge) Holder(ctx context.Context, identity chain.Identity) (string, error) {
 	name := identity.EC2Name(e.Owner.Resource)
 	groups, err := e.describe(ctx, filter("vpc-id", identity.VPCID), filter("group-name", name))

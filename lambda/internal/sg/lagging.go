@@ -7,7 +7,7 @@ import (
 	"sgchain/lambda/internal/task"
 )
 
-// lagging waits for reads to catch up, longer each time.
+// lagging waits for reads to catch up, with growing delays.
 type lagging struct {
 	since time.Time
 	task.Backoff
@@ -15,7 +15,7 @@ type lagging struct {
 
 func (l *lagging) patient() bool { return l.lasts(readPatience) }
 
-// lasts reports whether the waiting has taken less than a patience so far.
+// lasts reports whether the wait has so far been shorter than a patience.
 func (l *lagging) lasts(patience time.Duration) bool {
 	l.begin()
 	return time.Since(l.since) < patience

@@ -8,16 +8,16 @@ import (
 	"sgchain/lambda/internal/task"
 )
 
-// EC2 throttles each operation by a bucket of tokens for the account and Region
-// ("Request throttling for the Amazon EC2 API", EC2 developer guide). Staying
-// below it costs nothing and leaves no call to be refused.
+// EC2 throttles each operation by a token bucket for the account and Region
+// ("Request throttling for the Amazon EC2 API", EC2 developer guide). These rates
+// stay below it, so that EC2 refuses no call.
 const (
 	mutatingBurst, mutatingPerSecond = 50, 5
 	taggingBurst, taggingPerSecond   = 100, 10
 )
 
-// Limiter paces the mutating calls of one process, an EC2-shaped bucket for each
-// operation. The zero value is ready.
+// Limiter paces the mutating calls of one process, with a token bucket for each
+// operation as EC2 has it. The zero value is ready to use.
 type Limiter struct {
 	mu      sync.Mutex
 	buckets map[string]*bucket
@@ -29,12 +29,12 @@ type bucket struct {
 	at               time.Time
 }
 
-// take waits for a token of the operation.
+// take waits until the operation has a token.
 func (l *Limiter) take(ctx context.Context, operation string) error {
 	return task.Sleep(ctx, l.reserve(operation, time.Now()))
 }
 
-// reserve takes a token, in debt if need be, and returns how long the debt lasts.
+// reserve takes a token, and returns how long to wait if the bucket is empty.
 func (l *Limiter) reserve(operation string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// Logged is a text for the log, cut to a size. It is made only where the log is written.
+// Logged returns a log value that truncates a text to a size. The text is only built if the
+// line is logged.
 func Logged(text func() string, size int) slog.LogValuer { return logged{text, size} }
 
 type logged struct {
@@ -14,5 +15,5 @@ type logged struct {
 	size int
 }
 
-// LogValue is the text.
+// LogValue returns the truncated text.
 func (l logged) LogValue() slog.Value { return slog.StringValue(plan.Cut(l.text(), l.size)) }

@@ -16,8 +16,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// LookUp asks for what rules name and only EC2 knows: one call each kind, all at once. With an
-// error comes what the others found.
+// LookUp looks up the resources that rules name, with one call for each kind, all at once. If
+// some fail, it returns the error and what the others found.
 func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, error) {
 	found := chain.Found{VPCs: map[string][]netip.Prefix{}}
 	var byID, byName []chain.PrefixList
@@ -48,19 +48,19 @@ func (e *Edge) LookUp(ctx context.Context, wanted chain.LookUps) (chain.Found, e
 	}
 	lists(listIDFilter, wanted.ListIDs, &byID)
 	lists(listNameFilter, wanted.ListNames, &byName)
-	var isPassing atomic.Bool
+	var isTransient atomic.Bool
 	for i, do := range tasks {
 		tasks[i] = func() error {
 			err := do()
 			if IsTransient(err) {
-				isPassing.Store(true)
+				isTransient.Store(true)
 			}
 			return err
 		}
 	}
 	err := parallel(tasks)
-	if err != nil && isPassing.Load() {
-		err = &passingError{err}
+	if err != nil && isTransient.Load() {
+		err = &transientError{err}
 	}
 	found.Lists = append(byID, byName...)
 	if found.Owners == nil {
@@ -79,7 +79,7 @@ func (e *Edge) lookUpVPCs(ctx context.Context, ids []string, into map[string][]n
 	}
 	for _, vpc := range vpcs {
 		if !slices.Contains(ids, aws.ToString(vpc.VpcId)) {
-			continue // was not asked for
+			continue // not asked for
 		}
 		ranges, err := rangesOf(vpc)
 		if err != nil {
@@ -90,8 +90,8 @@ func (e *Edge) lookUpVPCs(ctx context.Context, ids []string, into map[string][]n
 	return nil
 }
 
-// lookUpGroups finds out whose groups are, and which ones are not there. One that was made
-// just before this request may not be shown yet, so it takes some time to say so.
+// lookUpGroups returns the owners of groups, and which groups do not exist. EC2 may not show
+// a new group yet, so it waits before it reports a group as missing.
 func (e *Edge) lookUpGroups(ctx context.Context, ids []string) (owners map[string]string, missing map[string]bool, err error) {
 	lag := lagging{}
 	for {
@@ -117,8 +117,8 @@ func (e *Edge) lookUpGroups(ctx context.Context, ids []string) (owners map[strin
 	}
 }
 
-// lookUpNames finds the groups of names, and whose they are. It takes some time to say that one of
-// the names is nobody's, because a group that was made just before this request may not be shown yet; not so of former ones.
+// lookUpNames returns the groups with some names, and their owners. EC2 may not show a new group
+// yet, so it waits before it reports that no group has a name. It does not wait for former names.
 func (e *Edge) lookUpNames(ctx context.Context, names, former []chain.GroupName) (found map[chain.GroupName][]string, owners map[string]string, err error) {
 	var vpcs, texts []string
 	for _, one := range slices.Concat(names, former) {
@@ -152,8 +152,7 @@ func (e *Edge) lookUpNames(ctx context.Context, names, former []chain.GroupName)
 	}
 }
 
-// rangesOf lists the ranges that a VPC has now; one that is being taken away counts no
-// more.
+// rangesOf returns the current ranges of a VPC, without those being disassociated.
 func rangesOf(vpc types.Vpc) ([]netip.Prefix, error) {
 	var texts []string
 	for _, one := range vpc.CidrBlockAssociationSet {
@@ -161,7 +160,7 @@ func rangesOf(vpc types.Vpc) ([]netip.Prefix, error) {
 			texts = append(texts, aws.ToString(one.CidrBlock))
 		}
 	}
-	if len(texts) == 0 && vpc.CidrBlock != nil { // some engines show the first range only
+	if len(texts) == 0 && vpc.CidrBlock != nil { // some emulators only show the first range
 		texts = append(texts, *vpc.CidrBlock)
 	}
 	for _, one := range vpc.Ipv6CidrBlockAssociationSet {
@@ -214,13 +213,13 @@ const (
 	listNameFilter = "prefix-list-name"
 )
 
-// maxListPage is the most that a page of DescribeManagedPrefixLists may have (API
-// reference: 1 to 100).
+// maxListPage is the maximum page size of DescribeManagedPrefixLists (API reference:
+// 1 to 100).
 const maxListPage = 100
 
-// managedWeight is how many rules a list counts as that AWS manages: EC2 shows no number
+// managedWeight returns how many rules an AWS-managed prefix list counts as. EC2 shows no number
 // of entries for those (VPC user guide, "AWS-managed prefix lists", "AWS-managed prefix
-// list weight"). A list that is not in that table counts as one, and EC2 has the last word.
+// list weight"). A list that is not in that table counts as one, and EC2 decides.
 func managedWeight(name string) int {
 	for suffix, weight := range map[string]int{
 		".cloudfront.origin-facing": 55, ".dynamodb": 1, ".ec2-instance-connect": 2, ".groundstation": 5,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -15,7 +14,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// moving splits the steps of a phase into those that move groups, which are one call for all that get the same tags, and others.
+// moving splits the steps of a phase into those that move groups and others. Moves are one call
+// for all groups that get the same tags.
 func moving(phase []plan.Step) (moves, others []plan.Step) {
 	for _, step := range phase {
 		if step.Action == plan.MoveGroup {
@@ -27,7 +27,7 @@ func moving(phase []plan.Step) (moves, others []plan.Step) {
 	return moves, others
 }
 
-// moved lists the IDs of groups that belong to another chain, or did.
+// moved returns the IDs of groups that belong to another chain, or did.
 func (o Observed) moved() []string {
 	var ids []string
 	for _, group := range o.State.Groups {
@@ -38,17 +38,18 @@ func (o Observed) moved() []string {
 	return ids
 }
 
-// move makes groups of another chain the run's own: a call for all that get the same tags. Two chains may take over the same one, and a
-// run may be late: as for an adoption, the look that the move is made by is not older than adoptWithin at the end of the call, and the
-// run looks again adoptSettle later. Whose tags are there then has the groups.
+// move makes groups of another chain the run's own, with one call for all that get the same
+// tags. Two chains may take over the same chain at once, and a run may be late. So, as for an
+// adoption, the observation is at most adoptWithin old when the call ends, and the run
+// observes again adoptSettle later. The chain whose tags the groups have then owns them.
 func (a *application) move(ctx context.Context, steps []plan.Step) error {
-	bounded, cancel := context.WithDeadlineCause(ctx, a.looked.Add(adoptWithin), adoptionLapsed{})
+	bounded, cancel := context.WithDeadlineCause(ctx, a.observedAt.Add(adoptWithin), adoptionLapsed{})
 	defer cancel()
 	a.mu.Lock()
 	for _, step := range steps {
 		a.moved = append(a.moved, step.Group)
 	}
-	a.confirmed, a.adoptedAt = false, a.looked.Add(adoptWithin)
+	a.confirmed, a.adoptedAt = false, a.observedAt.Add(adoptWithin)
 	a.mu.Unlock()
 	err := a.moveRules(bounded, steps)
 	if err == nil {
@@ -62,12 +63,13 @@ func (a *application) move(ctx context.Context, steps []plan.Step) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.confirmed = true // by the look that follows
+	a.confirmed = true // by the observation that follows
 	return nil
 }
 
-// moveRules gives the rules of groups of another provider the tags of this one. Within a provider they keep the place where they were
-// made: nothing is judged by that once their group was moved.
+// moveRules tags the rules of another provider's groups with this provider's tags. Within a
+// provider, rules keep the tags of the place where they were created: nothing depends on them
+// once the group was moved.
 func (a *application) moveRules(ctx context.Context, steps []plan.Step) error {
 	if a.from.Provider == "" {
 		return nil
@@ -79,8 +81,8 @@ func (a *application) moveRules(ctx context.Context, steps []plan.Step) error {
 	return a.tagRules(ctx, ids, a.Owner)
 }
 
-// tagRules gives the rules of groups the tags of an owner. The role takes no rule from the owner that it has already, so that a run which
-// is made again leaves those alone.
+// tagRules sets an owner's tags on the rules of groups. It skips rules that already have them,
+// because the role does not allow retagging those when a run is repeated.
 func (a *application) tagRules(ctx context.Context, groupIDs []string, owner Owner) error {
 	listed, err := a.listRules(ctx, groupIDs, nil, groupIDs)
 	if err != nil {
@@ -96,21 +98,21 @@ func (a *application) tagRules(ctx context.Context, groupIDs []string, owner Own
 	}
 	slices.Sort(rules)
 	for resources := range slices.Chunk(rules, maxTagged) {
-		if err := a.tag(ctx, resources, owner.ruleTags(), "tagging rules of"); err != nil {
+		if err := a.tag(ctx, resources, owner.ruleTags(), "tagging rules"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// giveBack makes groups those of the chain again from which they were moved. The marks go last: a run that finds a group that bears its
-// own place takes them away.
-func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
+// returnGroups returns groups to the chain from which they were moved. It removes the marks last:
+// a run removes them if it finds a group marked with its own place.
+func (a *application) returnGroups(ctx context.Context, steps []plan.Step) error {
 	same := map[chain.Former][]string{}
 	for _, step := range steps {
 		from, isMoved := a.formerly[step.Group]
 		if !isMoved {
-			return errStaleView // nothing says whose it was
+			return errStaleView // no tag says whose it was
 		}
 		same[from] = append(same[from], a.groupID(step.Group))
 	}
@@ -121,22 +123,23 @@ func (a *application) giveBack(ctx context.Context, steps []plan.Step) error {
 				return err
 			}
 		}
-		// The name may be that of a place before: then the chain knows it by the mark.
+		// The name may have been generated in an earlier place. The mark identifies the group then.
 		tags := append(owner.ruleTags(), tag(chain.TagChain, from.Epoch.String()), tag(chain.TagMovedFrom, chain.MovedForGood))
-		if err := a.tag(ctx, ids, tags, "giving back"); err != nil {
+		if err := a.tag(ctx, ids, tags, "returning security groups"); err != nil {
 			return err
 		}
 		if from.Provider != "" {
-			continue // no right reaches them any more
+			continue // the role no longer allows changing their tags
 		}
-		if err := a.untag(ctx, ids, []string{chain.TagMovedFromStack}, "giving back"); err != nil {
+		if err := a.untag(ctx, ids, []string{chain.TagMovedFromStack}, "returning security groups"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// OwnerOf returns who had the groups that were moved from a place. Provider is whose they are now.
+// OwnerOf returns the owner of the groups that were moved from a place. Provider is their
+// current one.
 func OwnerOf(from chain.Former, provider string) Owner {
 	owner := Owner{Provider: from.Provider, Resource: from.Resource}
 	if owner.Provider == "" {
@@ -145,14 +148,14 @@ func OwnerOf(from chain.Former, provider string) Owner {
 	return owner
 }
 
-// hasMoved reports whether a group is one that this run took over, and still has. The lock is held.
+// hasMoved reports whether this run moved a group here and still has it. The lock is held.
 func (a *application) hasMoved(group chain.Group) bool {
 	_, isMoved := chain.FormerOf(group.Tags)
 	return isMoved && !group.Movable && slices.Contains(a.moved, group.Identity)
 }
 
-// onlyMoves refuses to take over a chain that has to be changed for it: who takes the move back could not restore it.
-func (a *application) onlyMoves(target Target, todo plan.Plan, goal chain.State) error {
+// checkOnlyMoves refuses a move that would also change the chain: a rollback could not restore it.
+func (a *application) checkOnlyMoves(target Target, todo plan.Plan, goal chain.State) error {
 	if target.Change.From == (chain.Former{}) {
 		return nil
 	}
@@ -167,8 +170,9 @@ func (a *application) onlyMoves(target Target, todo plan.Plan, goal chain.State)
 	return &MoveError{From: target.Change.From.Resource, Rest: todo.Beyond()}
 }
 
-// notMoved refuses to change a chain whose groups another chain took over, whether it would make them anew or others in their place.
-func (a *application) notMoved(ctx context.Context, change plan.Change, observed Observed, wrote bool) error {
+// checkNotMoved refuses to change a chain whose groups another chain took over: it would create
+// them or others again.
+func (a *application) checkNotMoved(ctx context.Context, change plan.Change, observed Observed, wrote bool) error {
 	had := change.Old
 	if change.Rollback {
 		had = change.New
@@ -177,7 +181,7 @@ func (a *application) notMoved(ctx context.Context, change plan.Change, observed
 	if !a.query.MayBeMoved || len(missing) == 0 || change.From != (chain.Former{}) {
 		return nil
 	}
-	groups, err := a.away(ctx)
+	groups, err := a.movedAway(ctx)
 	if err != nil {
 		return err
 	}
@@ -185,7 +189,7 @@ func (a *application) notMoved(ctx context.Context, change plan.Change, observed
 	for _, group := range groups {
 		identity := a.Owner.identity(group, a.query.Identities)
 		if !slices.Contains(missing, identity) {
-			continue // of a chain that was here before
+			continue // of an earlier chain in this place
 		}
 		away.To = chain.Resource{StackID: valueOf(group.Tags, chain.TagStackID), LogicalID: valueOf(group.Tags, chain.TagLogicalID)}
 		away.GroupIDs[identity] = aws.ToString(group.GroupId)
@@ -196,8 +200,8 @@ func (a *application) notMoved(ctx context.Context, change plan.Change, observed
 	return away
 }
 
-// away returns the groups that another chain took over.
-func (e *Edge) away(ctx context.Context) ([]types.SecurityGroup, error) {
+// movedAway returns the groups that another chain took over.
+func (e *Edge) movedAway(ctx context.Context) ([]types.SecurityGroup, error) {
 	groups, err := e.describe(ctx, filter("tag:"+chain.TagMovedFromStack, e.Owner.Resource.StackID))
 	if err != nil {
 		return nil, &CallError{Doing: "describing security groups that were moved from chain (" + e.Owner.Resource.LogicalID + ")", Err: err}
@@ -205,15 +209,16 @@ func (e *Edge) away(ctx context.Context) ([]types.SecurityGroup, error) {
 	return slices.DeleteFunc(groups, func(group types.SecurityGroup) bool { return !e.isFrom(group) }), nil
 }
 
-// isFrom reports whether a group is one that another chain took over from this one.
+// isFrom reports whether another chain took over a group from this one.
 func (e *Edge) isFrom(group types.SecurityGroup) bool {
 	from, _ := chain.FormerOf(tagMap(group.Tags))
 	return from.Resource == e.Owner.Resource
 }
 
-// NewestAway returns the newest epoch that groups had which another chain took over.
+// NewestAway returns the newest epoch from before the move of the groups that another chain took
+// over.
 func (e *Edge) NewestAway(ctx context.Context) (chain.Epoch, error) {
-	groups, err := e.away(ctx)
+	groups, err := e.movedAway(ctx)
 	var newest chain.Epoch
 	for _, group := range groups {
 		if from, _ := chain.FormerOf(tagMap(group.Tags)); from.Epoch.Generation > newest.Generation {
@@ -223,22 +228,22 @@ func (e *Edge) NewestAway(ctx context.Context) (chain.Epoch, error) {
 	return newest, err
 }
 
-// MoveError is a chain that cannot be taken over as it is.
+// MoveError is a chain that differs from the one that takes it over.
 type MoveError struct {
 	From chain.Resource
 	Rest plan.Plan
 }
 
 func (e *MoveError) Error() string {
-	return "taking over chain (" + e.From.LogicalID + "): it is not what this chain is to be; to do beside the move: " + strings.Join(lines(e.Rest), "; ")
+	return "taking over chain (" + e.From.LogicalID + "): the two chains differ. To do besides the move: " + oneLine(e.Rest)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *MoveError) Remedy() string {
-	return "A move changes nothing but whose the groups are. Give this chain the properties that the other one has, or update the other one first; then move; then change."
+	return "A move changes only the owner. Give this chain the properties of the other one, or update the other one first. Make other changes after the move."
 }
 
-// MoveRoomError is a group that has not room for the marks of a move.
+// MoveRoomError is a group that has no room for the tags that mark a move.
 type MoveRoomError struct {
 	From  chain.Resource
 	Group chain.Identity
@@ -246,12 +251,12 @@ type MoveRoomError struct {
 }
 
 func (e *MoveRoomError) Error() string {
-	return fmt.Sprintf("taking over chain (%s): security group %s would have %d tags with those that say where it was, and EC2 takes %d", e.From.LogicalID, e.Group, e.Count, chain.MaxGroupTags)
+	return fmt.Sprintf("taking over chain (%s): security group %s would have %d tags, with those that record the move, and EC2 allows %d", e.From.LogicalID, e.Group, e.Count, chain.MaxGroupTags)
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *MoveRoomError) Remedy() string {
-	return "Give the other chain fewer tags first, in an update of its own, or take tags off the group; then move."
+	return "Remove tags from the other chain in an update of its own, or from the group. Then move."
 }
 
 // MovedAwayError is a chain whose groups another one took over.
@@ -260,7 +265,7 @@ type MovedAwayError struct {
 	To        chain.Resource
 	// GroupIDs are the groups that it had.
 	GroupIDs map[chain.Identity]string
-	Wrote    bool // whether the run had changed something by then
+	Wrote    bool // whether the run had already changed something
 }
 
 func (e *MovedAwayError) Error() string {
@@ -272,7 +277,7 @@ func (e *MovedAwayError) Error() string {
 	return "updating chain (" + e.LogicalID + "): its security groups (" + capped(ids) + ") were moved to the chain " + e.To.LogicalID + " of stack " + e.To.StackID
 }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *MovedAwayError) Remedy() string {
 	const remedy = "Remove this chain from its template: the other one has its groups."
 	if e.Wrote {

@@ -13,30 +13,30 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Observed is the groups of a chain as EC2 shows them, with their IDs. Among them are
-// those that the chain may adopt, where it asked for these.
+// Observed is the groups of a chain as EC2 shows them, with their IDs. It includes the groups
+// that the chain may adopt, if the query asked for them.
 type Observed struct {
 	State    chain.State
 	GroupIDs map[chain.Identity]string
-	// ruleIDs are the IDs of the rules that the chain made on groups that somebody else
-	// made: they lose their tags when the group is released.
+	// ruleIDs are the IDs of the rules that the chain created on adopted groups. They lose
+	// their tags when the group is released.
 	ruleIDs map[chain.Identity]map[chain.Rule]string
-	at      time.Time // when it began
-	// Beside are the groups of the query's other owner that are none of its identities.
+	at      time.Time // when the observation began
+	// Beside are the groups of the query's other owner that have none of the query's identities.
 	Beside []chain.Group
 	names  map[chain.Identity]string
 }
 
-// Name returns the name that a group has in EC2, or that it will have.
+// Name returns the name that a group has in EC2, or will have.
 func (o Observed) Name(identity chain.Identity, resource chain.Resource) string {
-	if name, isThere := o.names[identity]; isThere {
+	if name, isShown := o.names[identity]; isShown {
 		return name
 	}
 	return identity.EC2Name(resource)
 }
 
-// Observe reads the owner's groups and all their rules: one call, and one more each for
-// what the query asks for.
+// Observe reads the owner's groups and all their rules. It takes one call, and one more for
+// each thing that the query asks for.
 func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	var groups, named []types.SecurityGroup
 	began := time.Now()
@@ -55,7 +55,7 @@ func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 		return Observed{}, err
 	}
 	groups, members, beside := e.known(query, groups)
-	if groups, err = e.join(ctx, query, groups, named, members); err != nil {
+	if groups, err = e.addAdoptable(ctx, query, groups, named, members); err != nil {
 		return Observed{}, err
 	}
 	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began, Beside: beside, names: make(map[chain.Identity]string, len(groups))}
@@ -76,7 +76,7 @@ func (e *Edge) describing(err error) error {
 	return &CallError{Doing: "describing security groups of chain (" + e.Owner.Resource.LogicalID + ")", Err: err}
 }
 
-// group is a group as EC2 shows it.
+// group converts a group as EC2 shows it.
 func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identity, from Owner) chain.Group {
 	seen := chain.Group{
 		Identity: members[aws.ToString(group.GroupId)], Adoption: chain.Adoptable, Rules: RulesOf(group, members), Tags: othersTags(group), Movable: from.owns(group),
@@ -87,8 +87,9 @@ func (e *Edge) group(group types.SecurityGroup, members map[string]chain.Identit
 	return seen
 }
 
-// known returns those of some groups that are the owner's, or that of the query's other owner are asked for, and who they are by their
-// IDs. Where two are the same to the chain, one that was moved to it and one that was made in its place, the latter is it.
+// known returns those groups that are the owner's, or are the query's other owner's and asked
+// for, and their identities by ID. If a moved group and one created here have the same
+// identity, the created one gets it.
 func (e *Edge) known(query Query, groups []types.SecurityGroup) (known []types.SecurityGroup, members map[string]chain.Identity, beside []chain.Group) {
 	members = make(map[string]chain.Identity, len(groups))
 	taken := make(map[chain.Identity]bool, len(groups))
@@ -128,7 +129,7 @@ func (e *Edge) known(query Query, groups []types.SecurityGroup) (known []types.S
 	return known, members, beside
 }
 
-// identity is who an owned group is to the chain.
+// identity returns the identity of an owned group.
 func (o Owner) identity(group types.SecurityGroup, known []chain.Identity) chain.Identity {
 	tier := valueOf(group.Tags, chain.TagTier)
 	if valueOf(group.Tags, chain.TagAdopted) != "" {
@@ -140,15 +141,14 @@ func (o Owner) identity(group types.SecurityGroup, known []chain.Identity) chain
 	}
 	identity := chain.ObservedIdentity(o.Resource, aws.ToString(group.VpcId), tier, aws.ToString(group.GroupName), aws.ToString(group.Description))
 	if valueOf(group.Tags, chain.TagMovedFrom) != "" && chain.IsGenerated(identity.GroupName, tier) {
-		identity.GroupName = "" // by the place where the group was made
+		identity.GroupName = "" // generated in the place where the group was created
 	}
 	return identity
 }
 
-// ObserveAgain reads until every known group is shown. A read that lacks one most
-// likely lags, and must not be believed: a plan would take rules that name the group
-// for a stranger's, and a Delete would leave it behind. After some patience the group
-// counts as gone.
+// ObserveAgain observes until EC2 shows every known group. A read that lacks one most
+// likely lags. A plan made from it would treat rules that name the group as another
+// owner's, and a Delete would miss the group. After readPatience the group counts as gone.
 func (e *Edge) ObserveAgain(ctx context.Context, query Query, known Observed) (Observed, error) {
 	lag := lagging{}
 	for {
@@ -162,8 +162,8 @@ func (e *Edge) ObserveAgain(ctx context.Context, query Query, known Observed) (O
 	}
 }
 
-// shows compares IDs too: a group of the same name may have been there before, and a
-// read that lags shows that one.
+// shows reports whether all known groups are shown. It compares IDs too: a lagging read may
+// show an earlier group of the same name.
 func (o Observed) shows(known Observed) bool {
 	for identity, id := range known.GroupIDs {
 		if o.GroupIDs[identity] != id {
@@ -173,24 +173,24 @@ func (o Observed) shows(known Observed) bool {
 	return true
 }
 
-// describe reads every page of the groups that match all filters. Each group comes once,
-// and only where it is one of those that were asked for by ID, name or VPC.
+// describe reads every page of the groups that match all filters. It returns each group once,
+// and only if its ID, name and VPC match.
 func (e *Edge) describe(ctx context.Context, filters ...types.Filter) ([]types.SecurityGroup, error) {
 	shown, err := everyPage(ctx, filters, func(filters []types.Filter) paginator[*ec2.DescribeSecurityGroupsOutput] {
 		return ec2.NewDescribeSecurityGroupsPaginator(e.API, &ec2.DescribeSecurityGroupsInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
 	}, func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups })
-	there := make(map[string]bool, len(shown))
+	seen := make(map[string]bool, len(shown))
 	groups := slices.DeleteFunc(shown, func(group types.SecurityGroup) bool {
 		id := aws.ToString(group.GroupId)
-		twice := there[id]
-		there[id] = true
+		twice := seen[id]
+		seen[id] = true
 		return twice || !wasAskedFor(group, filters)
 	})
 	return groups, err
 }
 
-// wasAskedFor holds a group against filters by what it is; tags and rules are for the
-// caller to look at.
+// wasAskedFor reports whether a group's ID, name and VPC match filters. The caller checks
+// tags and rules.
 func wasAskedFor(group types.SecurityGroup, filters []types.Filter) bool {
 	for _, filter := range filters {
 		var value *string
@@ -211,13 +211,13 @@ func wasAskedFor(group types.SecurityGroup, filters []types.Filter) bool {
 	return true
 }
 
-// clone keeps a run's own map apart from the observation it came from.
+// clone copies the map that a run changes.
 func (o Observed) clone() Observed {
 	o.GroupIDs = maps.Clone(o.GroupIDs)
 	return o
 }
 
-// without is the observation once groups are gone.
+// without returns the observation without some groups.
 func (o Observed) without(gone []chain.Identity) Observed {
 	o = o.clone()
 	o.State.Groups = slices.DeleteFunc(slices.Clone(o.State.Groups), func(group chain.Group) bool { return slices.Contains(gone, group.Identity) })

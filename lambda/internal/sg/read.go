@@ -6,8 +6,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Groups reads the groups of anybody that match all filters, page by page, each once. EC2 takes * and ? in the values of filters for
-// wildcards, so the caller holds what comes against what it asked for; IDs, names and VPCs are held against it here.
+// Groups returns the groups of any owner that match all filters, each once. EC2 treats * and ?
+// in the values of filters as wildcards. Groups checks IDs, names and VPCs exactly, and the
+// caller must check everything else.
 func (e *Edge) Groups(ctx context.Context, filters ...types.Filter) ([]types.SecurityGroup, error) {
 	return e.describe(ctx, filters...)
 }

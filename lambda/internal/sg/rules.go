@@ -14,12 +14,12 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// maxPermissions is how many rules one call takes (aws-controllers-k8s/community issue
-// 2186: "up to 1000 rules per call"). A group can have more of both families together.
+// maxPermissions is how many rules one call may have (aws-controllers-k8s/community issue
+// 2186: "up to 1000 rules per call"). A group can have more, of both families together.
 const maxPermissions = 1000
 
-// rules makes one call for the rules of one group and direction, or one after the other
-// where these are more than a call takes.
+// rules makes one call for the rules of one group and direction, or several in sequence
+// if they are more than one call may have.
 func (a *application) rules(ctx context.Context, step plan.Step) error {
 	for some := range slices.Chunk(step.Rules, maxPermissions) {
 		step.Rules = some
@@ -55,11 +55,11 @@ func ruleVerb(action plan.Action) string {
 	case plan.RevokeRules:
 		return "revoking"
 	default:
-		return "describing"
+		return "updating descriptions of"
 	}
 }
 
-// ruleCall picks the operation for an action and a direction.
+// ruleCall returns the operation for an action and a direction, and its call.
 func (a *application) ruleCall(step plan.Step, id string, permissions []types.IpPermission) (string, func(context.Context) error) {
 	group := aws.String(id)
 	tags := specification(types.ResourceTypeSecurityGroupRule, a.Owner.ruleTags())
@@ -98,9 +98,9 @@ func (a *application) ruleCall(step plan.Step, id string, permissions []types.Ip
 	}
 }
 
-// revoked reads the two ways in which EC2 says that a rule is not there: an
-// error in most VPCs, and a list beside success in the default VPC (API
-// reference, RevokeSecurityGroupIngress).
+// revoked handles the two ways in which EC2 reports that a rule does not exist. Most VPCs
+// return an error, and the default VPC returns success with a list (API reference,
+// RevokeSecurityGroupIngress).
 func revoked(unknown bool, err error) error {
 	if err == nil && unknown {
 		return errUnknownPermissions
@@ -108,31 +108,31 @@ func revoked(unknown bool, err error) error {
 	return err
 }
 
-// permissionsError is that list, as the error that other VPCs give.
+// permissionsError replaces that list by the error that other VPCs return.
 type permissionsError struct{}
 
 var errUnknownPermissions error = permissionsError{}
 
-func (permissionsError) Error() string { return "rules to revoke are not there" }
+func (permissionsError) Error() string { return "the rules to revoke do not exist" }
 
 func (permissionsError) ErrorCode() string { return codePermissionNotFound }
 
 // peerPatience is how long a group that a rule names may be unknown to EC2: it may have been
-// made just before this request. EC2 gives the same code for a group of the chain that is
-// too young, which has [freshGroupPatience].
+// created just before this request. EC2 returns the same code for a new group of the chain,
+// which has [freshGroupPatience].
 const peerPatience = 3 * time.Second
 
-// refusedPeers finds the peers because of which EC2 refused to authorize rules: those of
-// groups outside the chain that it does not know, or that are in a VPC that is not connected;
-// nil where the refusal is about something else.
+// refusedPeers returns the peers that made EC2 refuse to authorize rules. These are groups
+// outside the chain that it does not know, or that are in a VPC without a connection. It
+// returns nil if the refusal has another reason.
 func refusedPeers(failed *CallError, rules []chain.Rule, holderID string) *PeerError {
 	if !IsGroupNotFound(failed.Err) || strings.Contains(Cause(failed.Err), "'"+holderID+"'") {
 		return nil
 	}
 	var peers []string
 	for _, rule := range rules {
-		isMeant := isOtherNetworks(failed.Err) || strings.Contains(Cause(failed.Err), rule.Peer.ID)
-		if rule.Peer.Kind == chain.PeerGroup && isMeant && !slices.Contains(peers, rule.Peer.String()) {
+		isNamed := isOtherNetworks(failed.Err) || strings.Contains(Cause(failed.Err), rule.Peer.ID)
+		if rule.Peer.Kind == chain.PeerGroup && isNamed && !slices.Contains(peers, rule.Peer.String()) {
 			peers = append(peers, rule.Peer.String())
 		}
 	}

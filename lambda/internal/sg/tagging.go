@@ -16,13 +16,13 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// tagSet is what a step does to tags, as a key.
+// tagSet returns a key of what a step does to tags.
 func tagSet(step plan.Step) string {
 	return fmt.Sprintf("%s %s %s %#v", step.Action, step.Epoch, step.Adoption, step.Tags)
 }
 
-// retag gives groups new tags, all of them the same, or takes some away. A new ownership
-// tag is the moment from which they belong to another physical ID.
+// retag sets the same tags on all groups, or removes some. A new ownership tag makes them
+// belong to another physical ID.
 func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	resources := make([]string, 0, len(steps))
 	for _, step := range steps {
@@ -33,7 +33,7 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 		for _, one := range steps[0].Tags {
 			keys = append(keys, one.Key)
 		}
-		return a.untag(ctx, resources, keys, "untagging")
+		return a.untag(ctx, resources, keys, "untagging security groups")
 	}
 	var tags []types.Tag
 	if steps[0].Action == plan.MoveGroup {
@@ -48,10 +48,10 @@ func (a *application) retag(ctx context.Context, steps []plan.Step) error {
 	for _, one := range steps[0].Tags {
 		tags = append(tags, tag(one.Key, one.Value))
 	}
-	return a.tag(ctx, resources, tags, "tagging")
+	return a.tag(ctx, resources, tags, "tagging security groups")
 }
 
-// tag gives resources tags, all the same.
+// tag sets tags on resources.
 func (a *application) tag(ctx context.Context, resources []string, tags []types.Tag, doing string) error {
 	err := a.write(ctx, opCreateTags, func(ctx context.Context) error {
 		_, err := a.API.CreateTags(ctx, &ec2.CreateTagsInput{Resources: resources, Tags: tags})
@@ -60,8 +60,8 @@ func (a *application) tag(ctx context.Context, resources []string, tags []types.
 	return a.tagged(doing, resources, err)
 }
 
-// release gives up groups that somebody else made: their rules stay, and the ownership tags
-// go, those of the groups last, so that a run after a crash finds them.
+// release gives up adopted groups: it removes the ownership tags, and the rules stay. The
+// groups' own tags go last, so that a run after a crash finds the groups.
 func (a *application) release(ctx context.Context, steps []plan.Step) error {
 	var ids, rules []string
 	a.mu.Lock()
@@ -79,7 +79,7 @@ func (a *application) release(ctx context.Context, steps []plan.Step) error {
 	}
 	for _, some := range []struct{ resources, keys []string }{{rules, keys}, {ids, append(ownership(), chain.Marks()...)}} {
 		for resources := range slices.Chunk(some.resources, maxTagged) {
-			if err := a.untag(ctx, resources, some.keys, "releasing"); err != nil {
+			if err := a.untag(ctx, resources, some.keys, "releasing security groups"); err != nil {
 				return err
 			}
 		}
@@ -87,11 +87,11 @@ func (a *application) release(ctx context.Context, steps []plan.Step) error {
 	return nil
 }
 
-// maxTagged is how many resources one call of DeleteTags takes (API reference: "up to 1000
+// maxTagged is how many resources one call of DeleteTags may name (API reference: "up to 1000
 // resource IDs").
 const maxTagged = 1000
 
-// untag takes tags off resources, whatever their values are (API reference, DeleteTags).
+// untag removes tags from resources, whatever their values (API reference, DeleteTags).
 func (a *application) untag(ctx context.Context, resources, keys []string, doing string) error {
 	tags := make([]types.Tag, 0, len(keys))
 	for _, key := range keys {
@@ -104,10 +104,10 @@ func (a *application) untag(ctx context.Context, resources, keys []string, doing
 	return a.tagged(doing, resources, err)
 }
 
-// tagged is what came of a call for tags.
+// tagged returns the error of a call for tags.
 func (a *application) tagged(doing string, resources []string, err error) error {
 	if err != nil {
-		err = &CallError{Doing: doing + " security groups (" + capped(resources) + ")", Err: err}
+		err = &CallError{Doing: doing + " (" + capped(resources) + ")", Err: err}
 	}
 	return a.unlessStale(err)
 }

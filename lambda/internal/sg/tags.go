@@ -11,12 +11,12 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// ownership lists the keys of all of them but the marks.
+// ownership returns the keys of the ownership tags. Marks are not among them.
 func ownership() []string {
 	return []string{chain.TagProvider, chain.TagStackID, chain.TagLogicalID, chain.TagTier, chain.TagChain, chain.TagAdopted}
 }
 
-// Owner is whose groups these are.
+// Owner is the provider and the resource that groups belong to.
 type Owner struct {
 	Provider string
 	Resource chain.Resource
@@ -26,7 +26,8 @@ func (o Owner) ruleTags() []types.Tag {
 	return []types.Tag{tag(chain.TagProvider, o.Provider), tag(chain.TagStackID, o.Resource.StackID), tag(chain.TagLogicalID, o.Resource.LogicalID)}
 }
 
-// groupTags is the ownership tags and the author's of a group that a step makes or adopts.
+// groupTags returns the tags of a group that a step creates or adopts: the ownership tags and
+// those of the properties.
 func (o Owner) groupTags(step plan.Step) []types.Tag {
 	tags := append(o.ruleTags(), tag(chain.TagTier, step.Group.Tier), tag(chain.TagChain, step.Epoch.String()))
 	if step.Adoption.IsForeign() {
@@ -38,9 +39,9 @@ func (o Owner) groupTags(step plan.Step) []types.Tag {
 	return tags
 }
 
-// TagTexts are the ownership tags of a group as the AWS CLI takes them. With an explicit
-// name it may be one that was adopted: then that it was is among them, and it is never
-// deleted.
+// TagTexts returns the ownership tags of a group in the syntax of the AWS CLI. A group with an
+// explicit name may have been adopted. So they include sgchain:adopted, and the group is
+// never deleted.
 func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Epoch) []string {
 	step := plan.Step{Group: identity, Epoch: chainTag}
 	if identity.GroupName != "" {
@@ -53,7 +54,8 @@ func (o Owner) TagTexts(identity chain.Identity, chainTag chain.Epoch) []string 
 	return texts
 }
 
-// othersTags is the tags of a group that are neither for ownership nor AWS's own: those of people, and the chain's marks.
+// othersTags returns the tags of a group that are neither ownership tags nor AWS's: those of
+// users, and the chain's marks.
 func othersTags(group types.SecurityGroup) map[string]string {
 	tags := map[string]string{}
 	for _, tag := range group.Tags {
@@ -64,8 +66,8 @@ func othersTags(group types.SecurityGroup) map[string]string {
 	return tags
 }
 
-// filters asks EC2 for the groups of the owner and of another one, who may be nobody. Owns asks again, because what a
-// filter lets through is not proof: emulators ignore filters they do not know.
+// filters returns the filters for the groups of the owner, and of another one unless that is
+// zero. The caller must check the answer with owns: emulators ignore filters they do not know.
 func (o Owner) filters(other Owner) []types.Filter {
 	filters := make([]types.Filter, 0, len(o.ruleTags()))
 	for i, tag := range o.ruleTags() {
@@ -83,7 +85,7 @@ func (o Owner) owns(group types.SecurityGroup) bool {
 		valueOf(group.Tags, chain.TagProvider) == o.Provider && valueOf(group.Tags, chain.TagTier) != ""
 }
 
-// valueOf is the value of a tag, without a map of them all.
+// valueOf returns the value of a tag, without building a map.
 func valueOf(tags []types.Tag, key string) string {
 	for _, tag := range tags {
 		if aws.ToString(tag.Key) == key {

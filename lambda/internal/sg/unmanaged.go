@@ -13,14 +13,13 @@ import (
 	"sgchain/lambda/internal/task"
 )
 
-// unmanagedPatience is how long a rule that its group shows may be missing among the rules
-// before it counts as one that the chain never made.
+// unmanagedPatience is how long DescribeSecurityGroupRules may lack a rule that its group
+// shows, before the rule counts as unmanaged.
 const unmanagedPatience = 5 * time.Second
 
-// withUnmanaged finds out which rules the chain never made: those that EC2 shows without
-// the tags that the chain gives its own. It asks where the chain keeps such rules or a group
-// was made by somebody else; then it is one call. EC2's own rules, the default egress, count
-// as the chain's on groups that it made.
+// withUnmanaged finds the rules that the chain did not create: those without its tags. It takes
+// one call, and only if the chain keeps such rules or a group was adopted. EC2's default
+// egress rules count as the chain's on groups that the chain created.
 func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed, members map[string]chain.Identity) (Observed, error) {
 	asks := query.Unmanaged
 	for i := range observed.State.Groups {
@@ -61,8 +60,8 @@ func (e *Edge) withUnmanaged(ctx context.Context, query Query, observed Observed
 	}
 }
 
-// isDefaultEgress reports whether EC2 gave a group a rule when it made the group. EC2 gives no
-// descriptions; one of the rule for IPv4 is the chain's.
+// isDefaultEgress reports whether EC2 added a rule when it created the group. EC2 sets no
+// descriptions; that of the IPv4 rule is the chain's.
 func isDefaultEgress(rule chain.Rule) bool {
 	return rule.Key() == chain.AllTrafficV4() || (rule.Key() == chain.AllTrafficV6() && rule.Description == "")
 }
@@ -74,8 +73,8 @@ type listedRule struct {
 	provider string // who tagged it
 }
 
-// listRules reads the rules of groups, by group and by what makes them the same. Moved are those groups whose rules may have been made
-// in another place.
+// listRules reads the rules of groups, by group and key. The rules of moved groups may have been
+// created in another place.
 func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[string]chain.Identity, moved []string) (map[string]map[chain.Rule]listedRule, error) {
 	rules, err := everyPage(ctx, []types.Filter{filter(groupIDFilter, groupIDs...)}, func(filters []types.Filter) paginator[*ec2.DescribeSecurityGroupRulesOutput] {
 		return ec2.NewDescribeSecurityGroupRulesPaginator(e.API, &ec2.DescribeSecurityGroupRulesInput{Filters: filters, MaxResults: aws.Int32(pageSize)})
@@ -94,13 +93,14 @@ func (e *Edge) listRules(ctx context.Context, groupIDs []string, members map[str
 		if listed[group] == nil {
 			listed[group] = map[chain.Rule]listedRule{}
 		}
-		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.made(one, slices.Contains(moved, group)), provider: valueOf(one.Tags, chain.TagProvider)}
+		listed[group][ruleOf(one, members).Key()] = listedRule{id: aws.ToString(one.SecurityGroupRuleId), ours: e.Owner.hasCreated(one, slices.Contains(moved, group)), provider: valueOf(one.Tags, chain.TagProvider)}
 	}
 	return listed, nil
 }
 
-// made reports whether the chain made a rule. Those of a group that was moved to it bear the place of before.
-func (o Owner) made(rule types.SecurityGroupRule, isMoved bool) bool {
+// hasCreated reports whether the chain created a rule. Rules of a moved group have the tags of the
+// previous place.
+func (o Owner) hasCreated(rule types.SecurityGroupRule, isMoved bool) bool {
 	if isMoved {
 		return valueOf(rule.Tags, chain.TagProvider) != ""
 	}
@@ -108,7 +108,7 @@ func (o Owner) made(rule types.SecurityGroupRule, isMoved bool) bool {
 	return tags[chain.TagProvider] == o.Provider && tags[chain.TagStackID] == o.Resource.StackID && tags[chain.TagLogicalID] == o.Resource.LogicalID
 }
 
-// ruleOf reads a rule that stands alone.
+// ruleOf converts a rule as DescribeSecurityGroupRules shows it.
 func ruleOf(one types.SecurityGroupRule, members map[string]chain.Identity) chain.Rule {
 	permission := types.IpPermission{IpProtocol: one.IpProtocol, FromPort: one.FromPort, ToPort: one.ToPort}
 	switch {
@@ -125,7 +125,7 @@ func ruleOf(one types.SecurityGroupRule, members map[string]chain.Identity) chai
 	if aws.ToBool(one.IsEgress) {
 		direction = chain.Egress
 	}
-	rules := spread(nil, direction, &permission, aws.ToString(one.GroupOwnerId), members)
+	rules := appendRules(nil, direction, &permission, aws.ToString(one.GroupOwnerId), members)
 	if len(rules) == 0 {
 		return chain.Rule{}
 	}

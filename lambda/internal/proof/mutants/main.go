@@ -1,6 +1,6 @@
-// Command mutants plants known bugs, one at a time, in a copy of the code, and shows
-// that a promise, row or protocol test catches each of them. A golden or a build that
-// breaks catches nothing: a bug must be seen by what it does.
+// Command mutants plants known bugs, one at a time, in a copy of the code. A promise,
+// row or protocol test must catch each of them. A golden file or a build that breaks does
+// not count: a test must detect what the bug does.
 package main
 
 import (
@@ -22,13 +22,13 @@ import (
 	"syscall"
 )
 
-// plant is a bug, as a patch. Its name is that of the file.
+// plant is a bug, as a patch. Its name is the file's.
 type plant struct{ name, patch string }
 
-// folder is where the bugs are.
+// folder contains the bugs.
 const folder = "lambda/internal/proof/mutants/testdata/plants"
 
-// plants lists the bugs below the module's root.
+// plants returns the bugs below the module's root.
 func plants(root string) ([]plant, error) {
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(folder), "*.patch"))
 	if err == nil && len(files) == 0 {
@@ -45,7 +45,7 @@ func plants(root string) ([]plant, error) {
 	return all, err
 }
 
-// apply plants a bug in the module in dir, or only asks whether that can be done.
+// apply plants a bug in the module in dir. With --check, it only reports whether that is possible.
 func (p plant) apply(ctx context.Context, dir string, args ...string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p plant) apply(ctx context.Context, dir string, args ...string) error {
 	}
 	cmd := exec.CommandContext(ctx, "git", append(append([]string{"apply"}, args...), p.patch)...)
 	cmd.Dir = dir
-	// Paths are relative to dir, whichever repository that is in.
+	// Paths are relative to dir, even if that is in a repository.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: git apply: %w\n%s", p.name, err, output)
@@ -61,7 +61,7 @@ func (p plant) apply(ctx context.Context, dir string, args ...string) error {
 	return nil
 }
 
-// packages lists the packages that a bug is in.
+// packages returns the packages that a bug changes.
 func (p plant) packages() ([]string, error) {
 	text, err := os.ReadFile(p.patch)
 	if err != nil {
@@ -76,7 +76,7 @@ func (p plant) packages() ([]string, error) {
 
 var changed = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 
-// catchers is the tests that count, the quick ones first.
+// catchers are the tests that count, the quick ones first.
 var catchers = []struct{ dir, run string }{
 	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL|F14)"},
 	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
@@ -113,7 +113,7 @@ func run(ctx context.Context, out io.Writer, only, work string) error {
 	if err := stale(ctx, ".", chosen); err != nil {
 		return err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // it lies under build/
+	defer os.RemoveAll(work) //nolint:errcheck // it is below build/
 	if by, err := try(ctx, plant{name: "nothing"}, filepath.Join(work, "none")); err != nil || by != "" {
 		return fmt.Errorf("the code does not pass as it is: %s %w", by, err)
 	}
@@ -140,7 +140,7 @@ func run(ctx context.Context, out io.Writer, only, work string) error {
 	return nil
 }
 
-// tally counts what came of the plants.
+// tally counts the results of the plants.
 type tally struct {
 	mu             sync.Mutex
 	caught, broken int
@@ -161,7 +161,7 @@ func (t *tally) add(out io.Writer, bug plant, by string, err error) {
 	}
 }
 
-// stale lists the plants that do not apply any more.
+// stale returns an error for the plants that no longer apply.
 func stale(ctx context.Context, root string, all []plant) error {
 	var problems []error
 	for _, one := range all {
@@ -175,7 +175,7 @@ func try(ctx context.Context, bug plant, dir string) (string, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it lies under build/
+	defer os.RemoveAll(dir) //nolint:errcheck // it is below build/
 	if err := copyModule(dir); err != nil {
 		return "", err
 	}
@@ -194,8 +194,8 @@ func try(ctx context.Context, bug plant, dir string) (string, error) {
 		}
 	}
 	for _, one := range catchers {
-		// Results are cached where a bug does not reach, vet has seen what is planted, and linking
-		// takes half as long without what debuggers read.
+		// Results are cached for packages without the bug, and vet has already checked the bug. Linking
+		// takes half as long without debug information.
 		output, err := command(ctx, dir, "test", "-vet=off", "-ldflags=-s -w", "-timeout=4m", "-v", "-run", one.run, one.dir)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
@@ -216,8 +216,8 @@ var (
 	started = regexp.MustCompile(`(?m)^=== (?:RUN|NAME|CONT)\s+(\S+)`)
 )
 
-// catcher names the test that failed, the innermost one; where the test binary ended,
-// the one that ran.
+// catcher returns the name of the innermost test that failed. If the test binary ended
+// early, it returns the test that was running.
 func catcher(output string) string {
 	names := failed.FindAllStringSubmatch(output, -1)
 	if len(names) > 0 {
@@ -238,7 +238,7 @@ func command(ctx context.Context, dir string, args ...string) (string, error) {
 	return string(output), err
 }
 
-// copyModule copies what the Lambda and its tests are made of.
+// copyModule copies the sources of the Lambda and its tests.
 func copyModule(dir string) error {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if err := copyFile(name, filepath.Join(dir, name)); err != nil {

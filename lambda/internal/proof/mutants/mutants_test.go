@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestPlantsApply: every bug can be planted in the code as it is.
+// TestPlantsApply: every bug can be planted in the current code.
 func TestPlantsApply(t *testing.T) {
 	t.Parallel()
 	const root = "../../../.."
@@ -22,7 +22,7 @@ func TestPlantsApply(t *testing.T) {
 		}
 	}
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("the patches are not tried: there is no git")
+		t.Skip("git is not installed")
 	}
 	if err := stale(t.Context(), root, all); err != nil {
 		t.Error(err)

@@ -19,14 +19,14 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// command runs a command of the Makefile as a user with credentials of that account does, and
-// returns what it printed.
+// command runs a command of the Makefile as a user with credentials for the account does, and
+// returns its output.
 func command(ctx context.Context, t *testing.T, emulator *stand.MiniStack, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, "make", args...)
 	cmd.Dir = repository(t)
 	cmd.Env = append(emulator.Environment(), "CDK_HOME="+filepath.Join(folder(t), "cdk-home"), "CDK_DISABLE_CLI_TELEMETRY=true",
-		"MAKEFLAGS=") // a make that runs this test hands its own options down
+		"MAKEFLAGS=") // otherwise a make that runs this test passes on its options
 	said, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("make %s: %v\n%s", strings.Join(args, " "), err, said)
@@ -34,11 +34,11 @@ func command(ctx context.Context, t *testing.T, emulator *stand.MiniStack, args 
 	return string(said)
 }
 
-// quoted is the tutorial's chain, with characters that mean something to make and to a shell.
+// quoted is the tutorial's chain, with special characters of make and of a shell.
 const quoted = `[{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": [80, 443]},` +
 	` {"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "all for $5 and up", "Ports": [6060]}]`
 
-// TestCommandsForAnAccount: what a user runs against a real account, against MiniStack as one.
+// TestCommandsForAnAccount runs the commands for a real account against MiniStack.
 func TestCommandsForAnAccount(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)
@@ -67,7 +67,7 @@ func TestCommandsForAnAccount(t *testing.T) {
 	searchLog(ctx, t, emulator)
 	command(ctx, t, emulator, "destroy", "STACK=Mine", "YES=1")
 	if kept, err := emulator.LogGroups(ctx); err != nil || !slices.ContainsFunc(kept, func(name string) bool { return strings.Contains(name, "Mine") }) {
-		t.Errorf("after make destroy: log groups %v, error %v; the function's has to be there", kept, err)
+		t.Errorf("after make destroy: log groups %v, error %v; want the function's", kept, err)
 	}
 	text, _ = readBack(ctx, t, emulator, "")
 	same(t, "after make destroy", text, "")
@@ -76,7 +76,7 @@ func TestCommandsForAnAccount(t *testing.T) {
 	must(os.WriteFile(filepath.Join(folder(t), "smoke.txt"), []byte(said), 0o644))
 	for _, want := range []string{
 		"the stack is CREATE_IN_PROGRESS", "the stack is UPDATE_ROLLBACK_IN_PROGRESS", ": cleanup\n",
-		"make smoke: everything was as it has to be, and nothing is left",
+		"make smoke: passed, and everything was deleted",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("make smoke does not say %q:\n%s", want, said)
@@ -87,7 +87,7 @@ func TestCommandsForAnAccount(t *testing.T) {
 	nothingLeft(ctx, t, emulator, "an interrupted make smoke")
 }
 
-// interrupt ends a smoke as soon as it has made something.
+// interrupt interrupts a smoke once it has created something.
 func interrupt(ctx context.Context, t *testing.T, emulator *stand.MiniStack, vpc string) {
 	t.Helper()
 	program := filepath.Join(folder(t), "smoke")
@@ -109,19 +109,19 @@ func interrupt(ctx context.Context, t *testing.T, emulator *stand.MiniStack, vpc
 	sent := false
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said.WriteString(lines.Text() + "\n")
-		if !sent && strings.Contains(lines.Text(), "as it has to be") {
+		if !sent && strings.Contains(lines.Text(), "as expected") {
 			sent = true
 			if err := cmd.Process.Signal(os.Interrupt); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	if err := cmd.Wait(); err == nil || !sent || !strings.Contains(said.String(), "taking down what is left") {
+	if err := cmd.Wait(); err == nil || !sent || !strings.Contains(said.String(), "deleting what is left") {
 		t.Errorf("an interrupted smoke: error %v, output\n%s", err, said.String())
 	}
 }
 
-// nothingLeft says what a smoke left.
+// nothingLeft checks that a smoke deleted everything.
 func nothingLeft(ctx context.Context, t *testing.T, emulator *stand.MiniStack, after string) {
 	t.Helper()
 	text, _ := readBack(ctx, t, emulator, "")

@@ -13,7 +13,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// deployApp deploys the app in a folder of the module that imports this one.
+// deployApp deploys the app in a folder of a module that imports this one.
 func deployApp(t *testing.T, folderOfApp string) (ctx context.Context, emulator *stand.MiniStack, cdk stand.CDK, must func(error)) {
 	t.Helper()
 	ctx, emulator = start(t)
@@ -32,9 +32,8 @@ func deployApp(t *testing.T, folderOfApp string) (ctx context.Context, emulator 
 	return ctx, emulator, cdk, must
 }
 
-// TestImportingApp deploys the app of another module: the load balancer and the
-// service carry the chain's groups, as their own services report them, and the chain
-// goes after them.
+// TestImportingApp deploys the app of another module. The load balancer and the service have
+// the chain's groups, as their own services report, and the chain is deleted after them.
 func TestImportingApp(t *testing.T) {
 	t.Parallel()
 	ctx, emulator, cdk, must := deployApp(t, "")
@@ -64,7 +63,7 @@ func TestImportingApp(t *testing.T) {
 	}
 	carries("the load balancer", emulator.LoadBalancerGroups, groups[0].ID)
 	carries("the service", emulator.ServiceGroups, groups[1].ID)
-	// The CLI has left the plan where the docs say that it is.
+	// The CLI wrote the plan to the documented path.
 	if plans, err := filepath.Glob(filepath.Join(cdk.Assembly(), "*.plan.txt")); err != nil || len(plans) != 1 || filepath.Base(plans[0]) != "Shop.Chain.plan.txt" {
 		t.Errorf("plans after cdk deploy: got %v, error %v", plans, err)
 	}
@@ -80,9 +79,9 @@ func TestImportingApp(t *testing.T) {
 	}
 }
 
-// TestFoldingApp deploys an app with a load balancer, a service and a database in which no port is written twice: what these ask for on
-// the chain's groups is what the function has built.
-func TestFoldingApp(t *testing.T) {
+// TestAppWithConnections deploys an app with a load balancer, a service and a database that states
+// each port once. The function builds the rules that their connections ask for.
+func TestAppWithConnections(t *testing.T) {
 	t.Parallel()
 	ctx, emulator, cdk, must := deployApp(t, "folding")
 	text, _ := readBack(ctx, t, emulator, "")

@@ -17,7 +17,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// sgchainCommand is the command as a user has it, built once for all tests.
+// sgchainCommand builds the command once for all tests.
 func sgchainCommand(t *testing.T) string {
 	t.Helper()
 	path, err := buildSgchain()
@@ -33,7 +33,7 @@ var buildSgchain = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(root, "build", "e2e", "sgchain")
-	ctx := context.Background() //nolint:forbidigo // built once for all tests, which no single one may cancel
+	ctx := context.Background() //nolint:forbidigo // for all tests: no single one may cancel it
 	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./cdk/cmd/sgchain")
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
@@ -59,8 +59,8 @@ func (p publisher) sgchain(ctx context.Context, t *testing.T, arguments ...strin
 	return 0, out.String(), complaints.String()
 }
 
-// asks plays plan and check for a stack of its author's own template, which puts out nothing about its chain. In the end one of the
-// chain's rules is gone.
+// asks runs plan and check for a stack whose template has no outputs about its chain. At the end, one
+// of the chain's rules is missing.
 func (l launchPad) asks(ctx context.Context, t *testing.T, s launched, template object) {
 	t.Helper()
 	said := func(code int, words string, arguments ...string) {
@@ -94,7 +94,7 @@ func (l launchPad) asks(ctx context.Context, t *testing.T, s launched, template 
 	said(0, "deviates", "check", s.name)
 }
 
-// group is the ID of a group of the stack's VPC.
+// group returns the ID of a group in the stack's VPC.
 func (s launched) group(ctx context.Context, t *testing.T, name string) string {
 	t.Helper()
 	_, groups := readBack(ctx, t, s.emulator, s.vpc)

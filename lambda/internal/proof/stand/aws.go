@@ -24,17 +24,17 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Account is one account in one Region: what a MiniStack plays, or a real one.
+// Account is one account in one Region: a MiniStack's, or a real one.
 type Account struct {
 	Region string
-	// BaseEndpoint is where every call goes; empty for each service's own.
+	// BaseEndpoint is the endpoint of every call. If empty, each service has its own.
 	BaseEndpoint string
 	Credentials  aws.CredentialsProvider
-	// Interval is the time between two questions about what is in progress.
+	// Interval is the time between two polls.
 	Interval time.Duration
 }
 
-// emulated is the account that a MiniStack plays: it checks no signature.
+// emulated returns the account of a MiniStack, which checks no signature.
 func emulated(endpoint string) Account {
 	return Account{
 		Region: Region, BaseEndpoint: endpoint, Interval: pollInterval,
@@ -44,12 +44,12 @@ func emulated(endpoint string) Account {
 	}
 }
 
-// CloudFormation is a client of the account's CloudFormation.
+// CloudFormation returns a client of the account's CloudFormation.
 func (a *Account) CloudFormation() *cloudformation.Client {
 	return cloudformation.New(cloudformation.Options{Region: a.Region, Credentials: a.Credentials, BaseEndpoint: a.endpoint()})
 }
 
-// EC2 is a client of the account's EC2.
+// EC2 returns a client of the account's EC2.
 func (a *Account) EC2() *ec2.Client {
 	return ec2.New(ec2.Options{Region: a.Region, Credentials: a.Credentials, BaseEndpoint: a.endpoint()})
 }
@@ -61,11 +61,11 @@ func (a *Account) endpoint() *string {
 	return aws.String(a.BaseEndpoint)
 }
 
-// Stack returns the stack of that name or ARN as it is now, or nil when there is none.
+// Stack returns the current stack with a name or ARN, or nil if it does not exist.
 func (a *Account) Stack(ctx context.Context, name string) (*cfntypes.Stack, error) {
 	out, err := a.CloudFormation().DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if api, refused := errors.AsType[smithy.APIError](err); refused && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return nil, nil //nolint:nilnil // none is the answer, not a failure
+		return nil, nil //nolint:nilnil // a missing stack is no failure
 	}
 	if err != nil {
 		return nil, fmt.Errorf("describing stack (%s): %w", name, err)
@@ -79,7 +79,7 @@ func (a *Account) Stack(ctx context.Context, name string) (*cfntypes.Stack, erro
 	return &out.Stacks[0], nil
 }
 
-// Settle waits until nothing is in progress on the stack, and returns it as Stack does.
+// Settle waits until no operation of the stack is in progress, and returns it as Stack does.
 func (a *Account) Settle(ctx context.Context, name string) (*cfntypes.Stack, error) {
 	var stack *cfntypes.Stack
 	err := a.Poll(ctx, "waiting for stack ("+name+")", func() (bool, error) {
@@ -90,8 +90,8 @@ func (a *Account) Settle(ctx context.Context, name string) (*cfntypes.Stack, err
 	return stack, err
 }
 
-// AtRest says whether nothing is in progress on a stack. One that waits for its change set is: nothing
-// goes on by itself.
+// AtRest reports whether no operation of a stack is in progress. That includes a stack that waits for
+// its change set: it never changes by itself.
 func AtRest(status cfntypes.StackStatus) bool {
 	return !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == cfntypes.StackStatusReviewInProgress
 }
@@ -99,7 +99,7 @@ func AtRest(status cfntypes.StackStatus) bool {
 // Output is one output of a stack.
 type Output struct{ Key, Value string }
 
-// Outputs lists the stack's outputs, sorted by key.
+// Outputs returns the stack's outputs, sorted by key.
 func (a *Account) Outputs(ctx context.Context, name string) ([]Output, error) {
 	stack, err := a.Stack(ctx, name)
 	if err != nil {
@@ -116,8 +116,8 @@ func (a *Account) Outputs(ctx context.Context, name string) ([]Output, error) {
 	return list, nil
 }
 
-// Failures lists what the stack's events since that moment say about failed resources, oldest
-// first: "logical ID: reason".
+// Failures returns the stack's events about failed resources since a time, oldest first, as
+// "logical ID: reason".
 func (a *Account) Failures(ctx context.Context, name string, since time.Time) ([]string, error) {
 	pages := cloudformation.NewDescribeStackEventsPaginator(a.CloudFormation(),
 		&cloudformation.DescribeStackEventsInput{StackName: &name})
@@ -138,9 +138,9 @@ func (a *Account) Failures(ctx context.Context, name string, since time.Time) ([
 	return newest, nil
 }
 
-// Log returns every line that Lambda functions wrote to a log group, oldest first; the
-// lines of all log groups where the name is empty. There is no client of CloudWatch Logs in
-// this module: it is one plain JSON call.
+// Log returns every line that Lambda functions wrote to a log group, oldest first. If the name
+// is empty, it returns the lines of all log groups. This module has no client of CloudWatch
+// Logs, so Log makes a plain JSON call.
 func (a *Account) Log(ctx context.Context, group string) ([]string, error) {
 	groups := []string{group}
 	if group == "" {
@@ -187,7 +187,7 @@ func (a *Account) LogGroups(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// DeleteLogGroup deletes a log group that outlived its stack.
+// DeleteLogGroup deletes a log group that its stack retained.
 func (a *Account) DeleteLogGroup(ctx context.Context, name string) error {
 	return a.logs(ctx, "DeleteLogGroup", map[string]any{"logGroupName": name}, &struct{}{})
 }
@@ -201,10 +201,10 @@ func (a *Account) logs(ctx context.Context, operation string, input, output any)
 	return a.callJSON(ctx, plainCall{endpoint, "logs", "Logs_20140328." + operation}, input, output)
 }
 
-// plainCall is a call of a service that this module has no client of.
+// plainCall is a call to a service without a client in this module.
 type plainCall struct{ endpoint, service, target string }
 
-// callJSON makes one call of a service that speaks the JSON protocol.
+// callJSON makes one call to a service with the JSON protocol.
 func (a *Account) callJSON(ctx context.Context, call plainCall, input, output any) error {
 	body, err := json.Marshal(input)
 	if err != nil {
@@ -223,7 +223,7 @@ func (a *Account) callJSON(ctx context.Context, call plainCall, input, output an
 	return nil
 }
 
-// PutObject stores an object in MiniStack's S3, and makes the bucket where it is missing.
+// PutObject stores an object in MiniStack's S3. It creates the bucket if that is missing.
 func (m *MiniStack) PutObject(ctx context.Context, bucket, key string, body []byte) error {
 	if _, err := m.send(ctx, "s3", plainRequest{http.MethodPut, m.Endpoint() + "/" + bucket, nil, nil}); err != nil {
 		return fmt.Errorf("creating bucket (%s): %w", bucket, err)
@@ -241,7 +241,7 @@ type plainRequest struct {
 	header      http.Header
 }
 
-// send signs a request to a service and makes it.
+// send signs a request to a service and sends it.
 func (a *Account) send(ctx context.Context, service string, plain plainRequest) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, plain.method, plain.url, bytes.NewReader(plain.body))
 	if err != nil {
@@ -271,7 +271,7 @@ func (a *Account) send(ctx context.Context, service string, plain plainRequest) 
 	return answer, nil
 }
 
-// Poll asks until done says yes or fails, or the context ends.
+// Poll calls done until it returns true or an error, or the context ends.
 func (a *Account) Poll(ctx context.Context, doing string, done func() (bool, error)) error {
 	return poll(ctx, a.Interval, doing, done)
 }

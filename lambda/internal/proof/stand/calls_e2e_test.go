@@ -29,7 +29,7 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// counter is a transport that counts the EC2 actions that go over it.
+// counter is a transport that counts EC2 actions.
 type counter struct {
 	mu      sync.Mutex
 	actions []string
@@ -42,7 +42,7 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	action, _, _ := strings.Cut(strings.TrimPrefix(string(body), "Action="), "&")
-	if !strings.Contains(action, "Stack") { // CloudFormation's calls are the fence's
+	if !strings.Contains(action, "Stack") { // the fence makes CloudFormation's calls
 		c.mu.Lock()
 		c.actions = append(c.actions, action)
 		c.mu.Unlock()
@@ -59,8 +59,8 @@ func (c *counter) take() []string {
 	return actions
 }
 
-// TestCallsOnTheWire counts what the real SDK client sends for the default chain: the in-process
-// tests count at the methods, below which the SDK could still repeat or add.
+// TestCallsOnTheWire counts the requests that the real SDK client sends for the default chain. The
+// in-process tests count calls of methods, and the SDK could still retry or add requests.
 func TestCallsOnTheWire(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -99,7 +99,7 @@ func TestCallsOnTheWire(t *testing.T) {
 	handler := &provider.Handler{
 		EC2: built.EC2, CloudFormation: built.CloudFormation, Provider: "arn:provider", Limiter: &sg.Limiter{}, Log: log,
 		Responder:     protocol.Responder{Region: stand.Region, Emulator: mailbox.URL, Client: protocol.NewClient(), Log: log},
-		FenceOnlyLogs: true, // MiniStack knows nothing of this stack
+		FenceOnlyLogs: true, // MiniStack does not have this stack
 	}
 	deliver := func(kind cfn.RequestType, physicalID string) []string {
 		t.Helper()

@@ -16,26 +16,26 @@ import (
 // CDK runs the real CDK CLI on one app.
 type CDK struct {
 	Root  string // the repository
-	App   string // the app's folder; the repository's own app where it is empty
-	Dir   string // what the CLI writes: its log, the synthesized template, its caches
-	Stack string // the app's stack; StackName where it is empty
-	// Environment is what names the account: a MiniStack's, or the user's own.
+	App   string // the app's folder; if empty, the repository's own app
+	Dir   string // for the CLI's log, synthesized template and caches
+	Stack string // the app's stack; if empty, StackName
+	// Environment selects the account: a MiniStack's, or the user's own.
 	Environment []string
-	// Context is what the app is told: key=value, as after -c.
+	// Context is the app's context, as key=value.
 	Context []string
 }
 
-// LogFile is where the CLI's output goes, all runs one after another.
+// LogFile returns the path of the CLI's output, which every run appends to.
 func (c CDK) LogFile() string { return filepath.Join(c.Dir, "cdk.log") }
 
-// Bootstrap makes the bucket and the roles that a deploy to a MiniStack needs. It runs where there is no cdk.json:
-// in the repository it would synthesize the app first, for nothing.
+// Bootstrap creates the bucket and the roles that a deploy to a MiniStack needs. It runs in a folder
+// without cdk.json: with one, the CLI would synthesize the app first, for nothing.
 func (c CDK) Bootstrap(ctx context.Context) error {
 	return c.run(ctx, c.Dir, "bootstrap", "aws://"+AccountID+"/"+Region)
 }
 
-// Deploy creates or updates the app's stack. Further context (key=value) is for this deploy only;
-// it is one line, because the CLI drops what follows the first.
+// Deploy creates or updates the app's stack. Further context (key=value) is for this deploy only.
+// A value must be one line, because the CLI drops the others.
 func (c CDK) Deploy(ctx context.Context, further ...string) error {
 	return c.run(ctx, c.app(), "deploy", append([]string{c.stack(), "--require-approval", "never"}, flags(further)...)...)
 }
@@ -45,7 +45,7 @@ func (c CDK) Destroy(ctx context.Context) error {
 	return c.run(ctx, c.app(), "destroy", c.stack(), "--force")
 }
 
-// Assembly is the folder that a deploy synthesizes into.
+// Assembly returns the folder that a deploy synthesizes into.
 func (c CDK) Assembly() string { return filepath.Join(c.Dir, "cdk.out") }
 
 func (c CDK) app() string   { return cmp.Or(c.App, c.Root) }
@@ -82,9 +82,9 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 		"CDK_DISABLE_VERSION_CHECK=true",
 		"CDK_HOME="+filepath.Join(c.Dir, "cdk-home"), // not the user's ~/.cdk
 		"JSII_RUNTIME_PACKAGE_CACHE_ROOT="+filepath.Join(c.Root, "build", "tools", "jsii"),
-		"TMPDIR="+tmp, // jsii leaves folders behind when it is interrupted
+		"TMPDIR="+tmp, // an interrupted jsii leaves folders behind
 	)
-	// Its own process group, so that an interrupt reaches the CLI and the app under it, once each.
+	// Its own process group, so that an interrupt reaches the CLI and the app once each.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 5 * time.Second
@@ -92,7 +92,7 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 	_, _ = fmt.Fprintf(log, "$ cdk %s\n", verb)
 	err = cmd.Run()
 	if cmd.Process != nil {
-		// Whatever of it outlived an interrupt; on a normal end there is nothing left to meet.
+		// Processes that outlived an interrupt. After a normal end there are no processes left.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 	if ctx.Err() != nil {

@@ -8,10 +8,10 @@ import (
 	"net/url"
 )
 
-// What carries security groups, read from the services that attach them. There is no
-// client of these in this module: MiniStack takes the plain calls.
+// The users of security groups, read from the services that attach them. This module has
+// no clients of these services, and MiniStack accepts plain calls.
 
-// LoadBalancerGroups is the security groups of every load balancer, by its ARN.
+// LoadBalancerGroups returns the security groups of every load balancer, by its ARN.
 func (m *MiniStack) LoadBalancerGroups(ctx context.Context) (map[string][]string, error) {
 	form := url.Values{"Action": {"DescribeLoadBalancers"}, "Version": {"2015-12-01"}}
 	answer, err := m.send(ctx, "elasticloadbalancing", plainRequest{http.MethodPost, m.Endpoint() + "/", []byte(form.Encode()), http.Header{
@@ -36,7 +36,7 @@ func (m *MiniStack) LoadBalancerGroups(ctx context.Context) (map[string][]string
 	return groups, nil
 }
 
-// ServiceGroups is the security groups of every ECS service, by its ARN.
+// ServiceGroups returns the security groups of every ECS service, by its ARN.
 func (m *MiniStack) ServiceGroups(ctx context.Context) (map[string][]string, error) {
 	var clusters struct{ ClusterArns []string }
 	if err := m.ecs(ctx, "ListClusters", object{}, &clusters); err != nil {

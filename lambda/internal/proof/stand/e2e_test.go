@@ -1,11 +1,11 @@
 //go:build e2e
 
-// The end-to-end tests: the compiled Lambda under a real CloudFormation engine (MiniStack's), the
-// real CDK CLI before it, EC2 read back after each step. Every test has its own MiniStack, stops it
-// by its process ID, and has the Lambda's whole log searched for what must never be in it.
+// The end-to-end tests run the compiled Lambda under a real CloudFormation engine (MiniStack's).
+// They deploy with the real CDK CLI, and read EC2 back after each step. Every test has its own
+// MiniStack, stops it by its process ID, and searches the Lambda's whole log for secrets.
 //
-// MiniStack is no judge of EC2's own rules (it accepts what EC2 refuses, and knows no
-// DependencyViolation): what it can prove is the way through CloudFormation and the wire.
+// MiniStack does not have EC2's own rules: it accepts what EC2 refuses, and has no
+// DependencyViolation. It can prove the way through CloudFormation and the wire.
 package stand_test
 
 import (
@@ -24,8 +24,8 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// patience is how long one test may take; go test's own timeout is longer, so that a test that
-// hangs still stops its MiniStack.
+// patience is how long one test may take. go test's own timeout is longer, so that a hanging test
+// still stops its MiniStack.
 const patience = 6 * time.Minute
 
 func repository(t *testing.T) string {
@@ -37,7 +37,7 @@ func repository(t *testing.T) string {
 	return root
 }
 
-// folder is where a test leaves its logs: build/e2e/<test>.
+// folder returns the folder of a test's logs: build/e2e/<test>.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(repository(t), "build", "e2e", strings.ReplaceAll(t.Name(), "/", "-"))
@@ -47,7 +47,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// lambdaZip is the Lambda for this machine, built once for all tests.
+// lambdaZip builds the Lambda for this machine, once for all tests.
 func lambdaZip(t *testing.T) string {
 	t.Helper()
 	path, err := buildLambda()
@@ -63,15 +63,15 @@ var buildLambda = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(root, "build", "e2e", "lambda.zip")
-	ctx := context.Background() //nolint:forbidigo // built once for all tests, which no single one may cancel
+	ctx := context.Background() //nolint:forbidigo // for all tests: no single one may cancel it
 	if _, err := bootstrap.Zip(ctx, root, runtime.GOARCH, path); err != nil {
 		return "", fmt.Errorf("building the Lambda: %w", err)
 	}
 	return path, nil
 })
 
-// start runs a MiniStack for one test. When the test ends, the Lambda's log is searched, and
-// MiniStack must be gone with its port. The Lambda gets the further variables.
+// start runs a MiniStack for one test. At the end of the test, it searches the Lambda's log, and
+// checks that MiniStack has ended and its port is free. The Lambda gets the further variables.
 func start(t *testing.T, further ...string) (context.Context, *stand.MiniStack) {
 	t.Helper()
 	if err := os.RemoveAll(logFile(t)); err != nil {
@@ -85,7 +85,7 @@ func start(t *testing.T, further ...string) (context.Context, *stand.MiniStack) 
 	}
 	t.Cleanup(func() {
 		defer cancel()
-		// The test's own context has ended by now.
+		// The test's own context has ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		searchLog(ctx, t, emulator)
@@ -100,12 +100,12 @@ func start(t *testing.T, further ...string) (context.Context, *stand.MiniStack) 
 	return ctx, emulator
 }
 
-// forbidden must be nowhere in the log: whoever has the pre-signed URL can answer for the Lambda.
-// MiniStack signs nothing, so beside the words of a real signature its own path is looked for.
+// forbidden must not be in the log: any process with the pre-signed URL can answer for the Lambda.
+// MiniStack signs nothing, so this also matches the path of its URLs.
 var forbidden = []string{"ResponseURL", "X-Amz-Signature", "Signature=", "X-Amz-Credential", "/_ministack/cfn-response/"}
 
-// searchLog searches what the log has now, and keeps it in the test's folder. It may be called more
-// than once: a log group that belongs to the stack goes with it.
+// searchLog searches the current log, and writes it to the test's folder. Tests may call it before
+// they delete a stack, because a log group of the stack is deleted with it.
 func searchLog(ctx context.Context, t *testing.T, emulator *stand.MiniStack) {
 	t.Helper()
 	lines, err := emulator.Log(ctx, "")
@@ -132,10 +132,10 @@ func searchLog(ctx context.Context, t *testing.T, emulator *stand.MiniStack) {
 	}
 }
 
-// serviceLine matches what the Lambda service writes itself, however silent the function is.
+// serviceLine matches lines that the Lambda service itself writes, even if the function writes none.
 var serviceLine = regexp.MustCompile(`(?m)^((START|END|REPORT|INIT_START) .*)?\n`)
 
-// sawLog makes sure that the search was not one of nothing.
+// sawLog checks that the searched log was not empty.
 func sawLog(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile(logFile(t))
@@ -152,11 +152,11 @@ func logFile(t *testing.T) string {
 	return filepath.Join(folder(t), "lambda.log")
 }
 
-// generated matches the hash at the end of a generated group name, which holds the stack's ID and
-// so differs from run to run.
+// generated matches the hash at the end of a generated group name. It depends on the stack's ID,
+// so it differs in each run.
 var generated = regexp.MustCompile(`(sgchain-[A-Za-z0-9-]+)-[0-9a-f]{16}\b`)
 
-// readBack is every group of a VPC as EC2 reports it, or of all VPCs where vpc is empty.
+// readBack returns every group of a VPC as EC2 reports it, or of all VPCs if vpc is empty.
 func readBack(ctx context.Context, t *testing.T, emulator *stand.MiniStack, vpc string) (string, stand.Groups) {
 	t.Helper()
 	all, err := emulator.Groups(ctx)
@@ -182,7 +182,7 @@ func same(t *testing.T, what, got, want string) {
 	t.Errorf("%s: got - , want + :\n%s\nall of it:\n%s", what, strings.Join(stand.Difference(got, want), "\n"), got)
 }
 
-// trim takes the indentation of a raw string away.
+// trim removes the indentation of a raw string.
 func trim(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

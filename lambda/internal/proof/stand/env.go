@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// cleanEnvironment is this process's environment without anything that could send a call to a real
-// account: a developer's profile, Region, endpoint or proxy must not change what is proven here.
+// cleanEnvironment returns this process's environment without variables that could send a call to
+// a real account. A developer's profile, Region, endpoint or proxy must not affect the tests.
 func cleanEnvironment() []string {
 	dropped := []string{"AWS_", "CDK_", "SGCHAIN_", "MINISTACK_", "LOCALSTACK_", "JSII_"}
 	var kept []string
@@ -20,8 +20,8 @@ func cleanEnvironment() []string {
 	return kept
 }
 
-// awsEnvironment points every AWS client of a child process at endpoint, with credentials that
-// open nothing, and away from the configuration files of the user.
+// awsEnvironment points every AWS client of a child process at endpoint, with useless credentials
+// and without the user's configuration files.
 func awsEnvironment(endpoint string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + endpoint,
@@ -38,7 +38,7 @@ func awsEnvironment(endpoint string) []string {
 	}
 }
 
-// Environment is what a child process needs to have this MiniStack for AWS, and nothing else.
+// Environment returns the environment of a child process that uses only this MiniStack as AWS.
 func (m *MiniStack) Environment() []string {
 	return append(append(cleanEnvironment(), awsEnvironment(m.Endpoint())...), "CDK_DEFAULT_ACCOUNT="+AccountID, "CDK_DEFAULT_REGION="+Region)
 }

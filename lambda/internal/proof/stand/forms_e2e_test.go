@@ -16,8 +16,8 @@ import (
 
 const storedFile = "all-in-one-ssm.json"
 
-// secondLaunch has a second chain of the form's defaults in the first one's VPC: without a prefix it is
-// refused with what to do, with one it stands beside the first. The logs of all of them are kept.
+// secondLaunch launches a second chain with the form's defaults in the first one's VPC. Without a
+// prefix it is refused, with a remedy. With a prefix, both chains exist. All logs are kept.
 func (l launchPad) secondLaunch(ctx context.Context, t *testing.T) {
 	vpc := l.vpc(ctx, t)
 	first := l.stack("launch-one", l.linked(t, allInOneFile), vpc)
@@ -29,7 +29,7 @@ func (l launchPad) secondLaunch(ctx context.Context, t *testing.T) {
 	if !strings.Contains(reasons, "creating security group (ALB-SG): the name is taken in VPC "+vpc) || !strings.Contains(reasons, "Choose another GroupName") {
 		t.Errorf("a second launch: got %s", reasons)
 	}
-	// The log that the reason names is there after the rollback.
+	// The log in the reason exists after the rollback.
 	lines, err := l.emulator.Log(ctx, l.kept(ctx, t, "launch-refused"))
 	if err != nil || !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "the name is taken") }) {
 		t.Errorf("the log of the launch that was refused: error %v, %d lines", err, len(lines))
@@ -62,7 +62,7 @@ func (l launchPad) secondLaunch(ctx context.Context, t *testing.T) {
 	same(t, "after all deletes", text, "")
 }
 
-// kept is the log group of a stack, which may be gone.
+// kept returns the log group of a stack, which may be deleted.
 func (l launchPad) kept(ctx context.Context, t *testing.T, name string) string {
 	t.Helper()
 	groups, err := l.emulator.LogGroups(ctx)
@@ -78,8 +78,8 @@ func (l launchPad) kept(ctx context.Context, t *testing.T, name string) string {
 	return ""
 }
 
-// organized reads back what the form's fields for an organization made, and holds the query of the
-// dashboard against the log.
+// organized checks what the form's fields for an organization created, and runs the dashboard's
+// query on the log.
 func (l launchPad) organized(ctx context.Context, t *testing.T, s launched) {
 	t.Helper()
 	resources := map[string]string{}
@@ -108,7 +108,7 @@ func (l launchPad) organized(ctx context.Context, t *testing.T, s launched) {
 	}
 }
 
-// parameterStore launches the template whose VPC a parameter of Parameter Store names.
+// parameterStore launches the template that reads the VPC from Parameter Store.
 func (l launchPad) parameterStore(ctx context.Context, t *testing.T) {
 	vpc := l.vpc(ctx, t)
 	l.publisher.must(ctx, t, "ssm", "put-parameter", "--name", "/network/vpc-id", "--type", "String", "--value", vpc)

@@ -13,8 +13,9 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// TestImportedGroups makes groups with the AWS CLI, imports them with the command, deploys what it printed, and looks whether the rules are
-// still the same ones. MiniStack's rules bear IDs of their content, so a mark on each tells whether it is the same.
+// TestImportedGroups creates groups with the AWS CLI, imports them with the command, deploys the
+// printed properties, and checks that the rules are still the same. MiniStack derives rule IDs
+// from the content, so a tag on each rule shows whether the rule is still the same.
 func TestImportedGroups(t *testing.T) {
 	t.Parallel()
 	ctx, place := published(t)
@@ -44,7 +45,7 @@ func TestImportedGroups(t *testing.T) {
 	after, groups := readBack(ctx, t, emulator, vpc)
 	same(t, "after the groups were adopted", after, before)
 	if got, want := hand.marks(ctx, t), len(groups[0].Rules)+len(groups[1].Rules)+len(groups[2].Rules); got != want || got != 10 {
-		t.Errorf("%d of %d rules are still those that people made", got, want)
+		t.Errorf("%d of %d rules are still those of the AWS CLI", got, want)
 	}
 	lines, err := emulator.Log(ctx, "")
 	if err != nil {
@@ -58,12 +59,12 @@ func TestImportedGroups(t *testing.T) {
 	after, _ = readBack(ctx, t, emulator, vpc)
 	same(t, "after the stack was deleted", after, before)
 	if got := hand.marks(ctx, t); got != 10 {
-		t.Errorf("after the stack was deleted, %d rules are those that people made", got)
+		t.Errorf("after the stack was deleted, %d rules are those of the AWS CLI", got)
 	}
 	place.end(ctx, t, provider)
 }
 
-// keepText leaves a file in the test's folder.
+// keepText writes a file to the test's folder.
 func keepText(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(folder(t), name), []byte(text), 0o600); err != nil {
@@ -71,7 +72,7 @@ func keepText(t *testing.T, name, text string) {
 	}
 }
 
-// byHand is somebody who makes groups in a VPC with the AWS CLI.
+// byHand creates groups in a VPC with the AWS CLI.
 type byHand struct {
 	publisher
 
@@ -88,7 +89,8 @@ func (b byHand) lets(ctx context.Context, t *testing.T, id, permissions string) 
 	b.must(ctx, t, "ec2", "authorize-security-group-ingress", "--group-id", id, "--ip-permissions", permissions)
 }
 
-// shop is a load balancer, an app that talks to itself, and a database, and marks all their rules.
+// shop creates groups for a load balancer, an app with a rule for itself, and a database. It tags
+// all their rules.
 func (b byHand) shop(ctx context.Context, t *testing.T) {
 	t.Helper()
 	alb, app, db := b.group(ctx, t, "shop-alb-sg"), b.group(ctx, t, "shop-app-sg"), b.group(ctx, t, "shop-db-sg")
@@ -105,7 +107,7 @@ func (b byHand) shop(ctx context.Context, t *testing.T) {
 	b.must(ctx, t, append([]string{"ec2", "create-tags", "--tags", "Key=test:mark,Value=by-hand", "--resources"}, rules...)...)
 }
 
-// marks counts the rules that are still those of shop.
+// marks counts the rules that shop created.
 func (b byHand) marks(ctx context.Context, t *testing.T) int {
 	t.Helper()
 	return strings.Count(b.must(ctx, t, "ec2", "describe-security-group-rules", "--query", "SecurityGroupRules[].Tags[].Key", "--output", "text"), "test:mark")

@@ -16,7 +16,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// tutorial is the default chain, word for word: names, descriptions, doors, and nothing else.
+// tutorial is the default chain: names, descriptions, rules, and nothing else.
 const tutorial = `
 	ALB-SG "Security group for Application Load Balancer"
 	ALB-SG ingress tcp 80 from 0.0.0.0/0 "internet to Alb: tcp 80"
@@ -27,7 +27,7 @@ const tutorial = `
 	Fargate-SG egress all traffic to 0.0.0.0/0
 `
 
-// TestCDKLifecycle takes the CDK app through the life of a stack with the real CDK CLI.
+// TestCDKLifecycle deploys, changes and deletes the CDK app with the real CDK CLI.
 func TestCDKLifecycle(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)
@@ -57,11 +57,11 @@ func TestCDKLifecycle(t *testing.T) {
 		"Summary":                "internet -tcp 80,443-> Alb -tcp 6060-> Fargate",
 	})
 
-	// Alb gets another source; Fargate's door is not touched. MiniStack derives a rule's ID from its
-	// content, so the ID alone would survive a revoke: a tag on the rule would not.
-	door := back.Rules[0]
+	// Alb gets another source, and Fargate's inbound rule stays. MiniStack derives a rule's ID from
+	// its content, so a new rule has the same ID. But it lacks the old rule's tag.
+	rule := back.Rules[0]
 	_, err := emulator.EC2().CreateTags(ctx, &ec2.CreateTagsInput{
-		Resources: []string{door.ID},
+		Resources: []string{rule.ID},
 		Tags:      []ec2types.Tag{{Key: aws.String("test:mark"), Value: aws.String("here before the update")}},
 	})
 	must(err)
@@ -85,13 +85,13 @@ func TestCDKLifecycle(t *testing.T) {
 		t.Errorf("groups were replaced: %s, %s became %s, %s", front.ID, back.ID, groups[0].ID, groups[1].ID)
 	}
 	rules, err := emulator.EC2().DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{
-		SecurityGroupRuleIds: []string{door.ID},
+		SecurityGroupRuleIds: []string{rule.ID},
 	})
 	must(err)
 	if len(rules.SecurityGroupRules) != 1 || !slices.ContainsFunc(rules.SecurityGroupRules[0].Tags, func(tag ec2types.Tag) bool {
 		return aws.ToString(tag.Key) == "test:mark"
 	}) {
-		t.Errorf("Fargate's rule for 6060 (%s) did not stay: %+v", door.ID, rules.SecurityGroupRules)
+		t.Errorf("Fargate's rule for 6060 (%s) did not stay: %+v", rule.ID, rules.SecurityGroupRules)
 	}
 
 	searchLog(ctx, t, emulator)

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// ErrBusy says that another process works in the same folder.
+// ErrBusy is the error if another process has locked the folder.
 var ErrBusy = errors.New("another process is at work here")
 
-// Lock makes this process the only one that works in dir, until it calls unlock or ends.
+// Lock locks dir for this process, until it calls unlock or ends.
 func Lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
 	}
-	// The lock goes with the open file; the file itself stays, and means nothing.
+	// The lock belongs to the open file. The file itself stays and has no meaning.
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
@@ -29,7 +29,7 @@ func Lock(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("locking folder (%s): %w", dir, err)
 	}
 	return func() {
-		// Closing is not enough: a child that is just being started has the open file too
+		// Closing is not enough: a child process that is just starting has the open file too
 		// (flock(2)).
 		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 		_ = file.Close()

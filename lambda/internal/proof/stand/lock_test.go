@@ -31,12 +31,12 @@ func TestLock(t *testing.T) {
 	unlock()
 }
 
-// A child that is being started has every open file of its parent until it is another
-// program (syscall.ForkLock): an unlocked folder is free all the same.
+// A child process has every open file of its parent until it runs another program
+// (syscall.ForkLock). An unlocked folder is free even then.
 func TestUnlockWhileChildrenStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	nothing := filepath.Join(dir, "nothing") // a child that ends before it is a program is as good
+	nothing := filepath.Join(dir, "nothing") // a child that fails to start suffices
 	var over atomic.Bool
 	var starting sync.WaitGroup
 	defer starting.Wait()
@@ -44,7 +44,7 @@ func TestUnlockWhileChildrenStart(t *testing.T) {
 		defer over.Store(true)
 		for range 500 {
 			if err := exec.CommandContext(t.Context(), nothing).Start(); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("starting a program that is not there: %v", err)
+				t.Errorf("starting a missing program: %v", err)
 				return
 			}
 		}

@@ -23,7 +23,7 @@ const (
 )
 
 // MiniStack is one running emulator. It belongs to a folder, not to the process that started it:
-// whoever knows the folder can attach to it and stop it.
+// any process can attach to the one in a folder and stop it.
 type MiniStack struct {
 	Account `json:"-"`
 
@@ -35,9 +35,9 @@ type MiniStack struct {
 }
 
 // Start runs MiniStack on a free port of 127.0.0.1, with its state, its log and its process ID in
-// dir, and returns when it answers. It holds nothing from an earlier run: a MiniStack that a killed
-// run left in the same folder is stopped first. venv is the Python environment that has it. The
-// functions that it runs get the further variables as well.
+// dir, and returns when it answers. It keeps nothing from an earlier run: it first stops a MiniStack
+// that a killed run left in the same folder. venv is the Python environment that has it. The
+// functions that it runs get the further variables too.
 func Start(ctx context.Context, venv, dir string, further ...string) (*MiniStack, error) {
 	old, err := Attach(ctx, dir)
 	if err != nil {
@@ -48,7 +48,7 @@ func Start(ctx context.Context, venv, dir string, further ...string) (*MiniStack
 			return nil, err
 		}
 	}
-	// A port that was free a moment ago may be taken by now: then MiniStack ends at once.
+	// The free port may have been taken in the meantime. MiniStack ends at once then.
 	var failures []error
 	for range 3 {
 		m, err := launch(ctx, venv, dir, further)
@@ -66,13 +66,13 @@ func Start(ctx context.Context, venv, dir string, further ...string) (*MiniStack
 	return nil, errors.Join(failures...)
 }
 
-// Attach returns the MiniStack that runs in dir, or nil when none does; the process file of one that
-// ended without Stop is removed.
+// Attach returns the MiniStack that runs in dir, or nil if none does. It removes the process file of
+// one that ended without Stop.
 func Attach(ctx context.Context, dir string) (*MiniStack, error) {
 	m := &MiniStack{dir: dir}
 	text, err := os.ReadFile(m.file())
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // none is the answer, not a failure
+		return nil, nil //nolint:nilnil // a missing MiniStack is no failure
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading MiniStack's process file: %w", err)
@@ -85,27 +85,27 @@ func Attach(ctx context.Context, dir string) (*MiniStack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if now != m.Identity { // it ended, or its process ID is another's by now
+	if now != m.Identity { // it ended, and another process may have its ID
 		if err := os.Remove(m.file()); err != nil {
 			return nil, fmt.Errorf("removing MiniStack's process file: %w", err)
 		}
-		return nil, nil //nolint:nilnil // none is the answer
+		return nil, nil //nolint:nilnil // the same
 	}
 	return m, nil
 }
 
-// Endpoint is the URL that every AWS call goes to.
+// Endpoint returns the URL of every AWS call.
 func (m *MiniStack) Endpoint() string {
 	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(m.Port))
 }
 
-// LogFile is what MiniStack itself writes.
+// LogFile returns the path of MiniStack's own log.
 func (m *MiniStack) LogFile() string { return filepath.Join(m.dir, "ministack.log") }
 
 func (m *MiniStack) file() string { return filepath.Join(m.dir, "ministack.json") }
 
-// Stop ends MiniStack and the functions it runs, and returns when the process is gone and its port
-// is free. It is quiet about a MiniStack that is gone already.
+// Stop ends MiniStack and the functions that it runs, and returns when the process is gone and its
+// port is free. It does not fail if MiniStack has already ended.
 func (m *MiniStack) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
@@ -113,7 +113,7 @@ func (m *MiniStack) Stop(ctx context.Context) error {
 		return err
 	}
 	if err := m.waitUntilGone(ctx, stopPatience/2); err != nil {
-		// The whole process group, which is its own, with the functions in it.
+		// Its whole process group, which contains the functions.
 		if err := signal(ctx, m.PID, m.Identity, syscall.SIGKILL); err != nil {
 			return err
 		}
@@ -125,14 +125,14 @@ func (m *MiniStack) Stop(ctx context.Context) error {
 	if err := os.Remove(m.file()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing MiniStack's process file: %w", err)
 	}
-	// Only the functions' code and MiniStack's own scratch lie there.
+	// The folder only contains the functions' code and MiniStack's temporary files.
 	if err := os.RemoveAll(filepath.Join(m.dir, "tmp")); err != nil {
 		return fmt.Errorf("removing MiniStack's scratch folder: %w", err)
 	}
 	return nil
 }
 
-// waitUntilGone returns when the process has ended and its port can be had again.
+// waitUntilGone returns when the process has ended and its port is free.
 func (m *MiniStack) waitUntilGone(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -145,7 +145,7 @@ func (m *MiniStack) waitUntilGone(ctx context.Context, patience time.Duration) e
 	})
 }
 
-// PortFree says whether nothing listens on MiniStack's port.
+// PortFree reports whether no process listens on MiniStack's port.
 func (m *MiniStack) PortFree(ctx context.Context) bool {
 	dialer := net.Dialer{Timeout: time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.Port)))
@@ -173,24 +173,24 @@ func launch(ctx context.Context, venv, dir string, further []string) (*MiniStack
 	}
 	defer func() { _ = log.Close() }() // the child has its own copy
 
-	// It outlives the context, and this process: Stop ends it.
+	// It outlives the context and this process, until Stop ends it.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(venv, "bin", "python"), "-m", "ministack")
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log
-	// Its own process group: Ctrl-C in the terminal must not end it before it is told to.
+	// Its own process group, so that Ctrl-C in the terminal does not end it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = m.Environment()
 	cmd.Env = append(
 		cmd.Env,
-		"BIND_HOST=127.0.0.1", // every interface otherwise
+		"BIND_HOST=127.0.0.1", // the default is every interface
 		"GATEWAY_PORT="+strconv.Itoa(m.Port),
 		"MINISTACK_HOST=127.0.0.1", // the host of each ResponseURL
 		"TMPDIR="+tmp,
 		"STATE_DIR="+filepath.Join(tmp, "state"),
 		"S3_DATA_DIR="+filepath.Join(tmp, "s3"),
-		"SFTP_ENABLED=0", // these two would listen on ports of their own
+		"SFTP_ENABLED=0", // these two services listen on other ports
 		"IOT_MTLS_ENABLED=0",
-		// Where there is a Docker, MiniStack removes the containers of others at its start.
+		// With Docker, MiniStack removes other processes' containers when it starts.
 		"DOCKER_HOST=unix://"+filepath.Join(tmp, "no-docker"),
 		// Functions inherit MiniStack's environment: the two switches for emulators.
 		"SGCHAIN_EMULATOR_ENDPOINT="+m.Endpoint(),
@@ -201,7 +201,7 @@ func launch(ctx context.Context, venv, dir string, further []string) (*MiniStack
 		return nil, fmt.Errorf("starting MiniStack: %w", err)
 	}
 	m.PID = cmd.Process.Pid
-	// Take its exit status as soon as it ends, or it would stay a zombie of ours.
+	// Read its exit status as soon as it ends, so that it does not stay a zombie.
 	go func() { _ = cmd.Wait() }()
 
 	if m.Identity, err = firstIdentity(ctx, m.PID); err == nil {
@@ -214,7 +214,7 @@ func launch(ctx context.Context, venv, dir string, further []string) (*MiniStack
 	return m, nil
 }
 
-// save keeps the process ID before anything else can go wrong, so that a later run can stop it.
+// save writes the process file before anything else can fail, so that a later run can stop MiniStack.
 func (m *MiniStack) save() error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -265,7 +265,7 @@ func freePort(ctx context.Context) (int, error) {
 	return address.Port, nil
 }
 
-// poll asks until done says yes or fails, or the context ends.
+// poll calls done until it returns true or an error, or the context ends.
 func poll(ctx context.Context, interval time.Duration, doing string, done func() (bool, error)) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -10,7 +10,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// TestPrerequisites runs .ci/prerequisites on machines that are made of a few small scripts.
+// TestPrerequisites runs .ci/prerequisites with small scripts in place of the programs.
 func TestPrerequisites(t *testing.T) {
 	t.Parallel()
 	root, err := stand.Root()
@@ -25,12 +25,12 @@ func TestPrerequisites(t *testing.T) {
 		"make":    "echo GNU Make 3.81",
 	}
 	cases := map[string]struct {
-		changes map[string]string // "" takes the program away
-		want    []string          // each in what is said; none where the machine is ready
+		changes map[string]string // "" removes the program
+		want    []string          // each in the output, which is empty if the machine is ready
 	}{
 		"ready":                {},
 		"newer versions":       {changes: map[string]string{"go": "echo go version go2.1 linux/amd64", "node": "echo v100.0.0", "python3": `case "$2" in *version*) echo 4 0;; esac`}},
-		"a Go to come":         {changes: map[string]string{"go": "echo go version devel go1.30-0123abc linux/amd64"}},
+		"a future Go":          {changes: map[string]string{"go": "echo go version devel go1.30-0123abc linux/amd64"}},
 		"everything is absent": {changes: map[string]string{"go": "", "node": "", "npm": "", "python3": "", "make": ""}, want: []string{"Go is missing", "Node is missing", "Python is missing", "make is missing"}},
 		"everything is too old": {
 			changes: map[string]string{"go": "echo go version go1.25.9 linux/amd64", "node": "echo v18.20.0", "python3": `case "$2" in *version*) echo 3 9;; esac`, "make": "echo pmake"},
@@ -60,8 +60,8 @@ func TestPrerequisites(t *testing.T) {
 				if script == "" {
 					continue
 				}
-				// Written by another process: a file that this one has open for writing while it forks
-				// elsewhere could not be run (ETXTBSY).
+				// Another process writes it. This one could not run a file that it has open for
+				// writing while it forks elsewhere (ETXTBSY).
 				write := exec.CommandContext(t.Context(), "/bin/sh", "-c", `cat >"$0" && chmod +x "$0"`, filepath.Join(bin, program))
 				write.Stdin = strings.NewReader("#!/bin/sh\n" + script + "\n")
 				if said, err := write.CombinedOutput(); err != nil {

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// identity tells a MiniStack from any other process that ever had or will have its ID: it is the time
-// at which it started, or empty when no MiniStack runs under that ID (a zombie does not run).
+// identity returns the start time of the MiniStack with a process ID. That distinguishes it from any
+// other process with the same ID. It is empty if no MiniStack runs with that ID; a zombie does not run.
 func identity(ctx context.Context, pid int) (string, error) {
 	if _, err := os.Stat("/proc/self/stat"); err == nil {
 		return procIdentity(pid)
 	}
 	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "stat=,lstart=,command=", "-p", strconv.Itoa(pid)).Output()
 	if _, failed := errors.AsType[*exec.ExitError](err); failed {
-		return "", nil // ps says by its status that there is no such process
+		return "", nil // this exit status of ps means that no such process exists
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading process (%d): %w", pid, err)
 	}
-	// The state, then the start as five words (Mon Nov 23 07:47:44 2026), then the command line.
+	// The state, the start time as five words (Mon Nov 23 07:47:44 2026), and the command line.
 	fields := strings.Fields(string(out))
 	if len(fields) < 7 || strings.HasPrefix(fields[0], "Z") || !isMiniStack(fields[6:]) {
 		return "", nil
@@ -37,8 +37,8 @@ func identity(ctx context.Context, pid int) (string, error) {
 
 func isMiniStack(command []string) bool { return slices.Contains(command, "ministack") }
 
-// firstIdentity is the identity of a process that was started this moment. The kernel tells its
-// parent that it runs a little before its command line can be read.
+// firstIdentity returns the identity of a process that was just started. Its command line can
+// only be read a little later than the kernel reports that it runs.
 func firstIdentity(ctx context.Context, pid int) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -60,7 +60,7 @@ func procIdentity(pid int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading process (%d): %w", pid, err)
 	}
-	// The second field is the program's name in parentheses and may hold blanks: count after it.
+	// The second field is the program's name in parentheses and may contain blanks: count after it.
 	// See proc(5): field 3 is the state, field 22 the start time in clock ticks since boot.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 20 {
@@ -82,12 +82,12 @@ func procIdentity(pid int) (string, error) {
 	return fields[19], nil
 }
 
-// gone says that a file below /proc vanished with its process.
+// gone reports whether a file below /proc has vanished with its process.
 func gone(err error) bool {
 	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }
 
-// signal sends a signal to the process, if it still is the one with that identity.
+// signal sends a signal to a process if it still has that identity.
 func signal(ctx context.Context, pid int, id string, sig syscall.Signal) error {
 	now, err := identity(ctx, pid)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// sleeper is a process that looks like a MiniStack and ends when it is told to.
+// sleeper starts a process that looks like a MiniStack. The function end ends it.
 func sleeper(t *testing.T) (pid int, end func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", "read line", "ministack")
@@ -45,14 +45,14 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestSignalSparesOthers(t *testing.T) {
+func TestSignalWithReusedProcessID(t *testing.T) {
 	t.Parallel()
 	pid, _ := sleeper(t)
 	id, err := firstIdentity(t.Context(), pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Its ID was another process's once: whoever remembers that one must not end this one.
+	// Another process had this ID before. A signal for that one must not end this one.
 	if err := signal(t.Context(), pid, "an older process", syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestSignalSparesOthers(t *testing.T) {
 	}
 }
 
-func TestAttachToNothing(t *testing.T) {
+func TestAttachWithoutProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if m, err := Attach(t.Context(), dir); m != nil || err != nil {

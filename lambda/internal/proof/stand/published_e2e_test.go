@@ -24,7 +24,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// The templates, as they are published.
+// The published templates.
 const (
 	allInOneFile = "all-in-one.json"
 	providerFile = "provider.json"
@@ -32,7 +32,7 @@ const (
 	parentFile   = "parent.json"
 )
 
-// publisher runs sgchain publish, and the AWS CLI, against one MiniStack.
+// publisher runs sgchain publish and the AWS CLI against one MiniStack.
 type publisher struct {
 	emulator *stand.MiniStack
 	root     string
@@ -56,7 +56,7 @@ func (p publisher) run(ctx context.Context, arguments []string) (stdout, stderr 
 	return out.String(), complaints.String(), err
 }
 
-// must is a call of the AWS CLI that has to succeed.
+// must runs the AWS CLI, which must succeed.
 func (p publisher) must(ctx context.Context, t *testing.T, arguments ...string) string {
 	t.Helper()
 	stdout, stderr, err := p.aws(ctx, arguments...)
@@ -66,14 +66,14 @@ func (p publisher) must(ctx context.Context, t *testing.T, arguments ...string) 
 	return strings.TrimSpace(stdout)
 }
 
-// keys lists what a bucket has.
+// keys returns the keys of a bucket.
 func (p publisher) keys(ctx context.Context, t *testing.T, bucket string) []string {
 	t.Helper()
 	return strings.Fields(p.must(ctx, t, "s3api", "list-objects-v2", "--bucket", bucket, "--query", "Contents[].Key", "--output", "text"))
 }
 
-// TestPublishedTemplates publishes, and launches what was published by CloudFormation's API, by its
-// address, as the console does.
+// TestPublishedTemplates publishes the templates, and launches them by their URLs through
+// CloudFormation's API, as the console does.
 func TestPublishedTemplates(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)
@@ -97,8 +97,8 @@ func TestPublishedTemplates(t *testing.T) {
 	t.Run("parameter store", func(t *testing.T) { t.Parallel(); place.parameterStore(ctx, t) })
 }
 
-// refusedBefore has the second bucket missing, then in another Region: nothing is uploaded to the
-// first one either.
+// refusedBefore publishes with a second bucket that is missing, then with one in another Region.
+// Nothing is uploaded to the first one either.
 func refusedBefore(ctx context.Context, t *testing.T, p publisher) {
 	t.Helper()
 	refused := func(words string) {
@@ -107,7 +107,7 @@ func refusedBefore(ctx context.Context, t *testing.T, p publisher) {
 			t.Errorf("publishing: got %v and %s, want an error that says %q", err, stderr, words)
 		}
 		if keys := p.keys(ctx, t, "published-us-east-1"); !slices.Equal(keys, []string{"None"}) {
-			t.Errorf("%v was uploaded all the same", keys)
+			t.Errorf("%v was uploaded anyway", keys)
 		}
 	}
 	refused("checking bucket (published-eu-central-1): it does not exist. Create it in eu-central-1 first")
@@ -118,8 +118,8 @@ func refusedBefore(ctx context.Context, t *testing.T, p publisher) {
 		"--create-bucket-configuration", "LocationConstraint=eu-central-1")
 }
 
-// again publishes the same to the second Region, which uploads nothing, and over other bytes, which
-// is refused and repairs nothing.
+// again publishes the same to the second Region, which uploads nothing. Then it publishes over
+// different bytes, which is refused and repairs nothing.
 func again(ctx context.Context, t *testing.T, p publisher) {
 	if said, stderr, err := p.publish(ctx, "eu-central-1"); err != nil || !strings.Contains(said, "all files were uploaded before") {
 		t.Errorf("publishing again: got %v and %s%s", err, said, stderr)
@@ -143,15 +143,15 @@ func again(ctx context.Context, t *testing.T, p publisher) {
 	}
 }
 
-// launchPad is where published templates are launched.
+// launchPad is a MiniStack in which published templates are launched.
 type launchPad struct {
 	emulator  *stand.MiniStack
 	publisher publisher
-	log       *testing.T // whose log the functions' is
-	said      string     // by publish
+	log       *testing.T // the test that searches the functions' log
+	said      string     // the output of publish
 }
 
-// published is an emulator to whose bucket everything is published.
+// published starts an emulator, and publishes everything to its bucket.
 func published(t *testing.T) (context.Context, launchPad) {
 	t.Helper()
 	ctx, emulator := start(t)
@@ -166,7 +166,7 @@ func published(t *testing.T) (context.Context, launchPad) {
 
 var link = regexp.MustCompile(`https://us-east-1\.console\.aws\.amazon\.com/cloudformation/home\?region=us-east-1#/stacks/create/review\?(\S+)`)
 
-// linked is the address that a launch link gives to the console.
+// linked returns the template URL in a launch link.
 func (l launchPad) linked(t *testing.T, file string) string {
 	t.Helper()
 	for _, found := range link.FindAllStringSubmatch(l.said, -1) {
@@ -182,7 +182,7 @@ func (l launchPad) linked(t *testing.T, file string) string {
 	return ""
 }
 
-// listed is one of the addresses that publish lists.
+// listed returns one of the URLs that publish lists.
 func (l launchPad) listed(t *testing.T, file string) string {
 	t.Helper()
 	for line := range strings.FieldsSeq(l.said) {
@@ -213,8 +213,8 @@ func (l launchPad) vpc(ctx context.Context, t *testing.T) string {
 	return aws.ToString(made.Vpc.VpcId)
 }
 
-// fields are what a user writes into the form, Architecture among it: MiniStack runs functions on
-// this machine.
+// fields returns the form's fields. They set Architecture, because MiniStack runs functions on this
+// machine.
 func fields(more map[string]string) []cfntypes.Parameter {
 	parameters := []cfntypes.Parameter{{
 		ParameterKey: aws.String("Architecture"), ParameterValue: aws.String(map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]),
@@ -243,7 +243,7 @@ func (s launched) change(ctx context.Context, t *testing.T, values map[string]st
 	s.changeTo(ctx, t, "", values, want)
 }
 
-// changeTo updates the stack to another template than the published one, where it is not empty.
+// changeTo updates the stack, to another template than the published one unless that is empty.
 func (s launched) changeTo(ctx context.Context, t *testing.T, template string, values map[string]string, want cfntypes.StackStatus) {
 	t.Helper()
 	s.begun = time.Now()
@@ -256,7 +256,7 @@ func (s launched) changeTo(ctx context.Context, t *testing.T, template string, v
 	s.settle(ctx, t, want)
 }
 
-// has reads the groups of the stack's VPC back from EC2.
+// has compares the groups of the stack's VPC with the expected ones.
 func (s launched) has(ctx context.Context, t *testing.T, when, want string) stand.Groups {
 	t.Helper()
 	text, groups := readBack(ctx, t, s.emulator, s.vpc)
@@ -264,7 +264,7 @@ func (s launched) has(ctx context.Context, t *testing.T, when, want string) stan
 	return groups
 }
 
-// says compares the stack's outputs; those that are not named are not looked at.
+// says compares some of the stack's outputs.
 func (s launched) says(ctx context.Context, t *testing.T, want map[string]string) {
 	t.Helper()
 	for key, value := range want {
@@ -274,7 +274,7 @@ func (s launched) says(ctx context.Context, t *testing.T, want map[string]string
 	}
 }
 
-// group is the ID of the group of a name.
+// group returns the ID of the group with a name.
 func group(t *testing.T, groups stand.Groups, name string) string {
 	t.Helper()
 	for _, one := range groups {
@@ -286,7 +286,7 @@ func group(t *testing.T, groups stand.Groups, name string) string {
 	return ""
 }
 
-// end deletes the stack, with its log searched before.
+// end searches the stack's log, and deletes the stack.
 func (l launchPad) end(ctx context.Context, t *testing.T, s launched) {
 	t.Helper()
 	searchLog(ctx, l.log, l.emulator)
@@ -297,7 +297,7 @@ func (l launchPad) allInOne(ctx context.Context, t *testing.T) {
 	vpc := l.vpc(ctx, t)
 	s := l.stack("all-in-one", l.linked(t, allInOneFile), vpc)
 
-	// The form itself refuses what it can.
+	// The form itself refuses these values.
 	_, err := l.emulator.CloudFormation().CreateStack(ctx, &cloudformation.CreateStackInput{
 		StackName: &s.name, TemplateURL: &s.address, Parameters: fields(map[string]string{"VpcId": vpc, "AlbGroupName": "sg-alb"}), Capabilities: capabilities,
 	})
@@ -305,7 +305,7 @@ func (l launchPad) allInOne(ctx context.Context, t *testing.T) {
 		t.Errorf("a bad name: got %v, want an error that says what is wrong", err)
 	}
 
-	// The VPC is all that a user has to choose.
+	// A user only has to choose the VPC.
 	s.launch(ctx, t, map[string]string{"VpcId": vpc}, cfntypes.StackStatusCreateComplete)
 	groups := s.has(ctx, t, "as launched", albText+fargateText)
 	alb, fargate := group(t, groups, "ALB-SG"), group(t, groups, "Fargate-SG")
@@ -347,18 +347,18 @@ func (l launchPad) ownTiers(ctx context.Context, t *testing.T) {
 	s.says(ctx, t, map[string]string{
 		"Summary":            "internet -tcp 443-> Web -tcp 8080-> App -tcp 5432-> Db",
 		"SecurityGroupIds":   group(t, groups, "Web") + "," + group(t, groups, "App") + "," + group(t, groups, "Db"),
-		"AlbSecurityGroupId": "", // there is no such tier
+		"AlbSecurityGroupId": "", // no such tier
 	})
 	s.change(ctx, t, map[string]string{"VpcId": vpc, "Tiers": strings.ReplaceAll(webTiers, "8080", "9090")}, cfntypes.StackStatusUpdateComplete)
 	s.has(ctx, t, "with another port", strings.ReplaceAll(webText, "8080", "9090"))
-	// The fields count again, and the set of groups is another one.
+	// The fields are used again, and there are other groups.
 	s.change(ctx, t, map[string]string{"VpcId": vpc}, cfntypes.StackStatusUpdateComplete)
 	s.has(ctx, t, "without tiers", albText+fargateText)
 	l.end(ctx, t, s)
 }
 
-// sharedProvider has two stacks with the same explicit names in two VPCs, one that imports the
-// provider as the README's smallest template does, and one too many in the first VPC.
+// sharedProvider launches two stacks with the same explicit names in two VPCs. One more imports the
+// provider as in the README's smallest template, and another has a name conflict in the first VPC.
 func (l launchPad) sharedProvider(ctx context.Context, t *testing.T) {
 	provider := l.stack("provider", l.listed(t, providerFile), "")
 	provider.launch(ctx, t, nil, cfntypes.StackStatusCreateComplete)
@@ -392,7 +392,7 @@ func (l launchPad) sharedProvider(ctx context.Context, t *testing.T) {
 		t.Errorf("the same names in one VPC: got %s, want a reason that says %q", said, words)
 	}
 	served[0].has(ctx, t, "beside one that was refused", albText+fargateText)
-	same.vpc = "" // what is in there is the first one's
+	same.vpc = "" // the VPC has the first stack's groups
 	same.remove(ctx, t)
 	served[0].has(ctx, t, "after that one's delete", albText+fargateText)
 
@@ -405,7 +405,7 @@ func (l launchPad) sharedProvider(ctx context.Context, t *testing.T) {
 	l.end(ctx, t, provider)
 }
 
-// parent takes the larger example through its life.
+// parent creates, changes and deletes the larger example.
 func (l launchPad) parent(ctx context.Context, t *testing.T) {
 	s := l.stack("parent", l.linked(t, parentFile), "")
 	s.launch(ctx, t, nil, cfntypes.StackStatusCreateComplete)
@@ -414,27 +414,28 @@ func (l launchPad) parent(ctx context.Context, t *testing.T) {
 	s.says(ctx, t, map[string]string{"Summary": "internet -tcp 80,443-> Alb -tcp 6060-> Fargate"})
 	l.uses(ctx, t, group(t, groups, "ALB-SG"), group(t, groups, "Fargate-SG"))
 
-	// The containers' group is replaced, and their service moves to the new one.
+	// Replace the containers' group. Their service moves to the new one.
 	moved := strings.ReplaceAll(fargateText, "Fargate-SG", "Web-SG")
 	s.change(ctx, t, map[string]string{"FargateGroupName": "Web-SG"}, cfntypes.StackStatusUpdateComplete)
-	// MiniStack sends a child's chain no Delete of the replaced ID, as CloudFormation would: the old
+	// Unlike CloudFormation, MiniStack sends a child's chain no Delete of the replaced ID. So the old
 	// group stays until the next update.
 	after := albText + fargateText + moved
 	groups = s.has(ctx, t, "after a replacement", after)
 	l.uses(ctx, t, group(t, groups, "ALB-SG"), group(t, groups, "Web-SG"))
 
-	// A resource after the service fails, when chain and service have changed already.
+	// A resource after the service fails, once the chain and the service have changed.
 	s.changeTo(ctx, t, l.withNeighbor(ctx, t), map[string]string{"FargateGroupName": "Web-SG", "ContainerPort": "8080"}, cfntypes.StackStatusUpdateRollbackComplete)
 	if said, words := s.failures(ctx, t), "VpcId: \"not a VPC\" is not a VPC ID"; !strings.Contains(said, words) {
 		t.Errorf("a neighbor that fails: got %s, want a reason that says %q", said, words)
 	}
-	// By now the chain has removed what no cleanup came for.
+	// By now the chain has removed the group that no cleanup removed.
 	after = albText + moved
 	groups = s.has(ctx, t, "after an update that was rolled back", after)
 	l.uses(ctx, t, group(t, groups, "ALB-SG"), group(t, groups, "Web-SG"))
 
-	// The chain itself refuses what no rule of its template can: EC2 does not tell cases apart. MiniStack then fails the child's rollback, because it forgets the
-	// attributes of a child's custom resource (CloudFormation would end in UPDATE_ROLLBACK_COMPLETE).
+	// The chain refuses what no rule of its template can: EC2 ignores the letter case of names.
+	// MiniStack then fails the child's rollback, because it forgets the attributes of a child's
+	// custom resource. CloudFormation would end in UPDATE_ROLLBACK_COMPLETE.
 	s.change(ctx, t, map[string]string{"FargateGroupName": "alb-sg"}, cfntypes.StackStatusUpdateRollbackFailed)
 	if said, words := s.failures(ctx, t), "is the name of tier Alb's group too"; !strings.Contains(said, words) {
 		t.Errorf("two groups of one name: got %s, want a reason that says %q", said, words)
@@ -449,7 +450,7 @@ func (l launchPad) parent(ctx context.Context, t *testing.T) {
 	}
 }
 
-// withNeighbor is the parent as published, and in it one more chain, which cannot be made.
+// withNeighbor returns the published parent with one more chain, which cannot be created.
 func (l launchPad) withNeighbor(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	_, key, _ := strings.Cut(strings.TrimPrefix(l.listed(t, parentFile), "https://"), "/published-us-east-1/")
@@ -470,7 +471,7 @@ func (l launchPad) withNeighbor(ctx context.Context, t *testing.T) string {
 	return encode(t, whole)
 }
 
-// uses reads back which groups the load balancer and the service have.
+// uses checks which groups the load balancer and the service have.
 func (l launchPad) uses(ctx context.Context, t *testing.T, alb, fargate string) {
 	t.Helper()
 	if got := l.publisher.must(ctx, t, "elbv2", "describe-load-balancers", "--query", "LoadBalancers[].SecurityGroups[]", "--output", "text"); got != alb {

@@ -20,7 +20,7 @@ type Group struct {
 	Rules                        []Rule
 }
 
-// Rule is one rule of a group as EC2 reports it, a peer group by its name.
+// Rule is one rule of a group as EC2 reports it, with the name of a peer group.
 type Rule struct {
 	ID          string
 	Direction   string // "ingress" or "egress"
@@ -30,7 +30,7 @@ type Rule struct {
 	Description string
 }
 
-// String is the rule as one line of text, without its ID.
+// String returns the rule as one line of text, without its ID.
 func (r Rule) String() string {
 	what := r.Protocol + " " + r.Ports
 	if r.Protocol == "all" {
@@ -44,11 +44,11 @@ func (r Rule) String() string {
 	return line
 }
 
-// Groups is every security group of an account, sorted by name.
+// Groups is the security groups of an account, sorted by name.
 type Groups []Group
 
-// Groups reads the security groups of every VPC that pass all filters from EC2, without each VPC's
-// own group "default", which nobody can make or delete.
+// Groups reads the security groups that match all filters from EC2. It omits each VPC's group
+// "default", which no user can create or delete.
 func (a *Account) Groups(ctx context.Context, filters ...ec2types.Filter) (Groups, error) {
 	client := a.EC2()
 	var found []ec2types.SecurityGroup
@@ -121,7 +121,7 @@ func readRules(ctx context.Context, client *ec2.Client, groupID string, names ma
 	return rules, nil
 }
 
-// describe puts EC2's rule into words. A peer group that is not there is named by its ID.
+// describe converts a rule of EC2. It names an unknown peer group by its ID.
 func describe(rule ec2types.SecurityGroupRule, names map[string]string) Rule {
 	r := Rule{
 		ID:          aws.ToString(rule.SecurityGroupRuleId),
@@ -141,7 +141,7 @@ func describe(rule ec2types.SecurityGroupRule, names map[string]string) Rule {
 	default:
 		r.Ports = fmt.Sprintf("%d-%d", from, to)
 	}
-	// EC2 gives a rule exactly one of these; more than one would show, none would show as "".
+	// EC2 gives a rule exactly one of these. The text shows if there are several or none.
 	var peers []string
 	for _, peer := range []*string{rule.CidrIpv4, rule.CidrIpv6, rule.PrefixListId} {
 		if peer != nil {
@@ -165,7 +165,7 @@ func firstPort(r Rule) int {
 	return port
 }
 
-// Text is one line for each group and one for each rule, every line complete in itself.
+// Text returns a line for each group and for each rule. Every rule's line names its group.
 func (g Groups) Text() string {
 	var text strings.Builder
 	for _, group := range g {
@@ -177,8 +177,8 @@ func (g Groups) Text() string {
 	return text.String()
 }
 
-// Difference lists the lines that only one of two texts has: "- " those of before, "+ " those of
-// after, in the order of the texts with what went first.
+// Difference returns the lines that only one of two texts has, removed ones ("- ") before added
+// ones ("+ "), each in the order of its text.
 func Difference(before, after string) []string {
 	lines := func(text string) []string {
 		return slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return line == "" })

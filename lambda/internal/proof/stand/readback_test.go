@@ -30,7 +30,7 @@ func TestDescribe(t *testing.T) {
 			},
 			"ingress udp 8000-8010 from ALB-SG",
 		},
-		"a group that is not there, by its ID": {
+		"an unknown group, by its ID": {
 			ec2types.SecurityGroupRule{
 				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(1), ToPort: aws.Int32(1),
 				ReferencedGroupInfo: &ec2types.ReferencedSecurityGroup{GroupId: aws.String("sg-2")},
@@ -44,7 +44,7 @@ func TestDescribe(t *testing.T) {
 			},
 			"egress all traffic to 0.0.0.0/0",
 		},
-		"more than one peer shows": {
+		"more than one peer": {
 			ec2types.SecurityGroupRule{
 				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(1), ToPort: aws.Int32(1), CidrIpv4: aws.String("10.0.0.0/8"),
 				ReferencedGroupInfo: &ec2types.ReferencedSecurityGroup{GroupId: aws.String("sg-1")},

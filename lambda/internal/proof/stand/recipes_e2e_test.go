@@ -25,7 +25,7 @@ const (
 	tutorialPage = "docs/tutorial.md"
 )
 
-// recipe is one section of the page, with its fenced blocks in their order.
+// recipe is one section of the page, with its fenced blocks in order.
 type recipe struct {
 	file   string
 	name   string
@@ -33,8 +33,8 @@ type recipe struct {
 	blocks []block
 }
 
-// block is a fenced block: commands (sh), lines of a template (yaml), a policy (json), or what the
-// commands before it print (text).
+// block is a fenced block: commands (sh), lines of a template (yaml), a policy (json), or the output
+// of the previous commands (text).
 type block struct {
 	kind, text string
 	line       int
@@ -89,8 +89,8 @@ func sections(t *testing.T, root, page string) []recipe {
 	return found
 }
 
-// TestRecipes plays every recipe of the page with the commands of the page itself, all against one
-// MiniStack. A recipe without a player fails, and so does a block that no player runs.
+// TestRecipes runs every recipe of the page with the page's own commands, all against one
+// MiniStack. It fails if a recipe has no player, or if a block is not run.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	ctx, place := published(t)
@@ -99,7 +99,7 @@ func TestRecipes(t *testing.T) {
 	provider := place.stack("SecurityGroupChainProvider", place.listed(t, providerFile), "")
 	provider.launch(ctx, t, nil, cfntypes.StackStatusCreateComplete)
 
-	// Beside one another, however many tests may run in parallel: they mostly wait.
+	// All in parallel, whatever the limit of parallel tests: they mostly wait.
 	var played sync.WaitGroup
 	left := recipePlayers()
 	for _, one := range book.page {
@@ -118,7 +118,7 @@ func TestRecipes(t *testing.T) {
 // player is the test of one recipe.
 type player func(context.Context, *testing.T, *recipeRun)
 
-// play plays one recipe, and all of it.
+// play runs one recipe, and checks that all of it was run.
 func (b recipeBook) play(ctx context.Context, t *testing.T, one recipe, play player) {
 	t.Helper()
 	if play == nil {
@@ -131,17 +131,17 @@ func (b recipeBook) play(ctx context.Context, t *testing.T, one recipe, play pla
 	}
 }
 
-// recipeBook is what all recipes share.
+// recipeBook is shared by all recipes.
 type recipeBook struct {
 	launchPad
 
 	page []recipe
-	// tools is a folder with a module that Python loads by itself.
+	// tools is a folder with a module that Python loads automatically.
 	tools string
 }
 
-// quickSleep shortens the AWS CLI's waits: deploy and wait look every 30 s, which is right for AWS. They look at most 60 times or so, and
-// a move takes 5 s.
+// quickSleep shortens the waits of the AWS CLI. deploy and wait poll every 30 s, which is right for AWS.
+// They poll about 60 times at most, and a move takes 5 s.
 func quickSleep(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -152,21 +152,21 @@ func quickSleep(t *testing.T) string {
 	return dir
 }
 
-// recipeRun is one recipe as it is played.
+// recipeRun is one run of a recipe.
 type recipeRun struct {
 	recipeBook
 	recipe
 
-	next int // the block that comes next
+	next int // the index of the next block
 	dir  string
 	vpc  string
-	// examples are the values that the page shows, each followed by what the test has in its place.
+	// examples are the values on the page, each followed by the test's own value.
 	examples []string
-	// environment is what the commands get beside MiniStack's own.
+	// environment has the commands' variables, besides MiniStack's own.
 	environment []string
 }
 
-// begin has a VPC and a stack of its own.
+// begin gives the recipe its own VPC and stack.
 func (b recipeBook) begin(ctx context.Context, t *testing.T, one recipe) *recipeRun {
 	t.Helper()
 	r := &recipeRun{recipeBook: b, recipe: one, dir: t.TempDir(), vpc: b.vpc(ctx, t)}
@@ -178,14 +178,14 @@ func (b recipeBook) begin(ctx context.Context, t *testing.T, one recipe) *recipe
 	return r
 }
 
-// version is the one that was published.
+// version returns the published version.
 func (b recipeBook) version(t *testing.T) string {
 	t.Helper()
 	parts := strings.Split(b.listed(t, providerFile), "/")
 	return parts[len(parts)-2]
 }
 
-// names sets shell variables, as somebody does before the first command.
+// names sets shell variables, as a reader does before the first command.
 func (r *recipeRun) names(t *testing.T, values map[string]string) {
 	t.Helper()
 	kept, err := os.OpenFile(filepath.Join(r.dir, "names.sh"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -202,19 +202,19 @@ func (r *recipeRun) names(t *testing.T, values map[string]string) {
 	}
 }
 
-// at has the next commands be about that stack.
+// at selects the stack of the next commands.
 func (r *recipeRun) at(t *testing.T, s launched) {
 	t.Helper()
 	r.vpc = s.vpc
 	r.names(t, map[string]string{"STACK": s.name})
 }
 
-// filled is a text of the page with the test's own values in place of the examples.
+// filled replaces the page's example values in a text by the test's own.
 func (r *recipeRun) filled(text string) string {
 	return strings.NewReplacer(append([]string{"vpc-0123456789abcdef0", r.vpc}, r.examples...)...).Replace(text)
 }
 
-// take is the next block of the recipe, which has to be of that kind.
+// take returns the next block of the recipe, which must be of a kind.
 func (r *recipeRun) take(t *testing.T, kind string) block {
 	t.Helper()
 	if r.next == len(r.blocks) || r.blocks[r.next].kind != kind {
@@ -224,14 +224,14 @@ func (r *recipeRun) take(t *testing.T, kind string) block {
 	return r.blocks[r.next-1]
 }
 
-// sh runs the next commands, which have to succeed, and holds what they print against the page. It
-// returns that.
+// sh runs the next commands, which must succeed. It compares their output with the page, and
+// returns it.
 func (r *recipeRun) sh(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	return r.run(ctx, t, r.take(t, "sh"), true)
 }
 
-// fails runs the next commands, which have to fail.
+// fails runs the next commands, which must fail.
 func (r *recipeRun) fails(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	return r.run(ctx, t, r.take(t, "sh"), false)
@@ -255,7 +255,7 @@ func (r *recipeRun) run(ctx context.Context, t *testing.T, commands block, succe
 
 var assignment = regexp.MustCompile(`(?m)^([A-Z][A-Z_]*)=`)
 
-// script runs shell commands in the recipe's folder. Variables stay for the next ones.
+// script runs shell commands in the recipe's folder. The next commands have the variables.
 func (r *recipeRun) script(ctx context.Context, t *testing.T, commands string) (string, error) {
 	t.Helper()
 	names := map[string]bool{}
@@ -275,7 +275,7 @@ func (r *recipeRun) script(ctx context.Context, t *testing.T, commands string) (
 	return output.String(), err
 }
 
-// variable is what a command of the page put into a shell variable.
+// variable returns the value of a shell variable that the page's commands set.
 func (r *recipeRun) variable(ctx context.Context, t *testing.T, name string) string {
 	t.Helper()
 	output, err := r.script(ctx, t, `printf %s "$`+name+`"`)
@@ -291,8 +291,8 @@ var (
 	blanks   = regexp.MustCompile(`\s+`)
 )
 
-// shows reports whether an output has the lines of the page, next to one another and in their order.
-// Three dots stand for any text, as a line of their own for any lines; IDs are any IDs.
+// shows reports whether an output contains the page's lines, adjacent and in order. Three dots match
+// any text, and on a line of their own any lines. IDs match any IDs.
 func shows(output, page string) bool {
 	lines := strings.Split(output, "\n")
 	skips := true
@@ -311,22 +311,22 @@ func shows(output, page string) bool {
 	return true
 }
 
-// expected matches the lines that the page's line stands for.
+// expected returns the expression that a line of the page matches.
 func expected(line string) *regexp.Regexp {
 	pattern := blanks.ReplaceAllString(regexp.QuoteMeta(someID.ReplaceAllString(line, "\x00")), `\s+`)
-	// JSON comes with a blank after a colon or without one.
+	// JSON may have a blank after a colon.
 	pattern = strings.ReplaceAll(pattern, `":"`, `":\s*"`)
 	pattern = strings.ReplaceAll(anything.ReplaceAllString(pattern, ".*"), "\x00", "(?:"+someID.String()+")")
 	return regexp.MustCompile("^" + pattern + "$")
 }
 
-// base is the chain that the recipes change.
+// base returns the chain that the recipes change.
 func (b recipeBook) base(t *testing.T) string {
 	t.Helper()
 	return b.shared(t, "yaml", "Resources:")
 }
 
-// shared is the block of the first recipe that has some words.
+// shared returns the block of the first recipe that contains some words.
 func (b recipeBook) shared(t *testing.T, kind, words string) string {
 	t.Helper()
 	for _, one := range b.page[0].blocks {
@@ -338,8 +338,8 @@ func (b recipeBook) shared(t *testing.T, kind, words string) string {
 	return ""
 }
 
-// yaml writes the next lines of a template into template.yaml: in place of the properties that they
-// name, or as the whole template.
+// yaml writes the next lines of a template into template.yaml. They replace the properties that they
+// name, or the whole template.
 func (r *recipeRun) yaml(t *testing.T) {
 	t.Helper()
 	lines := r.take(t, "yaml").text
@@ -349,7 +349,7 @@ func (r *recipeRun) yaml(t *testing.T) {
 	}
 	whole := r.base(t)
 	for _, property := range regexp.MustCompile(`(?m)^\w+:`).FindAllString(lines, -1) {
-		// A property is its line and those that are further to the right.
+		// A property is its line and the more indented ones after it.
 		whole = regexp.MustCompile(`(?m)^ {6}`+property+`.*\n(?:^ {7,}.*\n)*`).ReplaceAllString(whole, "")
 	}
 	for line := range strings.Lines(lines) {
@@ -358,7 +358,7 @@ func (r *recipeRun) yaml(t *testing.T) {
 	r.write(t, "template.yaml", whole)
 }
 
-// json writes the next policy into a file that the page names, and returns it.
+// json writes the next policy into a file of the page, and returns it.
 func (r *recipeRun) json(t *testing.T, file string) string {
 	t.Helper()
 	text := r.take(t, "json").text
@@ -385,7 +385,7 @@ func (r *recipeRun) deploy(ctx context.Context, t *testing.T) {
 	}
 }
 
-// served makes the recipe's stack with the chain of the page, and returns it.
+// served creates the recipe's stack with the page's chain, and returns it.
 func (r *recipeRun) served(ctx context.Context, t *testing.T) launched {
 	t.Helper()
 	s := r.stack(r.variable(ctx, t, "STACK"), "", r.vpc)

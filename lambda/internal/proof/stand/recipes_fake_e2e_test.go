@@ -15,9 +15,9 @@ import (
 	"testing"
 )
 
-// recorded is a service of AWS that the emulator does not have, on this machine: it answers as the
-// service's API reference shows, and keeps what it was asked. It knows an operation by the header of
-// the JSON protocol, or by the last word of the path.
+// recorded fakes a service of AWS that the emulator lacks. It answers as in the service's API
+// reference, and records the requests. It takes the operation from the header of the JSON protocol,
+// or from the last word of the path.
 type recorded struct {
 	*httptest.Server
 
@@ -25,7 +25,7 @@ type recorded struct {
 	requests map[string]object
 }
 
-// record answers operations with these samples.
+// record starts a service that answers operations with these samples.
 func record(t *testing.T, answers map[string]any) *recorded {
 	t.Helper()
 	r := &recorded{requests: map[string]object{}}
@@ -50,7 +50,7 @@ func record(t *testing.T, answers map[string]any) *recorded {
 	return r
 }
 
-// was compares what an operation was asked with what it has to be.
+// was compares the request of an operation with the expected one.
 func (r *recorded) was(t *testing.T, operation string, want object) {
 	t.Helper()
 	r.mu.Lock()
@@ -80,8 +80,8 @@ func quotas(t *testing.T) *recorded {
 	})
 }
 
-// trail answers as in the CloudTrail API reference (LookupEvents): a rule by hand, one by the
-// function, whose session has its name, and a read.
+// trail answers as in the CloudTrail API reference (LookupEvents). The three events are an out-of-band
+// rule, a rule by the function, and a read. The function's session has its name.
 func trail(t *testing.T, group, function string) *recorded {
 	t.Helper()
 	event := func(name, user, readOnly string) object {

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// request is one thing that IAM decides, with the answer that it has to give.
+// request is one request to IAM's policy simulator, with the expected decision.
 type request struct {
 	Principal string `json:"principal"`
 	Action    string `json:"action"`
@@ -34,7 +34,7 @@ func playLimits(ctx context.Context, t *testing.T, r *recipeRun) {
 	provider := r.ownProvider(ctx, t, "Limited")
 	boundary := r.json(t, "boundary.json")
 	r.sh(ctx, t)
-	// MiniStack's CloudFormation gives no role a boundary; the parameter is what the template takes it from.
+	// MiniStack's CloudFormation sets no boundary on roles, so this checks the template's parameter.
 	if got := provider.parameter(ctx, t, "PermissionsBoundary"); got == "" || got != r.variable(ctx, t, "BOUNDARY") {
 		t.Errorf("the boundary is %q", got)
 	}
@@ -77,7 +77,7 @@ func playLimits(ctx context.Context, t *testing.T, r *recipeRun) {
 	holds(ctx, t, r, object{"scp": decoded(t, scp)}, requests)
 }
 
-// roleActions is every action of the provider's role, whatever option it hangs on.
+// roleActions returns every action of the provider's role, with any options.
 func roleActions(t *testing.T, root string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "template", providerFile))
@@ -94,7 +94,7 @@ func roleActions(t *testing.T, root string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// actionsIn collects what stands at Action, as a text or as a list, anywhere in a value.
+// actionsIn collects the values of Action, texts or lists, anywhere in a value.
 func actionsIn(value any, found map[string]bool) {
 	switch value := value.(type) {
 	case []any:
@@ -129,7 +129,8 @@ func decoded(t *testing.T, text string) object {
 	return whole
 }
 
-// holds asks the policy simulator about requests of principals that may do everything but for these policies.
+// holds checks requests with the policy simulator. The principals have full access, limited only by
+// these policies.
 func holds(ctx context.Context, t *testing.T, r *recipeRun, policies object, requests []request) {
 	t.Helper()
 	policies["identity"] = object{"Version": "2012-10-17", "Statement": []any{object{"Effect": "Allow", "Action": "*", "Resource": "*"}}}

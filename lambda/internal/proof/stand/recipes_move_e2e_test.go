@@ -11,7 +11,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// sameGroups holds groups by tier against those of before: the IDs, and every rule with its ID.
+// sameGroups compares groups by tier with the previous ones: their IDs, and every rule with its ID.
 func sameGroups(t *testing.T, when string, got, want map[string]stand.Group) {
 	t.Helper()
 	rules := func(groups map[string]stand.Group) map[string]string {
@@ -49,8 +49,8 @@ func playMove(ctx context.Context, t *testing.T, r *recipeRun) {
 	}
 }
 
-// former takes the chain over by a new provider. The old one's function is gone, and its stack for all
-// that the new one knows.
+// former moves the chain to a new provider. The old provider's function no longer exists, and for the
+// new provider neither does its stack.
 func (r *recipeRun) former(ctx context.Context, t *testing.T, s, provider launched) {
 	t.Helper()
 	before := s.tiers(ctx, t)

@@ -21,7 +21,7 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// recipePlayers has the test of each recipe, by the recipe's heading.
+// recipePlayers maps each recipe's heading to its test.
 func recipePlayers() map[string]player {
 	return map[string]player{
 		"Deploy a change":                      playDeploy,
@@ -43,7 +43,7 @@ func recipePlayers() map[string]player {
 	}
 }
 
-// tiers is the groups of the stack's chain, by their tier.
+// tiers returns the groups of the stack's chain, by tier.
 func (s launched) tiers(ctx context.Context, t *testing.T) map[string]stand.Group {
 	t.Helper()
 	_, groups := readBack(ctx, t, s.emulator, s.vpc)
@@ -54,7 +54,7 @@ func (s launched) tiers(ctx context.Context, t *testing.T) map[string]stand.Grou
 	return found
 }
 
-// resource is the physical ID of a resource of the stack.
+// resource returns the physical ID of a resource of the stack.
 func (s launched) resource(ctx context.Context, t *testing.T, logical string) string {
 	t.Helper()
 	found, err := s.emulator.CloudFormation().DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &s.name, LogicalResourceId: &logical})
@@ -64,7 +64,7 @@ func (s launched) resource(ctx context.Context, t *testing.T, logical string) st
 	return aws.ToString(found.StackResourceDetail.PhysicalResourceId)
 }
 
-// parameter is the value of a parameter of the stack.
+// parameter returns the value of a parameter of the stack.
 func (s launched) parameter(ctx context.Context, t *testing.T, name string) string {
 	t.Helper()
 	found, err := s.emulator.Stack(ctx, s.name)
@@ -79,7 +79,7 @@ func (s launched) parameter(ctx context.Context, t *testing.T, name string) stri
 	return ""
 }
 
-// opens adds a rule by hand.
+// opens adds a rule out of band.
 func (r *recipeRun) opens(ctx context.Context, t *testing.T, group string) {
 	t.Helper()
 	if _, err := r.emulator.EC2().AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
@@ -89,7 +89,7 @@ func (r *recipeRun) opens(ctx context.Context, t *testing.T, group string) {
 	}
 }
 
-// attach makes a network interface in a group, and returns its ID.
+// attach creates a network interface in a group, and returns its ID.
 func (r *recipeRun) attach(ctx context.Context, t *testing.T, group string) string {
 	t.Helper()
 	subnet, err := r.emulator.EC2().CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: &r.vpc, CidrBlock: aws.String("10.8.1.0/24")})
@@ -105,7 +105,7 @@ func (r *recipeRun) attach(ctx context.Context, t *testing.T, group string) stri
 	return aws.ToString(made.NetworkInterface.NetworkInterfaceId)
 }
 
-// console launches a published template, as the console does, and has STACK name it.
+// console launches a published template, as the console does, and sets STACK to its name.
 func (r *recipeRun) console(ctx context.Context, t *testing.T, name string, values map[string]string) launched {
 	t.Helper()
 	s := r.stack(name, r.linked(t, allInOneFile), r.vpc)
@@ -115,7 +115,7 @@ func (r *recipeRun) console(ctx context.Context, t *testing.T, name string, valu
 	return s
 }
 
-// ownProvider launches a provider for one recipe alone, with an export of its own.
+// ownProvider launches a provider for one recipe, with its own export.
 func (r *recipeRun) ownProvider(ctx context.Context, t *testing.T, name string) launched {
 	t.Helper()
 	s := r.stack(name, r.listed(t, providerFile), "")
@@ -126,9 +126,9 @@ func (r *recipeRun) ownProvider(ctx context.Context, t *testing.T, name string) 
 }
 
 func playDeploy(ctx context.Context, t *testing.T, r *recipeRun) {
-	r.sh(ctx, t) // the names of the page, in place of which come those of the test
+	r.sh(ctx, t) // sets the page's names, which the test's own replace
 	r.names(t, map[string]string{"STACK": "Deploy-a-change", "CHAIN": "Chain", "PROVIDER": "SecurityGroupChainProvider", "PUBLISHED": "published-us-east-1", "VERSION": r.version(t)})
-	// The stack has another port before, so that there is something to deploy.
+	// The stack first has another port, so that there is something to deploy.
 	examples := r.examples
 	r.examples = append([]string{"[8080]", "[8081]"}, examples...)
 	s := r.served(ctx, t)
@@ -215,7 +215,7 @@ func playEmergency(ctx context.Context, t *testing.T, r *recipeRun) {
 		}
 		return stand.Rule{}
 	}
-	// MiniStack's rules have IDs of their content, so a mark tells whether it is the same one.
+	// MiniStack derives rule IDs from the content, so a tag shows whether the rule is still the same.
 	mark := ec2types.Tag{Key: aws.String("test:mark"), Value: aws.String("by-hand")}
 	if _, err := r.emulator.EC2().CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{office().ID}, Tags: []ec2types.Tag{mark}}); err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func playEmergency(ctx context.Context, t *testing.T, r *recipeRun) {
 	}
 	r.sh(ctx, t)
 
-	// With UnmanagedRules: keep rules by hand stay without the template's help.
+	// With UnmanagedRules: keep, out-of-band rules stay without any change to the template.
 	r.yaml(t)
 	web := s.tiers(ctx, t)["Web"].ID
 	r.opens(ctx, t, web)
@@ -287,7 +287,7 @@ func playQuota(ctx context.Context, t *testing.T, r *recipeRun) {
 	r.sh(ctx, t)
 	service.was(t, "ListRequestedServiceQuotaChangeHistoryByQuota", asked(object{}))
 
-	// The chain has 61 rules in one group, one more than the quota of before.
+	// The chain has 61 rules in one group, one more than the previous quota.
 	var ports []string
 	for port := range 61 {
 		ports = append(ports, strconv.Itoa(10000+2*port))
@@ -304,8 +304,8 @@ func playQuota(ctx context.Context, t *testing.T, r *recipeRun) {
 	}
 }
 
-// playConcurrency has Lambda's answers from its API reference (GetAccountSettings,
-// GetFunctionConcurrency): MiniStack's CloudFormation reserves nothing.
+// playConcurrency uses Lambda's answers from its API reference (GetAccountSettings,
+// GetFunctionConcurrency), because MiniStack's CloudFormation reserves no concurrency.
 func playConcurrency(ctx context.Context, t *testing.T, r *recipeRun) {
 	provider := r.ownProvider(ctx, t, "Crowded")
 	service := record(t, map[string]any{
@@ -319,7 +319,7 @@ func playConcurrency(ctx context.Context, t *testing.T, r *recipeRun) {
 	}
 }
 
-// playCosts multiplies what the page's table has, and holds the table's memory against the template's.
+// playCosts checks the products in the page's table, and compares its memory with the template's.
 func playCosts(ctx context.Context, t *testing.T, r *recipeRun) {
 	r.served(ctx, t)
 	rows := regexp.MustCompile(`(?m)^\| (.*) \| ([0-9.,]+)(?: [a-zA-Z-]+)? \| \$([0-9.]+) \| \$([0-9.]+) \|$`).FindAllStringSubmatch(r.prose, -1)
@@ -336,7 +336,7 @@ func playCosts(ctx context.Context, t *testing.T, r *recipeRun) {
 	r.sh(ctx, t)
 }
 
-// playUpgrade has a later version beside the published one: the same files under another number.
+// playUpgrade adds a later version to the published one: the same files with another number.
 func playUpgrade(ctx context.Context, t *testing.T, r *recipeRun) {
 	provider := r.ownProvider(ctx, t, "Upgraded")
 	s := r.served(ctx, t)
@@ -369,7 +369,7 @@ func playUpgrade(ctx context.Context, t *testing.T, r *recipeRun) {
 		t.Errorf("after the upgrade: %v\n%s", err, output)
 	}
 
-	// And back, by the same commands with the earlier version.
+	// And back, with the same commands and the earlier version.
 	r.examples = append(r.examples, "VERSION=1.2.3", "VERSION="+published)
 	commands := r.blocks[0].text
 	if output, err := r.script(ctx, t, commands); err != nil || !strings.Contains(code(), "sgchain/"+published+"/lambda-") {
@@ -413,7 +413,7 @@ func playLost(ctx context.Context, t *testing.T, r *recipeRun) {
 func playUninstall(ctx context.Context, t *testing.T, r *recipeRun) {
 	provider := r.ownProvider(ctx, t, "Uninstalled")
 	s := r.served(ctx, t)
-	// A bucket of its own: the others go on launching from theirs.
+	// A bucket of its own, because the other recipes still launch from theirs.
 	p := r.publisher
 	if err := r.emulator.PutObject(ctx, "uninstalled-us-east-1", "sgchain/0.1.0/provider.json", []byte("{}")); err != nil {
 		t.Fatal(err)

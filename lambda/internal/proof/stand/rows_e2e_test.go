@@ -15,13 +15,13 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// strict is a VPC in the strict EC2 of the tests, to which the Lambda's calls go.
+// strict is a VPC in the tests' strict EC2, which gets the Lambda's calls.
 type strict struct {
 	world *world.World
 	vpc   string
 }
 
-// groups is the groups of the VPC as that EC2 prints them, without its ID.
+// groups returns the groups of the VPC as that EC2 prints them, without the VPC's ID.
 func (s strict) groups() string {
 	var kept []string
 	mine := false
@@ -55,10 +55,10 @@ const (
 	`
 )
 
-// TestRowsUnderMiniStack plays the rows of the lifecycle that MiniStack's engine can play, with the
-// Lambda's EC2 calls sent to the strict EC2 of the tests: one that knows DependencyViolation,
-// duplicates and canonical forms. (Row 18 is below; those that MiniStack
-// plays wrong are left to the simulator of package lifecycle.)
+// TestRowsUnderMiniStack runs the rows of the lifecycle that MiniStack's engine supports. The
+// Lambda's EC2 calls go to the tests' strict EC2, which has DependencyViolation, duplicates and
+// canonical forms. Row 18 has its own test. The simulator of package lifecycle runs the rows that
+// MiniStack gets wrong.
 func TestRowsUnderMiniStack(t *testing.T) {
 	t.Parallel()
 	w := &world.World{}
@@ -148,7 +148,7 @@ func TestRowsUnderMiniStack(t *testing.T) {
 	}
 }
 
-// TestNestedRowUnderMiniStack plays row 18: provider and chain are in a child, whose chain is
+// TestNestedRowUnderMiniStack runs row 18: provider and chain are in a child, whose chain is
 // created, changed, replaced and deleted with its parent.
 func TestNestedRowUnderMiniStack(t *testing.T) {
 	t.Parallel()
@@ -179,14 +179,14 @@ func TestNestedRowUnderMiniStack(t *testing.T) {
 	s.update(ctx, t, parent("Fargate-SG", "8080"), cfntypes.StackStatusUpdateComplete)
 	same(t, "after a change", place.groups(), strictAlb+strings.ReplaceAll(strictFargate, "6060", "8080"))
 	s.update(ctx, t, parent("Workers-SG", "6060"), cfntypes.StackStatusUpdateComplete)
-	// MiniStack sends a child's chain no Delete of the replaced ID: the old group stays until the end.
+	// MiniStack sends a child's chain no Delete of the replaced ID, so the old group stays until the end.
 	same(t, "after a replacement", place.groups(), strictAlb+strings.ReplaceAll(strictFargate, "6060", "8080")+strictMoved)
 	s.remove(ctx, t)
 	same(t, "after the delete", place.groups(), "")
 }
 
-// TestDeleteWaitsUnderMiniStack deletes a stack whose group is in use: the Lambda waits, revokes
-// nothing meanwhile, and goes on when the interface is gone.
+// TestDeleteWaitsUnderMiniStack deletes a stack whose group is in use. The Lambda waits, revokes
+// nothing meanwhile, and continues when the interface is gone.
 func TestDeleteWaitsUnderMiniStack(t *testing.T) {
 	t.Parallel()
 	w := &world.World{}
@@ -214,8 +214,8 @@ func TestDeleteWaitsUnderMiniStack(t *testing.T) {
 	same(t, "after the delete", place.groups(), "")
 }
 
-// free takes the interface away once the Lambda has looked for interfaces twice, which shows that it
-// waits; by then it must not have written anything.
+// free removes the interface once the Lambda has read the interfaces twice, which shows that it
+// waits. Until then it must not have written anything.
 func free(ctx context.Context, w *world.World) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Screen is what the reader of a command sees: one line for each step, then aligned tables.
+// Screen is the output of a command: one line for each step, then aligned tables.
 type Screen struct {
 	out *os.File
-	// live is true where the line of a running step can be written again, second by second.
+	// live is set if the line of a running step can be rewritten every second.
 	live bool
 }
 
-// NewScreen writes to a terminal, or to a file without what only a terminal can do.
+// NewScreen returns a screen that writes to a terminal or a file.
 func NewScreen(out *os.File) *Screen {
 	info, err := out.Stat()
 	return &Screen{out: out, live: err == nil && info.Mode()&os.ModeCharDevice != 0}
@@ -25,7 +25,7 @@ func NewScreen(out *os.File) *Screen {
 // Print writes one line.
 func (s *Screen) Print(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
 
-// Step runs something that takes long, and shows how long.
+// Step runs a long step, and shows its duration.
 func (s *Screen) Step(what string, do func() error) error {
 	begun := time.Now()
 	line := fmt.Sprintf("  %-52s", what)
@@ -66,7 +66,7 @@ func (s *Screen) Step(what string, do func() error) error {
 	return nil
 }
 
-// Heading writes a line that begins a part.
+// Heading writes the heading of a part.
 func (s *Screen) Heading(text string) { s.Print("\n%s", text) }
 
 // Table prints rows in aligned columns, indented like the steps.

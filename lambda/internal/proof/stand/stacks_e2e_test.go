@@ -9,7 +9,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// TestNestedStack has provider and chain in a child, as a larger template has them.
+// TestNestedStack deploys provider and chain in a child, as a larger template may have them.
 func TestNestedStack(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)
@@ -52,9 +52,9 @@ func TestNestedStack(t *testing.T) {
 	s.remove(ctx, t)
 }
 
-// TestRefusals gives a Create everything that is wrong at once: every problem is reported with its
-// path, nothing is made, and the stack can be deleted.
-func TestRefusals(t *testing.T) {
+// TestCreateReportsAllProblems sends a Create with several problems. It reports each with its path
+// and creates nothing, and the stack can be deleted.
+func TestCreateReportsAllProblems(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)
 	upload(ctx, t, emulator)
@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 		fargate(object{"GroupName": "Other-SG"}),
 	)
 	s := &stack{emulator: emulator, name: "refused"}
-	// MiniStack sends no Delete for the ID of a FAILED answer, as CloudFormation would.
+	// Unlike CloudFormation, MiniStack sends no Delete for the ID of a FAILED answer.
 	s.create(ctx, t, template(chain, nil), cfntypes.StackStatusRollbackComplete)
 	failures := s.failures(ctx, t)
 	for _, words := range []string{

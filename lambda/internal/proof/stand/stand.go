@@ -1,7 +1,7 @@
-// Package stand runs the product on one machine: MiniStack as CloudFormation, Lambda and EC2, the
-// real CDK CLI against it, and the security groups read back in EC2's words. The demo and the
-// end-to-end tests stand on it; the Lambda never imports it, and it shares no code with the Lambda,
-// so that what it reads back is a second opinion.
+// Package stand runs the product on one machine. MiniStack is CloudFormation, Lambda and EC2, the
+// real CDK CLI deploys to it, and the package reads the security groups back from EC2. The demo
+// and the end-to-end tests use it. The Lambda never imports it, and it shares no code with the
+// Lambda, so that its reading is an independent check.
 package stand
 
 import (
@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// AccountID is the account that MiniStack plays.
+	// AccountID is MiniStack's account.
 	AccountID = "000000000000"
-	// Region is the Region that a MiniStack plays.
+	// Region is MiniStack's Region.
 	Region = "us-east-1"
 	// StackName is the stack of the CDK app.
 	StackName = "SecurityGroupChain"
-	// BootstrapStackName is the stack that cdk bootstrap makes.
+	// BootstrapStackName is the stack that cdk bootstrap creates.
 	BootstrapStackName = "CDKToolkit"
 )
 

@@ -28,7 +28,7 @@ const (
 	key    = "lambda.zip"
 )
 
-// upload puts the Lambda where the templates below expect it.
+// upload uploads the Lambda to where the templates below expect it.
 func upload(ctx context.Context, t *testing.T, emulator *stand.MiniStack) {
 	t.Helper()
 	zip, err := os.ReadFile(lambdaZip(t))
@@ -40,7 +40,8 @@ func upload(ctx context.Context, t *testing.T, emulator *stand.MiniStack) {
 	}
 }
 
-// properties of a chain in the stack's own VPC, with these tiers; without any, the default chain.
+// properties returns those of a chain in the stack's own VPC, with these tiers. Without tiers, it is
+// the default chain.
 func properties(tiers ...object) object {
 	chain := object{"VpcId": object{"Ref": "Vpc"}}
 	if len(tiers) > 0 {
@@ -49,9 +50,9 @@ func properties(tiers ...object) object {
 	return chain
 }
 
-// template is a whole stack without the CDK: a VPC, the provider, and the chain. Further resources
-// join them; a chain among them is served by the same provider. ARNs are put together by hand:
-// when MiniStack updates a nested stack it forgets the attribute Arn of roles and functions.
+// template returns a stack without the CDK: a VPC, the provider, the chain, and further resources. A
+// chain among these has the same provider. It spells ARNs out: when MiniStack updates a nested
+// stack, it forgets the attribute Arn of roles and functions.
 func template(chain object, further object) object {
 	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	resources := object{
@@ -85,7 +86,7 @@ func template(chain object, further object) object {
 	}
 }
 
-// custom is one custom resource of ours.
+// custom returns a custom resource for a chain.
 func custom(chain object, after string) object {
 	all := object{
 		"ServiceToken":   object{"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Provider}"},
@@ -104,7 +105,7 @@ func encode(t *testing.T, template object) string {
 	return string(text)
 }
 
-// stack is one stack that a test takes through its life by CloudFormation's API.
+// stack is one stack that a test creates, changes and deletes through CloudFormation's API.
 type stack struct {
 	emulator *stand.MiniStack
 	name     string
@@ -114,11 +115,11 @@ type stack struct {
 
 var capabilities = []cfntypes.Capability{cfntypes.CapabilityCapabilityIam, cfntypes.CapabilityCapabilityAutoExpand}
 
-// once sends a call one time. MiniStack makes and updates stacks while it answers, and now and then
-// resets the connection meanwhile: a second try would be refused, since the operation has begun.
+// once sends a call without retries. MiniStack creates and updates stacks while it answers, and
+// sometimes resets the connection meanwhile. It would refuse a retry, since the operation has begun.
 func once(options *cloudformation.Options) { options.RetryMaxAttempts = 1 }
 
-// begun takes the end of such a call: what was refused has not begun.
+// begun checks the result of such a call. A refused operation has not begun.
 func begun(t *testing.T, err error) {
 	t.Helper()
 	if _, refused := errors.AsType[smithy.APIError](err); refused {
@@ -150,7 +151,7 @@ func (s *stack) update(ctx context.Context, t *testing.T, template object, want 
 	s.settle(ctx, t, want)
 }
 
-// remove deletes the stack; nothing of it may be left, in its VPC or elsewhere.
+// remove deletes the stack. Nothing of it may be left, in its VPC or elsewhere.
 func (s *stack) remove(ctx context.Context, t *testing.T) {
 	t.Helper()
 	s.dismiss(ctx, t)
@@ -160,7 +161,7 @@ func (s *stack) remove(ctx context.Context, t *testing.T) {
 	}
 }
 
-// dismiss deletes the stack, whatever that leaves in its VPC.
+// dismiss deletes the stack, and may leave groups in its VPC.
 func (s *stack) dismiss(ctx context.Context, t *testing.T) {
 	t.Helper()
 	s.begun = time.Now()
@@ -188,13 +189,13 @@ func (s *stack) settle(ctx context.Context, t *testing.T, want cfntypes.StackSta
 	}
 }
 
-// failures is what the events of the last operation say, resource by resource.
+// failures returns the failures in the events of the last operation.
 func (s *stack) failures(ctx context.Context, t *testing.T) string {
 	t.Helper()
-	// MiniStack's clock and ours are the same, but its events are cut to milliseconds.
+	// MiniStack has the same clock, but truncates its events' times to milliseconds.
 	list, err := s.emulator.Failures(ctx, s.name, s.begun.Truncate(time.Millisecond))
 	if err != nil {
-		return "" // the stack is gone, and its events with it
+		return "" // the stack and its events no longer exist
 	}
 	return strings.Join(list, "\n")
 }

@@ -9,16 +9,16 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// step is one template given to CloudFormation, and what EC2 must have when the stack is at rest.
+// step is one template for CloudFormation, and the expected groups when the operation has ended.
 type step struct {
 	what    string
 	chain   object
-	further object               // resources beside the chain
-	status  cfntypes.StackStatus // "" for the usual end
-	// says must be in the reason of a failed resource, each.
+	further object               // resources besides the chain
+	status  cfntypes.StackStatus // "" for the usual one
+	// says are texts that must be in the reasons of failed resources.
 	says []string
 	want string
-	// replaced says that the physical ID must be another one than before the step.
+	// replaced is set if the step must change the physical ID.
 	replaced bool
 }
 
@@ -34,7 +34,7 @@ func database(changes ...object) object {
 	return with(object{"Name": "Db", "GroupName": "Db-SG", "Description": "Security group for the database", "Ports": []any{5432}}, changes)
 }
 
-// with changes a tier; a nil value takes the key out.
+// with changes a tier. A nil value removes the key.
 func with(tier object, changes []object) object {
 	for _, change := range changes {
 		for key, value := range change {
@@ -67,9 +67,9 @@ const (
 	`
 )
 
-// Descriptions of rules that stay are constant in here: MiniStack has no
-// UpdateSecurityGroupRuleDescriptionsIngress (InvalidAction). In every case the stack is created by
-// the first step, updated by the others, and deleted at the end.
+// The first step of a case creates the stack, the others update it, and the end deletes it. Rules
+// that stay keep their descriptions here, because MiniStack has no
+// UpdateSecurityGroupRuleDescriptionsIngress (InvalidAction).
 var updates = map[string][]step{
 	"rule added": {
 		{what: "the default chain", chain: properties(), want: albText + fargateText},
@@ -166,7 +166,7 @@ var updates = map[string][]step{
 				alb(object{"Sources": []any{"198.51.100.0/24"}}),
 				fargate(object{"Ports": []any{6060, 6061}}),
 			),
-			// It comes after the chain, and cannot be made.
+			// It comes after the chain, and cannot be created.
 			further: object{"Neighbor": custom(object{"VpcId": "not a VPC"}, "Chain")},
 			status:  cfntypes.StackStatusUpdateRollbackComplete, says: []string{"Neighbor: ", "VpcId"},
 			want: albText + fargateText,
@@ -194,7 +194,7 @@ var updates = map[string][]step{
 	},
 }
 
-// TestUpdates takes stacks from state to state by CloudFormation's API and reads EC2 after each.
+// TestUpdates updates stacks through CloudFormation's API, and checks EC2 after each step.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	ctx, emulator := start(t)

@@ -18,8 +18,8 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// changedTiers is the chain that update deploys: the tutorial's, with a database behind Fargate and
-// one address that may reach Alb on a port of its own.
+// changedTiers is the chain that update deploys. It is the tutorial's, with a database behind Fargate
+// and a port of Alb for one address.
 const changedTiers = `[
   {"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer",
    "Ingress": [{"Ports": [80, 443], "Sources": ["internet"]}, {"Ports": [8443], "Sources": ["203.0.113.7/32"]}]},
@@ -27,7 +27,7 @@ const changedTiers = `[
   {"Name": "Db", "GroupName": "Db-SG", "Description": "Security group for the database", "Ports": [5432]}
 ]`
 
-// demo is one emulated AWS with one stack in it. It lives in build/demo, from up to down.
+// demo is one emulated AWS with one stack, in build/demo.
 type demo struct {
 	root, dir string
 	screen    *stand.Screen
@@ -37,7 +37,7 @@ func newDemo(root string, s *stand.Screen) *demo {
 	return &demo{root: root, dir: filepath.Join(root, "build", "demo"), screen: s}
 }
 
-// alone runs a verb while no other one runs.
+// alone runs a verb if no other one is running.
 func (d *demo) alone(ctx context.Context, verb func(context.Context) error) error {
 	unlock, err := stand.Lock(d.dir)
 	if err != nil {
@@ -57,7 +57,7 @@ func (d *demo) up(ctx context.Context) error {
 	}
 	if emulator == nil {
 		err := d.screen.Step("starting MiniStack, an AWS on this machine", func() error {
-			// What an earlier emulated AWS was told is of no use any more.
+			// The log of an earlier emulated AWS is useless.
 			if err := os.Remove(stand.CDK{Dir: d.dir}.LogFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return fmt.Errorf("removing the old log: %w", err)
 			}
@@ -146,7 +146,7 @@ func (d *demo) down(ctx context.Context) error {
 	if errors.Is(failure, context.Canceled) {
 		return failure
 	}
-	// Also after a failure: the emulator holds everything in memory, so nothing outlives it.
+	// Even after a failure: the emulator has everything in memory, so nothing outlives it.
 	err = d.screen.Step(fmt.Sprintf("stopping MiniStack (process %d)", emulator.PID), func() error {
 		return emulator.Stop(ctx)
 	})
@@ -160,8 +160,8 @@ func (d *demo) down(ctx context.Context) error {
 	return nil
 }
 
-// destroy removes the stack and shows that no group is left. An interrupted deploy may still be at
-// work in the emulator: it is waited for.
+// destroy deletes the stack and shows that no group is left. It first waits for an interrupted
+// deploy, which may still be in progress in the emulator.
 func (d *demo) destroy(ctx context.Context, emulator *stand.MiniStack) error {
 	stack, err := emulator.Settle(ctx, stand.StackName)
 	if err != nil {
@@ -183,7 +183,7 @@ func (d *demo) destroy(ctx context.Context, emulator *stand.MiniStack) error {
 	return nil
 }
 
-// build compiles the Lambda for this machine, which plays Lambda in the demo, and the CDK app.
+// build compiles the CDK app, and the Lambda for this machine, on which the demo runs it.
 func (d *demo) build(ctx context.Context) error {
 	err := d.screen.Step("building the Lambda for this machine ("+runtime.GOARCH+")", func() error {
 		_, err := bootstrap.Zip(ctx, d.root, runtime.GOARCH, d.zip())
@@ -199,7 +199,7 @@ func (d *demo) build(ctx context.Context) error {
 
 func (d *demo) zip() string { return filepath.Join(d.root, "build", "lambda.zip") }
 
-// goCommand runs the go command; what it says is an error only when it fails.
+// goCommand runs the go command, and shows its output only if it fails.
 func (d *demo) goCommand(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = d.root
@@ -237,7 +237,7 @@ func (d *demo) deploy(ctx context.Context, emulator *stand.MiniStack, what strin
 	return d.cdkStep(ctx, emulator, what, func(cdk stand.CDK) error { return cdk.Deploy(ctx, settings...) })
 }
 
-// cdkStep runs the CDK CLI as a step, and adds to its failure what CloudFormation says about it.
+// cdkStep runs the CDK CLI as a step. It adds CloudFormation's reasons to a failure.
 func (d *demo) cdkStep(ctx context.Context, emulator *stand.MiniStack, what string, do func(stand.CDK) error) error {
 	begun := time.Now()
 	cdk := d.cdk(emulator)
@@ -246,15 +246,15 @@ func (d *demo) cdkStep(ctx context.Context, emulator *stand.MiniStack, what stri
 		return err
 	}
 	var reasons string
-	// The stack may not exist at all, when the CLI failed before it: then there is nothing to add.
+	// The CLI may have failed before the stack existed. Then CloudFormation has no reasons.
 	if failures, problem := emulator.Failures(ctx, stand.StackName, begun); problem == nil && len(failures) > 0 {
 		reasons = "\nCloudFormation says:\n" + indent(strings.Join(failures, "\n"))
 	}
 	return fmt.Errorf("%w%s\nThe whole log: %s", err, reasons, cdk.LogFile())
 }
 
-// show prints what the stack gives and what EC2 has, and returns the latter. tiers is what the
-// stack was told, nil for its default.
+// show prints the stack's outputs and EC2's groups, and returns the groups. tiers is the stack's
+// property, nil for the default.
 func (d *demo) show(ctx context.Context, emulator *stand.MiniStack, tiers any) (stand.Groups, error) {
 	outputs, err := emulator.Outputs(ctx, stand.StackName)
 	if err != nil {
@@ -296,7 +296,7 @@ func (d *demo) show(ctx context.Context, emulator *stand.MiniStack, tiers any) (
 	return groups, nil
 }
 
-// draw is the chain that was asked for, with the IDs that the stack gave for its tiers.
+// draw returns a picture of the chain, with the IDs from the stack's outputs.
 func draw(tiers any, outputs []stand.Output, groups stand.Groups) (string, error) {
 	if len(groups) == 0 {
 		return "", errors.New("EC2 reports no security group")

@@ -1,6 +1,6 @@
-// Command demo plays the product's main job on this machine: it deploys the tutorial's chain with
-// the real CDK CLI to an emulated AWS, changes it, and takes it down again. It is what make demo,
-// make demo-update and make demo-down run.
+// Command demo shows the product's main job on this machine. It deploys the tutorial's chain with
+// the real CDK CLI to an emulated AWS, changes it, and deletes it. make demo, make demo-update and
+// make demo-down run it.
 package main
 
 import (
@@ -48,7 +48,7 @@ func run(args []string, out *os.File, problems io.Writer) int {
 		_, _ = fmt.Fprintln(problems, "Another make demo, demo-update or demo-down is at work in this folder: wait for it, or stop it.")
 		return 1
 	default:
-		// Paths as the reader sees them from the repository's folder.
+		// Paths relative to the repository's folder.
 		text := strings.ReplaceAll(err.Error(), root+string(filepath.Separator), "")
 		_, _ = fmt.Fprintf(problems, "\n%s\n", text)
 		return 1

@@ -1,11 +1,18 @@
-// Command smoke takes a chain through its life in the account and Region of the environment, and
-// holds what EC2 reports after each step against what it has to be: create, a rule that changes, a
-// group that is replaced while an interface is attached to it, an update that fails and is rolled
-// back, a tier that is removed, delete. It prints what CloudFormation showed the function
-// meanwhile, and takes down all that it made, however it ends. It is what make smoke runs.
+// Command smoke runs a chain's full lifecycle in the account and Region of the environment. It
+// compares EC2's groups with the expected ones after each step. The steps are:
 //
-// Nothing in the chain is open to anybody: its outermost door is for addresses that are in no
-// network (192.0.2.0/24, RFC 5737).
+//  1. create
+//  2. change a rule
+//  3. replace a group while an interface is attached
+//  4. an update that fails and rolls back
+//  5. remove a tier
+//  6. delete
+//
+// It prints what CloudFormation showed the function in each step, and deletes everything that it
+// created, however it ends. make smoke runs it.
+//
+// The chain allows no real traffic: its outermost inbound rule is for 192.0.2.0/24, which is in
+// no network (RFC 5737).
 package main
 
 import (
@@ -30,20 +37,20 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// takeDownPatience is the longest that taking down takes: a delete of the stack waits ten minutes
-// for interfaces that go, and CloudFormation may still be at work on what was interrupted.
-const takeDownPatience = 40 * time.Minute
+// cleanUpPatience is the longest duration of the cleanup. A delete of the stack waits ten minutes
+// for interfaces, and an interrupted operation may still be in progress.
+const cleanUpPatience = 40 * time.Minute
 
 func run(args []string, out *os.File, problems io.Writer) int {
 	flags := flag.NewFlagSet("smoke", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	vpc := flags.String("vpc", "", "the `ID` of a VPC with at least one subnet (make smoke VPC=vpc-...)")
-	stack := flags.String("stack", "SecurityGroupChainSmoke", "the `name` of the stack, which must not be there")
+	stack := flags.String("stack", "SecurityGroupChainSmoke", "the `name` of the stack, which must not exist")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	if !regexp.MustCompile(`^vpc-[0-9a-z]+$`).MatchString(*vpc) || flags.NArg() > 0 {
-		_, _ = fmt.Fprintf(problems, "VPC is %q: write make smoke VPC=vpc-0123456789abcdef0, a VPC with at least one subnet\n", *vpc)
+		_, _ = fmt.Fprintf(problems, "VPC is %q. Run make smoke VPC=vpc-0123456789abcdef0 with a VPC that has a subnet\n", *vpc)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -60,10 +67,10 @@ func run(args []string, out *os.File, problems io.Writer) int {
 	return 1
 }
 
-// place is where a life takes place: the repository's folder, the stack, the VPC.
+// place is the repository's folder, the stack and the VPC of a run.
 type place struct{ root, stack, vpc string }
 
-// smoke lives the life, and takes down what is left of it.
+// smoke runs the lifecycle, and deletes what is left of it.
 func smoke(ctx context.Context, stop func(), at place, out *os.File) error {
 	dir := filepath.Join(at.root, "build", "smoke")
 	unlock, err := stand.Lock(dir)
@@ -78,9 +85,9 @@ func smoke(ctx context.Context, stop func(), at place, out *os.File) error {
 	}
 	architecture := "arm64"
 	if endpoint != "" {
-		architecture = runtime.GOARCH // this machine plays Lambda
+		architecture = runtime.GOARCH // the function runs on this machine
 	}
-	l := &life{
+	l := &lifecycle{
 		account: account, screen: stand.NewScreen(out), stack: at.stack, vpc: at.vpc, emulated: endpoint != "", heard: map[string]bool{},
 		cdk: stand.CDK{
 			Root: at.root, Dir: dir, Stack: at.stack, Environment: append(os.Environ(), "AWS_REGION="+account.Region),
@@ -90,16 +97,16 @@ func smoke(ctx context.Context, stop func(), at place, out *os.File) error {
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
-	failure := l.live(ctx)
+	failure := l.play(ctx)
 	if errors.Is(failure, context.Canceled) {
 		failure = errors.New("interrupted")
 	}
 	stop() // a second interrupt ends the program at once
-	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeDownPatience)
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpPatience)
 	defer cancel()
-	err = errors.Join(failure, l.takeDown(down))
+	err = errors.Join(failure, l.cleanUp(down))
 	if err == nil {
-		l.screen.Heading("make smoke: everything was as it has to be, and nothing is left")
+		l.screen.Heading("make smoke: passed, and everything was deleted")
 	}
 	return err
 }

@@ -12,8 +12,8 @@ import (
 	"sgchain/cdk/bootstrap"
 )
 
-// TestKept: what the last build left makes the next one no different, whatever became of it meanwhile.
-func TestKept(t *testing.T) {
+// TestCachedBuildIsIdentical: whatever happened to the cache, the next build gives the same zip.
+func TestCachedBuildIsIdentical(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the user's cache is elsewhere")
 	}
@@ -21,7 +21,7 @@ func TestKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GOCACHE", strings.TrimSpace(string(compiled))) // which is below the other one
+	t.Setenv("GOCACHE", strings.TrimSpace(string(compiled))) // it is below the other one by default
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
 	folder := filepath.Join(cache, "sgchain", "arm64")
@@ -63,7 +63,7 @@ func TestKept(t *testing.T) {
 		"a byte of the zip":    func() { change(zips(), 1<<20) },
 		"the cache":            func() { must(t, os.RemoveAll(cache)) },
 		"the zip":              func() { must(t, os.Remove(zips())) },
-		// What is packed anew takes the place of all that was kept before; what is taken from the cache leaves that alone.
+		// A newly packed zip replaces all others in the cache. A zip from the cache does not.
 		"a zip of another binary":  func() { must(t, os.Rename(zips(), filepath.Join(folder, "0000.zip"))) },
 		"the right to write there": func() { must(t, os.RemoveAll(cache)); must(t, os.WriteFile(cache, nil, 0o600)) },
 	} {

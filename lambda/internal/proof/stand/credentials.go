@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// asked is what botocore finds wherever the AWS CLI looks: the environment, profiles, single
-// sign-on, roles, instance metadata. The SDK's own module for that needs another version of its core
-// than the Lambda is built from.
+// asked prints what botocore finds wherever the AWS CLI looks: the environment, profiles, single
+// sign-on, roles, instance metadata. The SDK's own module for that needs another version of the
+// SDK's core than the Lambda.
 const asked = `
 import json, botocore.session
 session = botocore.session.get_session()
@@ -35,8 +35,8 @@ type found struct {
 	Expires                                            *time.Time
 }
 
-// FromEnvironment is the account that the AWS CLI would take for this environment. Region and
-// baseEndpoint win over what is configured where they are not empty. python has botocore.
+// FromEnvironment returns the account that the AWS CLI would use in this environment. If region and
+// baseEndpoint are not empty, they override the configuration. python is an interpreter with botocore.
 func FromEnvironment(ctx context.Context, python, region, baseEndpoint string) (Account, error) {
 	seen, err := ask(ctx, python)
 	if err != nil {
@@ -47,10 +47,10 @@ func FromEnvironment(ctx context.Context, python, region, baseEndpoint string) (
 		account.Interval = pollInterval
 	}
 	if account.Region == "" {
-		return Account{}, errors.New("finding the Region: there is none; set AWS_REGION, or a profile that has one")
+		return Account{}, errors.New("finding the Region: none is configured. Set AWS_REGION, or a profile that has one")
 	}
 	if seen.AccessKeyID == "" {
-		return Account{}, errors.New("finding credentials: there are none; sign in as for the AWS CLI (AWS_PROFILE, aws sso login, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
+		return Account{}, errors.New("finding credentials: none are configured. Sign in as for the AWS CLI (AWS_PROFILE, aws sso login, or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
 	}
 	account.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 		seen, err := ask(ctx, python)
@@ -71,7 +71,7 @@ func ask(ctx context.Context, python string) (found, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		// The last line of what Python says is the error itself.
+		// The last line of Python's output is the error itself.
 		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
 		return found{}, fmt.Errorf("finding credentials: %w: %s", err, lines[len(lines)-1])
 	}

@@ -17,8 +17,8 @@ import (
 	"sgchain/lambda/internal/provider"
 )
 
-// invoke invokes a stack's function with the AWS CLI, as docs/asking.md says, and returns
-// its report.
+// invoke invokes a stack's function with the AWS CLI, as in docs/asking.md, and returns its
+// report.
 func (l launchPad) invoke(ctx context.Context, t *testing.T, function, payload string) provider.Report {
 	t.Helper()
 	answer := filepath.Join(t.TempDir(), "answer.json")
@@ -38,8 +38,9 @@ func (l launchPad) invoke(ctx context.Context, t *testing.T, function, payload s
 	return report
 }
 
-// adoption is the tutorial by hand, with the AWS CLI, then brought under a chain, and let go with
-// it. MiniStack's rules bear IDs of their content, so a mark on each tells whether it is the same.
+// adoption creates the tutorial's groups with the AWS CLI. A chain adopts them, and its delete
+// releases them. MiniStack derives rule IDs from the content, so a tag on each rule shows whether
+// the rule is still the same.
 func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 	p := l.publisher
 	adopted := l.stack("Adopted", l.linked(t, allInOneFile), l.vpc(ctx, t))
@@ -95,7 +96,7 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 	untouched := func(when string) {
 		t.Helper()
 		if got := strings.Count(marks("SecurityGroupRules[].Tags[].Key"), "test:mark"); got != len(rules) || attached() != interfaces {
-			t.Errorf("%s, %d of %d rules are still those that were there, and the interfaces are in %s", when, got, len(rules), attached())
+			t.Errorf("%s, %d of %d rules are still the same, and the interfaces are in %s", when, got, len(rules), attached())
 		}
 	}
 	untouched("after they were adopted")
@@ -103,7 +104,7 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 		return p.must(ctx, t, "ec2", "describe-security-groups", "--group-ids", alb, fargate, "--query", "SecurityGroups[].Tags[].Key", "--output", "text")
 	}
 	if got := strings.Count(owned(), "sgchain:adopted"); got != 2 {
-		t.Errorf("%d groups bear the mark of adoption: %s", got, owned())
+		t.Errorf("%d groups have the tag of an adoption: %s", got, owned())
 	}
 	report := l.invoke(ctx, t, adopted.output(ctx, t, "ProviderFunction"), adopted.output(ctx, t, "PlanPayload"))
 	if report.Result != chain.ResultPlan || !strings.Contains(report.Text, "re-tag Alb(ALB-SG) (settled)") {
@@ -118,8 +119,8 @@ func (l launchPad) adoption(ctx context.Context, t *testing.T) {
 	}
 }
 
-// drift is a chain that a foreign hand changes, found by a check and repaired by the schedule's own
-// event.
+// drift makes out-of-band changes to a chain. A check reports them, and the schedule's event
+// repairs them.
 func (l launchPad) drift(ctx context.Context, t *testing.T) {
 	p := l.publisher
 	guarded := l.stack("Guarded", l.linked(t, allInOneFile), l.vpc(ctx, t))
@@ -156,7 +157,7 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 	}
 	guarded.has(ctx, t, "after the schedule's event", tutorial)
 
-	// A rule edited, a tag removed, a group deleted.
+	// Edit a rule, remove a tag, delete a group.
 	p.must(ctx, t, "ec2", "revoke-security-group-ingress", "--group-id", groups[0].ID, "--protocol", "tcp", "--port", "80", "--cidr", "0.0.0.0/0")
 	p.must(ctx, t, "ec2", "authorize-security-group-ingress", "--group-id", groups[0].ID, "--protocol", "tcp", "--port", "81", "--cidr", "0.0.0.0/0")
 	p.must(ctx, t, "ec2", "delete-tags", "--resources", groups[0].ID, "--tags", "Key=Name")

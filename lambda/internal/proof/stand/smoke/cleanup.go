@@ -16,15 +16,15 @@ import (
 )
 
 // remove deletes the stack.
-func (l *life) remove(ctx context.Context) error {
+func (l *lifecycle) remove(ctx context.Context) error {
 	begun := time.Now()
 	if _, err := l.account.CloudFormation().DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &l.stackARN}); err != nil {
 		return fmt.Errorf("deleting stack (%s): %w", l.stack, err)
 	}
 	var left *cfntypes.Stack
 	err := l.account.Poll(ctx, "waiting for the delete of stack ("+l.stack+")", func() (bool, error) {
-		_ = l.listen(ctx) // what cannot be read now is read after the delete
-		_ = l.detach(ctx) // an interrupted call may make one only now; takeDown says what is left
+		_ = l.listen(ctx) // the next call reads what this one could not
+		_ = l.detach(ctx) // an interrupted call may only now create one; cleanUp reports what is left
 		var err error
 		left, err = l.account.Stack(ctx, l.stackARN)
 		return left == nil || stand.AtRest(left.StackStatus), err
@@ -39,8 +39,8 @@ func (l *life) remove(ctx context.Context) error {
 	return fmt.Errorf("the stack is %s\n%s", left.StackStatus, strings.Join(reasons, "\n"))
 }
 
-// takeDown removes what is left, whatever happened before, and says what it could not remove.
-func (l *life) takeDown(ctx context.Context) error {
+// cleanUp deletes what is left, whatever happened before, and reports what it could not delete.
+func (l *lifecycle) cleanUp(ctx context.Context) error {
 	failures := []error{l.detach(ctx)} // a cleanup may be waiting for it
 	name := l.stack
 	if l.stackARN != "" {
@@ -50,16 +50,16 @@ func (l *life) takeDown(ctx context.Context) error {
 	failures = append(failures, err)
 	if there != nil {
 		l.stackARN = aws.ToString(there.StackId)
-		if l.logGroup == "" { // the create failed, or was interrupted
+		if l.logGroup == "" { // the create failed or was interrupted
 			failures = append(failures, l.identify(ctx))
 		}
-		failures = append(failures, l.screen.Step("taking down what is left", func() error { return l.remove(ctx) }))
+		failures = append(failures, l.screen.Step("deleting what is left", func() error { return l.remove(ctx) }))
 	}
 	if l.stackARN != "" {
 		var groups stand.Groups
 		patient, cancel := context.WithTimeout(ctx, lag)
 		defer cancel()
-		_ = l.account.Poll(patient, "reading groups", func() (bool, error) { // what is left is said below
+		_ = l.account.Poll(patient, "reading groups", func() (bool, error) { // the groups that are left are reported below
 			groups, err = l.groups(ctx)
 			return err == nil && len(groups) == 0, nil
 		})
@@ -71,8 +71,8 @@ func (l *life) takeDown(ctx context.Context) error {
 	return errors.Join(append(failures, l.detach(ctx), l.dropLog(ctx))...)
 }
 
-// dropLog deletes the function's log group, which outlives the stack.
-func (l *life) dropLog(ctx context.Context) error {
+// dropLog deletes the function's log group, which the stack retains.
+func (l *lifecycle) dropLog(ctx context.Context) error {
 	if l.logGroup == "" {
 		return nil
 	}
@@ -82,14 +82,14 @@ func (l *life) dropLog(ctx context.Context) error {
 	return nil
 }
 
-func (l *life) drop(ctx context.Context, id string) error {
+func (l *lifecycle) drop(ctx context.Context, id string) error {
 	if _, err := l.account.EC2().DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &id}); err != nil {
 		return fmt.Errorf("deleting network interface (%s): %w", id, err)
 	}
 	return nil
 }
 
-func (l *life) detach(ctx context.Context) error {
+func (l *lifecycle) detach(ctx context.Context) error {
 	ids, err := l.interfaces(ctx)
 	failures := []error{err}
 	for _, id := range ids {

@@ -18,14 +18,14 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// object is JSON.
+// object is a JSON object.
 type object = map[string]any
 
 // chainID is the chain's logical ID in the stack of the CDK app.
 const chainID = "Chain"
 
-// life is one chain from its create to its delete.
-type life struct {
+// lifecycle is one chain from its create to its delete.
+type lifecycle struct {
 	account  stand.Account
 	cdk      stand.CDK
 	screen   *stand.Screen
@@ -36,11 +36,11 @@ type life struct {
 	subnet   string
 	stackARN string
 	logGroup string
-	heard    map[string]bool // lines of the log that have been read
-	said     []string        // what of them is to be shown
+	heard    map[string]bool // lines of the log that were read
+	said     []string        // texts of new lines, to print
 }
 
-// chainOf is the chain of one moment, in the form of the property Tiers.
+// chainOf returns the chain of a step, as the property Tiers.
 func chainOf(appDescription string, appPort int, more ...string) []object {
 	tiers := []object{
 		{"Name": "Web", "Ports": []any{443}, "Sources": []any{"192.0.2.0/24"}},
@@ -52,14 +52,14 @@ func chainOf(appDescription string, appPort int, more ...string) []object {
 	return tiers
 }
 
-// prepare looks whether there is room for the stack, and changes nothing.
-func (l *life) prepare(ctx context.Context) error {
+// prepare checks that the stack can be created, and changes nothing.
+func (l *lifecycle) prepare(ctx context.Context) error {
 	there, err := l.account.Stack(ctx, l.stack)
 	if err != nil {
 		return err
 	}
 	if there != nil {
-		return fmt.Errorf("stack %s is there (%s): delete it, or name another one (go run ./lambda/internal/proof/stand/smoke -stack ...)", l.stack, there.StackStatus)
+		return fmt.Errorf("stack %s exists (%s). Delete it, or choose another name (go run ./lambda/internal/proof/stand/smoke -stack ...)", l.stack, there.StackStatus)
 	}
 	subnets, err := l.account.EC2().DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{
 		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{l.vpc}}},
@@ -68,14 +68,14 @@ func (l *life) prepare(ctx context.Context) error {
 		return fmt.Errorf("describing subnets of VPC (%s): %w", l.vpc, err)
 	}
 	if len(subnets.Subnets) == 0 {
-		return fmt.Errorf("VPC %s has no subnet in %s, and an interface needs one: make one, or name another VPC", l.vpc, l.account.Region)
+		return fmt.Errorf("VPC %s has no subnet in %s, and a network interface needs one. Create one, or use another VPC", l.vpc, l.account.Region)
 	}
 	l.subnet = aws.ToString(subnets.Subnets[0].SubnetId)
 	return nil
 }
 
-// live takes the chain from step to step; the first that is not as it has to be ends it.
-func (l *life) live(ctx context.Context) error {
+// play runs the steps, until one differs from what is expected.
+func (l *lifecycle) play(ctx context.Context) error {
 	first, err := json.Marshal(chainOf("the first", 8080, "Db"))
 	if err != nil {
 		return err
@@ -95,28 +95,28 @@ func (l *life) live(ctx context.Context) error {
 	if err := l.attach(ctx, app); err != nil {
 		return err
 	}
-	if err := l.step(ctx, "a rule changes", rulesOf("the first", 9090, "Db"), func() error {
+	if err := l.step(ctx, "change a rule", rulesOf("the first", 9090, "Db"), func() error {
 		return l.update(ctx, chainOf("the first", 9090, "Db"), false, cfntypes.StackStatusUpdateComplete)
 	}); err != nil {
 		return err
 	}
-	if err := l.step(ctx, "a group is replaced while an interface is attached", rulesOf("the second", 9090, "Db"), func() error {
+	if err := l.step(ctx, "replace a group with an interface attached", rulesOf("the second", 9090, "Db"), func() error {
 		return l.replace(ctx, app)
 	}); err != nil {
 		return err
 	}
-	// MiniStack sends no Update to roll a replacement back, but a Delete of the new ID in the wrong
-	// status, so there the failing update keeps its groups.
+	// To roll back a replacement, MiniStack sends no Update but a Delete of the new ID, in the wrong
+	// status. So with MiniStack the failing update replaces no group.
 	description := "the third"
 	if l.emulated {
 		description = "the second"
 	}
-	if err := l.step(ctx, "an update fails and is rolled back", rulesOf("the second", 9090, "Db"), func() error {
+	if err := l.step(ctx, "fail an update, which rolls back", rulesOf("the second", 9090, "Db"), func() error {
 		return l.update(ctx, chainOf(description, 7070, "Db"), true, cfntypes.StackStatusUpdateRollbackComplete)
 	}); err != nil {
 		return err
 	}
-	if err := l.step(ctx, "a tier is removed", rulesOf("the second", 9090), func() error {
+	if err := l.step(ctx, "remove a tier", rulesOf("the second", 9090), func() error {
 		return l.update(ctx, chainOf("the second", 9090), false, cfntypes.StackStatusUpdateComplete)
 	}); err != nil {
 		return err
@@ -127,14 +127,14 @@ func (l *life) live(ctx context.Context) error {
 	return l.step(ctx, "delete", "", func() error { return l.remove(ctx) })
 }
 
-// step does one thing, shows what CloudFormation showed meanwhile, and compares.
-func (l *life) step(ctx context.Context, what, want string, do func() error) error {
+// step does one step, prints what CloudFormation showed the function, and compares the groups.
+func (l *lifecycle) step(ctx context.Context, what, want string, do func() error) error {
 	err := l.screen.Step(what, do)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if unread := l.listen(ctx); unread != nil {
-		l.screen.Print("    the function's log cannot be read: %v", unread)
+		l.screen.Print("    reading the function's log: %v", unread)
 	}
 	for _, text := range l.said {
 		l.screen.Print("    %s", text)
@@ -152,23 +152,23 @@ func (l *life) step(ctx context.Context, what, want string, do func() error) err
 		return err == nil && len(difference) == 0, err
 	})
 	if len(difference) > 0 && ctx.Err() == nil {
-		return fmt.Errorf("after %q EC2 reports something else than it has to (- reported, + to be):\n%s", what, strings.Join(difference, "\n"))
+		return fmt.Errorf("after %q EC2's groups differ from the expected ones (- actual, + expected):\n%s", what, strings.Join(difference, "\n"))
 	}
 	if err != nil {
 		return err
 	}
-	l.screen.Print("  %-52s as it has to be", "EC2's groups and rules")
+	l.screen.Print("  %-52s as expected", "EC2's groups and rules")
 	return nil
 }
 
-// identify learns what only the deployed stack can tell.
-func (l *life) identify(ctx context.Context) error {
+// identify reads the stack's ARN and log group.
+func (l *lifecycle) identify(ctx context.Context) error {
 	stack, err := l.account.Stack(ctx, l.stack)
 	if err != nil {
 		return err
 	}
 	if stack == nil {
-		return fmt.Errorf("describing stack (%s): it is not there after its deploy", l.stack)
+		return fmt.Errorf("describing stack (%s): it does not exist after its deploy", l.stack)
 	}
 	l.stackARN = aws.ToString(stack.StackId)
 	resources, err := l.account.CloudFormation().DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: &l.stackARN})
@@ -183,8 +183,8 @@ func (l *life) identify(ctx context.Context) error {
 	return nil
 }
 
-// update changes the stack's template, which is the one that the CDK app made, and waits.
-func (l *life) update(ctx context.Context, tiers []object, broken bool, want cfntypes.StackStatus) error {
+// update changes the template that the CDK app created, and waits.
+func (l *lifecycle) update(ctx context.Context, tiers []object, broken bool, want cfntypes.StackStatus) error {
 	begun := time.Now()
 	if err := l.change(ctx, tiers, broken); err != nil {
 		return err
@@ -192,9 +192,9 @@ func (l *life) update(ctx context.Context, tiers []object, broken bool, want cfn
 	return l.settle(ctx, begun, want)
 }
 
-// change begins an update. A broken neighbor is a second chain that comes after the first and is
-// refused, so that CloudFormation rolls the first one back.
-func (l *life) change(ctx context.Context, tiers []object, broken bool) error {
+// change begins an update. If broken is set, a second chain that depends on the first is refused,
+// so that CloudFormation rolls the first one back.
+func (l *lifecycle) change(ctx context.Context, tiers []object, broken bool) error {
 	got, err := l.account.CloudFormation().GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &l.stackARN})
 	if err != nil {
 		return fmt.Errorf("getting template (%s): %w", l.stack, err)
@@ -230,7 +230,7 @@ func (l *life) change(ctx context.Context, tiers []object, broken bool) error {
 	return nil
 }
 
-// resource is one of a template. Outputs are left out of the template: they name tiers.
+// resource is a resource of a template. The update omits outputs, because they name tiers.
 type resource struct {
 	Type                                string
 	Properties                          object `json:",omitempty"`
@@ -240,10 +240,10 @@ type resource struct {
 	DeletionPolicy, UpdateReplacePolicy string `json:",omitempty"`
 }
 
-// replace has App's group replaced. Once CloudFormation has the new group, and while the old one
-// still has its doors, a new interface takes the place of the one that is attached, as a rolling
-// deploy does it; only that lets the cleanup delete the old group.
-func (l *life) replace(ctx context.Context, old string) error {
+// replace replaces App's group. Once CloudFormation has the new group, it replaces the attached
+// interface, as a rolling deploy does. The old group still has its rules then. After that, the
+// cleanup can delete the old group.
+func (l *lifecycle) replace(ctx context.Context, old string) error {
 	begun := time.Now()
 	if err := l.change(ctx, chainOf("the second", 9090, "Db"), false); err != nil {
 		return err
@@ -255,7 +255,7 @@ func (l *life) replace(ctx context.Context, old string) error {
 			return false, err
 		}
 		if stack == nil || stand.AtRest(stack.StackStatus) {
-			return false, errors.New("the stack came to its end before: the cleanup did not wait for the interface")
+			return false, errors.New("the operation has ended: the cleanup did not wait for the interface")
 		}
 		detail, err := l.account.CloudFormation().DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &l.stackARN, LogicalResourceId: aws.String(chainID)})
 		if err != nil || detail.StackResourceDetail.ResourceStatus != cfntypes.ResourceStatusUpdateComplete {
@@ -263,7 +263,7 @@ func (l *life) replace(ctx context.Context, old string) error {
 		}
 		groups, err := l.groups(ctx)
 		live = slices.DeleteFunc(groups, func(group stand.Group) bool { return group.Tags["sgchain:tier"] != "App" })
-		// Before the operation has begun, the status is that of the one before.
+		// Until the operation begins, the status is that of the previous one.
 		return len(live) == 2, err
 	})
 	if err != nil {
@@ -271,12 +271,12 @@ func (l *life) replace(ctx context.Context, old string) error {
 	}
 	for _, group := range live {
 		if len(group.Rules) < 2 {
-			return fmt.Errorf("%s (%q) has lost its doors while interfaces move: it has %d rules", group.ID, group.Description, len(group.Rules))
+			return fmt.Errorf("%s (%q) lost its rules while interfaces move: it has %d", group.ID, group.Description, len(group.Rules))
 		}
 	}
 	retired := slices.IndexFunc(live, func(group stand.Group) bool { return group.ID == old })
 	if retired < 0 {
-		return fmt.Errorf("%s is gone while an interface is attached to it", old)
+		return fmt.Errorf("%s was deleted while an interface is attached to it", old)
 	}
 	moved, err := l.interfaces(ctx)
 	if err != nil {
@@ -293,8 +293,8 @@ func (l *life) replace(ctx context.Context, old string) error {
 	return l.settle(ctx, begun, cfntypes.StackStatusUpdateComplete)
 }
 
-// attach makes an interface that is in a group.
-func (l *life) attach(ctx context.Context, group string) error {
+// attach creates an interface in a group.
+func (l *lifecycle) attach(ctx context.Context, group string) error {
 	_, err := l.account.EC2().CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{
 		SubnetId: &l.subnet, Groups: []string{group}, Description: aws.String(l.mark()),
 	})
@@ -304,6 +304,6 @@ func (l *life) attach(ctx context.Context, group string) error {
 	return nil
 }
 
-// mark is the description of the interfaces, by which they are found: an interrupted call may
-// have made one.
-func (l *life) mark() string { return "make smoke of stack " + l.stack }
+// mark returns the description that identifies the interfaces: an interrupted call may have
+// created one.
+func (l *lifecycle) mark() string { return "make smoke of stack " + l.stack }

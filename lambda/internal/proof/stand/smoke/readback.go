@@ -17,11 +17,11 @@ import (
 	"sgchain/lambda/internal/proof/stand"
 )
 
-// lag is how long EC2 may go on showing what was there before.
+// lag is how long EC2 may still show an earlier state.
 const lag = 30 * time.Second
 
-// groups is every group of the stack, each under the name of its tier.
-func (l *life) groups(ctx context.Context) (stand.Groups, error) {
+// groups returns every group of the stack.
+func (l *lifecycle) groups(ctx context.Context) (stand.Groups, error) {
 	found, err := l.account.Groups(ctx, ec2types.Filter{Name: aws.String("tag:sgchain:stack-id"), Values: []string{l.stackARN}})
 	if err != nil {
 		return nil, err
@@ -29,8 +29,8 @@ func (l *life) groups(ctx context.Context) (stand.Groups, error) {
 	return slices.DeleteFunc(found, func(group stand.Group) bool { return group.Tags["sgchain:stack-id"] != l.stackARN }), nil
 }
 
-// text is the groups with the names of their tiers in place of generated names, and without the
-// egress to ::/0 that EC2 gives a fresh group in a VPC with IPv6: the chain accepts it.
+// text describes the groups, with the names of their tiers instead of generated names. It omits
+// the egress to ::/0 that EC2 adds to a new group in a VPC with IPv6, which the chain accepts.
 func text(groups stand.Groups) string {
 	var pairs []string
 	for _, group := range groups {
@@ -45,8 +45,8 @@ func text(groups stand.Groups) string {
 	return kept.String()
 }
 
-// group is the ID of a tier's only group.
-func (l *life) group(ctx context.Context, tier string) (string, error) {
+// group returns the ID of a tier's only group.
+func (l *lifecycle) group(ctx context.Context, tier string) (string, error) {
 	groups, err := l.groups(ctx)
 	if err != nil {
 		return "", err
@@ -63,7 +63,7 @@ func (l *life) group(ctx context.Context, tier string) (string, error) {
 	return ids[0], nil
 }
 
-func (l *life) settle(ctx context.Context, begun time.Time, want cfntypes.StackStatus) error {
+func (l *lifecycle) settle(ctx context.Context, begun time.Time, want cfntypes.StackStatus) error {
 	stack, err := l.account.Settle(ctx, l.stackARN)
 	if err != nil {
 		return err
@@ -79,10 +79,10 @@ func (l *life) settle(ctx context.Context, begun time.Time, want cfntypes.StackS
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the stack is %s, and has to be %s\n%s", status, want, strings.Join(reasons, "\n"))
+	return fmt.Errorf("the stack is %s, want %s\n%s", status, want, strings.Join(reasons, "\n"))
 }
 
-func (l *life) interfaces(ctx context.Context) ([]string, error) {
+func (l *lifecycle) interfaces(ctx context.Context) ([]string, error) {
 	found, err := l.account.EC2().DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{
 		{Name: aws.String("vpc-id"), Values: []string{l.vpc}}, {Name: aws.String("description"), Values: []string{l.mark()}},
 	}})
@@ -98,9 +98,9 @@ func (l *life) interfaces(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// listen reads what CloudFormation has shown the function since the last time: which ID each
-// event carried, and which status and ID were recorded meanwhile.
-func (l *life) listen(ctx context.Context) error {
+// listen reads the new lines of the log: the physical ID in each event, and the status and ID that
+// CloudFormation showed meanwhile.
+func (l *lifecycle) listen(ctx context.Context) error {
 	if l.logGroup == "" {
 		return nil
 	}
@@ -120,10 +120,10 @@ func (l *life) listen(ctx context.Context) error {
 	return nil
 }
 
-// hash is as much of a physical ID as tells it from others, and its rest.
+// hash matches a physical ID. The group is the part that identifies it to readers.
 var hash = regexp.MustCompile(`(sgchain-[0-9a-f]{8})[0-9a-f]+`)
 
-// shown is what a line of the log says of CloudFormation; empty if nothing.
+// shown returns what a line of the log says about CloudFormation, empty if nothing.
 func shown(line string) string {
 	var said struct {
 		Message    string `json:"msg"`
@@ -136,7 +136,7 @@ func shown(line string) string {
 		Status     string `json:"status"`
 	}
 	if json.Unmarshal([]byte(line), &said) != nil || said.Resource != chainID {
-		return "" // what Lambda itself writes is no JSON
+		return "" // Lambda's own lines are not JSON
 	}
 	short := func(id string) string { return hash.ReplaceAllString(id, "$1") }
 	event := said.Type
@@ -155,7 +155,7 @@ func shown(line string) string {
 	}
 }
 
-// rulesOf is what EC2 has to report of such a chain.
+// rulesOf returns the expected text of the groups of chainOf.
 func rulesOf(appDescription string, appPort int, more ...string) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "App %q\n", appDescription)

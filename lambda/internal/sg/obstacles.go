@@ -11,17 +11,18 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Obstacle is what keeps a group from being created.
+// Obstacle is a reason why a group cannot be created.
 type Obstacle struct {
 	Group chain.Identity
 	Err   error
 }
 
-// LookAhead returns what would keep groups from being created: a VPC that is not there, and
-// groups that have their names. It is for plans; a run learns it from EC2. EC2 takes names in
-// another letter case for the same and tells them apart in filters, so all groups of the VPC
-// are read (API reference, CreateSecurityGroup, and chef-provisioning-aws issue 452). The epoch is what the groups would carry, built are those
-// that the chain had until now.
+// LookAhead returns what would prevent groups from being created: a missing VPC, or groups
+// that have their names. Plans use it; a run gets these errors from EC2.
+//
+// EC2 ignores the letter case of names when it creates a group, and filters do not (API
+// reference, CreateSecurityGroup, and chef-provisioning-aws issue 452). So it reads all groups
+// of the VPC. The new groups would get the tag epoch; built are the groups that the chain has had.
 func (e *Edge) LookAhead(ctx context.Context, wanted, built []chain.Identity, epoch chain.Epoch) ([]Obstacle, error) {
 	var vpcs []string
 	for _, identity := range wanted {
@@ -50,14 +51,14 @@ func (e *Edge) LookAhead(ctx context.Context, wanted, built []chain.Identity, ep
 	}
 	var obstacles []Obstacle
 	for _, identity := range wanted {
-		if _, isThere := found.VPCs[identity.VPCID]; !isThere {
+		if _, exists := found.VPCs[identity.VPCID]; !exists {
 			obstacles = append(obstacles, Obstacle{Group: identity, Err: &NoVPCError{identity.VPCID}})
 			continue
 		}
 		name := identity.EC2Name(e.Owner.Resource)
 		for _, group := range groups {
 			if aws.ToString(group.VpcId) == identity.VPCID && strings.EqualFold(aws.ToString(group.GroupName), name) {
-				obstacles = append(obstacles, Obstacle{Group: identity, Err: e.inTheWay(group, identity, epoch, built)})
+				obstacles = append(obstacles, Obstacle{Group: identity, Err: e.holderError(group, identity, epoch, built)})
 			}
 		}
 	}
