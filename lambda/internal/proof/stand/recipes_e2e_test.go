@@ -50,7 +50,7 @@ func recipes(t *testing.T, root string) []recipe {
 	return append(sections(t, root, recipesPage), whole)
 }
 
-// sections reads a page. Every section of it is a recipe; what stands before the first one is none.
+// sections reads a page. Every section of it is a recipe. The text before the first section is not.
 func sections(t *testing.T, root, page string) []recipe {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page)))
