@@ -10,8 +10,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Action is an invocation by a person or by a schedule: what is to be done, for which
-// chain, and the properties of that.
+// Action is an invocation by a person or a schedule: an action, a chain and its properties.
 type Action struct {
 	Action             string         `json:"action"`
 	StackID            string         `json:"StackId"`
@@ -19,9 +18,9 @@ type Action struct {
 	ResourceProperties map[string]any `json:"ResourceProperties"`
 }
 
-// IsAction tells an action from a request of CloudFormation.
+// IsAction reports whether an invocation is an action and not a request of CloudFormation.
 func IsAction(raw json.RawMessage) bool {
-	// Of a request this is known without reading it; only an escape could hide the key.
+	// A request is recognized without decoding it. Only an escape could hide the key.
 	if !bytes.Contains(raw, []byte(`action`)) && !bytes.ContainsRune(raw, '\\') {
 		return false
 	}
@@ -53,20 +52,20 @@ func DecodeAction(raw json.RawMessage) (Action, error) {
 	actions := []string{chain.ActionPlan, chain.ActionCheck, chain.ActionRepair}
 	switch {
 	case !slices.Contains(actions, action.Action):
-		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: %.40q is none; there are %s", action.Action, strings.Join(actions, ", ")), Todo: actionForm}
+		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: unknown action %.40q; use plan, check or repair", action.Action), Todo: actionForm}
 	case action.StackID == "" || action.LogicalResourceID == "" || action.ResourceProperties == nil:
 		return Action{}, &EventError{Problem: "decoding action: StackId, LogicalResourceId or ResourceProperties is missing", Todo: actionForm}
 	case !strings.HasPrefix(action.StackID, "arn:"):
-		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: StackId is %.40q, and not the ARN of a stack", action.StackID), Todo: actionForm}
+		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: StackId %.40q is not the ARN of a stack", action.StackID), Todo: actionForm}
 	default:
 		return action, nil
 	}
 }
 
-// actionForm is what to do about an action that cannot be read.
-const actionForm = "Invoke the function with the payload that the stack puts out as PlanPayload."
+// actionForm is the remedy for an action that cannot be read.
+const actionForm = "Invoke the function with the payload in the stack's output PlanPayload."
 
-// Event is the action in the form of a request, for what both have in common.
+// Event returns the action as a request, for the code that serves both.
 func (a Action) Event(requestID string) Event {
 	return Event{RequestID: requestID, StackID: a.StackID, LogicalResourceID: a.LogicalResourceID, ResourceProperties: a.ResourceProperties}
 }

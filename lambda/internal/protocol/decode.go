@@ -11,9 +11,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Decode reads a request. Where it is not a complete request, what could be read
-// comes with the error, so that it can be answered if there is anywhere to answer
-// to.
+// Decode reads a request. If it is not complete, Decode returns an error and what could be read. So
+// it can be answered if it has a ResponseURL.
 func Decode(raw json.RawMessage) (Event, error) {
 	fields, problem := fieldsOf(raw, eventKeys()...)
 	if problem != "" {
@@ -53,8 +52,7 @@ func Decode(raw json.RawMessage) (Event, error) {
 	}
 }
 
-// lenient takes the texts that an answer needs out of an event that is malformed
-// elsewhere.
+// lenient returns the fields that an answer needs from an event that is malformed elsewhere.
 func lenient(raw json.RawMessage) Event {
 	var fields map[string]any
 	if json.Unmarshal(raw, &fields) != nil {
@@ -70,10 +68,10 @@ func lenient(raw json.RawMessage) Event {
 	}
 }
 
-// fieldsOf takes an object apart, and says what is wrong with its keys: one stands twice, or
-// differs from a known one in nothing but the case of its letters. Decoding would take either for the known one, and lose
-// one of two values without a word (encoding/json, "preferring exact matches but also
-// accepting case-insensitive matches"). Other keys that are not known are none of its business.
+// fieldsOf returns the fields of an object, or a problem with its keys. A problem is a key that
+// occurs twice, or that differs from a known one only in letter case. Decoding would accept either
+// as the known key, and silently lose one of two values (encoding/json, "preferring exact matches
+// but also accepting case-insensitive matches"). It ignores other unknown keys.
 func fieldsOf(raw json.RawMessage, known ...string) (fields map[string]json.RawMessage, problem string) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
@@ -85,22 +83,22 @@ func fieldsOf(raw json.RawMessage, known ...string) (fields map[string]json.RawM
 		key, isText := token.(string)
 		var value json.RawMessage
 		if err != nil || !isText || decoder.Decode(&value) != nil {
-			return nil, "" // decoding says what is wrong
+			return nil, "" // decoding returns the error
 		}
 		if _, isThere := fields[key]; isThere {
-			return nil, fmt.Sprintf("the key %.40q is there twice", key)
+			return nil, fmt.Sprintf("the key %.40q occurs twice", key)
 		}
 		fields[key] = value
 		for _, name := range known {
 			if key != name && strings.EqualFold(key, name) {
-				return nil, fmt.Sprintf("the key %.40q is not known; did you mean %s?", key, name)
+				return nil, fmt.Sprintf("unknown key %.40q. Did you mean %s?", key, name)
 			}
 		}
 	}
 	return fields, ""
 }
 
-// eventKeys are the keys of a request that are read.
+// eventKeys returns the keys of a request that are read.
 func eventKeys() []string {
 	return []string{
 		"RequestType", "RequestId", "ResponseURL", "ResourceType", "PhysicalResourceId", "LogicalResourceId", "StackId",
@@ -111,11 +109,11 @@ func eventKeys() []string {
 // propertiesKey is the key of an event's properties.
 const propertiesKey = "ResourceProperties"
 
-// twice says which key of an event's properties stands there twice. Decoded are the properties
-// where they were decoded, and nil where they were not.
+// twice returns a problem if a key of the event's properties occurs twice. Decoded has the
+// properties if they were decoded, and is nil otherwise.
 func twice(fields map[string]json.RawMessage, decoded any) string {
 	if path := chain.Duplicate(fields[propertiesKey], decoded); path != "" {
-		return propertiesKey + path + " is there twice"
+		return propertiesKey + path + " occurs twice"
 	}
 	return ""
 }

@@ -1,6 +1,5 @@
-// Package protocol is CloudFormation's side of the custom resource: it reads
-// requests, and answers each of them once, in time, within 4,096 bytes, to nobody
-// but CloudFormation.
+// Package protocol implements CloudFormation's side of the custom resource. It reads requests, and
+// answers each of them once, in time, within 4,096 bytes, and only to CloudFormation.
 package protocol
 
 import (
@@ -19,30 +18,30 @@ import (
 // credential: never log it.
 type Event = cfn.Event
 
-// EventError is an event that is not for this provider.
+// EventError is returned for an event that is not for this provider.
 type EventError struct {
 	Problem, Todo string
-	// NotServed says that this provider builds nothing for such a request, whatever else it
-	// says: its Delete has nothing to remove.
+	// NotServed means that this provider creates nothing for such a request, whatever its other
+	// fields are. Its Delete has nothing to remove.
 	NotServed bool
 }
 
 func (e *EventError) Error() string { return e.Problem }
 
-// Remedy is one sentence of what to do.
+// Remedy returns what to do.
 func (e *EventError) Remedy() string { return e.Todo }
 
-// onlyCloudFormation is what to do about events that nobody but CloudFormation makes.
-const onlyCloudFormation = "Only CloudFormation may invoke the function: look who else does (CloudTrail shows it), and guard lambda:InvokeFunction."
+// onlyCloudFormation is the remedy for events that only CloudFormation creates.
+const onlyCloudFormation = "Only CloudFormation may invoke the function. Find the other caller in CloudTrail, and restrict lambda:InvokeFunction."
 
-// Resource is the place of the event's chain.
+// Resource returns the chain's place: its stack and logical ID.
 func Resource(event Event) chain.Resource {
 	return chain.Resource{StackID: event.StackID, LogicalID: event.LogicalResourceID}
 }
 
-// Made is when CloudFormation made the request: the date in the signature of its
-// ResponseURL (seen in real events and not documented: sst pull request 3539);
-// zero where there is none.
+// Made returns when CloudFormation created the request: the date in the signature of its
+// ResponseURL. Real events have it, but it is not documented (sst pull request 3539). Without one
+// the time is zero.
 func Made(event Event) time.Time {
 	address, err := url.Parse(event.ResponseURL)
 	if err != nil {
@@ -59,8 +58,8 @@ func Made(event Event) time.Time {
 // AWS::CloudFormation::CustomResource, ServiceTimeout).
 const maxServiceTimeout = 3600
 
-// ServiceTimeout is how long CloudFormation waits for the answer, as the template says; zero
-// where it does not, or says what CloudFormation does not take.
+// ServiceTimeout returns how long CloudFormation waits for the answer according to the template. It
+// is zero if the template has no such property, or a value that CloudFormation refuses.
 func ServiceTimeout(event Event) time.Duration {
 	var text string
 	switch value := event.ResourceProperties["ServiceTimeout"].(type) {
@@ -76,9 +75,8 @@ func ServiceTimeout(event Event) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// CheckOrigin compares the event's stack with the function that got it: a
-// provider serves its own account and Region. Who may invoke the function may
-// forge events.
+// CheckOrigin compares the event's stack with the function that received it: a provider serves its
+// own account and Region. Any principal that can invoke the function can forge events.
 func CheckOrigin(event Event, functionARN string) error {
 	stack, function := strings.SplitN(event.StackID, ":", 6), strings.SplitN(functionARN, ":", 6)
 	const partition, service, region, account = 1, 2, 3, 4
@@ -86,10 +84,10 @@ func CheckOrigin(event Event, functionARN string) error {
 	case len(stack) != 6 || stack[0] != "arn" || stack[service] != "cloudformation" || !strings.HasPrefix(stack[5], "stack/"):
 		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation, NotServed: true}
 	case len(function) != 6:
-		return &EventError{Problem: "checking event: the function's own ARN is not known", Todo: "The function runs only in AWS Lambda."}
+		return &EventError{Problem: "checking event: the function has no ARN", Todo: "The function runs only in AWS Lambda."}
 	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:
 		return &EventError{
-			Problem: fmt.Sprintf("checking event: the stack is in account %s, Region %s, and this function serves account %s, Region %s",
+			Problem: fmt.Sprintf("checking event: the stack is in account %s, Region %s, but this function serves account %s, Region %s",
 				stack[account], stack[region], function[account], function[region]),
 			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.", NotServed: true,
 		}
@@ -98,8 +96,8 @@ func CheckOrigin(event Event, functionARN string) error {
 	}
 }
 
-// CheckServed reports why a request is not for the provider of a type of resource, which got it
-// by an ARN.
+// CheckServed returns an error if a request is not for the provider of a resource type. FunctionARN
+// is the ARN by which it was invoked.
 func CheckServed(event Event, functionARN, resourceType string) error {
 	if err := CheckOrigin(event, functionARN); err != nil {
 		return err
@@ -108,30 +106,30 @@ func CheckServed(event Event, functionARN, resourceType string) error {
 		return nil
 	}
 	return &EventError{
-		Problem: fmt.Sprintf("checking event: the resource type is %.60q, and this provider serves %s", event.ResourceType, resourceType),
+		Problem: fmt.Sprintf("checking event: the resource type is %.60q, but this provider serves %s", event.ResourceType, resourceType),
 		Todo:    ownType(resourceType), NotServed: true,
 	}
 }
 
-// CheckRecorded reports why a resource is not the provider's, by the type that CloudFormation
-// has recorded of it; nil where none is.
+// CheckRecorded returns an error if CloudFormation has recorded the resource with another type. It
+// returns nil if none is recorded.
 func CheckRecorded(event Event, recorded, resourceType string) error {
 	if recorded == "" || recorded == resourceType {
 		return nil
 	}
 	return &EventError{
-		Problem: fmt.Sprintf("checking event: the stack records %s as %.60q, which is not %s", event.LogicalResourceID, recorded, resourceType),
+		Problem: fmt.Sprintf("checking event: the type of %s in the stack is %.60q, but this provider serves %s", event.LogicalResourceID, recorded, resourceType),
 		Todo:    ownType(resourceType),
 	}
 }
 
-// ownType is what to do about a resource of another type.
+// ownType is the remedy for a resource of another type.
 func ownType(resourceType string) string {
-	return "Give the resource the Type " + resourceType + ", or another ServiceToken."
+	return "Set the Type of the resource to " + resourceType + ", or use another ServiceToken."
 }
 
-// Place is the Region and the account of the event's stack, empty where its ARN cannot
-// be read.
+// Place returns the Region and the account of the event's stack, or nothing if its ARN cannot be
+// read.
 func Place(event Event) (region, account string) {
 	if stack := strings.SplitN(event.StackID, ":", 6); len(stack) == 6 {
 		return stack[3], stack[4]

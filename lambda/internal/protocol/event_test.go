@@ -34,7 +34,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with an event, what an answer needs is kept where it can be
+// Whatever is wrong with an event, the fields that an answer needs are returned if they can be
 // read.
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
@@ -69,7 +69,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestMadeAndServiceTimeoutWhereTheyAreNotKnown(t *testing.T) {
+func TestMissingDateAndServiceTimeout(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "https://example.com/", "https://example.com/?X-Amz-Date=today", "://"} {
 		if made := protocol.Made(protocol.Event{ResponseURL: address}); !made.IsZero() {
@@ -93,13 +93,13 @@ func TestCheckOrigin(t *testing.T) {
 		{stackARN, function, ""},
 		{stackARN, function + ":live", ""},
 		{strings.Replace(stackARN, "123456789012", "999999999999", 1), function, "the stack is in account 999999999999, Region us-east-1"},
-		{strings.Replace(stackARN, "us-east-1", "eu-west-1", 1), function, "Region eu-west-1, and this function serves account 123456789012, Region us-east-1"},
+		{strings.Replace(stackARN, "us-east-1", "eu-west-1", 1), function, "Region eu-west-1, but this function serves account 123456789012, Region us-east-1"},
 		{strings.Replace(stackARN, "arn:aws:", "arn:aws-cn:", 1), function, "this function serves"},
 		{strings.Replace(stackARN, "cloudformation", "s3", 1), function, "not the ARN of a stack"},
 		{strings.Replace(stackARN, "stack/", "changeSet/", 1), function, "not the ARN of a stack"},
 		{"Shop", function, "not the ARN of a stack"},
 		{"", function, "not the ARN of a stack"},
-		{stackARN, "", "own ARN is not known"},
+		{stackARN, "", "the function has no ARN"},
 	} {
 		err := protocol.CheckOrigin(protocol.Event{StackID: test.stack}, test.function)
 		if (test.want == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), test.want)) {
@@ -108,7 +108,7 @@ func TestCheckOrigin(t *testing.T) {
 	}
 }
 
-// Any bytes: either a whole request, or an error; never a panic.
+// For any bytes Decode returns a whole request or an error, and never panics.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte(`{"RequestType": "Delete", "ResponseURL": 5}`))

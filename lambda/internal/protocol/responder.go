@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// attemptTimeout bounds one try to deliver an answer; a connection that hangs
-	// must not use up the time of the others.
+	// attemptTimeout bounds one attempt to deliver an answer. A connection that hangs must not use
+	// up the time of the others.
 	attemptTimeout = 4 * time.Second
 	firstPause     = 200 * time.Millisecond
 	lastPause      = 2 * time.Second
@@ -28,18 +28,17 @@ const (
 type Responder struct {
 	// Region is the function's own, in which CloudFormation's bucket is.
 	Region string
-	// Suffix ends the host names of AWS in the Region's partition ("amazonaws.com");
-	// empty where it is not known, and then no answer leaves but to an emulator.
+	// Suffix ends the host names of AWS in the Region's partition ("amazonaws.com"). If it is
+	// empty, only answers to an emulator are sent.
 	Suffix string
-	// Emulator is an origin ("http://127.0.0.1:4566") that is admitted besides;
-	// empty outside of tests.
+	// Emulator is an origin ("http://127.0.0.1:4566") that is also allowed. It is empty outside of
+	// tests.
 	Emulator string
 	Client   *http.Client
 	Log      *slog.Logger
 }
 
-// NewClient is an HTTP client that goes where it is told to: no redirects, no
-// proxy from the environment.
+// NewClient returns an HTTP client without redirects and without a proxy from the environment.
 func NewClient() *http.Client {
 	return &http.Client{
 		Transport:     &http.Transport{TLSHandshakeTimeout: attemptTimeout},
@@ -47,13 +46,13 @@ func NewClient() *http.Client {
 	}
 }
 
-// ErrForeignURL is a ResponseURL that is not CloudFormation's. The error does not
-// show it.
-var ErrForeignURL = errors.New("checking ResponseURL: it does not lead to CloudFormation's bucket in this Region; nothing was done and nothing is answered")
+// ErrForeignURL is returned for a ResponseURL that is not CloudFormation's. The error does not show
+// it.
+var ErrForeignURL = errors.New("checking ResponseURL: it does not lead to CloudFormation's bucket in this Region. Nothing was changed and no answer is sent")
 
-// Check reports whether a ResponseURL leads to CloudFormation: by https to its
-// bucket in this Region, in one of the forms that S3 gives to host names. Any
-// other bucket may be anybody's, and so may a host of another partition.
+// Check returns an error unless a ResponseURL leads to CloudFormation. That is https to its bucket
+// in this Region, in one of the forms of S3's host names. Another bucket, or a host of another
+// partition, may be anybody's.
 func (r Responder) Check(responseURL string) error {
 	address, err := url.Parse(responseURL)
 	if err != nil || address.User != nil {
@@ -68,9 +67,8 @@ func (r Responder) Check(responseURL string) error {
 	return nil
 }
 
-// bucketHosts lists the host names of CloudFormation's bucket (user guide,
-// "Setting up VPC endpoints for CloudFormation", names the bucket; the forms were
-// seen in public code).
+// bucketHosts returns the host names of CloudFormation's bucket. The user guide, "Setting up VPC
+// endpoints for CloudFormation", names the bucket. The forms were seen in public code.
 func (r Responder) bucketHosts() []string {
 	bucket := "cloudformation-custom-resource-response-" + strings.ReplaceAll(r.Region, "-", "")
 	var hosts []string
@@ -80,8 +78,8 @@ func (r Responder) bucketHosts() []string {
 	return hosts
 }
 
-// Send delivers an answer, as [Encode] writes it. It tries again until the context ends,
-// unless S3 says that it never will; its errors do not show the URL.
+// Send delivers an answer that [Encode] wrote. It retries until the context ends, unless S3's
+// answer is final. Its errors do not show the URL.
 func (r Responder) Send(ctx context.Context, responseURL string, body []byte) error {
 	if err := r.Check(responseURL); err != nil {
 		return err
@@ -102,7 +100,7 @@ func (r Responder) Send(ctx context.Context, responseURL string, body []byte) er
 	}
 }
 
-// put tries once. Final says that another try would end the same.
+// put makes one attempt. Final means that a retry would fail as well.
 func (r Responder) put(ctx context.Context, responseURL string, body []byte) (final bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -110,8 +108,8 @@ func (r Responder) put(ctx context.Context, responseURL string, body []byte) (fi
 	if err != nil {
 		return true, ErrForeignURL // its text would show the URL
 	}
-	// The signature covers an empty Content-Type, so none is sent; the length is
-	// that of the reader, so the body is not chunked.
+	// The signature covers an empty Content-Type, so none is sent. The length is that of the
+	// reader, so the body is not chunked.
 	reply, err := r.Client.Do(request)
 	if err != nil {
 		return false, withoutURL(err)
@@ -128,7 +126,7 @@ func (r Responder) put(ctx context.Context, responseURL string, body []byte) (fi
 	}
 }
 
-// withoutURL takes the URL, a credential, out of an error of net/http.
+// withoutURL removes the URL, a credential, from an error of net/http.
 func withoutURL(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err

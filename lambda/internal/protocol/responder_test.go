@@ -54,7 +54,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	if err := (protocol.Responder{}).Check("http://127.0.0.1:4566/a"); err == nil {
-		t.Error("an emulator is admitted that nobody named")
+		t.Error("an emulator is admitted that is not configured")
 	}
 	if err := (protocol.Responder{Suffix: "amazonaws.com"}).Check("https://cloudformation-custom-resource-response-.s3.amazonaws.com/a"); err == nil {
 		t.Error("a bucket of no Region is admitted")
@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// bucket is a server for answers, and a responder that sends to it.
+// bucket returns a server for answers, and a responder that sends to it.
 func bucket(t *testing.T, handle http.HandlerFunc) (protocol.Responder, string, *strings.Builder) {
 	t.Helper()
 	server := httptest.NewServer(handle)
@@ -98,8 +98,8 @@ func TestSendOnTheWire(t *testing.T) {
 	}
 }
 
-// S3 is asked again where that may help, and only there.
-func TestSendTriesAgain(t *testing.T) {
+// Send retries only if a retry can help.
+func TestSendRetries(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name     string
@@ -138,7 +138,7 @@ type wire func(*http.Request) (*http.Response, error)
 
 func (w wire) RoundTrip(request *http.Request) (*http.Response, error) { return w(request) }
 
-func TestSendGivesUpWithItsContext(t *testing.T) {
+func TestSendEndsWithContext(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]wire{
 		"the connection fails": func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset") },
@@ -173,7 +173,7 @@ func TestSendGivesUpWithItsContext(t *testing.T) {
 	}
 }
 
-func TestSendGoesNowhereElse(t *testing.T) {
+func TestSendWithoutRedirectOrProxy(t *testing.T) {
 	t.Parallel()
 	responder, _, _ := bucket(t, func(http.ResponseWriter, *http.Request) { t.Error("a call was made") })
 	if err := responder.Send(t.Context(), "https://example.org/?"+secret, protocol.Encode(protocol.Succeeded(protocol.Event{}, "id", nil))); !errors.Is(err, protocol.ErrForeignURL) {

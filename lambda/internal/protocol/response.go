@@ -9,28 +9,26 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 )
 
-// MaxBody is the most bytes that an answer may have; CloudFormation replaces a
-// longer one by "Response object is too long" (user guide, "Custom resource
-// response objects").
+// MaxBody is the most bytes that an answer may have. CloudFormation replaces a longer one by
+// "Response object is too long" (user guide, "Custom resource response objects").
 const MaxBody = 4096
 
-// maxRequestID is the length of CloudFormation's request IDs, UUIDs, with room to
-// spare.
+// maxRequestID is the length of CloudFormation's request IDs, UUIDs, with a margin.
 const maxRequestID = 64
 
-// Reason is why a request failed, and what comes after it.
+// Reason is why a request failed, what to do and where the log is.
 type Reason struct {
-	Cause  string // as long as it is; it is cut to fit
-	Remedy string // one sentence of what to do; may be empty
+	Cause  string // of any length; it is cut to fit
+	Remedy string // what to do; may be empty
 	Log    string // where the log is; may be empty
 }
 
-// String is the whole reason.
+// String returns the whole reason.
 func (r Reason) String() string { return r.text(r.Cause) }
 
 func (r Reason) text(cause string) string {
 	if cause == "" {
-		cause = "failed for no known reason" // CloudFormation wants a reason for every failure
+		cause = "the cause is unknown" // CloudFormation requires a reason for every failure
 	}
 	cause = strings.TrimRight(cause, ". ")
 	if !strings.HasSuffix(cause, "?") {
@@ -45,7 +43,7 @@ func (r Reason) text(cause string) string {
 	return strings.Join(parts, " ")
 }
 
-// Succeeded is the answer to a request that was fulfilled.
+// Succeeded returns the answer to a request that succeeded.
 func Succeeded(event Event, physicalID string, attributes map[string]string) cfn.Response {
 	response := answer(event, cfn.StatusSuccess, physicalID)
 	if len(attributes) > 0 {
@@ -57,22 +55,21 @@ func Succeeded(event Event, physicalID string, attributes map[string]string) cfn
 	return response
 }
 
-// Failed is the answer to a request that was not, its cause cut so that the whole
-// fits.
+// Failed returns the answer to a request that failed. Its cause is cut so that the whole fits.
 func Failed(event Event, physicalID string, reason Reason) cfn.Response {
 	response := answer(event, cfn.StatusFailed, physicalID)
 	cause := reason.Cause
 	response.Reason = reason.text(cause)
 	for cause != "" && len(Encode(response)) > MaxBody {
 		cause = shorten(cause, len(Encode(response))-MaxBody)
-		response.Reason = reason.text(cause + " [cut; the log has it whole]")
+		response.Reason = reason.text(cause + " [cut; the log has the whole text]")
 	}
 	return response
 }
 
-// shorten cuts bytes off the end, at the edge of a character. What JSON escapes
-// takes more room than it has letters, so cutting as many bytes as are too many
-// may need another turn, and cuts a sixth of them at least.
+// shorten removes bytes from the end of a text, between two characters. JSON escapes make a text
+// longer than its letters. So removing the excess may not be enough, and it removes at least a
+// sixth of that.
 func shorten(text string, excess int) string {
 	end := max(0, len(text)-max(1, excess/6))
 	for end > 0 && !utf8.RuneStart(text[end]) {
@@ -83,8 +80,8 @@ func shorten(text string, excess int) string {
 
 func answer(event Event, status cfn.StatusType, physicalID string) cfn.Response {
 	if physicalID == "" {
-		// Without one CloudFormation would make one up, and show "Invalid
-		// PhysicalResourceId" in place of the reason.
+		// Without one CloudFormation would invent an ID, and show "Invalid PhysicalResourceId"
+		// instead of the reason.
 		physicalID = "sgchain-none"
 	}
 	return cfn.Response{
@@ -93,14 +90,13 @@ func answer(event Event, status cfn.StatusType, physicalID string) cfn.Response 
 	}
 }
 
-// AttributeBytes is the room that attributes have in the answer to an event.
+// AttributeBytes returns how many bytes of attributes fit in the answer to an event.
 func AttributeBytes(event Event, physicalID string) int {
 	event.RequestID = strings.Repeat("x", max(maxRequestID, len(event.RequestID)))
 	return MaxBody - len(Encode(answer(event, cfn.StatusSuccess, physicalID))) - len(`,"Data":`)
 }
 
-// Encode writes an answer as JSON, without the escapes for HTML that would
-// inflate it.
+// Encode returns an answer as JSON, without the escapes for HTML that would inflate it.
 func Encode(response cfn.Response) []byte {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)

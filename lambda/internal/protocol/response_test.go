@@ -13,7 +13,7 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// longest is an event whose fields are as long as CloudFormation lets them be.
+// longest returns an event whose fields are as long as CloudFormation allows.
 func longest() protocol.Event {
 	return protocol.Event{
 		StackID:           "arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack/" + strings.Repeat("s", 128) + "/6b1e1c10-0000-11ee-8c99-0242ac120002",
@@ -43,8 +43,8 @@ func TestSucceeded(t *testing.T) {
 	}
 }
 
-// A FAILED answer fits whatever its cause is; the remedy and the place of the log
-// stay whole, and a reason is always there.
+// A FAILED answer fits whatever its cause is. The remedy and the place of the log stay whole, and
+// the reason is never empty.
 func TestFailedFits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -72,7 +72,7 @@ func TestFailedTexts(t *testing.T) {
 	}{
 		{protocol.Reason{Cause: "doing a: b", Remedy: "Do c.", Log: "Log: d."}, "doing a: b. Do c. Log: d."},
 		{protocol.Reason{Cause: "ends with a stop."}, "ends with a stop."},
-		{protocol.Reason{}, "failed for no known reason."},
+		{protocol.Reason{}, "the cause is unknown."},
 	} {
 		if got := protocol.Failed(longest(), "x", test.reason).Reason; got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
@@ -80,8 +80,8 @@ func TestFailedTexts(t *testing.T) {
 	}
 }
 
-// What Parse is told of the room is what there is: an answer with attributes of
-// that size fits, for the longest event too, and the assumed room is no more.
+// Parse is told how many bytes fit: an answer with attributes of that size fits, also for the
+// longest event. The size that synth assumes is not larger.
 func TestAttributeBytes(t *testing.T) {
 	t.Parallel()
 	for name, event := range map[string]protocol.Event{"longest": longest(), "short": {StackID: "s", RequestID: "r", LogicalResourceID: "l"}} {

@@ -33,7 +33,7 @@ func (r *rig) invoke(action string, now properties) (*provider.Report, error) {
 	return report, err
 }
 
-// quiet lets the last change of the stack be long ago.
+// quiet makes the stack's last change long ago.
 func (r *rig) quiet() {
 	r.stack.mu.Lock()
 	defer r.stack.mu.Unlock()
@@ -51,13 +51,13 @@ func (r *rig) reports(action string, now properties, result string, words ...str
 	}
 	for _, word := range words {
 		if !strings.Contains(report.Text+strings.Join(report.Warnings, "\n"), word) {
-			r.t.Errorf("%s does not say %q:\n%s%v", action, word, report.Text, report.Warnings)
+			r.t.Errorf("%s lacks %q:\n%s%v", action, word, report.Text, report.Warnings)
 		}
 	}
 	return report
 }
 
-// metric is the last value of a metric in the log, with its dimensions.
+// metric returns the last value of a metric in the log, and its dimensions.
 func (r *rig) metric(name string) (value string, known bool) {
 	for line := range strings.Lines(r.logged()) {
 		var fields map[string]any
@@ -69,13 +69,13 @@ func (r *rig) metric(name string) (value string, known bool) {
 	return value, known
 }
 
-// hands are what strangers do to the default chain, and what a check says of it.
-var hands = map[string]struct {
+// outOfBandChanges are out-of-band changes to the default chain, and what a check reports of each.
+var outOfBandChanges = map[string]struct {
 	do  func(r *rig, alb, fargate string)
 	say []string
 }{
 	"a rule added": {
-		func(r *rig, alb, _ string) { r.letIn(alb, tcpFrom(22, "0.0.0.0/0")) },
+		func(r *rig, alb, _ string) { r.authorizeOutOfBand(alb, tcpFrom(22, "0.0.0.0/0")) },
 		[]string{"revoke Alb(ALB-SG)\n  ingress tcp 22 from 0.0.0.0/0"},
 	},
 	"a rule removed": {
@@ -84,14 +84,14 @@ var hands = map[string]struct {
 	},
 	"a rule edited": {func(r *rig, alb, fargate string) {
 		r.world.Revoke("Fargate-SG", "tcp", 6060)
-		r.letIn(fargate, tcpFromGroup(6061, alb))
+		r.authorizeOutOfBand(fargate, tcpFromGroup(6061, alb))
 	}, []string{"authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb(ALB-SG)", "revoke Fargate(Fargate-SG)\n  ingress tcp 6061 from Alb(ALB-SG)"}},
 	"a description edited": {
 		func(r *rig, _, _ string) { r.world.Play(world.Hand{Deed: world.EditDescription, Pick: 2}) },
 		[]string{"update description"},
 	},
 	"a group deleted": {
-		func(r *rig, _, fargate string) { r.removeByHand(fargate) },
+		func(r *rig, _, fargate string) { r.deleteOutOfBand(fargate) },
 		[]string{"create group Fargate(Fargate-SG)"},
 	},
 	"an author's tag removed": {
@@ -104,11 +104,11 @@ var hands = map[string]struct {
 	},
 }
 
-// What a foreign hand does is found by a check, which changes nothing, and undone by a
-// repair, after which nothing is found.
-func TestDrift(t *testing.T) {
+// A check finds an out-of-band change and writes nothing. A repair undoes it, and the next check
+// finds nothing.
+func TestCheckAndRepairOutOfBandChanges(t *testing.T) {
 	t.Parallel()
-	for name, hand := range hands {
+	for name, change := range outOfBandChanges {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -116,25 +116,25 @@ func TestDrift(t *testing.T) {
 				r.handler.Repairs = true
 				now := props()
 				answer := r.succeeds(r.create(now))
-				r.reports("check", now, chain.ResultInSync, "The chain is as its properties say.")
+				r.reports("check", now, chain.ResultInSync, "The chain matches its properties.")
 				if drift, _ := r.metric("Drift"); drift != "0" {
-					t.Errorf("the metric Drift is %q at rest", drift)
+					t.Errorf("the metric Drift is %q without drift", drift)
 				}
 				whole := r.world.String()
-				hand.do(r, fmt.Sprint(answer.Data["AlbSecurityGroupId"]), fmt.Sprint(answer.Data["FargateSecurityGroupId"]))
+				change.do(r, fmt.Sprint(answer.Data["AlbSecurityGroupId"]), fmt.Sprint(answer.Data["FargateSecurityGroupId"]))
 				broken := r.world.String()
 				if broken == whole {
-					t.Fatal("the hand did nothing")
+					t.Fatal("the change did nothing")
 				}
 				r.forget()
-				report := r.reports("check", now, chain.ResultDrift, hand.say...)
+				report := r.reports("check", now, chain.ResultDrift, change.say...)
 				if r.writesNothing(); r.world.String() != broken {
 					t.Error("a check changed something")
 				}
 				if drift, _ := r.metric("Drift"); drift != fmt.Sprint(report.Differences) || report.Differences == 0 {
 					t.Errorf("the metric Drift is %q, want %d", drift, report.Differences)
 				}
-				r.reports("repair", now, chain.ResultRepaired, hand.say...)
+				r.reports("repair", now, chain.ResultRepaired, change.say...)
 				if r.world.String() != whole {
 					t.Errorf("after the repair:\n%s\nwant\n%s", r.world, whole)
 				}
@@ -144,9 +144,9 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// A group that has lost the tags that make it the chain's is never touched: the report says
-// how to give them back.
-func TestDriftOfOwnership(t *testing.T) {
+// A group that has lost the tags of the chain is never changed: the report has the command that
+// restores them.
+func TestActionsOfGroupsWithoutOwnershipTags(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sgchain:provider", "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"} {
 		t.Run(key, func(t *testing.T) {
@@ -158,25 +158,25 @@ func TestDriftOfOwnership(t *testing.T) {
 				answer := r.succeeds(r.create(now))
 				alb := fmt.Sprint(answer.Data["AlbSecurityGroupId"])
 				r.world.SetTag(alb, key, "")
-				r.reports("check", now, chain.ResultDrift, "security group "+alb+" has the name of tier Alb and lacks the tags", "Key=sgchain:provider,Value="+ownProvider, "Key=sgchain:tier,Value=Alb")
+				r.reports("check", now, chain.ResultDrift, "security group "+alb+" has the name of tier Alb but lacks the chain's tags", "Key=sgchain:provider,Value="+ownProvider, "Key=sgchain:tier,Value=Alb")
 				before := r.world.String()
-				if _, err := r.invoke("repair", now); err == nil || !strings.Contains(err.Error(), "repairing chain: security group "+alb+" has the name of tier Alb and lacks the tags") || strings.Contains(err.Error(), "delete the other group") {
-					t.Errorf("a repair says %v", err)
+				if _, err := r.invoke("repair", now); err == nil || !strings.Contains(err.Error(), "repairing chain: security group "+alb+" has the name of tier Alb but lacks the chain's tags") || strings.Contains(err.Error(), "delete the other group") {
+					t.Errorf("a repair reports %v", err)
 				}
 				if r.world.String() != before {
 					t.Errorf("a repair changed something:\n%s\nwas\n%s", r.world, before)
 				}
-				if !strings.Contains(r.logged(), "lacks the tags that make it the chain's") {
-					t.Error("the log of a check does not say it: nobody reads what a schedule's run returns")
+				if !strings.Contains(r.logged(), "lacks the chain's tags") {
+					t.Error("the log of a check lacks it, and the answer to a schedule is not read")
 				}
 			})
 		})
 	}
 }
 
-// While anything goes on in the stack, and where the properties are not the chain's, nothing
-// is done, and that is said.
-func TestRepairStandsBack(t *testing.T) {
+// While the stack has an operation, or if the properties are not the chain's, an action does
+// nothing and reports why.
+func TestActionsWaitForTheStack(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		stack, resource, id, result, want string
@@ -201,7 +201,7 @@ func TestRepairStandsBack(t *testing.T) {
 				r.handler.Repairs = true
 				now := props()
 				answer := r.succeeds(r.create(now))
-				r.letIn(fmt.Sprint(answer.Data["AlbSecurityGroupId"]), tcpFrom(22, "0.0.0.0/0"))
+				r.authorizeOutOfBand(fmt.Sprint(answer.Data["AlbSecurityGroupId"]), tcpFrom(22, "0.0.0.0/0"))
 				id := answer.PhysicalResourceID
 				if test.id != "" {
 					id = test.id
@@ -214,7 +214,7 @@ func TestRepairStandsBack(t *testing.T) {
 					failures, _ := r.metric("Failures")
 					want := map[string]string{chain.ResultUnchecked: "1", chain.ResultStoodBack: ""}[test.result]
 					if _, said := r.metric("Drift"); said || failures != want {
-						t.Errorf("the metrics say drift: %v, failures: %s", said, failures)
+						t.Errorf("the metrics are drift: %v, failures: %s", said, failures)
 					}
 				}
 			})
@@ -222,9 +222,9 @@ func TestRepairStandsBack(t *testing.T) {
 	}
 }
 
-// A repair that is under way when an operation begins writes nothing more once it can know,
-// and the operation waits until then.
-func TestRepairYieldsToAnUpdate(t *testing.T) {
+// When an operation begins, a running repair stops writing as soon as it can know, and the
+// operation waits until then.
+func TestUpdateWaitsForRepair(t *testing.T) {
 	t.Parallel()
 	for at := 1; at <= 12; at++ {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
@@ -236,11 +236,11 @@ func TestRepairYieldsToAnUpdate(t *testing.T) {
 				answer := r.succeeds(r.create(now))
 				alb := fmt.Sprint(answer.Data["AlbSecurityGroupId"])
 				r.world.Revoke("ALB-SG", "tcp", 443)
-				r.letIn(alb, tcpFrom(9999, "192.0.2.0/24"))
+				r.authorizeOutOfBand(alb, tcpFrom(9999, "192.0.2.0/24"))
 				next := props(properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80"}},
 					properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Description": "Security group for Fargate containers", "Ports": []any{"6060"}})
 				done := make(chan struct{})
-				// Its write hangs, so that it is in flight when the operation begins.
+				// The repair's write hangs, so it is in flight when the operation begins.
 				r.ec2.FailAt(at, world.Fault{Hang: 4 * time.Second})
 				updated := make(chan cfn.Response, 1)
 				go func() {
@@ -270,7 +270,7 @@ func (r *rig) handlerOf(do func()) {
 	}()
 }
 
-// A plan says what an update would do, and does nothing.
+// A plan reports what an update would do, and writes nothing.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -292,8 +292,8 @@ func TestPlan(t *testing.T) {
 	})
 }
 
-// Before groups are adopted, a plan shows what of them would change, or why they cannot be.
-func TestPlanOfAnAdoption(t *testing.T) {
+// A plan shows what an adoption would change in the groups, or why they cannot be adopted.
+func TestPlanOfAdoption(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -318,11 +318,11 @@ func (r *rig) writesNothingOf(client string) {
 	}
 }
 
-// What cannot be an action is refused with what to do.
-func TestActionsThatAreRefused(t *testing.T) {
+// An action that cannot be served is refused with a remedy.
+func TestRefusedActions(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"action": "destroy", "StackId": "s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                               `"destroy" is none; there are plan, check, repair`,
+		`{"action": "destroy", "StackId": "s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                               `unknown action "destroy"; use plan, check or repair`,
 		`{"action": "check", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                                                 "StackId, LogicalResourceId or ResourceProperties is missing",
 		`{"action": "check", "Stack": "s"}`:                                                                                                                       `unknown field "Stack"`,
 		`{"action": "check", "StackId": "arn:s", "LogicalResourceId": "l", "ResourceProperties": {}}`:                                                             "StackId is not the ARN of a stack",
@@ -338,8 +338,8 @@ func TestActionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// A request of CloudFormation that has an action beside it is still one.
-func TestARequestIsNoAction(t *testing.T) {
+// A request of CloudFormation with the key action is still a request.
+func TestRequestWithKeyAction(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	event, err := json.Marshal(r.event(cfn.RequestCreate, "", props(), nil))
@@ -353,9 +353,9 @@ func TestARequestIsNoAction(t *testing.T) {
 	}
 }
 
-// An event of the schedule that was long on its way carries the rules of before the last
-// update: it must not bring them back.
-func TestRepairOfYesterday(t *testing.T) {
+// A delayed event of the schedule has the rules from before the last update: it must not restore
+// them.
+func TestRepairWithOldProperties(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -385,7 +385,7 @@ func TestRepairOfYesterday(t *testing.T) {
 	})
 }
 
-// A repair writes nothing more once an operation has begun, however much is still to do.
+// A repair stops writing once an operation has begun, however many steps are left.
 func TestRepairStopsWhenAnOperationBegins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -394,7 +394,7 @@ func TestRepairStopsWhenAnOperationBegins(t *testing.T) {
 		now := props()
 		alb := attribute(r.succeeds(r.create(now)), "Alb")
 		r.world.Revoke("ALB-SG", "tcp", 443)
-		r.letIn(alb, tcpFrom(9999, "192.0.2.0/24"))
+		r.authorizeOutOfBand(alb, tcpFrom(9999, "192.0.2.0/24"))
 		r.world.Latency = 3 * time.Second
 		r.world.After = func(call world.Call) {
 			noteCall(call)
@@ -402,7 +402,7 @@ func TestRepairStopsWhenAnOperationBegins(t *testing.T) {
 				r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", r.stack.physicalID)
 			}
 		}
-		r.reports("repair", now, chain.ResultStoodBack, "The repair was broken off after ", "an operation of the stack is in progress")
+		r.reports("repair", now, chain.ResultStoodBack, "The repair stopped after ", "an operation of the stack is in progress")
 		if !r.world.AllowsFrom(outside, alb, "tcp", 443) || !r.world.AllowsFrom(office, alb, "tcp", 9999) {
 			t.Errorf("the repair did more than it may, or less:\n%s", r.world)
 		}

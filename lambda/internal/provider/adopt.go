@@ -9,7 +9,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// query is what a run has to find out beside its own groups.
+// query returns what a run has to find out in addition to its own groups.
 func (r *run) query(spec chain.Spec, chains plan.Change) sg.Query {
 	wanted := sg.Query{
 		MayBeMoved: r.Moves,
@@ -23,14 +23,14 @@ func (r *run) query(spec chain.Spec, chains plan.Change) sg.Query {
 	return wanted
 }
 
-// adoptions says which groups a run took over.
+// adoptions returns a warning for each group that the run adopted.
 func adoptions(target sg.Target, observed sg.Observed) []string {
 	var texts []string
 	for _, group := range observed.State.Groups {
 		if group.Adoption.IsBy(target.Change.AdoptedBy) {
 			text := fmt.Sprintf("security group %s (tier %s) was adopted: it is released, not deleted, when it leaves the chain", observed.GroupIDs[group.Identity], group.Tier)
 			if rules := extra(target, observed.State, group); len(rules) > 0 {
-				text += "; rules that the chain does not have go with the next update: " + strings.Join(rules, ", ")
+				text += ". The next update revokes the rules that the chain lacks: " + strings.Join(rules, ", ")
 			}
 			texts = append(texts, text)
 		}
@@ -38,22 +38,22 @@ func adoptions(target sg.Target, observed sg.Observed) []string {
 	return texts
 }
 
-// kept says which rules stay that the chain never made.
+// kept returns a warning for each group that keeps rules which the chain did not create.
 func kept(target sg.Target, observed sg.Observed) []string {
 	if !target.Change.KeepUnmanaged {
 		return nil
 	}
 	var texts []string
 	for _, group := range target.Change.Kept(observed.State) {
-		texts = append(texts, fmt.Sprintf("unmanaged rules stay on security group %s (tier %s): %s", observed.GroupIDs[group.Identity], group.Tier, strings.Join(ruleTexts(group.Rules), ", ")))
+		texts = append(texts, fmt.Sprintf("security group %s (tier %s) keeps unmanaged rules: %s", observed.GroupIDs[group.Identity], group.Tier, strings.Join(ruleTexts(group.Rules), ", ")))
 	}
 	return texts
 }
 
-// extra lists what a group that was just adopted has and the chain does not ask for.
+// extra lists the rules that a newly adopted group has and the chain lacks.
 func extra(target sg.Target, state chain.State, adopted chain.Group) []string {
 	if target.Change.KeepUnmanaged {
-		return nil // kept says it
+		return nil // kept names them
 	}
 	for _, group := range target.Change.Kept(state) {
 		if group.Identity == adopted.Identity {

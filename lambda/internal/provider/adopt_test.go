@@ -23,7 +23,7 @@ var (
 	office  = netip.MustParseAddr("192.0.2.7")
 )
 
-// writesNothing says what was written since calls were forgotten.
+// writesNothing fails if anything was written since calls were forgotten.
 func (r *rig) writesNothing() {
 	r.t.Helper()
 	for _, call := range r.world.Calls() {
@@ -33,31 +33,31 @@ func (r *rig) writesNothing() {
 	}
 }
 
-// handMade puts a group into the world as somebody makes it in the console.
-func (r *rig) handMade(name, description string, tags ...types.Tag) string {
+// existingGroup creates a group as a person does in the console.
+func (r *rig) existingGroup(name, description string, tags ...types.Tag) string {
 	r.t.Helper()
 	in := &ec2.CreateSecurityGroupInput{GroupName: aws.String(name), Description: aws.String(description), VpcId: aws.String(vpcID)}
 	if len(tags) > 0 {
 		in.TagSpecifications = []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: tags}}
 	}
-	out, err := r.world.Client("somebody").CreateSecurityGroup(r.t.Context(), in)
+	out, err := r.world.Client("other").CreateSecurityGroup(r.t.Context(), in)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return *out.GroupId
 }
 
-// removeByHand deletes a group as a stranger does.
-func (r *rig) removeByHand(id string) {
+// deleteOutOfBand deletes a group out of band.
+func (r *rig) deleteOutOfBand(id string) {
 	r.t.Helper()
-	if _, err := r.world.Client("somebody").DeleteSecurityGroup(r.t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id}); err != nil {
+	if _, err := r.world.Client("other").DeleteSecurityGroup(r.t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &id}); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *rig) letIn(groupID string, permission types.IpPermission) {
+func (r *rig) authorizeOutOfBand(groupID string, permission types.IpPermission) {
 	r.t.Helper()
-	if _, err := r.world.Client("somebody").AuthorizeSecurityGroupIngress(r.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &groupID, IpPermissions: []types.IpPermission{permission}}); err != nil {
+	if _, err := r.world.Client("other").AuthorizeSecurityGroupIngress(r.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &groupID, IpPermissions: []types.IpPermission{permission}}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -70,34 +70,34 @@ func tcpFromGroup(port int32, id string) types.IpPermission {
 	return types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: &port, ToPort: &port, UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &id}}}
 }
 
-// tutorial is the two groups as the tutorial makes them by hand, with somebody living in
-// each and a rule more on the outer one.
+// tutorial creates the two groups of the tutorial by hand. Each has a member, and the outer one has
+// an extra rule.
 func (r *rig) tutorial() (alb, fargate string) {
-	alb = r.handMade("ALB-SG", "ALB Security Group by hand")
-	r.letIn(alb, tcpFrom(80, "0.0.0.0/0"))
-	r.letIn(alb, tcpFrom(443, "0.0.0.0/0"))
-	r.letIn(alb, tcpFrom(8080, "192.0.2.0/24"))
-	fargate = r.handMade("Fargate-SG", "Fargate by hand")
-	r.letIn(fargate, tcpFromGroup(6060, alb))
+	alb = r.existingGroup("ALB-SG", "ALB Security Group by hand")
+	r.authorizeOutOfBand(alb, tcpFrom(80, "0.0.0.0/0"))
+	r.authorizeOutOfBand(alb, tcpFrom(443, "0.0.0.0/0"))
+	r.authorizeOutOfBand(alb, tcpFrom(8080, "192.0.2.0/24"))
+	fargate = r.existingGroup("Fargate-SG", "Fargate by hand")
+	r.authorizeOutOfBand(fargate, tcpFromGroup(6060, alb))
 	r.attach("eni-alb", "ELB app/shop", alb)
 	r.attach("eni-task", "task", fargate)
 	return alb, fargate
 }
 
-// adopting is the default chain that takes over groups of its names.
+// adopting returns the default chain that adopts groups with its names.
 func adopting() properties {
 	p := props()
 	p["AdoptExisting"] = "true"
 	return p
 }
 
-// serves says whether everything works that the tutorial lets work.
+// serves reports whether all traffic of the tutorial's members is allowed.
 func (r *rig) serves(alb, fargate string) bool {
 	return r.world.AllowsFrom(outside, alb, "tcp", 80) && r.world.AllowsFrom(outside, alb, "tcp", 443) && r.world.Allows(alb, fargate, "tcp", 6060)
 }
 
-// The tutorial's groups are taken over, live on under the chain, and are free again when
-// the stack is deleted: exactly as they were wanted.
+// The tutorial's groups are adopted, stay under the chain, and are released when the stack is
+// deleted, with the rules that the chain had.
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,8 +114,8 @@ func TestAdoption(t *testing.T) {
 		if answer.Data["AlbSecurityGroupId"] != alb || answer.Data["FargateSecurityGroupId"] != fargate {
 			t.Fatalf("got %v, want the groups %s and %s", answer.Data, alb, fargate)
 		}
-		if !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), "rules that the chain does not have go with the next update: ingress tcp 8080 from 192.0.2.0/24") {
-			t.Errorf("the answer does not say what goes next: %v", answer.Data["Warnings"])
+		if !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), "The next update revokes the rules that the chain lacks: ingress tcp 8080 from 192.0.2.0/24") {
+			t.Errorf("the answer lacks what the next update revokes: %v", answer.Data["Warnings"])
 		}
 		for _, call := range r.world.Calls() {
 			if call.Client == "handler" && call.Write && call.Operation != "CreateTags" && !strings.HasPrefix(call.Operation, "Authorize") {
@@ -126,7 +126,7 @@ func TestAdoption(t *testing.T) {
 			t.Error("the adopting run took a rule away")
 		}
 
-		r.world.SetTag(alb, "Name", "the shop's door")
+		r.world.SetTag(alb, "Name", "the shop's entry")
 		next := adopting()
 		tiers := []any{
 			properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80", "443", "8443"}},
@@ -139,11 +139,11 @@ func TestAdoption(t *testing.T) {
 		}
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 		r.forget()
-		last := props(tiers...) // without AdoptExisting: what was adopted stays so
+		last := props(tiers...) // without AdoptExisting: an adopted group stays adopted
 		r.succeeds(r.update(answer.PhysicalResourceID, last, next))
 		r.writesNothing()
 
-		if got := r.world.Tag(alb, "Name"); got != "the shop's door" {
+		if got := r.world.Tag(alb, "Name"); got != "the shop's entry" {
 			t.Errorf("the chain gave the group the name %q", got)
 		}
 		before := r.world.String()
@@ -164,7 +164,7 @@ func TestAdoption(t *testing.T) {
 	})
 }
 
-// without is a printed world without the tags that begin so.
+// without removes the tags with a prefix from a printed world.
 func without(text string, prefixes ...string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -177,12 +177,12 @@ func without(text string, prefixes ...string) string {
 
 func withoutOwnership(text string) string { return without(text, "sgchain:") }
 
-// withoutTags leaves out the tags that an adoption adds, too.
+// withoutTags also removes the tags that an adoption adds.
 func withoutTags(text string) string { return without(text, "sgchain:", "Team=", "Name=") }
 
-// A Create that adopts and is taken back leaves everything as it was: nothing is gone, and
-// nothing is open that was not.
-func TestAdoptionTakenBack(t *testing.T) {
+// A Create that adopts and is rolled back leaves everything as it was: no rule is missing, and none
+// was added.
+func TestAdoptingCreateRollback(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(*rig, properties) (id string){
 		"another resource fails": func(r *rig, now properties) string {
@@ -192,7 +192,7 @@ func TestAdoptionTakenBack(t *testing.T) {
 			}
 			return r.succeeds(r.create(now)).PhysicalResourceID
 		},
-		"the last tier cannot be made": func(r *rig, now properties) string {
+		"the last tier cannot be created": func(r *rig, now properties) string {
 			now["Tiers"] = []any{
 				properties{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"80", "443", "8443"}},
 				properties{"Name": "Fargate", "GroupName": "Fargate-SG", "Ports": []any{"6060", "7070"}},
@@ -230,9 +230,9 @@ func TestAdoptionTakenBack(t *testing.T) {
 	}
 }
 
-// An Update that adopts and is taken back gives the groups back, used or not, and whatever
-// ID CloudFormation records.
-func TestAdoptingUpdateTakenBack(t *testing.T) {
+// An Update that adopts and is rolled back releases the groups, used or not, whichever ID
+// CloudFormation records.
+func TestAdoptingUpdateRollback(t *testing.T) {
 	t.Parallel()
 	for _, recorded := range []string{"the old ID", "the new ID"} {
 		t.Run(recorded, func(t *testing.T) {
@@ -274,11 +274,11 @@ func TestAdoptingUpdateTakenBack(t *testing.T) {
 	}
 }
 
-// An adopted group that the chain leaves behind is released once who moves has moved; while
-// others go on using it, it is released at the end of the Delete's time.
-func TestAdoptedGroupIsReplaced(t *testing.T) {
+// An adopted group that leaves the chain is released once its members that move have moved. If
+// others still use it, it is released at the end of the Delete's time.
+func TestReplacedAdoptedGroup(t *testing.T) {
 	t.Parallel()
-	for name, stays := range map[string]bool{"who lived there moves": false, "somebody stays": true} {
+	for name, stays := range map[string]bool{"its member moves": false, "a member stays": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestAdoptedGroupIsReplaced(t *testing.T) {
 				started := time.Now()
 				moved := time.AfterFunc(5*time.Minute, func() {
 					if !r.serves(alb, fargate) {
-						t.Error("who still lives in the group that is to be released is cut off")
+						t.Error("the traffic of a member of the group to release is interrupted")
 					}
 					if !stays {
 						r.attach("eni-alb", "")
@@ -307,7 +307,7 @@ func TestAdoptedGroupIsReplaced(t *testing.T) {
 					t.Errorf("the cleanup took %v", took)
 				}
 				if r.world.Allows(alb, fargate, "tcp", 6060) {
-					t.Error("the door to a group that is not the chain's any more stays")
+					t.Error("a rule to a group that is no longer the chain's stays")
 				}
 				if owned := strings.Count(r.world.String(), "sgchain:stack-id"); owned != 2 {
 					t.Errorf("%d groups are owned, want the new one and Fargate's:\n%s", owned, r.world)
@@ -317,8 +317,8 @@ func TestAdoptedGroupIsReplaced(t *testing.T) {
 	}
 }
 
-// What must not be taken over is refused before the first write, with what is to be done.
-func TestAdoptionFences(t *testing.T) {
+// What must not be adopted is refused before the first write, with a remedy.
+func TestRefusedAdoption(t *testing.T) {
 	t.Parallel()
 	const otherStack = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/6b1e1c10-0000-11ee-8c99-0242ac120003"
 	own := func(stack string) []types.Tag {
@@ -353,7 +353,7 @@ func TestAdoptionFences(t *testing.T) {
 				name := "ALB-SG"
 				if test.group != "" {
 					name = test.group
-				} else if id := r.handMade(name, "by hand", test.tags...); test.stack != "" {
+				} else if id := r.existingGroup(name, "by hand", test.tags...); test.stack != "" {
 					r.world.SetTag(id, "aws:cloudformation:stack-id", test.stack)
 				}
 				before := r.world.String()
@@ -372,16 +372,16 @@ func TestAdoptionFences(t *testing.T) {
 	}
 }
 
-// The groups of a stack that is gone, or that has given them up, may be taken over: nobody
-// else will go on with them. While another stack changes, they may only be on their way out.
-func TestAdoptionOfWhatAStackLeft(t *testing.T) {
+// The groups of a stack that was deleted, or that has retained them, may be adopted: no other stack
+// manages them. While that stack changes, they may only be about to leave.
+func TestAdoptionOfRetainedGroups(t *testing.T) {
 	t.Parallel()
 	const other = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/6b1e1c10-0000-11ee-8c99-0242ac120003"
 	for _, test := range []struct {
 		name           string
 		stack          string
 		gone           bool
-		status, record string // of that stack, and of the group in it
+		status, record string // the status of that stack, and of the group in it
 		refused        bool
 	}{
 		{name: "the stack is gone", stack: other, gone: true},
@@ -391,13 +391,13 @@ func TestAdoptionOfWhatAStackLeft(t *testing.T) {
 		{name: "still there", stack: other, status: "UPDATE_COMPLETE", record: "UPDATE_COMPLETE", refused: true},
 		{name: "still in the chain's own stack", stack: stackID, status: "CREATE_IN_PROGRESS", record: "CREATE_COMPLETE", refused: true},
 		{name: "it could not be deleted", stack: other, status: "DELETE_FAILED", record: "DELETE_FAILED", refused: true},
-		{name: "on its way out", stack: other, status: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", refused: true},
+		{name: "about to be deleted", stack: other, status: "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", refused: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				alb := r.handMade("ALB-SG", "left behind")
+				alb := r.existingGroup("ALB-SG", "left behind")
 				r.world.SetTag(alb, "aws:cloudformation:stack-id", test.stack)
 				r.world.SetTag(alb, "aws:cloudformation:logical-id", "Door")
 				if r.stack.others = map[string]string{"Door": test.record}; test.stack == other {
@@ -423,15 +423,15 @@ func TestAdoptionOfWhatAStackLeft(t *testing.T) {
 	}
 }
 
-// Groups that somebody else tags while a chain adopts them do not keep it from taking back
-// what it has done.
-func TestAdoptionRace(t *testing.T) {
+// If another principal tags groups while a chain adopts them, the chain can still undo its
+// adoption.
+func TestAdoptionWhileTagsAreAdded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		alb := r.handMade("ALB-SG", "by hand")
+		alb := r.existingGroup("ALB-SG", "by hand")
 		before := len(r.world.Groups())
-		// When the tags are on: another chain's.
+		// Once it has all tags, it is another chain's.
 		r.ec2.FailAt(7, world.Fault{Do: func() {
 			r.world.SetTag(alb, "sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
 		}})
@@ -440,14 +440,14 @@ func TestAdoptionRace(t *testing.T) {
 			t.Errorf("the reason is not true: %s", answer.Reason)
 		}
 		if got := len(r.world.Groups()); got != before {
-			t.Errorf("what the run made is not taken back:\n%s", r.world)
+			t.Errorf("the run's changes are not undone:\n%s", r.world)
 		}
 	})
 }
 
-// Where a chain keeps the rules that it never made, an adopted group keeps its way out, too,
-// in the adopting run and in those that follow.
-func TestKeptEgressOfAnAdoptedGroup(t *testing.T) {
+// If a chain keeps unmanaged rules, an adopted group keeps its outbound rules, in the adopting run
+// and in later ones.
+func TestKeptEgressOfAdoptedGroup(t *testing.T) {
 	t.Parallel()
 	for _, egress := range []any{"chain", "none", []any{properties{"Ports": "443", "Destinations": "internet"}}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -463,7 +463,7 @@ func TestKeptEgressOfAnAdoptedGroup(t *testing.T) {
 				next["Tiers"], next["UnmanagedRules"], next["AdoptExisting"], next["Revision"] = now["Tiers"], "keep", "true", revision
 				answer = r.succeeds(r.update(answer.PhysicalResourceID, next, now))
 				if !r.world.AllowsTo(alb, outside, "tcp", 9999) || !r.world.AllowsFrom(office, alb, "tcp", 8080) || !r.serves(alb, fargate) {
-					t.Fatalf("a rule that was there is gone:\n%s", r.world)
+					t.Fatalf("an existing rule is gone:\n%s", r.world)
 				}
 				if warnings := fmt.Sprint(answer.Data["Warnings"]); !strings.Contains(warnings, "egress all traffic to 0.0.0.0/0") {
 					t.Errorf("the answer does not list it: %s", warnings)
@@ -473,19 +473,19 @@ func TestKeptEgressOfAnAdoptedGroup(t *testing.T) {
 	}
 }
 
-// A rule that somebody made on a group of the chain's own, and that names a released group,
-// stays where such rules are kept.
-func TestKeptRuleThatNamesAReleasedGroup(t *testing.T) {
+// An unmanaged rule on a group of the chain that names a released group stays if such rules are
+// kept.
+func TestKeptRuleWithReleasedPeer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		alb := r.handMade("ALB-SG", "by hand")
+		alb := r.existingGroup("ALB-SG", "by hand")
 		front := tier("Alb", "GroupName", "ALB-SG", "Ports", 443)
 		first := keeping(front, tier("App", "GroupName", "app", "Ports", 6060))
 		first["AdoptExisting"] = true
 		answer := r.succeeds(r.create(first))
 		app := attribute(answer, "App")
-		r.letIn(app, tcpFromGroup(9000, alb))
+		r.authorizeOutOfBand(app, tcpFromGroup(9000, alb))
 		then := keeping(tier("App", "GroupName", "app", "Ports", 6060, "Sources", "192.0.2.0/24"))
 		second := r.succeeds(r.update(answer.PhysicalResourceID, then, first))
 		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", answer.PhysicalResourceID, second.PhysicalResourceID, first))
@@ -498,13 +498,13 @@ func TestKeptRuleThatNamesAReleasedGroup(t *testing.T) {
 	})
 }
 
-// Whoever gives an adopted group its tags back as the report says does not make it one that
-// the chain deletes.
-func TestTagsGivenBack(t *testing.T) {
+// Restoring an adopted group's tags as the report shows does not make it a group that the chain
+// deletes.
+func TestRestoredTagsOfAdoptedGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		alb := r.handMade("ALB-SG", "Security group for Application Load Balancer")
+		alb := r.existingGroup("ALB-SG", "Security group for Application Load Balancer")
 		now := adopting()
 		answer := r.succeeds(r.create(now))
 		for _, key := range []string{"provider", "stack-id", "logical-id", "tier", "chain", "adopted"} {
@@ -520,7 +520,7 @@ func TestTagsGivenBack(t *testing.T) {
 			}
 		}
 		if given != 6 {
-			t.Fatalf("%d tags are to be given back: %v", given, report.Warnings)
+			t.Fatalf("%d tags are to be restored: %v", given, report.Warnings)
 		}
 		r.reports("check", now, chain.ResultInSync)
 		r.succeeds(r.destroy(answer.PhysicalResourceID, now))
@@ -530,13 +530,13 @@ func TestTagsGivenBack(t *testing.T) {
 	})
 }
 
-// A group of the name in another VPC is none of the chain's business.
-func TestAdoptionLeavesOtherVPCs(t *testing.T) {
+// A group of the same name in another VPC is ignored.
+func TestAdoptionIgnoresOtherVPCs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.world.AddVPC("vpc-2")
-		out, err := r.world.Client("somebody").CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("ALB-SG"), Description: aws.String("far"), VpcId: aws.String("vpc-2")})
+		out, err := r.world.Client("other").CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("ALB-SG"), Description: aws.String("far"), VpcId: aws.String("vpc-2")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -552,9 +552,9 @@ func tagOf(key, value string) types.Tag {
 	return types.Tag{Key: aws.String(key), Value: aws.String(value)}
 }
 
-// A run that ends after any call is followed by the event again, and then by the stack's
-// deletion: the groups are there, free, and as they were wanted.
-func TestAdoptionCrash(t *testing.T) {
+// A run ends after any call, the event is delivered again, and the stack is deleted. The groups
+// still exist, are released, and have the rules of the chain.
+func TestAdoptionAfterCrash(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []world.Fault{{Cut: true}, {Cut: true, Lost: true}, {Lost: true}} {
 		for at := 1; at <= 8; at++ {
@@ -588,9 +588,8 @@ func TestAdoptionCrash(t *testing.T) {
 	}
 }
 
-// A failed run that gives back what it adopted does not believe a read that lags behind its
-// own rules.
-func TestAdoptionTakenBackUnderLag(t *testing.T) {
+// A failed run that undoes its adoption does not believe a read that lags behind its own rules.
+func TestAdoptionRollbackWithLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -606,17 +605,17 @@ func TestAdoptionTakenBackUnderLag(t *testing.T) {
 			t.Errorf("got\n%s\nwant\n%s\n%s", got, before, r.logged())
 		}
 		if r.world.Tag(alb, "sgchain:provider") != "" {
-			t.Error("the group was not given back")
+			t.Error("the group was not released")
 		}
 	})
 }
 
-// CloudFormation makes up an ID for an Update that never answered, too, and deletes that ID
-// when it has rolled back: what a chain adopted before that operation stays with it. What was
-// adopted in the operation goes.
-func TestAdoptedGroupsUnderAnInventedID(t *testing.T) {
+// CloudFormation also invents an ID for an Update that never answered, and deletes that ID after
+// the rollback. What a chain adopted before that operation stays with it. What was adopted in the
+// operation is released.
+func TestAdoptedGroupsUnderInventedID(t *testing.T) {
 	t.Parallel()
-	for name, lives := range map[string]bool{"of an Update of a chain that lives": true, "of a Create that is undone": false} {
+	for name, lives := range map[string]bool{"of an Update of an existing chain": true, "of a Create that is undone": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -638,7 +637,7 @@ func TestAdoptedGroupsUnderAnInventedID(t *testing.T) {
 				r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
 				r.succeeds(r.deliver(r.event(cfn.RequestDelete, id, now, nil)))
 				if lives != (r.world.String() == owned) || lives != strings.Contains(r.world.String(), "sgchain:adopted") {
-					t.Errorf("the chain lives: %v, and this is left of it:\n%s", lives, r.world)
+					t.Errorf("the chain exists: %v, and this is left of it:\n%s", lives, r.world)
 				}
 			})
 		})

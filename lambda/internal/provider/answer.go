@@ -11,14 +11,13 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// answer tells CloudFormation what a request came to, and the log and the metrics, too. The
-// error is that of an answer which could not be delivered.
+// answer sends the result of a request to CloudFormation, and writes it to the log and the metrics.
+// It returns an error if the answer could not be delivered.
 func (h *Handler) answer(ctx context.Context, log *slog.Logger, event protocol.Event, result outcome) error {
 	response := protocol.Succeeded(event, result.physicalID, result.attributes)
 	if result.err != nil {
 		response = protocol.Failed(event, result.physicalID, h.reason(result.err))
-		log.Error("failed", slog.String("error", result.err.Error()))
-		logPanic(log, result.err)
+		logFailure(log, oneLine(result.err), result.err)
 	}
 	until, cancel := lastMoment(ctx)
 	defer cancel()
@@ -30,7 +29,7 @@ func (h *Handler) answer(ctx context.Context, log *slog.Logger, event protocol.E
 	return err
 }
 
-// lastMoment is the context for the answer: nearly all that is left.
+// lastMoment returns the context for the answer. It uses nearly all the time that is left.
 func lastMoment(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, deadline.Add(-sendUntil))
@@ -38,9 +37,9 @@ func lastMoment(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, reserve)
 }
 
-// fallbackID is the physical ID of an answer when the work did not come to one:
-// the incoming one, and for a Create the one that the chain would have had, so
-// that the Delete that follows finds what was made.
+// fallbackID returns the physical ID to answer with if the work returned none: the incoming one.
+// For a Create it is the one that the chain would have had, so that the Delete that follows finds
+// its groups.
 func fallbackID(event protocol.Event) string {
 	if event.RequestType != cfn.RequestCreate {
 		return event.PhysicalResourceID

@@ -19,21 +19,21 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// call is what IAM is asked about one call: two calls that differ in nothing else are one.
+// call is what IAM checks of a call: two calls that differ only in other fields are one.
 type call struct {
 	Operation string `json:"operation"`
-	// On is whose the group or the stack is that the call acts on: "own", or "foreign".
-	// Empty for a read of groups and for a group that is made.
+	// On is the owner of the group or the stack that the call acts on: "own", or "foreign". It is
+	// empty for a read of groups and for a group that is created.
 	On string `json:"on,omitempty"`
-	// Tags are the keys that it gives to a group or takes away, RuleTags those that it gives to
-	// rules; "author's" stands for any that a stack's author chooses.
+	// Tags are the keys that it adds to a group or removes, RuleTags those that it adds to rules.
+	// "author's" means any key that a stack's author chooses.
 	Tags     []string `json:"tags,omitempty"`
 	RuleTags []string `json:"ruleTags,omitempty"`
-	// Provider is whose the tag sgchain:provider says that the new group or rule is.
+	// Provider is the owner that the tag sgchain:provider of the new group or rule names.
 	Provider string `json:"provider,omitempty"`
 }
 
-// calls are those of every test of this package.
+// calls are the calls of every test in this package.
 var calls = struct {
 	sync.Mutex
 
@@ -52,11 +52,11 @@ func note(one call) {
 
 const ownProvider = "arn:provider"
 
-// noteCall takes a call of the handler to EC2.
+// noteCall records a call of the handler to EC2.
 func noteCall(made world.Call) {
 	isNew := made.Operation == "CreateSecurityGroup"
 	if made.Client != "handler" || (made.Write && !isNew && len(made.Touched) == 0) {
-		return // somebody else's, or of a group that is gone
+		return // another owner's, or of a deleted group
 	}
 	one := call{Operation: made.Operation}
 	owner := func(tags map[string]string) string {
@@ -111,12 +111,12 @@ func tagMap(tags []types.Tag) map[string]string {
 	return all
 }
 
-// TestMain compares the calls of all tests with the file that the role is held against: a call
-// of a new kind is not let through before the role was asked about it (make iam). With
-// UPDATE_DOCS=1 it writes the file.
+// TestMain compares the calls of all tests with the file against which the role is checked. A new
+// kind of call fails until the role was checked with it (make iam). With UPDATE_DOCS=1 it writes
+// the file.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	// Fewer tests make fewer calls.
+	// A selection of tests makes fewer calls.
 	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && !testing.Short()
 	if code == 0 {
 		if err := compareCalls(whole); err != nil {

@@ -17,17 +17,19 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// intent is what a Create or an Update asks for, read once and without a look at anything.
+// intent is what a Create or an Update asks for. It is read once, without a call to EC2 or
+// CloudFormation.
 type intent struct {
 	spec chain.Spec
-	// refused is why only a rollback may build the spec. Without a spec nobody may.
+	// refused is set if only a rollback may build the spec. Without a spec no operation may.
 	refused error
 	target  sg.Target
 	query   sg.Query
 }
 
-// read makes the intent of an event. What only today's rules refuse comes with the error: a
-// rollback returns to what an earlier request built, and nothing may keep it from that.
+// read returns the intent of an event. If only today's rules refuse the properties, the intent has
+// both the spec and the error. A rollback returns to what an earlier request built, and no rule may
+// prevent that.
 func (r *run) read() intent {
 	spec, refused := r.parse()
 	if refused != nil && spec.VPCID == "" {
@@ -43,10 +45,10 @@ func (r *run) read() intent {
 	}
 }
 
-// isHopeless says whether nobody may build it, a rollback neither.
+// isHopeless reports whether no operation, not even a rollback, can build the properties.
 func (i intent) isHopeless() bool { return i.refused != nil && i.spec.VPCID == "" }
 
-// change serves Create and Update, which differ in what came before.
+// change serves Create and Update. They differ in the ID that they answer with if they fail.
 func (r *run) change(ctx context.Context) outcome {
 	asked := r.read()
 	attributes, err := r.build(ctx, asked)
@@ -60,12 +62,12 @@ func (r *run) change(ctx context.Context) outcome {
 	}
 }
 
-// build brings the chain to what is asked for, and returns the answer's attributes.
+// build converges the chain to the intent, and returns the answer's attributes.
 func (r *run) build(ctx context.Context, asked intent) (map[string]string, error) {
 	if asked.isHopeless() {
 		return nil, asked.refused
 	}
-	// The operation that the run belongs to is the one that its first reading shows.
+	// The run belongs to the operation that its first reading shows.
 	operation := fence.Begin(r.request)
 	var from origin
 	if r.event.RequestType == cfn.RequestCreate {
@@ -80,7 +82,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 		query: asked.query, beside: looked.look,
 		admits: func(now fence.Reading) error {
 			over := operation.Look(now)
-			if asked.refused != nil && !isBack(now) && !operation.IsBehind() {
+			if asked.refused != nil && !isRollback(now) && !operation.IsBehind() {
 				return asked.refused
 			}
 			return over
@@ -90,7 +92,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 		},
 	}
 	reading, observed, err := r.look(ctx, wanted)
-	if err == nil && isBack(reading) {
+	if err == nil && isRollback(reading) {
 		reading, observed, err = r.insist(ctx, looked, wanted, reading, observed)
 	}
 	if err != nil {
@@ -111,19 +113,19 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 	lease := fence.Hold(ctx, reading, r.reader.Read, r.judge(operation.Over), r.log)
 	defer lease.Release()
 	result, err := r.edge.Converge(ctx, lease, asked.query, target, observed)
-	if away, ok := errors.AsType[*sg.MovedAwayError](err); ok && isBack(reading) {
+	if away, ok := errors.AsType[*sg.MovedAwayError](err); ok && isRollback(reading) {
 		return r.movedAway(asked.spec, observed, away), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	left := leftOvers{change: target.Change, query: asked.query, newest: observed.State.Newest(), takesOwn: r.takesOwn(reading, target.PhysicalID), rollback: target.Change.Rollback}
+	left := orphanScope{change: target.Change, query: asked.query, newest: observed.State.Newest(), takesOwn: r.takesOwn(reading, target.PhysicalID), rollback: target.Change.Rollback}
 	warnings = slices.Concat(warnings, result.Warnings, adoptions(target, result.Observed), kept(target, result.Observed), target.Change.LackingTags(result.Observed.State), target.Unserved, r.removeOrphans(ctx, lease, left, result.Observed))
 	return r.answer(asked.spec, target, result, warnings), nil
 }
 
-// insist repeats look-ups that failed for a moment, and looks at the chain again if that took
-// its time.
+// insist repeats look-ups that failed for a passing reason, and reads the chain again if that took
+// time.
 func (r *run) insist(ctx context.Context, looked *lookedUp, wanted view, reading fence.Reading, observed sg.Observed) (fence.Reading, sg.Observed, error) {
 	waited, err := looked.insist(ctx)
 	if err != nil || !waited {
@@ -133,23 +135,24 @@ func (r *run) insist(ctx context.Context, looked *lookedUp, wanted view, reading
 	return r.lookOnce(ctx, wanted, observed)
 }
 
-// admit judges what the properties, the look-ups and the guardrails have against the chain:
-// they may refuse the way forward, never the way back. It returns the target as it can be had.
+// admit checks the chain against the properties' rules, the look-ups and the guardrails. They may
+// refuse an update, but never a rollback. It returns the target without the rules that cannot be
+// built.
 func (r *run) admit(asked intent, looked *lookedUp, reading fence.Reading, observed sg.Observed) (sg.Target, []string, error) {
-	back := isBack(reading)
+	back := isRollback(reading)
 	looked.target.Change.Rollback, looked.target.Change.StackTags = back, asked.spec.StackTags(reading.Tags)
 	if err := cmp.Or(asked.refused, looked.problem()); err != nil && !back {
 		return sg.Target{}, nil, err
 	}
-	findings, err := r.guard(asked.spec, back)
+	findings, err := r.checkGuardrails(asked.spec, back)
 	if err != nil {
 		return sg.Target{}, nil, err
 	}
-	target, stale := looked.stand(observed)
+	target, stale := looked.finalTarget(observed)
 	return target, slices.Concat(findings, stale), nil
 }
 
-// answer logs what the chain is now, and returns the attributes.
+// answer logs the chain's new state, and returns the attributes.
 func (r *run) answer(spec chain.Spec, target sg.Target, result sg.Result, warnings []string) map[string]string {
 	for _, warning := range warnings {
 		r.log.Warn("warning", slog.String("text", warning))
@@ -163,12 +166,13 @@ func (r *run) answer(spec chain.Spec, target sg.Target, result sg.Result, warnin
 	return answer.Attributes(r.room())
 }
 
-// room is how many bytes the attributes have in the answer.
+// room returns how many bytes of attributes fit in the answer.
 func (r *run) room() int {
 	return protocol.AttributeBytes(r.event, chain.PhysicalID(protocol.Resource(r.event), nil))
 }
 
-// parse reads the properties. What only today's rules refuse comes back beside the error.
+// parse reads the properties. If only today's rules refuse them, it returns both a spec and an
+// error.
 func (r *run) parse() (chain.Spec, error) {
 	spec, err := chain.Parse(r.event.ResourceProperties, r.room())
 	if err == nil {
@@ -185,8 +189,8 @@ func (r *run) parse() (chain.Spec, error) {
 	return built, refused
 }
 
-// oldChain is what the resource was before this Update. Properties that cannot be
-// read were never built: a rollback gets those of the failed Update as old ones.
+// oldChain returns the chain before this Update. Properties that cannot be read were never built: a
+// rollback has those of the failed Update as its old ones.
 func (r *run) oldChain() chain.State {
 	if r.event.RequestType != cfn.RequestUpdate {
 		return chain.State{}

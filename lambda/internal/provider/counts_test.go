@@ -20,11 +20,11 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// figure is what an operation may cost: EC2 calls, and dependent rounds, whatever the
-// number of rules in a tier. Strict is the egress mode chain.
+// figure is what an operation may cost: EC2 calls and dependent rounds, whatever the number of
+// rules in a tier. Strict is the egress mode chain.
 type figure struct {
 	name   string
-	from   int // tiers that it needs
+	from   int // the number of tiers that it needs
 	calls  func(n int, strict bool) int
 	rounds func(n int, strict bool) int
 }
@@ -61,15 +61,15 @@ func figures() []figure {
 	}
 }
 
-// engine is a chain that lives: through the whole handler, or through planner and edge
+// engine runs the operations of a chain: through the whole handler, or through planner and edge
 // alone.
 type engine interface {
 	become(properties)
-	tidy() // what CloudFormation's cleanup does
+	tidy() // CloudFormation's cleanup
 	end()
 }
 
-// whole is the handler.
+// whole runs the handler.
 type whole struct {
 	*rig
 
@@ -93,7 +93,7 @@ func (w *whole) tidy() {
 }
 func (w *whole) end() { w.succeeds(w.destroy(w.id, w.now)) }
 
-// edge is planner and edge: the only way for chains whose answer would pass 4,096 bytes.
+// edge runs planner and edge alone, for chains whose answer would exceed 4,096 bytes.
 type edge struct {
 	tb    testing.TB
 	world *world.World
@@ -103,7 +103,7 @@ type edge struct {
 	id    string
 }
 
-// open admits every write.
+// open allows every write.
 type open struct{}
 
 func (open) Renew(context.Context) error { return nil }
@@ -145,11 +145,11 @@ func (e *edge) become(next properties) {
 	e.now, e.old, e.id = next, was, id
 }
 
-func (e *edge) remove(doomed func(chain.Group) bool) {
+func (e *edge) remove(leaves func(chain.Group) bool) {
 	observed, err := e.edge.Observe(e.tb.Context(), sg.Query{})
 	if err == nil {
 		err = e.edge.Remove(e.tb.Context(), open{}, sg.Query{}, observed, sg.Leave{Targets: func(state chain.State) [][]chain.Identity {
-			chosen := slices.DeleteFunc(slices.Clone(state.Groups), func(group chain.Group) bool { return !doomed(group) })
+			chosen := slices.DeleteFunc(slices.Clone(state.Groups), func(group chain.Group) bool { return !leaves(group) })
 			return [][]chain.Identity{chain.State{Groups: chosen}.Identities()}
 		}})
 	}
@@ -163,8 +163,8 @@ func (e *edge) tidy() {
 }
 func (e *edge) end() { e.remove(func(chain.Group) bool { return true }) }
 
-// line is a chain of n tiers, each open to the one before it on several ports.
-// The second one's ports may be others.
+// line returns a chain of n tiers, each with rules for several ports from the one before it. The
+// second tier's ports may differ.
 func line(n, ports int, egress string, second ...any) properties {
 	var tiers []any
 	for i := range n {
@@ -180,7 +180,7 @@ func line(n, ports int, egress string, second ...any) properties {
 	return props(tiers...)
 }
 
-// live takes a chain through every operation, and hands each to measure.
+// live takes a chain through every operation, and calls measure for each.
 func live(e engine, n, ports int, egress string, measure func(name string, act func())) {
 	base, more, other := line(n, ports, egress), line(n, ports, egress, 7070), line(n, ports, egress, 7071)
 	to := func(next properties) func() { return func() { e.become(next) } }
@@ -197,9 +197,9 @@ func live(e engine, n, ports int, egress string, measure func(name string, act f
 	measure("delete", e.end)
 }
 
-// TestCounts holds every operation against its figure, and the page of the figures
-// against what was measured. With UPDATE_DOCS=1 it writes the page.
-func TestCounts(t *testing.T) { //nolint:tparallel // the page is held against all of its lives
+// TestCounts compares every operation with its figure, and the page of the figures with what was
+// measured. With UPDATE_DOCS=1 it writes the page.
+func TestCounts(t *testing.T) { //nolint:tparallel // the page is compared after all engines have run
 	t.Parallel()
 	var mu sync.Mutex
 	measured := map[string]int{}
@@ -248,7 +248,7 @@ func TestCounts(t *testing.T) { //nolint:tparallel // the page is held against a
 	documented(t, "counts.md", "counts", table.String()+"\n")
 }
 
-// count holds one life against the figures.
+// count compares the operations of one engine with the figures.
 func count(t *testing.T, n, ports int, egress string, note func(name string, calls int)) {
 	t.Helper()
 	var e engine
@@ -277,8 +277,8 @@ func count(t *testing.T, n, ports int, egress string, note func(name string, cal
 		if ec2.Widest() > sg.MaxConnections {
 			t.Errorf("%s: %d calls at once, want at most %d", name, ec2.Widest(), sg.MaxConnections)
 		}
-		// Ten calls go at once, so a phase of more takes several turns, and a delete of more
-		// waits for the limiter; where none does, time counts the rounds.
+		// Ten calls run at once, so a phase of more takes several rounds, and a delete of more
+		// waits for the limiter. If none does, time counts the rounds.
 		if got := int(took / latency); ec2.Widest() < sg.MaxConnections && got != rounds {
 			t.Errorf("%s: %d rounds, want %d", name, got, rounds)
 		}
@@ -288,7 +288,7 @@ func count(t *testing.T, n, ports int, egress string, note func(name string, cal
 	}
 }
 
-// firstDifference shows where two texts part.
+// firstDifference returns where two texts differ.
 func firstDifference(have, want string) string {
 	old, now := strings.Split(have, "\n"), strings.Split(want, "\n")
 	for i := range min(len(old), len(now)) {
@@ -299,8 +299,8 @@ func firstDifference(have, want string) string {
 	return fmt.Sprintf("it has %d lines and should have %d", len(old), len(now))
 }
 
-// documented holds a part of a page in docs, between two marks, against a text. With
-// UPDATE_DOCS=1 it writes that part.
+// documented compares a part of a page in docs, between two marks, with a text. With UPDATE_DOCS=1
+// it writes that part.
 func documented(t *testing.T, page, mark, text string) {
 	t.Helper()
 	file := filepath.Join("..", "..", "..", "docs", page)

@@ -10,9 +10,9 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// remove serves Delete. It reads nothing of the properties: a Create that was refused for
-// them is followed by a Delete with the same ones, and whether a cleanup brings the old ones
-// or the new ones is not documented.
+// remove serves Delete. It does not read the properties. A Create that was refused for its
+// properties is followed by a Delete with the same ones. Which ones a cleanup has, the old or the
+// new, is not documented.
 func (r *run) remove(ctx context.Context) error {
 	reading, observed, err := r.look(ctx, view{isDoubtful: showsNothing})
 	if err != nil {
@@ -32,18 +32,19 @@ func (r *run) remove(ctx context.Context) error {
 	}
 	isOlder := func(chain.Group) bool { return false }
 	if scope == fence.ForGood && fence.Ambiguous(r.request, reading) {
-		// Nobody made this resource anew: what was adopted before is in a chain that lives. So is what was adopted in an
-		// operation that is not taken back, in which an Update went from an ID that is none of ours to one that is.
+		// The resource was not created again, so what was adopted earlier is in a chain that still
+		// exists. This also holds for an Update that replaced an ID that is not a chain's by one
+		// that is, unless it is rolled back.
 		isOlder = func(group chain.Group) bool {
-			_, isMoved := chain.FormerOf(group.Tags) // a Create takes over what was adopted long before it
-			lives := !isBack(reading) || (!isMoved && group.Adoption.IsBefore(stamp(reading.Updated)))
+			_, isMoved := chain.FormerOf(group.Tags) // a Create takes over groups that were adopted long before it
+			lives := !isRollback(reading) || (!isMoved && group.Adoption.IsBefore(stamp(reading.Updated)))
 			return group.Epoch == newest && group.Adoption.IsForeign() && lives
 		}
 	}
 	r.log.Info("delete", slog.String("scope", scope.String()))
 	var back []chain.Identity
 	if scope == fence.ForGood {
-		if back, err = r.giveBack(ctx, reading, observed); err != nil {
+		if back, err = r.groupsToReturn(ctx, reading, observed); err != nil {
 			return err
 		}
 	}
@@ -56,12 +57,12 @@ func (r *run) remove(ctx context.Context) error {
 			groups := slices.DeleteFunc(slices.Clone(state.Groups), isOlder)
 			return leaving(chain.State{Groups: groups}, scope, r.event.PhysicalResourceID)
 		},
-		Rollback: isBack(reading), MembersMoving: scope == fence.Cleanup, Returned: back,
+		Rollback: isRollback(reading), MembersMoving: scope == fence.Cleanup, Returned: back,
 	})
 }
 
-// newest is the newest epoch of the groups, and of those that another chain took over: what the chain left behind before that goes with
-// its last Delete.
+// newest returns the newest epoch of the groups and of those that another chain took over. Orphaned
+// groups from before the move are deleted by the chain's last Delete.
 func (r *run) newest(ctx context.Context, observed sg.Observed) (chain.Epoch, error) {
 	newest := observed.State.Newest()
 	isRequested := func(group chain.Group) bool { return group.Epoch.PhysicalID == r.event.PhysicalResourceID }
@@ -75,12 +76,11 @@ func (r *run) newest(ctx context.Context, observed sg.Observed) (chain.Epoch, er
 	return newest, err
 }
 
-// showsNothing doubts a view without groups: they may not be shown yet.
+// showsNothing doubts a read without groups: EC2 may not show them yet.
 func showsNothing(seen chain.State) bool { return len(seen.Groups) == 0 }
 
-// leaving picks the groups that a Delete removes, in turns: those of other
-// physical IDs before those of its own, so that a retry finds the same ID to be
-// the newest.
+// leaving returns the groups that a Delete removes, in batches. Those of other physical IDs come
+// first, so that a retry finds the same newest ID.
 func leaving(state chain.State, scope fence.Scope, physicalID string) [][]chain.Identity {
 	var others, own []chain.Identity
 	for _, group := range state.Groups {
@@ -91,11 +91,11 @@ func leaving(state chain.State, scope fence.Scope, physicalID string) [][]chain.
 			others = append(others, group.Identity)
 		}
 	}
-	var turns [][]chain.Identity
-	for _, turn := range [][]chain.Identity{others, own} {
-		if len(turn) > 0 {
-			turns = append(turns, turn)
+	var batches [][]chain.Identity
+	for _, batch := range [][]chain.Identity{others, own} {
+		if len(batch) > 0 {
+			batches = append(batches, batch)
 		}
 	}
-	return turns
+	return batches
 }

@@ -13,9 +13,9 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// In a VPC with IPv6 EC2 gives a group a second rule that lets all out: it is accepted, and
-// counted. One with a description is not EC2's.
-func TestF7DefaultEgressInAVPCWithIPv6(t *testing.T) {
+// In a VPC with IPv6, EC2 gives a group a second rule for all outbound traffic: it is accepted, and
+// counted. A rule with a description is not EC2's.
+func TestDefaultEgressInVPCWithIPv6(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -38,7 +38,7 @@ func TestF7DefaultEgressInAVPCWithIPv6(t *testing.T) {
 	})
 }
 
-func TestF7DefaultEgressByHand(t *testing.T) {
+func TestDefaultEgressWithDescription(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -46,7 +46,7 @@ func TestF7DefaultEgressByHand(t *testing.T) {
 		answer := r.succeeds(r.create(now))
 		alb := fmt.Sprint(answer.Data["AlbSecurityGroupId"])
 		whole := r.world.String()
-		_, err := r.world.Client("somebody").AuthorizeSecurityGroupEgress(t.Context(), &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &alb, IpPermissions: []types.IpPermission{{
+		_, err := r.world.Client("other").AuthorizeSecurityGroupEgress(t.Context(), &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &alb, IpPermissions: []types.IpPermission{{
 			IpProtocol: aws.String("-1"), Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("::/0"), Description: aws.String("by hand")}},
 		}}})
 		if err != nil {

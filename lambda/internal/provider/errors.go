@@ -4,34 +4,82 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/task"
 )
 
-// Remedier is an error that knows what a stack owner can do about it, in a sentence; empty
-// where it does not.
+// Remedier is an error that knows what a stack owner can do. Remedy returns sentences, or nothing
+// if the error knows no remedy.
 type Remedier interface {
 	error
 
 	Remedy() string
 }
 
-// anyRemedy is what to do where no error knows better.
-const anyRemedy = "If the cause names something to change, change it; then try again: the chain goes on from where it is. The log has what was done before."
+// anyRemedy is the remedy if no error in the tree has one.
+const anyRemedy = "Change what the cause names, if anything, then deploy again. The operation continues from the chain's current state."
 
-// reason makes an error readable for a stack owner: on one line, with the first
-// remedy that any error in it knows.
+// reason makes an error readable for a stack owner: on one line, with the first remedy that an error
+// in its tree has. Problems that were joined are numbered, each with its own remedy.
 func (h *Handler) reason(err error) protocol.Reason {
-	reason := protocol.Reason{Cause: strings.Join(strings.Split(strings.TrimSpace(err.Error()), "\n"), "; "), Remedy: cmp.Or(remedy(err), anyRemedy)}
+	reason := protocol.Reason{Cause: oneLine(err), Remedy: cmp.Or(remedy(err), anyRemedy)}
+	if lines := linesOf(err); len(lines) > 1 && strings.Contains(err.Error(), "\n") {
+		reason.Cause, reason.Remedy = numbered(lines), "Then deploy again."
+	}
 	if h.LogPlace != "" {
 		reason.Log = "Log: " + h.LogPlace + "."
 	}
 	return reason
 }
 
-// logPanic puts the stack trace of a panic into the log, which an answer has no room for.
+// oneLine returns the text of an error without the errors of the context that accompany a cause.
+func oneLine(err error) string {
+	return strings.NewReplacer("\ncontext canceled", "", "\ncontext deadline exceeded", "", "\n", "; ").Replace(err.Error())
+}
+
+// linesOf returns a line for each problem of an error that has several, with its own remedy.
+func linesOf(err error) (lines []string) {
+	switch err := err.(type) { //nolint:errorlint // the tree is walked here
+	case interface{ Lines() []string }:
+		return err.Lines()
+	case interface{ Unwrap() error }:
+		return linesOf(err.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range err.Unwrap() {
+			if text := remedy(one); text != "" {
+				lines = append(lines, oneLine(one)+". "+text)
+			}
+		}
+	}
+	return lines
+}
+
+// numbered joins problems on one line: "2 problems: (1) ... (2) ...".
+func numbered(lines []string) string {
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	text := strconv.Itoa(len(lines)) + " problems:"
+	for i, line := range lines {
+		text += " (" + strconv.Itoa(i+1) + ") " + line //nolint:modernize // a builder makes the function larger, and problems are few
+	}
+	return text
+}
+
+// logFailure logs why a request failed. Several problems are also an attribute, in which
+// CloudWatch Logs shows each of them on its own line.
+func logFailure(log *slog.Logger, text string, err error) {
+	if lines := linesOf(err); len(lines) > 1 {
+		log = log.With(slog.Any("problems", lines))
+	}
+	log.Error("failed", slog.String("error", text))
+	logPanic(log, err)
+}
+
+// logPanic writes the stack trace of a panic to the log. It does not fit in an answer.
 func logPanic(log *slog.Logger, err error) {
 	if panicked, ok := errors.AsType[*task.PanicError](err); ok {
 		log.Error("panic", slog.String("stackTrace", panicked.Stack))
@@ -55,16 +103,16 @@ func remedy(err error) string {
 	return ""
 }
 
-// timeIsUpError is the cause with which a request's time ends.
+// timeIsUpError is the cause with which the time of a request ends.
 type timeIsUpError struct{}
 
 func (timeIsUpError) Error() string { return "the time for this request is up" }
 
 func (timeIsUpError) Remedy() string {
-	return "Try again: the chain goes on from where it is."
+	return "Deploy again. The operation continues from the chain's current state."
 }
 
-// statusError is a status that the fence could not read.
+// statusError is returned if the fence could not read a status.
 type statusError struct{ err error }
 
 func (e *statusError) Error() string { return e.err.Error() }
@@ -72,12 +120,12 @@ func (e *statusError) Unwrap() error { return e.err }
 func (e *statusError) Remedy() string {
 	var coded interface{ ErrorCode() string }
 	if errors.As(e.err, &coded) && strings.Contains(coded.ErrorCode(), "AccessDenied") {
-		return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack."
+		return "Allow the function's role cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack, then deploy again."
 	}
-	return "" // nothing is written while the status is not known; trying again is all there is
+	return "" // nothing is written while the status is unknown; only a retry helps
 }
 
-// environmentError is a function that cannot work as it is deployed.
+// environmentError is returned if the function cannot work as it is deployed.
 type environmentError struct{ err error }
 
 func (e *environmentError) Error() string { return e.err.Error() }
@@ -86,29 +134,26 @@ func (e *environmentError) Remedy() string {
 	return "Deploy the function with the provider's own construct or template, which sets its environment."
 }
 
-// inputError is properties that cannot be built.
+// inputError is returned if the properties cannot be built.
 type inputError struct{ problems error }
 
 func (e *inputError) Error() string { return "reading properties: " + e.problems.Error() }
 func (e *inputError) Unwrap() error { return e.problems }
 func (e *inputError) Remedy() string {
-	return "Nothing was changed; correct the properties and deploy again."
+	return "Nothing was changed. Correct the properties and deploy again."
 }
 
-// repairOffError is a repair where none is allowed.
+// repairOffError is returned for a repair that the provider does not allow.
 type repairOffError struct{}
 
 func (repairOffError) Error() string { return "repairing chain: the provider does not allow it" }
 func (repairOffError) Remedy() string {
-	return "Deploy the provider with AllowRepair, or with the drift guard in the mode repair."
+	return "Nothing was changed. Deploy the provider with AllowRepair, or set the mode of its drift guard to repair."
 }
 
-// strayError is a repair of a chain of which some groups lost their tags: to make others in
-// their place would leave those, and who is in them, alone.
-type strayError struct{ strays []string }
+// untaggedError is returned for a repair if groups of the chain have lost their tags. Creating others
+// instead would abandon those groups and their members.
+type untaggedError struct{ lines []string }
 
-func (e *strayError) Error() string { return "repairing chain: " + strings.Join(e.strays, "; ") }
-
-func (e *strayError) Remedy() string {
-	return "Nothing was changed. With the tags given back the next repair goes on; a group that is not the chain's needs another name."
-}
+func (e *untaggedError) Error() string  { return "repairing chain: " + numbered(e.lines) }
+func (e *untaggedError) Remedy() string { return "Nothing was changed. Repair again." }

@@ -14,20 +14,22 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// recorded is one request that a version was sent, and what came of it.
+// recorded is a request that a version received, and its result.
 type recorded struct {
-	// Stack and Resource are the statuses, and Recorded the physical ID, that CloudFormation shows meanwhile.
+	// Stack and Resource are the statuses, and Recorded the physical ID, that CloudFormation shows
+	// meanwhile.
 	Stack, Resource, Recorded string
 	Event                     json.RawMessage
-	// Status and PhysicalID are the answer's, Groups the world afterwards, line by line.
+	// Status and PhysicalID are the answer's. Groups is the world afterwards, line by line.
 	Status     cfn.StatusType
 	PhysicalID string
 	Groups     []string
 }
 
-// TestRecordedEvents: CloudFormation goes on sending what an earlier version was sent, with the physical
-// IDs that it answered and the properties that it took. Each folder of testdata/events is a life under one
-// version of the CHANGELOG; it ends right on the newest one, too. What was recorded is never changed.
+// CloudFormation still sends what an earlier version received, with the physical IDs that it
+// answered and the properties that it accepted. Each folder of testdata/events is a lifecycle under
+// one version of the CHANGELOG. It must end the same on the newest version. What was recorded is
+// never changed.
 func TestRecordedEvents(t *testing.T) {
 	lives, err := filepath.Glob(filepath.Join("..", "..", "testdata", "events", "*"))
 	if err != nil || len(lives) == 0 {
@@ -39,7 +41,7 @@ func TestRecordedEvents(t *testing.T) {
 			if err != nil || len(files) < 2 {
 				t.Fatalf("found %v, error %v", files, err)
 			}
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				for _, file := range files {
 					r.replay(t, file)
 				}
@@ -51,7 +53,7 @@ func TestRecordedEvents(t *testing.T) {
 	}
 }
 
-// replay sends one recorded event and compares what comes of it.
+// replay sends one recorded event and compares its result.
 func (r *rig) replay(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)

@@ -16,12 +16,12 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// longestTerm is longer than any lease lasts that is not renewed, and shorter than anything
-// else that ends a call.
+// longestTerm is longer than any lease that is not renewed, and shorter than anything else that
+// ends a call.
 const longestTerm = 30 * time.Second
 
-// gated is the API of EC2 that lets one write hang while the stack's status cannot be read: a
-// write that passed the gate ends with its lease, any other one hangs on.
+// gated is the API of EC2. It lets one write hang while the stack's status cannot be read. A write
+// that passed the gate ends with its lease; any other one hangs on.
 type gated struct {
 	sg.API
 
@@ -111,7 +111,7 @@ func (g *gated) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, i
 	return write(ctx, g, in, g.API.UpdateSecurityGroupRuleDescriptionsEgress)
 }
 
-// wordy is a chain whose rules have descriptions of their own.
+// wordy returns a chain whose rules have descriptions of their own.
 func wordy(description, words, word string, tags map[string]any) properties {
 	return having(props(
 		tier("Alb", "Ports", 443, "Tags", tags),
@@ -121,7 +121,7 @@ func wordy(description, words, word string, tags map[string]any) properties {
 	), "Guardrails", "warn")
 }
 
-// writers are the ways in which the product comes to write.
+// writers are the operations in which the product writes.
 var writers = map[string]func(r *rig){
 	"create, update, cleanup, delete": func(r *rig) {
 		was, now := wordy("first", "one", "tcp/80", map[string]any{"Team": "a"}), wordy("first", "two", "tcp/81", map[string]any{"Owner": "b"})
@@ -133,8 +133,8 @@ var writers = map[string]func(r *rig){
 		_ = r.destroy(newer, next)
 	},
 	"adopt and release": func(r *rig) {
-		r.letIn(r.handMade("ALB-SG", "by hand"), tcpFrom(8080, "192.0.2.0/24"))
-		r.handMade("Fargate-SG", "by hand")
+		r.authorizeOutOfBand(r.existingGroup("ALB-SG", "by hand"), tcpFrom(8080, "192.0.2.0/24"))
+		r.existingGroup("Fargate-SG", "by hand")
 		id := r.create(adopting()).PhysicalResourceID
 		_ = r.destroy(id, adopting())
 	},
@@ -165,9 +165,9 @@ var writers = map[string]func(r *rig){
 	},
 }
 
-// Whichever call it is that changes something, it is made under a lease: where the stack's
-// status cannot be read while the call hangs, the lease ends it.
-func TestEveryWritePassesTheGate(t *testing.T) {
+// Every write is made under a lease: if the stack's status cannot be read while the call hangs, the
+// lease ends it.
+func TestEveryWriteHasALease(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for name, live := range writers {
@@ -181,7 +181,7 @@ func TestEveryWritePassesTheGate(t *testing.T) {
 					writes = g.writes
 				}
 				for _, operation := range g.past {
-					t.Errorf("%s: write %d, %s, is made without a lease", name, hangs, operation)
+					t.Errorf("%s: write %d, %s, has no lease", name, hangs, operation)
 				}
 			})
 		}

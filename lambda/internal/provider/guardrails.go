@@ -2,15 +2,15 @@ package provider
 
 import "sgchain/lambda/chain"
 
-// guard holds the guardrails against a chain that is about to be built, and returns what
-// they only warn of. One that is taken back to is never refused: it was there before, and a
-// rollback that fails leaves the stack between the two.
-func (r *run) guard(spec chain.Spec, isBack bool) ([]string, error) {
+// checkGuardrails checks the chain against the guardrails and returns the findings that are only warnings. It
+// never refuses a rollback: that chain was deployed before, and a rollback that fails leaves the
+// stack between two versions.
+func (r *run) checkGuardrails(spec chain.Spec, isRollback bool) ([]string, error) {
 	warnings, refused := chain.Guard(spec, r.EnforceGuardrails)
 	switch {
 	case refused == nil:
 		return warnings, nil
-	case !isBack:
+	case !isRollback:
 		return nil, refused
 	}
 	for _, finding := range refused.Findings {

@@ -9,7 +9,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// leaky is the default chain with the container port open to the world.
+// leaky returns the default chain with the container port open to the world.
 func leaky() properties {
 	return props(
 		properties{"Name": "Alb", "GroupName": "ALB-SG", "Description": "Security group for Application Load Balancer", "Ports": []any{"80", "443"}},
@@ -17,13 +17,13 @@ func leaky() properties {
 	)
 }
 
-// having is properties with one more.
+// having returns properties with one more.
 func having(p properties, key string, value any) properties {
 	p[key] = value
 	return p
 }
 
-// What guardrails refuse touches nothing, in a Create and in an Update.
+// A Create or an Update that the guardrails refuse writes nothing.
 func TestGuardrailsRefuse(t *testing.T) {
 	t.Parallel()
 	inner := properties{"Name": "App", "Ports": []any{"6060"}}
@@ -68,7 +68,7 @@ func TestGuardrailsRefuse(t *testing.T) {
 	}
 }
 
-// What is only probably wrong is built and said, and so is what an author lifts.
+// A finding that only warns, or that the author allows, does not stop the chain from being built.
 func TestGuardrailsWarn(t *testing.T) {
 	t.Parallel()
 	public := props(tier("Alb", "Ports", "443"), tier("Fargate", "Ports", "6060", "Sources", "internet", "AllowPublic", "true"))
@@ -96,8 +96,8 @@ func TestGuardrailsWarn(t *testing.T) {
 	}
 }
 
-// A shared provider has the last word, whatever a template says.
-func TestGuardrailsAreForced(t *testing.T) {
+// A shared provider can enforce its guardrails, whatever the template has.
+func TestGuardrailsEnforcedByTheProvider(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -107,9 +107,9 @@ func TestGuardrailsAreForced(t *testing.T) {
 	})
 }
 
-// A rollback goes to what was there before: it is never refused, even where the chain was
-// built before there were guardrails.
-func TestGuardrailsLetRollbacksPass(t *testing.T) {
+// A rollback returns to an earlier chain: it is never refused, even if that chain is older than the
+// guardrails.
+func TestGuardrailsAllowRollbacks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -129,8 +129,8 @@ func TestGuardrailsLetRollbacksPass(t *testing.T) {
 	})
 }
 
-// A plan says that an update would be refused, a check only warns, and a repair of what is
-// refused does nothing.
+// A plan reports that an update would be refused, a check only warns, and a repair of a refused
+// chain does nothing.
 func TestGuardrailsOfActions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package provider is the custom resource: it takes a request of CloudFormation
-// through to its answer. Everything else is a step on that way.
+// Package provider implements the custom resource: it takes a request of CloudFormation from its
+// event to its answer.
 package provider
 
 import (
@@ -18,54 +18,51 @@ import (
 )
 
 const (
-	// reserve is what is kept of the time for the answer.
+	// reserve is the part of the time that is kept for the answer.
 	reserve = 15 * time.Second
-	// grace is how long work may take to stop once its time is over.
+	// grace is how long the work may take to stop after its time is up.
 	grace = 5 * time.Second
-	// sendUntil is how long before the function is ended the last try to answer
-	// ends.
+	// sendUntil is how long before the end of the function the last attempt to answer ends.
 	sendUntil = 500 * time.Millisecond
 )
 
-// Handler serves the requests of one provider. One Handler may serve many
-// requests, one after the other or at once.
+// Handler serves the requests of one provider. It may serve several at once.
 type Handler struct {
 	EC2            sg.API
 	CloudFormation fence.API
 	Responder      protocol.Responder
 	// Provider is the value of the ownership tag sgchain:provider.
 	Provider string
-	// FenceOnlyLogs is for MiniStack, which does not keep the statuses that the
-	// fence reads: a request that looks over goes on.
+	// FenceOnlyLogs is for MiniStack, which does not keep the statuses that the fence reads. A
+	// request that seems to be over continues.
 	FenceOnlyLogs bool
-	// EnforceGuardrails takes no notice of chains that ask for warnings in place of refusals.
+	// EnforceGuardrails ignores the property Guardrails: warn.
 	EnforceGuardrails bool
-	// Repairs admits the action repair. Every Update and Delete then waits until one that
-	// may be alive cannot write any more.
+	// Repairs allows the action repair. Every Update and Delete then waits until a repair that may
+	// still run can no longer write.
 	Repairs bool
-	// Moves admits MovedFrom. Every Delete then waits until a move that may be alive cannot write any more.
+	// Moves allows MovedFrom. Every Delete then waits until a move that may still run can no longer
+	// write.
 	Moves   bool
 	Limiter *sg.Limiter
 	Log     *slog.Logger
-	// Misconfigured is why the function cannot work; every request is then
-	// answered with it.
+	// Misconfigured is why the function cannot work. Every request is answered with it.
 	Misconfigured error
-	// LogPlace says where the log is, for the end of messages; may be empty.
+	// LogPlace names the place of the log, for the end of messages. It may be empty.
 	LogPlace string
 }
 
-// outcome is what a request came to.
+// outcome is the result of a request.
 type outcome struct {
 	physicalID string
 	attributes map[string]string
-	writes     int64 // calls of EC2 that change something
+	writes     int64 // EC2 calls that change something
 	err        error
-	began      time.Time // when the request came
+	began      time.Time // when the request arrived
 }
 
-// Handle answers a request. Its error is for Lambda, which then delivers the
-// event again: only where no answer could be delivered. FunctionARN is the ARN
-// by which the function was invoked.
+// Handle answers a request. It returns an error only if no answer could be delivered: Lambda then
+// delivers the event again. FunctionARN is the ARN by which the function was invoked.
 func (h *Handler) Handle(ctx context.Context, functionARN string, raw json.RawMessage) error {
 	event, decodeErr := protocol.Decode(raw)
 	if err := h.Responder.Check(event.ResponseURL); err != nil {
@@ -84,8 +81,7 @@ func (h *Handler) Handle(ctx context.Context, functionARN string, raw json.RawMe
 	return h.answer(ctx, log, event, result)
 }
 
-// inTime does the work and comes back before the function is ended, whatever the
-// work does.
+// inTime does the work, and returns before the function ends even if the work does not.
 func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
 	deadline := h.deadline(ctx, event)
 	work := context.WithoutCancel(ctx)
@@ -100,7 +96,7 @@ func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN stri
 		}); err != nil {
 			result = outcome{physicalID: fallbackID(event), err: err}
 		}
-		if result.err != nil && work.Err() != nil {
+		if result.err != nil && work.Err() != nil && !errors.Is(result.err, timeIsUpError{}) {
 			result.err = fmt.Errorf("%w (%w)", result.err, timeIsUpError{})
 		}
 		done <- result
@@ -115,20 +111,20 @@ func (h *Handler) inTime(ctx context.Context, log *slog.Logger, functionARN stri
 	}
 }
 
-// deadline is when the work has to end: before the function is ended, and before
-// CloudFormation stops waiting.
+// deadline returns when the work has to end: before the function does, and before CloudFormation
+// stops waiting.
 func (h *Handler) deadline(ctx context.Context, event protocol.Event) time.Time {
 	now := time.Now()
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = now.Add(chain.FunctionTimeout * time.Second)
 	}
-	if patience := protocol.ServiceTimeout(event); patience > 0 {
-		made := protocol.Made(event)
-		if made.IsZero() {
-			made = now
+	if timeout := protocol.ServiceTimeout(event); timeout > 0 {
+		requested := protocol.Made(event)
+		if requested.IsZero() {
+			requested = now
 		}
-		if end := made.Add(patience); end.Before(deadline) {
+		if end := requested.Add(timeout); end.Before(deadline) {
 			deadline = end
 		}
 	}

@@ -18,13 +18,13 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// confirmAfter is how long a check waits before it looks once more at what it found: reads
-// lag, and a drift that is none costs the trust in all others. A repair waits as long as any
-// run of before may write.
+// confirmAfter is how long a check waits before it reads its findings again. Reads lag, and a false
+// report of drift would cost the trust in all others. A repair waits as long as an earlier run may
+// still write.
 const confirmAfter = 5 * time.Second
 
-// Invoke serves an invocation, of CloudFormation or of somebody else. The report is for the
-// latter; the error is for Lambda.
+// Invoke serves an invocation by CloudFormation, or an action. Only an action has a report. The
+// error is for Lambda.
 func (h *Handler) Invoke(ctx context.Context, functionARN string, raw json.RawMessage) (any, error) {
 	if !protocol.IsAction(raw) {
 		return nil, h.Handle(ctx, functionARN, raw)
@@ -36,7 +36,7 @@ func (h *Handler) Invoke(ctx context.Context, functionARN string, raw json.RawMe
 	return h.act(ctx, functionARN, action)
 }
 
-// act serves an action.
+// act serves an action and logs its result.
 func (h *Handler) act(ctx context.Context, functionARN string, action protocol.Action) (*Report, error) {
 	log := h.Log.With(slog.String("action", action.Action), slog.String("stack", action.StackID), slog.String("resource", action.LogicalResourceID))
 	report := &Report{Action: action.Action}
@@ -53,8 +53,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	report.Warnings = brief(report.Warnings)
 	if err != nil {
 		reason := h.reason(err).String()
-		log.Error("failed", slog.String("error", reason))
-		logPanic(log, err)
+		logFailure(log, reason, err)
 		err = errors.New(reason)
 	} else {
 		log.Info(action.Action, slog.String("result", report.Result), slog.String("text", plan.Cut(report.Text, plan.LogBytes)), slog.String("picture", plan.Cut(report.Picture, plan.LogBytes)))
@@ -71,7 +70,7 @@ func (h *Handler) act(ctx context.Context, functionARN string, action protocol.A
 	return report, nil
 }
 
-// acting is one action on its way.
+// acting is a running action.
 type acting struct {
 	*run
 
@@ -81,7 +80,7 @@ type acting struct {
 	looked *lookedUp
 }
 
-// serve does what the action asks for.
+// serve runs the action.
 func (a *acting) serve(ctx context.Context, functionARN string) error {
 	if a.Misconfigured != nil {
 		return &environmentError{a.Misconfigured}
@@ -92,12 +91,12 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 	if a.action.Action == chain.ActionRepair && !a.Repairs {
 		return repairOffError{}
 	}
-	spec, err := chain.Parse(a.event.ResourceProperties, math.MaxInt) // nobody is given the attributes
+	spec, err := chain.Parse(a.event.ResourceProperties, math.MaxInt) // an action returns no attributes
 	if err != nil {
 		return &inputError{err}
 	}
 	isPlan := a.action.Action == chain.ActionPlan
-	findings, refused := a.guard(spec, a.action.Action == chain.ActionCheck)
+	findings, refused := a.checkGuardrails(spec, a.action.Action == chain.ActionCheck)
 	if refused != nil && !isPlan {
 		return refused
 	}
@@ -110,16 +109,15 @@ func (a *acting) serve(ctx context.Context, functionARN string) error {
 		a.looked = &lookedUp{run: a.run, asked: a.asked}
 		return (&planning{acting: a}).serve(ctx, refused)
 	}
-	// What the last operation adopted keeps all that it had until the next one, and nobody
-	// but an operation adopts.
+	// What the last operation adopted keeps all its rules until the next one, and only an operation
+	// adopts.
 	a.asked.target.Change.Old, a.asked.target.Change.Rollback = change.New, true
 	a.asked.query.Adoptable = nil
 	a.looked = &lookedUp{run: a.run, asked: a.asked}
 	return a.check(ctx)
 }
 
-// check finds out in what the chain deviates from its properties and, where that is asked
-// for, does away with it.
+// check finds how the chain deviates from its properties and, for a repair, undoes it.
 func (a *acting) check(ctx context.Context) error {
 	found, err := a.deviation(ctx, a.resolve, sg.Observed{})
 	if err == nil && !found.todo.Empty() {
@@ -139,23 +137,23 @@ func (a *acting) check(ctx context.Context) error {
 		return err
 	}
 	a.describe(found.observed, found.todo)
-	strays := a.strays(ctx, found)
-	a.report.Warnings = append(a.report.Warnings, strays...)
+	untagged := a.untagged(ctx, found)
+	a.report.Warnings = append(a.report.Warnings, untagged...)
 	switch {
 	case found.todo.Empty():
-		a.report.Result, a.report.Text = chain.ResultInSync, "The chain is as its properties say.\n"
+		a.report.Result, a.report.Text = chain.ResultInSync, "The chain matches its properties.\n"
 		return nil
 	case a.action.Action == chain.ActionCheck:
-		a.report.Result, a.report.Text = chain.ResultDrift, "The chain deviates from its properties. To bring it back:\n"+found.todo.String()
+		a.report.Result, a.report.Text = chain.ResultDrift, "The chain differs from its properties. A repair would do:\n"+found.todo.String()
 		return nil
-	case len(strays) > 0:
-		return &strayError{strays}
+	case len(untagged) > 0:
+		return &untaggedError{untagged}
 	default:
 		return a.repair(ctx, found)
 	}
 }
 
-// resolve looks up what only EC2 knows. The error is for peers that are not there.
+// resolve looks up what only EC2 knows. It returns an error for peers that do not exist.
 func (a *acting) resolve(ctx context.Context) error {
 	if a.looked.ask(ctx); a.looked.failed != nil {
 		return a.looked.failed
@@ -164,14 +162,14 @@ func (a *acting) resolve(ctx context.Context) error {
 	return a.looked.problem()
 }
 
-// deviation is a chain as it is, and what would bring it back to its properties.
+// deviation is the observed chain, and the plan that would restore its properties.
 type deviation struct {
 	reading  fence.Reading
 	observed sg.Observed
 	todo     plan.Plan
 }
 
-// deviation looks at the chain, and beside it at what is asked for.
+// deviation reads the chain and, at the same time, what its properties name.
 func (a *acting) deviation(ctx context.Context, beside func(context.Context) error, known sg.Observed) (deviation, error) {
 	reading, observed, err := a.lookOnce(ctx, view{query: a.asked.query, beside: beside, admits: func(now fence.Reading) error {
 		return fence.Quiet(a.asked.target.PhysicalID, now)
@@ -184,7 +182,7 @@ func (a *acting) deviation(ctx context.Context, beside func(context.Context) err
 	return deviation{reading, observed, todo}, err
 }
 
-// repair brings the chain back, as long as nothing else happens to the stack.
+// repair restores the chain's properties, until the stack begins an operation.
 func (a *acting) repair(ctx context.Context, found deviation) error {
 	lease := fence.Hold(ctx, found.reading, a.reader.Read, a.judge(func(now fence.Reading) error {
 		return fence.StillAtRest(a.asked.target.PhysicalID, found.reading, now)
@@ -193,7 +191,7 @@ func (a *acting) repair(ctx context.Context, found deviation) error {
 	result, err := a.edge.Converge(ctx, lease, a.asked.query, a.looked.target, found.observed)
 	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
 		a.report.standBack(busy)
-		a.report.Text = fmt.Sprintf("The repair was broken off after %d calls that change something: %v. What was still to do is the operation's now.\n", a.edge.Writes(), busy)
+		a.report.Text = fmt.Sprintf("The repair stopped after %d calls that changed something: %v. The operation does the rest.\n", a.edge.Writes(), busy)
 		return nil
 	}
 	if err != nil {
@@ -201,17 +199,18 @@ func (a *acting) repair(ctx context.Context, found deviation) error {
 	}
 	for identity, id := range result.Observed.GroupIDs {
 		if !found.observed.State.Has(identity) {
-			a.report.Warnings = append(a.report.Warnings, fmt.Sprintf("security group %s (tier %s) was made anew: the stack's outputs, and what it gave to others, still have the ID of the one that was deleted; update the stack with another Revision", id, identity.Tier))
+			a.report.Warnings = append(a.report.Warnings, fmt.Sprintf("security group %s (tier %s) was created again. The stack's outputs and their consumers still have the ID of the deleted one. Update the stack with another Revision", id, identity.Tier))
 		}
 	}
 	a.report.Warnings = append(a.report.Warnings, result.Warnings...)
-	a.report.Result, a.report.Text = chain.ResultRepaired, "The chain deviated from its properties. It was brought back:\n"+found.todo.String()
+	a.report.Result, a.report.Text = chain.ResultRepaired, "The chain differed from its properties. The repair did:\n"+found.todo.String()
 	return nil
 }
 
-// strays says which groups the plan would make though one of their name is there: a stranger
-// took its tags away.
-func (a *acting) strays(ctx context.Context, found deviation) []string {
+// untagged returns a warning for each group that has the name of one that the plan would create:
+// another principal removed its tags. With sgchain:adopted the group would be released in the end, and
+// not deleted.
+func (a *acting) untagged(ctx context.Context, found deviation) []string {
 	var texts []string
 	for _, step := range found.todo.Steps {
 		if step.Action != plan.CreateGroup {
@@ -219,16 +218,16 @@ func (a *acting) strays(ctx context.Context, found deviation) []string {
 		}
 		holder, err := a.edge.Holder(ctx, step.Group)
 		if err != nil {
-			a.log.Warn("looking for a group by its name failed", slog.String("error", err.Error()))
+			a.log.Warn("finding a security group by its name failed", slog.String("error", err.Error()))
 			continue
 		}
 		if holder != "" {
-			text := fmt.Sprintf("security group %s has the name of tier %s and lacks the tags that make it the chain's; if it is the chain's, give it the tags back: %s",
-				holder, step.Group.Tier, strings.Join(a.edge.Owner.TagTexts(step.Group, found.observed.State.NextEpoch(a.asked.target.PhysicalID)), " "))
+			text := fmt.Sprintf("security group %s has the name of tier %s but lacks the chain's tags. If it is the chain's, restore them (aws ec2 create-tags --resources %s --tags %s)",
+				holder, step.Group.Tier, holder, strings.Join(a.edge.Owner.TagTexts(step.Group, found.observed.State.NextEpoch(a.asked.target.PhysicalID)), " "))
 			if step.Group.GroupName != "" {
-				text += " (with sgchain:adopted it is released at its end and not deleted; leave that out only if the chain made it)"
+				text += ", without sgchain:adopted if the chain created it"
 			}
-			texts = append(texts, text)
+			texts = append(texts, text+". Otherwise, change the GroupName")
 		}
 	}
 	return texts

@@ -23,7 +23,7 @@ Fargate-SG "Security group for Fargate containers" in vpc-0123456789abcdef0
   ingress tcp 6060-6060 ALB-SG "Alb to Fargate: tcp 6060"
 `
 
-// tier is a tier's properties: its name, then keys and values in turn.
+// tier returns a tier's properties: its name, then keys and values in turn.
 func tier(name string, fields ...any) map[string]any {
 	one := map[string]any{"Name": name}
 	for i := 0; i < len(fields); i += 2 {
@@ -32,13 +32,13 @@ func tier(name string, fields ...any) map[string]any {
 	return one
 }
 
-// attribute is the group ID of a tier in an answer.
+// attribute returns the group ID of a tier in an answer.
 func attribute(answer cfn.Response, tier string) string {
 	return fmt.Sprint(answer.Data[tier+"SecurityGroupId"])
 }
 
-// life runs a test of one chain's life under a virtual clock.
-func life(t *testing.T, body func(t *testing.T, r *rig)) {
+// simulate tests the lifecycle of one chain under a virtual clock.
+func simulate(t *testing.T, body func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { body(t, newRig(t)) })
 }
@@ -51,7 +51,7 @@ func (r *rig) shows(want string) {
 }
 
 func TestDefaultChain(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		answer := r.succeeds(r.create(props()))
 		r.shows(tutorial)
 		want := map[string]any{
@@ -80,10 +80,9 @@ func TestDefaultChain(t *testing.T) {
 	})
 }
 
-// The rule between tiers names the group, so it stays when the neighbor's own
-// sources change.
+// The rule between tiers names the group, so it stays when the neighbor's own sources change.
 func TestSourcesChange(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		changed := props(
 			tier("Alb", "GroupName", "ALB-SG", "Description", "Security group for Application Load Balancer",
@@ -104,7 +103,7 @@ func TestSourcesChange(t *testing.T) {
 }
 
 func TestRefusedProperties(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		bad := properties{
 			"VpcId": vpcID, "Teirs": "x",
 			"Tiers": []any{
@@ -125,10 +124,10 @@ func TestRefusedProperties(t *testing.T) {
 	})
 }
 
-// A replaced tier: both generations carry every door until the cleanup, which
-// removes the old group only.
+// If a tier is replaced, both generations have every inbound rule until the cleanup, which removes
+// the old group only.
 func TestReplacement(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := props(tier("Web", "Ports", 80), tier("App", "Ports", 6060, "Description", "first"), tier("Db", "Ports", 5432))
 		now := props(tier("Web", "Ports", 80), tier("App", "Ports", 6060, "Description", "second"), tier("Db", "Ports", 5432))
 		first := r.succeeds(r.create(old))
@@ -140,7 +139,7 @@ func TestReplacement(t *testing.T) {
 		web, db := attribute(second, "Web"), attribute(second, "Db")
 		for _, app := range []string{before, after} {
 			if !r.world.Allows(web, app, "tcp", 6060) || !r.world.Allows(app, db, "tcp", 5432) {
-				t.Errorf("group %s of tier App misses a door:\n%s", app, r.world)
+				t.Errorf("group %s of tier App lacks an inbound rule:\n%s", app, r.world)
 			}
 		}
 		r.succeeds(r.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", first.PhysicalResourceID, second.PhysicalResourceID, old))
@@ -148,19 +147,19 @@ func TestReplacement(t *testing.T) {
 			t.Errorf("%d groups after the cleanup, want 3:\n%s", got, r.world)
 		}
 		if !r.world.Allows(web, after, "tcp", 6060) || !r.world.Allows(after, db, "tcp", 5432) {
-			t.Errorf("the live chain lost a door in the cleanup:\n%s", r.world)
+			t.Errorf("the live chain lost an inbound rule in the cleanup:\n%s", r.world)
 		}
 		r.succeeds(r.destroy(second.PhysicalResourceID, now))
 		r.shows("")
 	})
 }
 
-// Row 10: the replacement is undone by an Update to the old properties, whatever
-// ID that event carries; then the Delete of the new ID removes the new groups.
-func TestReplacementRolledBack(t *testing.T) {
+// Row 10: an Update to the old properties undoes the replacement, whichever ID that event has. Then
+// the Delete of the new ID removes the new groups.
+func TestReplacementRollback(t *testing.T) {
 	for _, carried := range []string{"old", "new"} {
 		t.Run("rollback carries the "+carried+" ID", func(t *testing.T) {
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				old, now := props(tier("Web", "Ports", 80), tier("App", "Ports", 6060)), props(tier("Front", "Ports", 80), tier("App", "Ports", 6060))
 				x := r.succeeds(r.create(old))
 				want := world.Strip(r.world.String())
@@ -179,9 +178,9 @@ func TestReplacementRolledBack(t *testing.T) {
 	}
 }
 
-// Row 7: an Update that fails keeps the incoming ID and takes back what it made.
-func TestFailedUpdateUndoesItsGroups(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// Row 7: an Update that fails answers the incoming ID and removes what it created.
+func TestFailedUpdateRemovesItsGroups(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := props(tier("Web", "Ports", 80))
 		now := props(tier("Web", "Ports", 80), tier("App", "Ports", 6060), tier("Db", "Ports", 5432))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
@@ -202,12 +201,11 @@ func TestFailedUpdateUndoesItsGroups(t *testing.T) {
 	})
 }
 
-// Row 2: a Create that fails half way answers the ID with which its groups are
-// found.
+// Row 2: a Create that fails half way answers the ID by which its groups are found.
 func TestFailedCreate(t *testing.T) {
 	for n := 1; n <= 6; n++ {
 		for _, lost := range []bool{false, true} {
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.ec2.FailAt(n, world.Fault{Err: world.NewError("InternalError", "An internal error has occurred"), Lost: lost})
 				answer := r.create(props())
 				if answer.Status == cfn.StatusSuccess {
@@ -221,16 +219,16 @@ func TestFailedCreate(t *testing.T) {
 	}
 }
 
-// Row 4: a Create that was cancelled still runs when the Delete comes, with an
-// invented ID.
+// Row 4: a cancelled Create still runs when the Delete arrives, with an ID that CloudFormation
+// invented.
 func TestCancelledCreate(t *testing.T) {
 	for name, fault := range map[string]world.Fault{
 		"a call hangs": {Hang: 30 * time.Second},
-		// The Delete must not have looked by then.
+		// The Delete must not have read by then.
 		"a write takes effect seconds later": {Late: 6 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			life(t, func(_ *testing.T, r *rig) {
+			simulate(t, func(_ *testing.T, r *rig) {
 				const invented = "Shop-Chain-1A2B3C4D5E6F"
 				r.world.Latency = latency
 				r.ec2.FailAt(2, fault)
@@ -249,7 +247,7 @@ func TestCancelledCreate(t *testing.T) {
 }
 
 func TestDeleteWaitsForInterfaces(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		r.attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
 		r.forget()
@@ -266,7 +264,7 @@ func TestDeleteWaitsForInterfaces(t *testing.T) {
 }
 
 func TestDeleteNamesTheBlockers(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		r.attach("eni-1", "ELB app/shop/1", r.world.GroupID("ALB-SG"))
 		started := time.Now()
@@ -279,39 +277,39 @@ func TestDeleteNamesTheBlockers(t *testing.T) {
 }
 
 func TestDeleteIsFencedByStatus(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		r.forget()
 		r.fails(r.deliver(r.event(cfn.RequestDelete, id, props(), nil)), "the Delete request is over", "CREATE_COMPLETE")
 		if r.world.Writes() != 0 {
-			r.t.Errorf("a Delete of a stack at rest wrote: %v", r.world.Calls())
+			r.t.Errorf("a Delete of a stack without an operation wrote: %v", r.world.Calls())
 		}
 		r.shows(tutorial)
 	})
 }
 
-func TestDeniedReadsAreFailures(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+func TestDeniedReadsFail(t *testing.T) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		r.forget()
 		r.ec2.FailAt(1, world.Fault{Err: world.Unauthorized("DescribeSecurityGroups")})
 		r.fails(r.destroy(id, props()), "describing security groups of chain (Chain): UnauthorizedOperation")
 		r.stack.err = world.NewError("AccessDenied", "not authorized to perform: cloudformation:DescribeStacks")
-		r.fails(r.destroy(id, props()), "describing stack", "needs cloudformation:DescribeStacks")
+		r.fails(r.destroy(id, props()), "describing stack", "Allow the function's role cloudformation:DescribeStacks")
 		r.stack.err = nil
 		r.succeeds(r.destroy(id, props()))
 		r.shows("")
 	})
 }
 
-// A duplicate that arrives after its own answer finds the resource at rest.
+// A duplicate that arrives after its own answer finds the resource in a COMPLETE status.
 func TestDuplicates(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		old, now := props(), props(tier("Alb", "Ports", 80))
 		creating := r.event(cfn.RequestCreate, "", old, nil)
 		r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 		x := r.succeeds(r.deliver(creating)).PhysicalResourceID
-		again := r.succeeds(r.deliver(creating)) // before CloudFormation took the first answer
+		again := r.succeeds(r.deliver(creating)) // before CloudFormation received the first answer
 		if again.PhysicalResourceID != x {
 			r.t.Errorf("a duplicate Create answered %s, want %s", again.PhysicalResourceID, x)
 		}
@@ -328,15 +326,15 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
-// A rename that keeps an explicit name cannot be had: both groups would have to be
-// there at once.
+// A new tier name with the same explicit group name is refused: both groups would have to exist at
+// once.
 func TestRenameIsRefused(t *testing.T) {
 	for name, changed := range map[string]map[string]any{
 		"its Description changed":     tier("Alb", "GroupName", "ALB-SG", "Description", "another"),
 		"its tier changed":            tier("Balancer", "GroupName", "ALB-SG", "Description", "one"),
 		"changed only in letter case": tier("Alb", "GroupName", "alb-sg", "Description", "one"),
 	} {
-		life(t, func(_ *testing.T, r *rig) {
+		simulate(t, func(_ *testing.T, r *rig) {
 			old := props(tier("Alb", "GroupName", "ALB-SG", "Description", "one"))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
 			r.forget()
@@ -348,16 +346,16 @@ func TestRenameIsRefused(t *testing.T) {
 	}
 }
 
-func TestForeignGroupsAreLeftAlone(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+func TestGroupsOfOtherOwnersStay(t *testing.T) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		other := newRig(r.t)
 		other.world, other.handler.EC2 = r.world, r.world.Client("another")
 		other.handler.Provider = "arn:another provider"
-		r.succeeds(other.create(props(tier("Web", "GroupName", "ALB-SG", "Description", "a stranger owns this"))))
+		r.succeeds(other.create(props(tier("Web", "GroupName", "ALB-SG", "Description", "another owner"))))
 		want := world.Strip(r.world.String())
 		answer := r.fails(r.create(props()), "the name is taken in VPC "+vpcID, "of the chain Chain, tier Web, in stack", "Choose another GroupName")
 		r.shows(want)
-		r.world.IgnoreFilters = true // what a filter lets through is filtered again
+		r.world.IgnoreFilters = true // what a filter returns is filtered again
 		r.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", answer.PhysicalResourceID)
 		r.succeeds(r.deliver(r.event(cfn.RequestDelete, answer.PhysicalResourceID, props(), nil)))
 		r.shows(want)
@@ -365,7 +363,7 @@ func TestForeignGroupsAreLeftAlone(t *testing.T) {
 }
 
 func TestForgedEvents(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 		event := r.event(cfn.RequestCreate, "", props(), nil)
 		event.StackID = strings.Replace(stackID, "123456789012", "999999999999", 1)
@@ -378,7 +376,7 @@ func TestForgedEvents(t *testing.T) {
 		event = r.event(cfn.RequestCreate, "", props(), nil)
 		event.ResponseURL = "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com.example.org/?X-Amz-Signature=" + signature
 		if answer, err := r.deliverIn(time.Minute, event); err == nil || answer.Status != "" {
-			t.Errorf("an answer went to a stranger: %v, %v", answer, err)
+			t.Errorf("an answer went to another bucket: %v, %v", answer, err)
 		}
 		if r.world.Writes() != 0 {
 			t.Errorf("a forged event wrote: %v", r.world.Calls())
@@ -386,10 +384,10 @@ func TestForgedEvents(t *testing.T) {
 	})
 }
 
-// The answer comes in time even where the work does not end, and after a panic.
+// The answer arrives in time even if the work does not end, and after a panic.
 func TestAlwaysAnswers(t *testing.T) {
 	t.Run("EC2 hangs", func(t *testing.T) {
-		life(t, func(t *testing.T, r *rig) {
+		simulate(t, func(t *testing.T, r *rig) {
 			r.world.Latency = time.Hour
 			r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 			started := time.Now()
@@ -404,7 +402,7 @@ func TestAlwaysAnswers(t *testing.T) {
 		})
 	})
 	t.Run("the work ignores its end", func(t *testing.T) {
-		life(t, func(t *testing.T, r *rig) {
+		simulate(t, func(t *testing.T, r *rig) {
 			for n := range 10 {
 				r.ec2.FailAt(n, world.Fault{Late: time.Hour})
 			}
@@ -415,7 +413,7 @@ func TestAlwaysAnswers(t *testing.T) {
 				t.Errorf("answered after %v", time.Since(started))
 			}
 			r.fails(answer, "the time for this request is up")
-			<-time.After(3 * time.Hour) // virtual: the work wakes up, and must do nothing more
+			<-time.After(3 * time.Hour) // virtual: the work wakes up, and must not continue
 			if r.world.Writes() != 0 {
 				t.Errorf("work went on after its time: %v", r.world.Calls())
 			}
@@ -423,7 +421,7 @@ func TestAlwaysAnswers(t *testing.T) {
 	})
 	for _, call := range []int{1, 2, 5} {
 		t.Run("panic", func(t *testing.T) {
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.ec2.FailAt(call, world.Fault{Panic: "planted"})
 				answer := r.fails(r.create(props()), "panicked", "planted")
 				if strings.Contains(answer.Reason, "goroutine") {
@@ -433,7 +431,7 @@ func TestAlwaysAnswers(t *testing.T) {
 		})
 	}
 	t.Run("ServiceTimeout is short", func(t *testing.T) {
-		life(t, func(t *testing.T, r *rig) {
+		simulate(t, func(t *testing.T, r *rig) {
 			r.world.Latency = time.Hour
 			short := props()
 			short["ServiceTimeout"] = "60"
@@ -445,7 +443,7 @@ func TestAlwaysAnswers(t *testing.T) {
 		})
 	})
 	t.Run("not configured", func(t *testing.T) {
-		life(t, func(_ *testing.T, r *rig) {
+		simulate(t, func(_ *testing.T, r *rig) {
 			r.handler.Misconfigured = world.NewError("SGCHAIN_PROVIDER", "it is not set")
 			r.fails(r.create(props()), "SGCHAIN_PROVIDER")
 		})
@@ -455,8 +453,8 @@ func TestAlwaysAnswers(t *testing.T) {
 const sendMargin = 5 * time.Second
 
 // The pre-signed URL is a credential: it is in no log line and no error.
-func TestSecretStaysSecret(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+func TestURLIsNeverLogged(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		id := r.succeeds(r.create(props())).PhysicalResourceID
 		r.mail.status = 503
 		r.stack.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", id)
@@ -475,9 +473,9 @@ func TestSecretStaysSecret(t *testing.T) {
 	})
 }
 
-// The lease: a run that CloudFormation has given up stops, and undoes nothing.
-func TestUpdateIsCancelled(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// The lease: a run whose operation CloudFormation has ended stops, and undoes nothing.
+func TestCancelledUpdate(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old, now := props(tier("Web", "Ports", 80)), props(tier("Web", "Ports", 80), tier("App", "Ports", 6060))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		r.forget()
@@ -488,17 +486,17 @@ func TestUpdateIsCancelled(t *testing.T) {
 				lastWrite = time.Now()
 			}
 		}
-		var turned time.Time
+		var cancelled time.Time
 		r.ec2.FailAt(3, world.Fault{Do: func() {
-			turned = time.Now()
+			cancelled = time.Now()
 			r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
 		}})
 		answer := r.fails(r.update(id, now, old), "the Update request is over")
 		if answer.PhysicalResourceID != id {
 			t.Errorf("answered %s, want the incoming %s", answer.PhysicalResourceID, id)
 		}
-		if lastWrite.Sub(turned) > 5*time.Second {
-			t.Errorf("a write took effect %v after CloudFormation turned round", lastWrite.Sub(turned))
+		if lastWrite.Sub(cancelled) > 5*time.Second {
+			t.Errorf("a write took effect %v after CloudFormation started the rollback", lastWrite.Sub(cancelled))
 		}
 		for _, call := range r.world.Calls() {
 			if call.Operation == "DeleteSecurityGroup" {
@@ -508,10 +506,10 @@ func TestUpdateIsCancelled(t *testing.T) {
 	})
 }
 
-// In a VPC with an IPv6 range EC2 gives a fresh group a second rule of its own: it
-// stays where everything may go out, and goes where not.
+// In a VPC with an IPv6 range EC2 gives a new group a second rule of its own. It stays if all
+// outbound traffic is allowed, and is revoked otherwise.
 func TestIPv6VPC(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		r.world.AddVPC(vpcID, world.IPv6)
 		id := r.succeeds(r.create(props(
 			tier("Web", "GroupName", "web", "Ports", 443, "Egress", "chain"), tier("App", "GroupName", "app", "Ports", 6060)))).PhysicalResourceID
@@ -528,14 +526,14 @@ web "Security group of tier Web" in vpc-0123456789abcdef0
 	})
 }
 
-// In the default VPC, revoking what is not there is no error but a list.
+// In the default VPC, revoking a rule that does not exist is not an error: EC2 returns a list.
 func TestDefaultVPC(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		r.world.AddVPC(vpcID, world.Default)
 		old, now := props(tier("Web", "GroupName", "web", "Ports", []any{80, 443})), props(tier("Web", "GroupName", "web", "Ports", 443))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		r.forget()
-		r.ec2.FailAt(2, world.Fault{Do: func() { r.world.Revoke("web", "tcp", 80) }}) // a stranger revokes the rule first
+		r.ec2.FailAt(2, world.Fault{Do: func() { r.world.Revoke("web", "tcp", 80) }}) // another principal revokes the rule first
 		r.succeeds(r.update(id, now, old))
 		r.shows(`web "Security group of tier Web" in vpc-0123456789abcdef0
   egress -1 0.0.0.0/0
@@ -544,16 +542,15 @@ func TestDefaultVPC(t *testing.T) {
 	})
 }
 
-// A description is changed in place, in a call of its own, and no rule is revoked
-// for it.
-func TestDescriptionChanges(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
-		door := func(text string) properties {
+// A description is changed in place, in a separate call, and no rule is revoked for it.
+func TestRuleDescriptionChanges(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
+		described := func(text string) properties {
 			return props(tier("Web", "GroupName", "web", "Ingress", []any{map[string]any{"Ports": 443, "Sources": "internet", "Description": text}}))
 		}
-		id := r.succeeds(r.create(door("first"))).PhysicalResourceID
+		id := r.succeeds(r.create(described("first"))).PhysicalResourceID
 		r.forget()
-		r.succeeds(r.update(id, door("second"), door("first")))
+		r.succeeds(r.update(id, described("second"), described("first")))
 		if !strings.Contains(r.world.String(), `ingress tcp 443-443 0.0.0.0/0 "second"`) || r.world.Writes() != 1 {
 			t.Errorf("the calls were %v and the world is\n%s", r.world.Calls(), r.world)
 		}

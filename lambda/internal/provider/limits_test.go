@@ -8,9 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// What EC2 is asked for by ID keeps to its limit of 200 filter values, and naming one group
-// many times asks for it once.
-func TestF8MoreFilterValuesThanOneCallTakes(t *testing.T) {
+// A query by IDs keeps to EC2's limit of 200 filter values, and has each group once.
+func TestMoreFilterValuesThanOneCallTakes(t *testing.T) {
 	t.Parallel()
 	for name, shape := range map[string]struct{ tiers, ports, groups int }{
 		"many rules from one group": {30, 7, 1},
@@ -33,7 +32,7 @@ func TestF8MoreFilterValuesThanOneCallTakes(t *testing.T) {
 								groupName = "hand"
 							}
 							if r.world.GroupID(groupName) == "" {
-								r.handMade(groupName, "by hand")
+								r.existingGroup(groupName, "by hand")
 							}
 							sources = append(sources, r.world.GroupID(groupName))
 						}
@@ -54,13 +53,13 @@ func TestF8MoreFilterValuesThanOneCallTakes(t *testing.T) {
 	}
 }
 
-// A foreign group that looks like one of the chain's and was not asked for makes nobody
-// wait: an engine that ignores a filter shows it.
-func TestF8AnswersAreHeldAgainstTheQuestion(t *testing.T) {
+// Another owner's group that looks like one of the chain's and was not asked for does not delay a
+// run. An EC2 that ignores a filter shows it.
+func TestAnswersOfIgnoredFilters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		hand := r.handMade("hand", "by hand")
+		hand := r.existingGroup("hand", "by hand")
 		now := props(tier("Web", "Ports", 443, "Sources", hand))
 		id := r.succeeds(r.create(now)).PhysicalResourceID
 		r.world.IgnoreFilters = true
@@ -68,12 +67,12 @@ func TestF8AnswersAreHeldAgainstTheQuestion(t *testing.T) {
 	})
 }
 
-// Names with wildcards ask for more than they mean, and only what was meant is taken.
-func TestF8NamesWithWildcards(t *testing.T) {
+// A name with wildcards matches other names, and only the exact name is used.
+func TestNamesWithWildcards(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		other := r.handMade("web-1", "a stranger made it")
+		other := r.existingGroup("web-1", "another owner")
 		now := props(tier("Web", "GroupName", "web-*", "Ports", 443))
 		now["AdoptExisting"] = true
 		made := r.succeeds(r.create(now))
@@ -87,8 +86,8 @@ func TestF8NamesWithWildcards(t *testing.T) {
 	})
 }
 
-// A group of 1,000 rules of each family is built and revoked in calls of at most 1,000 rules.
-func TestF8MoreRulesThanOneCallTakes(t *testing.T) {
+// A group with 1,000 rules of each family is built and revoked in calls of at most 1,000 rules.
+func TestMoreRulesThanOneCallTakes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -13,7 +13,7 @@ import (
 	"sgchain/lambda/internal/task"
 )
 
-// judge makes the fence's verdict, or only logs it.
+// judge returns the fence's verdict, or only logs it.
 func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error {
 	return func(now fence.Reading) error {
 		err := verdict(now)
@@ -25,20 +25,20 @@ func (r *run) judge(verdict func(fence.Reading) error) func(fence.Reading) error
 	}
 }
 
-// view is what a run wants to see before it does anything.
+// view is what a run reads before it writes.
 type view struct {
 	query sg.Query
 	// admits judges each reading; nil admits all.
 	admits func(fence.Reading) error
-	// beside is asked at the same time as the first look; may be nil.
+	// beside runs at the same time as the first read; may be nil.
 	beside func(context.Context) error
-	// isDoubtful says whether what EC2 shows may be the past.
+	// isDoubtful reports whether EC2 may be showing an earlier state.
 	isDoubtful func(chain.State) bool
 }
 
-// look reads CloudFormation and EC2 at the same time, with what else there is to be
-// asked for. Where an older run may be alive it waits until that one cannot write any
-// more, and looks again. So it does where what EC2 shows is doubtful.
+// look reads CloudFormation and EC2 at the same time, and runs beside. If an older run may still
+// write, it waits until that one no longer can and reads again. It does the same if what EC2 shows
+// is doubtful.
 func (r *run) look(ctx context.Context, wanted view) (fence.Reading, sg.Observed, error) {
 	reading, observed, err := r.lookOnce(ctx, wanted, sg.Observed{})
 	if err != nil || (!wanted.isDoubtful(observed.State) && !fence.OlderMayRun(r.request, reading) && !r.othersMayRun()) {
@@ -52,7 +52,7 @@ func (r *run) look(ctx context.Context, wanted view) (fence.Reading, sg.Observed
 	return r.lookOnce(ctx, wanted, observed)
 }
 
-// lookOnce looks; groups that are known have to be shown.
+// lookOnce reads once. Groups that are already known have to be shown.
 func (r *run) lookOnce(ctx context.Context, wanted view, known sg.Observed) (fence.Reading, sg.Observed, error) {
 	var observed sg.Observed
 	seen := aside(func() (err error) {
@@ -83,18 +83,19 @@ func (r *run) lookOnce(ctx context.Context, wanted view, known sg.Observed) (fen
 	return reading, observed, errEC2
 }
 
-// aside does something in a goroutine of its own.
+// aside runs a function in its own goroutine.
 func aside(do func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- task.Run(do) }()
 	return done
 }
 
-// isBack says whether CloudFormation takes an operation back.
-func isBack(now fence.Reading) bool { return strings.Contains(now.Stack, "ROLLBACK") }
+// isRollback reports whether CloudFormation is rolling an operation back.
+func isRollback(now fence.Reading) bool { return strings.Contains(now.Stack, "ROLLBACK") }
 
-// othersMayRun reports whether a run that is none of this resource's may be alive: a repair, which writes until it sees that the
-// stack is not at rest any more, or the Create of another chain that takes over the groups which a Delete would delete.
+// othersMayRun reports whether a run of another request may still write. It may be a repair, which
+// writes until it sees a new operation. Or it may be the Create of another chain that takes over
+// the groups which a Delete would delete.
 func (r *run) othersMayRun() bool {
 	return (r.Repairs && r.request.Type != fence.Create) || (r.Moves && r.request.Type == fence.Delete)
 }

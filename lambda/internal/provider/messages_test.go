@@ -105,10 +105,11 @@ func many(n int) string {
 	return strings.Join(tags, ", ")
 }
 
-// situation is something that goes wrong, and how.
+// situation is a condition and the message that it causes.
 type situation struct {
-	title string
-	act   func(r *rig) string
+	phase, title string
+
+	act func(r *rig) string
 }
 
 func reason(answer cfn.Response) string { return answer.Reason }
@@ -141,14 +142,14 @@ func taken(tags ...string) func(*rig) string {
 		for i := 0; i < len(tags); i += 2 {
 			in.TagSpecifications = append(in.TagSpecifications, types.TagSpecification{ResourceType: types.ResourceTypeSecurityGroup, Tags: []types.Tag{{Key: aws.String(tags[i]), Value: aws.String(tags[i+1])}}})
 		}
-		if _, err := r.world.Client("stranger").CreateSecurityGroup(r.t.Context(), in); err != nil {
+		if _, err := r.world.Client("other").CreateSecurityGroup(r.t.Context(), in); err != nil {
 			r.t.Fatal(err)
 		}
 		return reason(r.create(props(tier("Alb", "GroupName", "alb-sg"))))
 	}
 }
 
-// blocked deletes a chain of which something stands in the way.
+// blocked deletes a chain after something obstructs that.
 func blocked(obstruct func(r *rig, groupID string)) func(*rig) string {
 	return func(r *rig) string {
 		answer := r.succeeds(r.create(props(tier("Web", "GroupName", "web"))))
@@ -185,51 +186,54 @@ func (brokenResource) DescribeStackResource(context.Context, *cloudformation.Des
 func situations() []situation {
 	warning := func(answer cfn.Response) string { return fmt.Sprint(answer.Data["Warnings"]) }
 	return []situation{
-		{"the properties are wrong", func(r *rig) string {
+		{phaseProperties, "Several properties are wrong", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 99999), tier("App", "Prots", 80))))
 		}},
-		{"the name is taken", taken()},
-		{"the name is taken by another chain", taken("sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1", "sgchain:logical-id", "Chain", "sgchain:tier", "Alb")},
-		{"the name is taken by the chain, whose logical ID changed", taken("sgchain:stack-id", stackID, "sgchain:logical-id", "OldChain", "sgchain:tier", "Alb")},
-		{"a Description changes and the GroupName stays", func(r *rig) string {
+		{phasePlanning, "The group name is taken", taken()},
+		{phasePlanning, "The group name is taken by another chain", taken("sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1", "sgchain:logical-id", "Chain", "sgchain:tier", "Alb")},
+		{phasePlanning, "The group name is taken by this chain under its earlier logical ID", taken("sgchain:stack-id", stackID, "sgchain:logical-id", "OldChain", "sgchain:tier", "Alb")},
+		{phasePlanning, "A replaced group keeps its GroupName: its Description changes", func(r *rig) string {
 			old := props(tier("Web", "GroupName", "web", "Description", "one"))
 			return reason(r.update(r.succeeds(r.create(old)).PhysicalResourceID, props(tier("Web", "GroupName", "web", "Description", "two")), old))
 		}},
-		{"a tier is renamed and the GroupName stays", func(r *rig) string {
+		{phasePlanning, "A replaced group keeps its GroupName: its tier is renamed", func(r *rig) string {
 			old := props(tier("Web", "GroupName", "web"))
 			return reason(r.update(r.succeeds(r.create(old)).PhysicalResourceID, props(tier("Site", "GroupName", "web")), old))
 		}},
-		{"only the letter case of a GroupName changes", func(r *rig) string {
+		{phasePlanning, "A replaced group keeps its GroupName: only the letter case changes", func(r *rig) string {
 			old := props(tier("Web", "GroupName", "web"))
 			return reason(r.update(r.succeeds(r.create(old)).PhysicalResourceID, props(tier("Web", "GroupName", "WEB")), old))
 		}},
-		{"a group has not room for its rules", func(r *rig) string {
+		{phasePlanning, "A group has more rules than its quota allows", func(r *rig) string {
 			r.world.AddPrefixList("pl-0a", "office", 58, false)
 			return reason(r.create(props(tier("Web", "Ports", "80-90", "Sources", []any{"pl-0a", "10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"}))))
 		}},
-		{"a group has not room for its old and its new rules", func(r *rig) string {
+		{phasePlanning, "A group has more rules than its quota allows until the old ones are revoked", func(r *rig) string {
 			old := with(properties{"RuleQuota": 2}, tier("Web", "Ports", 80, "Sources", []any{"10.0.0.0/8", "11.0.0.0/8"}))
 			now := with(properties{"RuleQuota": 2}, tier("Web", "Ports", 80, "Sources", []any{"10.0.0.0/9", "11.0.0.0/9"}))
 			return reason(r.update(r.succeeds(r.create(old)).PhysicalResourceID, now, old))
 		}},
-		{"a prefix list is not there", func(r *rig) string {
+		{phasePlanning, "A prefix list does not exist", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "com.amazonaws.{region}.s4"))))
 		}},
-		{"the VPC whose ranges are meant is not there", func(r *rig) string {
+		{phasePlanning, "The VPC of the peer vpc does not exist", func(r *rig) string {
 			return reason(r.create(with(properties{"VpcId": "vpc-0a"}, tier("Web", "Ports", 80, "Sources", "vpc"))))
 		}},
-		{"a security group is not there", func(r *rig) string {
+		{phasePlanning, "A security group does not exist", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "sg-0dead"))))
 		}},
-		{"no security group has the name", func(r *rig) string {
+		{phasePlanning, "No security group has the name", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "group/bastion"))))
 		}},
-		{"several prefix lists have the name", func(r *rig) string {
+		{phasePlanning, "Several peers do not exist", func(r *rig) string {
+			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", []any{"com.amazonaws.{region}.s4", "sg-0dead"}))))
+		}},
+		{phasePlanning, "Several prefix lists have the name", func(r *rig) string {
 			r.world.AddPrefixList("pl-0a", "office", 1, false)
 			r.world.AddPrefixList("pl-0b", "office", 1, false)
 			return reason(r.create(props(tier("Web", "Ports", 80, "Sources", "list/office"))))
 		}},
-		{"warning: several have the name of a peer on the way back", func(r *rig) string {
+		{phaseWarnings, "Rollback: several prefix lists have a peer's name", func(r *rig) string {
 			r.world.AddPrefixList("pl-0a", "office", 1, false)
 			old, now := props(tier("Web", "Ports", 80, "Sources", "list/office")), props(tier("Web", "Ports", 80, "Sources", "vpc"))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
@@ -237,46 +241,46 @@ func situations() []situation {
 			r.world.AddPrefixList("pl-0b", "office", 1, false)
 			return warning(r.rollback(id, old, now))
 		}},
-		{"a group of the chain is named by its ID", func(r *rig) string {
+		{phasePlanning, "A security group of the chain is named by its ID", func(r *rig) string {
 			old := props(tier("Web"), tier("App", "Ports", 80))
 			answer := r.succeeds(r.create(old))
 			return reason(r.update(answer.PhysicalResourceID, props(tier("Web"), tier("App", "Ports", 80, "Sources", attribute(answer, "Web"))), old))
 		}},
-		{"the VPC is not there", func(r *rig) string { return reason(r.create(with(properties{"VpcId": "vpc-0a"}))) }},
-		{"the function's role lacks a right", refusing(2, "UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: "+strings.Repeat("x", 2000))},
-		{"EC2 throttles for long", refusing(1, "RequestLimitExceeded", "Request limit exceeded.")},
-		{"the account has too many groups", func(r *rig) string {
+		{phaseCalls, "The VPC does not exist", func(r *rig) string { return reason(r.create(with(properties{"VpcId": "vpc-0a"}))) }},
+		{phaseCalls, "The function's role lacks a permission", refusing(2, "UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: "+strings.Repeat("x", 2000))},
+		{phaseCalls, "EC2 throttles calls for a long time", refusing(1, "RequestLimitExceeded", "Request limit exceeded.")},
+		{phaseCalls, "The account has too many security groups", func(r *rig) string {
 			r.world.GroupQuota = 1
 			return reason(r.create(props(tier("Web"))))
 		}},
-		{"the account's quota of rules is lower than RuleQuota", func(r *rig) string {
+		{phaseCalls, "The account's quota of rules is lower than RuleQuota", func(r *rig) string {
 			r.world.RuleQuota = 1
 			return reason(r.create(props()))
 		}},
-		{"EC2 fails in another way", refusing(2, "InternalError", "An internal error has occurred")},
-		{"EC2 refuses with a code that is not known", refusing(2, "SomethingNew", "EC2 says so")},
-		{"a tag policy refuses", refusing(2, "TagPolicyViolation", "The tag policy does not allow the specified value for the following tag key: 'Team'.")},
-		{"the credentials are not accepted", refusing(2, "AuthFailure", "AWS was not able to validate the provided access credentials")},
-		{"the account is not verified", refusing(2, "PendingVerification", "Your account is currently being verified")},
-		{"a peer is in a VPC that is not connected", func(r *rig) string {
+		{phaseCalls, "EC2 has an internal error", refusing(2, "InternalError", "An internal error has occurred")},
+		{phaseCalls, "EC2 refuses a call with an unknown code", refusing(2, "SomethingNew", "EC2 says so")},
+		{phaseCalls, "A tag policy refuses the tags", refusing(2, "TagPolicyViolation", "The tag policy does not allow the specified value for the following tag key: 'Team'.")},
+		{phaseCalls, "EC2 rejects the function's credentials", refusing(2, "AuthFailure", "AWS was not able to validate the provided access credentials")},
+		{phaseCalls, "The account is not verified", refusing(2, "PendingVerification", "Your account is currently being verified")},
+		{phaseCalls, "A peer is in a VPC that is not connected", func(r *rig) string {
 			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
 			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/"+r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false)))))
 		}},
-		{"warning: a rule opens nothing", func(r *rig) string {
+		{phaseWarnings, "A rule opens nothing", func(r *rig) string {
 			now := props(tier("Web", "Ports", []any{443, "icmpv6"}, "Sources", "vpc"))
 			now["IpFamilies"] = []any{"ipv4", "ipv6"}
 			return warning(r.create(now))
 		}},
-		{"a peer of another account is not there", func(r *rig) string {
+		{phaseCalls, "A security group of another account does not exist", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/sg-0fedcba9876543210"))))
 		}},
-		{"somebody else changes the groups all the time", func(r *rig) string {
+		{phaseCalls, "Another principal keeps changing the security groups", func(r *rig) string {
 			for n := 3; n < 60; n++ {
 				r.ec2.FailAt(n, world.Fault{Hand: &world.Hand{Deed: world.AddRule, Pick: 100 * n}})
 			}
 			return reason(r.create(props(tier("Web"))))
 		}},
-		{"EC2 leaves out a group", func(r *rig) string {
+		{phaseCalls, "EC2 does not show a security group", func(r *rig) string {
 			alone := props(tier("App", "Ports", 80, "Sources", "internet"))
 			first := r.succeeds(r.create(alone))
 			<-time.After(2 * time.Hour) // virtual
@@ -284,14 +288,14 @@ func situations() []situation {
 			r.world.TagLag = time.Hour
 			return reason(r.update(second.PhysicalResourceID, alone, alone))
 		}},
-		{"a network interface uses a group", blocked(func(r *rig, id string) { r.attach("eni-1", "ELB app/shop/1", id) })},
-		{"many network interfaces use a group", blocked(func(r *rig, id string) {
+		{phaseDeletes, "A network interface uses a security group", blocked(func(r *rig, id string) { r.attach("eni-1", "ELB app/shop/1", id) })},
+		{phaseDeletes, "Many network interfaces use a security group", blocked(func(r *rig, id string) {
 			for n := range 8 {
 				r.attach(fmt.Sprint("eni-", n), "AWS Lambda VPC ENI-resize", id)
 			}
 		})},
-		{"a group of somebody else names a group", blocked(func(r *rig, id string) {
-			other := r.world.Client("stranger")
+		{phaseDeletes, "Another security group has a rule with a group of the chain", blocked(func(r *rig, id string) {
+			other := r.world.Client("other")
 			made, err := other.CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("theirs"), Description: aws.String("d"), VpcId: aws.String(vpcID)})
 			if err == nil {
 				_, err = other.AuthorizeSecurityGroupIngress(r.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: made.GroupId, IpPermissions: []types.IpPermission{{
@@ -302,11 +306,11 @@ func situations() []situation {
 				r.t.Fatal(err)
 			}
 		})},
-		{"something else uses a group", blocked(func(r *rig, id string) {
+		{phaseDeletes, "EC2 does not show what uses a security group", blocked(func(r *rig, id string) {
 			r.world.AddVPC("vpc-0b")
 			r.world.Associate(id, "vpc-0b")
 		})},
-		{"a group is one that EC2 does not let anybody delete", func(r *rig) string {
+		{phaseDeletes, "EC2 allows no user to delete the security group", func(r *rig) string {
 			answer := r.succeeds(r.create(props(tier("Web"))))
 			r.ec2.Forget()
 			for n := range 40 {
@@ -315,15 +319,15 @@ func situations() []situation {
 			r.stack.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", answer.PhysicalResourceID)
 			return reason(r.deliver(r.event(cfn.RequestDelete, answer.PhysicalResourceID, props(tier("Web")), nil)))
 		}},
-		{"the stack's status cannot be read", func(r *rig) string {
+		{phaseOperations, "The stack's status cannot be read", func(r *rig) string {
 			r.handler.CloudFormation = brokenStatus{r.stack}
 			return reason(r.create(props()))
 		}},
-		{"the resource's status cannot be read", func(r *rig) string {
+		{phaseOperations, "The resource's status cannot be read", func(r *rig) string {
 			r.handler.CloudFormation = brokenResource{r.stack}
 			return reason(r.create(props()))
 		}},
-		{"another operation begins meanwhile", func(r *rig) string {
+		{phaseOperations, "The request is over: another operation begins meanwhile", func(r *rig) string {
 			old := props(tier("Web"))
 			answer := r.succeeds(r.create(old))
 			r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", answer.PhysicalResourceID)
@@ -335,102 +339,102 @@ func situations() []situation {
 			}()
 			return reason(r.deliver(r.event(cfn.RequestUpdate, answer.PhysicalResourceID, props(tier("Web", "Ports", 80)), old)))
 		}},
-		{"the operation is over: the stack is at rest", over("UPDATE_COMPLETE", "UPDATE_COMPLETE")},
-		{"the operation is over: the resource is", over("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")},
-		{"the operation is over: the resource is being deleted", over("UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")},
-		{"a Create is over", func(r *rig) string {
+		{phaseOperations, "The request is over: the stack has no operation", over("UPDATE_COMPLETE", "UPDATE_COMPLETE")},
+		{phaseOperations, "The request is over: the resource is in a COMPLETE status", over("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")},
+		{phaseOperations, "The request is over: the resource is being deleted", over("UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")},
+		{phaseOperations, "The request is over: the stack rolls back", func(r *rig) string {
 			r.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", "")
 			return reason(r.deliver(r.event(cfn.RequestCreate, "", props(), nil)))
 		}},
-		{"a Create is sent again after its answer", func(r *rig) string {
+		{phaseOperations, "The request is over: a Create is delivered again after its answer", func(r *rig) string {
 			r.stack.set("CREATE_IN_PROGRESS", "CREATE_COMPLETE", "sgchain-x")
 			return reason(r.deliver(r.event(cfn.RequestCreate, "", props(), nil)))
 		}},
-		{"an Update is of a chain that was replaced since", func(r *rig) string {
+		{phaseOperations, "The request is over: the chain was replaced", func(r *rig) string {
 			r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "sgchain-"+strings.Repeat("0", 40))
 			return reason(r.deliver(r.event(cfn.RequestUpdate, "sgchain-"+strings.Repeat("1", 40), props(), props())))
 		}},
-		{"the stack is gone", over("", "")},
-		{"a Delete is of a chain that lives", func(r *rig) string {
+		{phaseOperations, "The request is over: the stack was deleted", over("", "")},
+		{phaseOperations, "The request is over: a Delete has the ID of the current chain", func(r *rig) string {
 			answer := r.succeeds(r.create(props()))
 			r.stack.set("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 			return reason(r.deliver(r.event(cfn.RequestDelete, answer.PhysicalResourceID, props(), nil)))
 		}},
-		{"a Delete comes while nothing is deleted", func(r *rig) string {
+		{phaseOperations, "The request is over: no Delete is due", func(r *rig) string {
 			answer := r.succeeds(r.create(props()))
 			r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 			return reason(r.deliver(r.event(cfn.RequestDelete, answer.PhysicalResourceID, props(), nil)))
 		}},
-		{"a request is older than the operation", func(r *rig) string {
+		{phaseOperations, "The request is over: it is older than the operation", func(r *rig) string {
 			event := r.event(cfn.RequestUpdate, "sgchain-x", props(), props())
 			<-time.After(5 * time.Minute) // virtual
 			r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "sgchain-x")
 			return reason(r.deliver(event))
 		}},
-		{"the time is up", func(r *rig) string {
+		{phaseOperations, "The time of a request is up: during a call", func(r *rig) string {
 			r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 			r.ec2.FailAt(2, world.Fault{Hang: time.Hour})
 			answer, err := r.deliverIn(time.Minute, r.event(cfn.RequestCreate, "", props(tier("Web")), nil))
 			return reason(answer) + text(err)
 		}},
-		{"no time is left from the beginning", func(r *rig) string {
+		{phaseOperations, "The time of a request is up: before the first call", func(r *rig) string {
 			answer, err := r.deliverIn(10*time.Second, r.event(cfn.RequestCreate, "", props(), nil))
 			return reason(answer) + text(err)
 		}},
-		{"the resource type is another", func(r *rig) string {
+		{phaseEvents, "The resource has another type: in the event", func(r *rig) string {
 			event := r.event(cfn.RequestCreate, "", props(), nil)
 			event.ResourceType = "Custom::Other"
 			return reason(r.deliver(event))
 		}},
-		{"the recorded resource is of another type", func(r *rig) string {
+		{phaseEvents, "The resource has another type: in the stack", func(r *rig) string {
 			r.stack.kind = "Custom::Other"
 			return reason(r.create(props()))
 		}},
-		{"the stack is of another account", func(r *rig) string {
+		{phaseEvents, "The stack is in another account", func(r *rig) string {
 			event := r.event(cfn.RequestCreate, "", props(), nil)
 			event.StackID = strings.Replace(stackID, "123456789012", "999999999999", 1)
 			return reason(r.deliver(event))
 		}},
-		{"the stack has no ARN", func(r *rig) string {
+		{phaseEvents, "The event is not CloudFormation's: StackId is not an ARN", func(r *rig) string {
 			event := r.event(cfn.RequestCreate, "", props(), nil)
 			event.StackID = "Shop"
 			return reason(r.deliver(event))
 		}},
-		{"the event lacks something", func(r *rig) string {
+		{phaseEvents, "The event is not CloudFormation's: a field is missing", func(r *rig) string {
 			event := r.event(cfn.RequestUpdate, "", props(), props())
 			return reason(r.deliver(event))
 		}},
-		{"a key of the event has another case", func(r *rig) string {
+		{phaseEvents, "The event is not CloudFormation's: a key has another letter case", func(r *rig) string {
 			return respelled(r, `"ResourceProperties"`, `"resourceproperties"`)
 		}},
-		{"a key of the event stands twice", func(r *rig) string {
+		{phaseEvents, "The event is not CloudFormation's: a key occurs twice", func(r *rig) string {
 			return respelled(r, `"ResourceProperties":{`, `"ResourceProperties":{"VpcId":"vpc-0",`)
 		}},
-		{"the event has another type of request", func(r *rig) string {
+		{phaseEvents, "The event is not CloudFormation's: the request type is unknown", func(r *rig) string {
 			event := r.event("Rename", "sgchain-x", props(), props())
 			return reason(r.deliver(event))
 		}},
-		{"the function's environment lacks something", func(r *rig) string {
+		{phaseEvents, "The function's environment is incomplete", func(r *rig) string {
 			r.handler.Misconfigured = errors.New("reading environment (SGCHAIN_PROVIDER): it is not set")
 			return reason(r.create(props()))
 		}},
-		{"a bug", func(r *rig) string {
+		{phaseEvents, "The function has a bug", func(r *rig) string {
 			r.ec2.FailAt(1, world.Fault{Panic: "index out of range [3] with length 3"})
 			return reason(r.create(props()))
 		}},
-		{"warning: a tier can call nobody", func(r *rig) string { return warning(r.create(props(tier("Web", "Egress", "chain")))) }},
-		{"warning: a group is near its quota", func(r *rig) string {
+		{phaseWarnings, "A tier has no outbound rule", func(r *rig) string { return warning(r.create(props(tier("Web", "Egress", "chain")))) }},
+		{phaseWarnings, "A security group is near its quota", func(r *rig) string {
 			old := with(properties{"RuleQuota": 1}, tier("Web", "Ports", 80, "Sources", "10.0.0.0/8"))
 			now := with(properties{"RuleQuota": 1}, tier("Web", "Ports", 80, "Sources", "11.0.0.0/8"))
 			return warning(r.update(r.succeeds(r.create(old)).PhysicalResourceID, now, old))
 		}},
-		{"warning: a group was left over", func(r *rig) string {
+		{phaseWarnings, "A security group is orphaned", func(r *rig) string {
 			one, two, three := props(tier("Web")), props(tier("App")), props(tier("Db"))
 			second := r.succeeds(r.update(r.succeeds(r.create(one)).PhysicalResourceID, two, one))
 			r.attach("eni-1", "late", r.world.Groups()[1])
 			return warning(r.update(second.PhysicalResourceID, three, two))
 		}},
-		{"warnings: a peer is gone on the way back", func(r *rig) string {
+		{phaseWarnings, "Rollback: a peer no longer exists", func(r *rig) string {
 			r.world.AddPrefixList("pl-0123456789abcdef0", "com.amazonaws.us-east-1.s3", 1, false)
 			old, now := props(tier("Web", "Ports", 443, "Sources", "com.amazonaws.us-east-1.s3")), props(tier("Web", "Ports", 443, "Sources", "10.0.0.0/8"))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
@@ -438,13 +442,13 @@ func situations() []situation {
 			r.world.AddPrefixList("pl-0123456789abcdef0", "renamed", 1, false)
 			return warning(r.rollback(id, old, now))
 		}},
-		{"warnings: a peer cannot be looked up on the way back", func(r *rig) string {
+		{phaseWarnings, "Rollback: peers cannot be looked up", func(r *rig) string {
 			r.world.AddPrefixList("pl-0123456789abcdef0", "com.amazonaws.us-east-1.s3", 1, false)
 			old, now := props(tier("Web", "Ports", 443, "Sources", "com.amazonaws.us-east-1.s3")), props(tier("Web", "Ports", 443, "Sources", "10.0.0.0/8"))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
 			r.succeeds(r.update(id, now, old))
 			r.ec2.Deny("DescribeManagedPrefixLists")
-			return strings.ReplaceAll(warning(r.rollback(id, old, now)), "\n", "`, `") // one a line
+			return warning(r.rollback(id, old, now))
 		}},
 	}
 }
@@ -456,13 +460,55 @@ func text(err error) string {
 	return " (" + err.Error() + ")"
 }
 
-// TestMessages writes down every message that a stack owner can see, as the function sends
-// it, and holds the sources against that page: no text of an error or of a remedy is
-// missing there. With UPDATE_DOCS=1 it writes the page.
+// TestMessages writes every message that a stack owner can see, as the function sends it, and checks
+// each against the rules. It compares the page with the sources, so that no text of an error or of a
+// remedy is missing there. With UPDATE_DOCS=1 it writes the page.
 func TestMessages(t *testing.T) { //nolint:tparallel // the messages are written in their order
 	t.Parallel()
-	var page strings.Builder
-	page.WriteString("\n## Properties\n\nAll problems are reported at once, each with its path. Nothing is changed then.\n\n")
+	byPhase := map[string][]message{}
+	var raw strings.Builder
+	for _, one := range slices.Concat(situations(), careSituations(), moveSituations()) {
+		t.Run(one.title, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, aws := newRig(t), &said{}
+				r.world.After = aws.note
+				text := one.act(r)
+				raw.WriteString(text + "\n")
+				lines := []string{text}
+				if one.phase == phaseWarnings {
+					lines = strings.Split(text, "\n")
+				}
+				for _, line := range lines {
+					keepsRules(t, one.phase, line, aws)
+				}
+				r.mail.fits(t)
+				byPhase[one.phase] = append(byPhase[one.phase], message{one.title, strings.TrimSuffix(text, logTail)})
+			})
+		})
+	}
+	t.Run("More problems than an answer has room for", func(t *testing.T) {
+		r := newRig(t)
+		var peers []any
+		for n := range 300 {
+			peers = append(peers, fmt.Sprint("unknown", n))
+		}
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers))), "[cut;")
+		r.mail.fits(t)
+	})
+	properties := propertyMessages(t)
+	raw.WriteString(strings.Join(properties, "\n"))
+	documented(t, "messages.md", "messages", messagesPage(byPhase, properties))
+	for _, literal := range literals(t) {
+		if !literal.pattern.MatchString(raw.String()) {
+			t.Errorf("%s: no message of docs/messages.md has %q", literal.place, literal.text)
+		}
+	}
+}
+
+// propertyMessages returns each problem with properties once.
+func propertyMessages(t *testing.T) []string {
+	t.Helper()
+	var all []string
 	for _, text := range problems {
 		for n := 0; strings.Contains(text, "#"); n++ {
 			text = strings.Replace(text, "#", strconv.Itoa(n), 1)
@@ -470,39 +516,45 @@ func TestMessages(t *testing.T) { //nolint:tparallel // the messages are written
 		if !strings.Contains(text, `"VpcId"`) {
 			text = `"VpcId": "vpc-0a", ` + text
 		}
-		_, err := chain.Parse(decodeProperties(t, "{"+text+"}"), chain.DefaultAnswerBytes)
+		properties := decodeProperties(t, "{"+text+"}")
+		_, err := chain.Parse(properties, chain.DefaultAnswerBytes)
 		if err == nil {
 			t.Fatalf("accepted: %s", text)
 		}
-		all, _ := errors.AsType[chain.Problems](err)
-		for _, problem := range all {
-			line := "- `" + problem.Error() + "`\n"
-			if !strings.Contains(page.String(), line) {
-				page.WriteString(line)
+		r := newRig(t)
+		r.fails(r.create(properties), "reading properties: ", "Nothing was changed. Correct the properties and deploy again."+logTail)
+		r.mail.fits(t)
+		found, _ := errors.AsType[chain.Problems](err)
+		for _, problem := range found {
+			if line := problem.Error(); !slices.Contains(all, line) {
+				keepsRules(t, phaseProperties, line, &said{})
+				all = append(all, line)
 			}
 		}
 	}
-	page.WriteString("\n## Everything else\n\n")
-	for _, one := range slices.Concat(situations(), careSituations(), moveSituations()) {
-		t.Run(one.title, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				message := one.act(r)
-				if message == "" || message == "<nil>" {
-					t.Error("no message")
-				}
-				fmt.Fprintf(&page, "- %s: `%s`\n", one.title, message)
-			})
-		})
+	return all
+}
+
+// messagesPage returns the part of docs/messages.md that is generated.
+func messagesPage(byPhase map[string][]message, properties []string) string {
+	var page strings.Builder
+	example := byPhase[phasePlanning][slices.IndexFunc(byPhase[phasePlanning], func(one message) bool { return one.title == exampleTitle })]
+	for _, phase := range phases() {
+		page.WriteString("- " + anchor(phase[0]) + "\n")
 	}
-	page.WriteString("\n")
-	documented(t, "messages.md", "messages", page.String())
-	for _, literal := range literals(t) {
-		if !literal.pattern.MatchString(page.String()) {
-			t.Errorf("%s: no message of docs/messages.md says %q", literal.place, literal.text)
+	page.WriteString("\nEach failure has the step, the cause, what to do, and the place of its log:\n\n" + fenced(example.text+logTail, ""))
+	page.WriteString("\nThe entries below leave out the log.\n")
+	for _, phase := range phases() {
+		page.WriteString("\n## " + phase[0] + "\n\n" + phase[1] + "\n\n" + strings.TrimSuffix(section(byPhase[phase[0]]), "\n"))
+		if phase[0] == phaseProperties {
+			page.WriteString("\n" + strings.TrimSuffix(propertyProblems(properties), "\n"))
 		}
 	}
+	return page.String() + "\n"
 }
+
+// exampleTitle is the situation that shows a whole message.
+const exampleTitle = "A prefix list does not exist"
 
 type literal struct {
 	place, text string
@@ -512,25 +564,25 @@ type literal struct {
 // unseen are texts that no stack owner sees, with the reason.
 func unseen() map[string]string {
 	return map[string]string{
-		"delivering answer":      "an answer that cannot be delivered reaches nobody; it is in the log",
-		"S3 answered":            "the same",
-		"checking ResponseURL":   "nothing is answered to a foreign URL",
-		"security groups change": "is always joined with its cause and observed again",
-		"rules to revoke":        "the chain is observed again",
-		"not be read in time":    "the same",
-		"read too long ago":      "the same",
-		"it does not exist":      "the same",
-		"reading its range":      "EC2 shows no range that cannot be read",
-		"waiting to send":        "is joined with the cause why time ended",
-		"is not a number":        "the provider's template sets no such variable",
-		"neither true nor":       "the same",
-		"answered with":          "CloudFormation shows one stack for an ARN",
-		"answered without it":    "CloudFormation shows the resource that was asked for",
-		"own ARN is not known":   "Lambda gives it to every invocation",
-		"runs only in AWS":       "the same",
-		"not a request of Cloud": "without a ResponseURL there is nobody to answer",
-		"a list of tiers: ":      "of the construct library",
-		"default security group": "properties with the name default are refused before",
+		"delivering answer":       "an answer that cannot be delivered reaches nobody; it is in the log",
+		"S3 answered":             "the same",
+		"checking ResponseURL":    "nothing is answered to a foreign URL",
+		"security groups change":  "is always joined with its cause and observed again",
+		"rules to revoke":         "the chain is observed again",
+		"not be read in time":     "the same",
+		"read too long ago":       "the same",
+		"it does not exist":       "the same",
+		"reading its range":       "EC2 shows no range that cannot be read",
+		"waiting to send":         "is joined with the cause why time ended",
+		"is not a number":         "the provider's template sets no such variable",
+		"neither true nor":        "the same",
+		"answered with":           "CloudFormation shows one stack for an ARN",
+		"answered without it":     "CloudFormation shows the resource that was asked for",
+		"the function has no ARN": "Lambda gives it to every invocation",
+		"runs only in AWS":        "the same",
+		"not a request of Cloud":  "without a ResponseURL there is nobody to answer",
+		"a list of tiers: ":       "of the construct library",
+		"default security group":  "properties with the name default are refused before",
 	}
 }
 

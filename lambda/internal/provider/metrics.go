@@ -9,8 +9,8 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// embedded is what makes CloudWatch Logs read metrics out of a line of the log (CloudWatch
-// user guide, "Specification: Embedded metric format").
+// embedded makes CloudWatch Logs read metrics from a line of the log (CloudWatch user guide,
+// "Specification: Embedded metric format").
 type embedded struct {
 	Timestamp         int64 // milliseconds since 1970
 	CloudWatchMetrics []directive
@@ -24,8 +24,8 @@ type directive struct {
 
 type metric struct{ Name, Unit string }
 
-// measure puts out the metrics of a request: how long it took, whether it failed, whether
-// its answer was delivered, and how many calls changed something in EC2.
+// measure writes the metrics of a request: its duration, whether it failed, whether its answer was
+// delivered, and how many EC2 calls changed something.
 func measure(log *slog.Logger, event protocol.Event, result outcome, delivered bool, took time.Duration) {
 	format := embedded{Timestamp: time.Now().UnixMilli(), CloudWatchMetrics: []directive{{
 		Namespace: chain.MetricNamespace, Dimensions: [][]string{{chain.DimensionOperation}},

@@ -17,20 +17,21 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// origin is the chain whose groups a Create takes over, as CloudFormation shows it. The zero origin is none.
+// origin is the chain whose groups a Create takes over, as CloudFormation shows it. The zero origin
+// means no move.
 type origin struct {
 	owner   sg.Owner
 	reading fence.Reading
 }
 
-// exists reports whether there is one.
+// exists reports whether the Create takes groups over.
 func (o origin) exists() bool { return o.owner != (sg.Owner{}) }
 
 // isThere reports whether the chain is in its stack: see [fence.Reading.IsThere].
 func (o origin) isThere() bool { return o.reading.IsThere() }
 
-// origin finds out whose groups a Create takes over. A stack of a name that is not there has none: a template that says where it was
-// moved from may be deployed afresh.
+// origin returns the chain whose groups a Create takes over. A name of a stack that does not exist
+// means no move: a template with MovedFrom can be deployed to an empty account.
 func (r *run) origin(ctx context.Context, spec chain.Spec) (origin, error) {
 	from := spec.MovedFrom
 	if from == (chain.Origin{}) {
@@ -49,15 +50,15 @@ func (r *run) origin(ctx context.Context, spec chain.Spec) (origin, error) {
 	found := origin{owner: sg.OwnerOf(chain.Former{Resource: place, Provider: from.Provider}, r.Provider), reading: reading}
 	switch {
 	case found.owner.Resource == own:
-		return origin{}, &takingError{from, "is this chain itself", "Name the chain that has the groups, or leave MovedFrom out."}
+		return origin{}, &takingError{from, "is this chain itself", "Nothing was changed. Name the chain that has the security groups, or remove MovedFrom."}
 	case !strings.HasPrefix(found.owner.Resource.StackID, "arn:"):
-		r.log.Warn("no stack has the name in MovedFrom: nothing is taken over", slog.String("stack", from.Stack))
+		r.log.Warn("no stack has the name in MovedFrom: no groups are taken over", slog.String("stack", from.Stack))
 		return origin{}, nil
 	}
 	return found, nil
 }
 
-// readOrigin reads the status of a chain whose groups are taken over, or were.
+// readOrigin reads the status of the chain that the groups are, or were, moved from.
 func (r *run) readOrigin(ctx context.Context, place chain.Resource, from chain.Origin) (fence.Reading, error) {
 	reading, err := fence.Reader{API: r.CloudFormation, Resource: place}.Read(ctx)
 	if err != nil {
@@ -66,7 +67,8 @@ func (r *run) readOrigin(ctx context.Context, place chain.Resource, from chain.O
 	return reading, nil
 }
 
-// fresh looks at the chain again where the run has waited: no write may rest on a reading of that age.
+// fresh reads the chain's status again if the run has waited: no write may rest on a reading of
+// that age.
 func (r *run) fresh(ctx context.Context, spec chain.Spec, found origin) (origin, error) {
 	if !found.exists() || time.Since(found.reading.At) < fence.ValidFor {
 		return found, nil
@@ -74,23 +76,24 @@ func (r *run) fresh(ctx context.Context, spec chain.Spec, found origin) (origin,
 	return r.origin(ctx, spec)
 }
 
-// busy says why the groups of the chain cannot be taken over now; nil where they can. Now is the reading of the run's own stack.
+// busy returns an error if the chain's groups cannot be taken over now. The argument now is the
+// reading of the run's own stack.
 func (o origin) busy(from chain.Origin, own chain.Resource, now fence.Reading) error {
 	refused := func(why, todo string) error { return &takingError{from, why, todo} }
 	switch reading := o.reading; {
 	case !o.isThere():
 		return nil
 	case o.owner.Resource.StackID != own.StackID && reading.StackInProgress():
-		return refused("is in a stack that is "+reading.Stack, "Wait until that operation has ended, and deploy again.")
+		return refused("is in a stack with status "+reading.Stack, "Nothing was changed. Wait until that operation ends, then deploy again.")
 	case reading.IsInProgress():
-		return refused("is "+reading.Resource, "Take it out of its template, or wait until its operation has ended, and deploy again.")
+		return refused("has status "+reading.Resource, "Nothing was changed. Remove it from its template or wait until its operation ends, then deploy again.")
 	case o.owner.Resource.StackID == own.StackID && reading.Changed.After(now.Updated):
-		return refused("is still in this template, and was changed in this operation", "Take it out of the template in the update that adds this chain.")
+		return refused("is still in this template and was updated in this operation", "Nothing was changed. Remove it from the template in the update that adds this chain.")
 	}
 	return nil
 }
 
-// take turns a Create into one that takes the groups of another chain over, where that chain may be taken over now.
+// take turns a Create into a move if the other chain's groups can be taken over now.
 func (r *run) take(target sg.Target, found origin, from chain.Origin, now fence.Reading, observed sg.Observed) (sg.Target, error) {
 	target, err := r.taking(target, found, from, observed)
 	if err == nil && target.Change.From != (chain.Former{}) {
@@ -99,17 +102,17 @@ func (r *run) take(target sg.Target, found origin, from chain.Origin, now fence.
 	return target, err
 }
 
-// taking is take whenever it will be.
+// taking is take without the check of the other chain's status.
 func (r *run) taking(target sg.Target, found origin, from chain.Origin, observed sg.Observed) (sg.Target, error) {
 	if !found.exists() {
 		return target, nil
 	}
 	if lacking := found.lacking(observed); len(lacking) > 0 {
-		return target, &takingError{from, "has the security groups " + strings.Join(lacking, ", ") + ", and this chain has none of that tier, name, description and VPC", "Nothing was changed. Give this chain what the other one has, or leave MovedFrom out to have groups made anew."}
+		return target, &takingError{from, "has security groups that this chain lacks: " + strings.Join(lacking, ", "), "Nothing was changed. Give this chain tiers with the same Name, GroupName, Description and VPC, or remove MovedFrom to create new groups."}
 	}
 	if !isMove(observed.State) {
 		if found.isThere() {
-			return target, &takingError{from, "is there, and EC2 shows none of its security groups for these tiers", "Nothing was changed. Look whether they lost their sgchain tags, or leave MovedFrom out to have groups made anew."}
+			return target, &takingError{from, "exists, but EC2 shows no security groups of it for these tiers", "Nothing was changed. Check whether they lost their sgchain tags, or remove MovedFrom to create new groups."}
 		}
 		return target, nil
 	}
@@ -117,8 +120,9 @@ func (r *run) taking(target sg.Target, found origin, from chain.Origin, observed
 	return target, nil
 }
 
-// lacking names the groups of the chain that the new one does not have. What the chain itself left behind stays with it: that is not of the
-// physical ID that is recorded, or that its other groups have.
+// lacking names the groups of the chain that the new one does not have. Orphaned groups stay with
+// that chain. They are not of the recorded physical ID, or not of the one that its other groups
+// have.
 func (o origin) lacking(observed sg.Observed) []string {
 	var texts []string
 	for _, group := range observed.Beside {
@@ -137,7 +141,7 @@ func (o origin) lacking(observed sg.Observed) []string {
 	return texts
 }
 
-// place is the chain as the marks of its groups name it.
+// place returns the chain as the tags of a move name it.
 func (r *run) place(found origin) chain.Former {
 	place := chain.Former{Resource: found.owner.Resource, Gone: !found.isThere()}
 	if found.owner.Provider != r.Provider {
@@ -146,8 +150,9 @@ func (r *run) place(found origin) chain.Former {
 	return place
 }
 
-// confirm looks at the chain once more at the end: an operation of its own that began meanwhile may have changed its groups. A Delete has
-// not: it waits until the move is done. It follows the answer of another run of the same request.
+// confirm returns a check for the end of the move: an operation of the other chain that began
+// meanwhile may have changed its groups. A Delete has not: it waits until the move is done. It
+// follows the answer of another run of the same request.
 func (r *run) confirm(found origin, from chain.Origin) func(context.Context) error {
 	return func(ctx context.Context) error {
 		now, err := r.readOrigin(ctx, found.owner.Resource, from)
@@ -155,13 +160,13 @@ func (r *run) confirm(found origin, from chain.Origin) func(context.Context) err
 			return err
 		}
 		if found.isThere() && now.IsThere() && !now.IsLeaving() && !now.Changed.Equal(found.reading.Changed) {
-			return &takingError{from, "was changed while its groups were taken over", "The groups are given back, by this run or by the Delete that follows. Take that chain out of its template, and deploy again."}
+			return &takingError{from, "was updated during the move", "This run or the Delete that follows returns its security groups. Remove that chain from its template, then deploy again."}
 		}
 		return nil
 	}
 }
 
-// isMove reports whether a Create takes groups over, or a run before it did.
+// isMove reports whether a Create takes groups over, or an earlier run of it did.
 func isMove(seen chain.State) bool {
 	for _, group := range seen.Groups {
 		if _, isMoved := chain.FormerOf(group.Tags); isMoved || group.Movable {
@@ -171,7 +176,8 @@ func isMove(seen chain.State) bool {
 	return false
 }
 
-// former is the place from which the groups of a chain were moved; ok is false where there is none, or they were moved for good.
+// former returns the chain from which the groups were moved. It returns false if none was moved, or
+// if the move is settled.
 func former(seen chain.State) (from chain.Former, ok bool) {
 	for _, group := range seen.Groups {
 		if from, ok = chain.FormerOf(group.Tags); ok && !group.Movable {
@@ -181,26 +187,27 @@ func former(seen chain.State) (from chain.Former, ok bool) {
 	return chain.Former{}, false
 }
 
-// settles reports whether the chain is gone from which the groups were moved. Where it is not, or that cannot be told, the warning says so:
-// the marks stay.
+// settles reports whether the chain from which the groups were moved is gone. If it is not, or its
+// status cannot be read, the groups keep their tags of the move and settles returns a warning.
 func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warnings []string) {
 	from, isMoved := former(seen)
-	if !isMoved || r.event.RequestType != cfn.RequestUpdate { // the old chain goes once the new one is made
+	if !isMoved || r.event.RequestType != cfn.RequestUpdate { // CloudFormation deletes the old chain after it created the new one
 		return false, nil
 	}
 	reading, err := r.readOrigin(ctx, from.Resource, from.Origin())
 	switch {
 	case err != nil:
-		return false, []string{"the move of the security groups is not settled: " + err.Error() + ". " + remedy(err)}
+		return false, []string{"the move of the security groups is not complete: " + err.Error() + ". " + remedy(err)}
 	case !reading.IsThere() || isAnother(reading, from):
 		return true, nil
 	default:
-		return false, []string{fmt.Sprintf("the chain %s, from which the security groups were moved, is still in the template of stack %s: remove it there", from.LogicalID, from.StackID)}
+		return false, []string{fmt.Sprintf("chain %s, from which the security groups were moved, is still in the template of stack %s. Remove it there", from.LogicalID, from.StackID)}
 	}
 }
 
-// giveBack looks at the chain from which the groups of a Delete for good were moved, and returns those of them that are given back.
-func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Observed) ([]chain.Identity, error) {
+// groupsToReturn returns the groups of a final Delete that return to the chain from which they were
+// moved.
+func (r *run) groupsToReturn(ctx context.Context, now fence.Reading, observed sg.Observed) ([]chain.Identity, error) {
 	from, isMoved := former(observed.State)
 	if !isMoved {
 		return nil, nil
@@ -220,30 +227,33 @@ func (r *run) giveBack(ctx context.Context, now fence.Reading, observed sg.Obser
 	if err != nil {
 		return nil, err
 	}
-	// What an earlier look shows may be given back by now, by another run: once more does no harm, and a look that lags would have it deleted.
+	// Another run may have returned the groups of the earlier read. Returning them twice is
+	// harmless, but a read that lags would delete them.
 	seen.State.Groups = append(seen.State.Groups, observed.State.Groups...)
 	back := returned(seen.State, from, reading.PhysicalID)
-	r.log.Info("give back", slog.String("to", from.LogicalID), slog.String("stack", from.StackID), slog.Int("groups", len(back)))
+	r.log.Info("returning groups", slog.String("to", from.LogicalID), slog.String("stack", from.StackID), slog.Int("groups", len(back)))
 	return back, nil
 }
 
-// isUndone reports whether a move of groups that had been kept is taken back: by the stack, or by the stack at whose root it is nested, which
-// deletes one that it had made.
+// isUndone reports whether a move of retained groups is rolled back. Either this stack does so, or
+// its root stack, which deletes a nested stack that it created.
 func (r *run) isUndone(ctx context.Context, from chain.Former, now fence.Reading) (bool, error) {
-	if !from.Gone || isBack(now) || now.RootID == "" {
-		return from.Gone && isBack(now), nil
+	if !from.Gone || isRollback(now) || now.RootID == "" {
+		return from.Gone && isRollback(now), nil
 	}
 	root, err := r.readOrigin(ctx, chain.Resource{StackID: now.RootID, LogicalID: from.LogicalID}, from.Origin())
-	return isBack(root), err
+	return isRollback(root), err
 }
 
-// isAnother reports whether the resource is a chain that was made anew since the groups of the one before it were moved.
+// isAnother reports whether the resource is a chain that was created again after the groups of the
+// earlier one were moved.
 func isAnother(reading fence.Reading, from chain.Former) bool {
 	return chain.IsPhysicalID(reading.PhysicalID) && reading.PhysicalID != from.Epoch.PhysicalID
 }
 
-// returned lists the groups that go back to the chain that they were moved from: none where that has groups of its own by now, under the
-// physical ID that is recorded. What it left behind before the move has another one, and what was given back already has a mark.
+// returned lists the groups that return to the chain from which they were moved. It lists none if
+// that chain has groups of its own under the recorded physical ID. Its orphaned groups from before
+// the move have another ID, and groups that were already returned have a tag.
 func returned(seen chain.State, from chain.Former, recorded string) []chain.Identity {
 	var all []chain.Identity
 	for _, group := range seen.Groups {
@@ -258,7 +268,8 @@ func returned(seen chain.State, from chain.Former, recorded string) []chain.Iden
 	return all
 }
 
-// movedAway is the answer of a way back of a chain whose groups are another one's by now: it stays so.
+// movedAway returns the attributes for a rollback of a chain whose groups now belong to another
+// one. They stay there.
 func (r *run) movedAway(spec chain.Spec, observed sg.Observed, away *sg.MovedAwayError) map[string]string {
 	warning := away.Error() + ". " + away.Remedy()
 	r.log.Warn("warning", slog.String("text", warning))
@@ -273,16 +284,16 @@ func (r *run) movedAway(spec chain.Spec, observed sg.Observed, away *sg.MovedAwa
 	return answer.Attributes(r.room())
 }
 
-// movesOffError is a move where none is allowed.
+// movesOffError is returned for a move that the provider does not allow.
 type movesOffError struct{}
 
 func (movesOffError) Error() string { return "reading MovedFrom: the provider does not allow moves" }
 
 func (movesOffError) Remedy() string {
-	return "Nothing was changed. Deploy the provider with AllowMoves, or leave MovedFrom out."
+	return "Nothing was changed. Deploy the provider with AllowMoves, or remove MovedFrom."
 }
 
-// originError is a chain in MovedFrom whose status cannot be read.
+// originError is returned if the status of the chain in MovedFrom cannot be read.
 type originError struct {
 	from chain.Origin
 	err  error
@@ -293,10 +304,10 @@ func (e *originError) Error() string {
 }
 func (e *originError) Unwrap() error { return e.err }
 func (e *originError) Remedy() string {
-	return "The function's role needs cloudformation:DescribeStacks and cloudformation:DescribeStackResource on that stack, which a provider with AllowMoves has; then deploy again."
+	return "Allow the function's role cloudformation:DescribeStacks and cloudformation:DescribeStackResource on that stack, as AllowMoves does, then deploy again."
 }
 
-// takingError is a chain that cannot be taken over now.
+// takingError is returned if a chain's groups cannot be taken over now.
 type takingError struct {
 	from      chain.Origin
 	why, todo string

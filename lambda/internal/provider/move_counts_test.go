@@ -21,8 +21,8 @@ func moveFigures() []struct {
 	}{{"move", 3}, {"the old resource is deleted", 2}, {"a move is taken back", 6}, {"the first update after a move", 4}}
 }
 
-// TestMoveCounts holds moves against their figures, and the page against what was measured: a move
-// is one call for all groups between two reads. With UPDATE_DOCS=1 it writes the page.
+// TestMoveCounts compares moves with their figures, and the page with what was measured. A move is
+// one call for all groups between two reads. With UPDATE_DOCS=1 it writes the page.
 func TestMoveCounts(t *testing.T) {
 	t.Parallel()
 	sizes := []int{1, 2, 10, 35}
@@ -52,8 +52,8 @@ func TestMoveCounts(t *testing.T) {
 	documented(t, "counts.md", "moves", table.String()+"\n")
 }
 
-// moveCounted moves a chain, and takes that back or goes on. Each operation is handed to note; none
-// may call anything for rules, or make or delete a group.
+// moveCounted moves a chain, and either rolls that back or continues. It calls note for each
+// operation. None may make a call for rules, or create or delete a group.
 func moveCounted(t *testing.T, was properties, goesBack bool, note func(name string, calls int)) {
 	t.Helper()
 	r, made := newMover(t, was)

@@ -15,7 +15,8 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// movedChain is a chain with an explicit and with a generated name, whose second tier names the first.
+// movedChain returns a chain with an explicit and a generated name, whose second tier names the
+// first.
 func movedChain() properties {
 	return props(
 		map[string]any{"Name": "Alb", "GroupName": "ALB-SG", "Ports": []any{"443"}, "Tags": map[string]any{"Team": "web"}},
@@ -29,14 +30,14 @@ func setting(p properties, key string, value any) properties {
 	return p
 }
 
-// newMover is a rig whose stack has the chain Chain at rest.
+// newMover returns a rig whose stack has the chain Chain in a COMPLETE status.
 func newMover(t *testing.T, chain properties) (*rig, cfn.Response) {
 	t.Helper()
 	r := newRig(t)
 	return r, r.settle(chain)
 }
 
-// settle makes the chain Chain, which is at rest then.
+// settle creates the chain Chain, in a COMPLETE status.
 func (r *rig) settle(chain properties) cfn.Response {
 	r.handler.Moves = true
 	made := r.succeeds(r.create(chain))
@@ -45,7 +46,7 @@ func (r *rig) settle(chain properties) cfn.Response {
 	return made
 }
 
-// moveSituations are what goes wrong with moves.
+// moveSituations are the messages of moves.
 func moveSituations() []situation {
 	warning := func(answer cfn.Response) string { return fmt.Sprint(answer.Data["Warnings"]) }
 	same := setting(movedChain(), "MovedFrom", "Chain")
@@ -58,51 +59,51 @@ func moveSituations() []situation {
 	}
 	elsewhere := setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Edge"})
 	return []situation{
-		{"a move where the provider does not allow it", refused(same, func(r *rig) { r.handler.Moves = false })},
-		{"a move from the chain itself", refused(setting(same, "MovedFrom", "New"), func(*rig) {})},
-		{"a move with another change", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80), tiersOf(same)[1]}), func(*rig) {})},
-		{"a move of a part of a chain", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 443)}), func(*rig) {})},
-		{"a move of a group with as many tags as EC2 takes", refused(same, func(r *rig) {
+		{phaseMoves, "The provider does not allow moves", refused(same, func(r *rig) { r.handler.Moves = false })},
+		{phaseMoves, "MovedFrom names the chain itself", refused(setting(same, "MovedFrom", "New"), func(*rig) {})},
+		{phaseMoves, "The update changes more than the chain's place", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80), tiersOf(same)[1]}), func(*rig) {})},
+		{phaseMoves, "The new chain lacks security groups of the other one", refused(setting(same, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 443)}), func(*rig) {})},
+		{phaseMoves, "A security group has no room for the tags of the move", refused(same, func(r *rig) {
 			for i := range 44 {
 				for _, id := range r.world.Groups() {
 					r.world.SetTag(id, fmt.Sprint("tag ", i), "x")
 				}
 			}
 		})},
-		{"a move from a chain that is being updated", refused(same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" })},
-		{"a move from a chain that is changed in the same update", refused(same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) })},
-		{"a move from a chain that is changed meanwhile", refused(same, func(r *rig) {
+		{phaseMoves, "The other chain is being updated", refused(same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" })},
+		{phaseMoves, "The other chain was updated in the same operation", refused(same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) })},
+		{phaseMoves, "The other chain is updated during the move", refused(same, func(r *rig) {
 			go func() {
-				<-time.After(2 * time.Second) // the move waits longer, to see who has the groups
+				<-time.After(2 * time.Second) // the move waits longer, to see which chain has the groups
 				r.stack.mu.Lock()
 				defer r.stack.mu.Unlock()
 				r.stack.othersChanged = time.Now()
 			}()
 		})},
-		{"a move from a chain whose groups are not to be found", refused(same, func(r *rig) {
+		{phaseMoves, "The other chain has no security groups", refused(same, func(r *rig) {
 			for _, id := range r.world.Groups() {
 				r.world.SetTag(id, "sgchain:tier", "")
 			}
 		})},
-		{"a move from a stack that is being updated", func(r *rig) string {
+		{phaseMoves, "The other chain's stack is being updated", func(r *rig) string {
 			r.stackID, r.logicalID = stackOfOther, "Edge"
 			r.settle(movedChain())
 			r.stackID, r.stack.others = stackID, map[string]string{"Edge": "CREATE_COMPLETE", stackOfOther: "UPDATE_IN_PROGRESS", otherName: "UPDATE_IN_PROGRESS"}
 			return reason(r.takeOver(elsewhere))
 		}},
-		{"a move from a stack whose status cannot be read", refused(elsewhere, func(r *rig) { r.stack.hidden = otherName })},
-		{"an update of a chain whose groups were moved", func(r *rig) string {
+		{phaseMoves, "The status of the other chain's stack cannot be read", refused(elsewhere, func(r *rig) { r.stack.hidden = otherName })},
+		{phaseMoves, "The chain's security groups were moved away", func(r *rig) string {
 			made := r.settle(movedChain())
 			r.succeeds(r.takeOver(same))
 			r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
 			return reason(r.update(made.PhysicalResourceID, setting(movedChain(), "Revision", "2"), movedChain()))
 		}},
-		{"warning: the chain from which the groups were moved is still there", func(r *rig) string {
+		{phaseWarnings, "Move: the old chain still exists", func(r *rig) string {
 			r.settle(movedChain())
 			moved := r.succeeds(r.takeOver(same))
 			return warning(r.update(moved.PhysicalResourceID, setting(same, "Revision", "2"), same))
 		}},
-		{"warning: the status of the chain from which the groups were moved cannot be read", func(r *rig) string {
+		{phaseWarnings, "Move: the status of the old chain cannot be read", func(r *rig) string {
 			r.stackID, r.logicalID = stackOfOther, "Edge"
 			r.settle(movedChain())
 			r.stackID, r.stack.others = stackID, map[string]string{"Edge": "CREATE_COMPLETE", stackOfOther: "UPDATE_COMPLETE", otherName: "UPDATE_COMPLETE"}
@@ -110,13 +111,13 @@ func moveSituations() []situation {
 			r.stack.hidden = stackOfOther
 			return warning(r.update(moved.PhysicalResourceID, setting(elsewhere, "Revision", "2"), elsewhere))
 		}},
-		{"warning: a way back of a chain whose groups were moved", func(r *rig) string {
+		{phaseWarnings, "Move: rollback of a chain whose security groups were moved", func(r *rig) string {
 			made := r.settle(movedChain())
 			r.succeeds(r.takeOver(same))
 			r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
 			return warning(r.rollback(made.PhysicalResourceID, movedChain(), setting(movedChain(), "Revision", "2")))
 		}},
-		{"a chain is made again in the place from which it was moved", func(r *rig) string {
+		{phaseMoves, "A chain is created again under its old logical ID", func(r *rig) string {
 			r.settle(movedChain3())
 			r.succeeds(r.takeOver(setting(movedChain3(), "MovedFrom", "Chain")))
 			r.logicalID, r.stack.others = "Chain", nil
@@ -125,10 +126,10 @@ func moveSituations() []situation {
 	}
 }
 
-// tiersOf is the tiers of a chain's properties.
+// tiersOf returns the tiers of a chain's properties.
 func tiersOf(p properties) []map[string]any {
 	var all []map[string]any
-	list, _ := p["Tiers"].([]any) // none is a list without tiers
+	list, _ := p["Tiers"].([]any) // a chain without groups is a list without tiers
 	for _, one := range list {
 		if tier, ok := one.(map[string]any); ok {
 			all = append(all, tier)
@@ -137,7 +138,8 @@ func tiersOf(p properties) []map[string]any {
 	return all
 }
 
-// takeOver plays the Create of New in an update of the stack, with a fault at one of its calls where it is to meet one.
+// takeOver simulates the Create of New in an update of the stack, with a fault at one of its calls
+// if fault is set.
 func (r *rig) takeOver(now properties, faults ...faultAt) cfn.Response {
 	r.logicalID = "New"
 	r.stack.updated = time.Now()
@@ -149,14 +151,14 @@ func (r *rig) takeOver(now properties, faults ...faultAt) cfn.Response {
 	return r.deliver(r.event(cfn.RequestCreate, "", now, nil))
 }
 
-// faultAt is what goes wrong at a call of a run.
+// faultAt is the fault at a call of a run.
 type faultAt struct {
 	world.Fault
 
 	call int
 }
 
-// shown is the world without what a move leaves behind on a group that was given back.
+// shown returns the world without the tags that a move leaves on a group that was returned.
 func (r *rig) shown() string {
 	return strings.ReplaceAll(r.world.String(), "  tag sgchain:moved-from=settled\n", "")
 }
@@ -172,7 +174,8 @@ func (r *rig) groupsOf(answer cfn.Response) []string {
 	return ids
 }
 
-// Within a stack: the groups keep their IDs and rules, the old chain's Delete finds nothing, and the new chain lives on.
+// Within a stack, the groups keep their IDs and rules, the old chain's Delete finds none, and the
+// new chain can be updated.
 func TestMove(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -186,7 +189,7 @@ func TestMove(t *testing.T) {
 				t.Errorf("a move calls %s", call)
 			}
 		}
-		// Whoever reads the function's role would see 2 + N calls: N groups.
+		// With the permissions of the function's role it would be 2 + N calls for N groups.
 		if calls := r.ec2.Count(); calls > 2+2 {
 			t.Errorf("a move of 2 groups takes %d calls", calls)
 		}
@@ -197,7 +200,8 @@ func TestMove(t *testing.T) {
 		r.succeeds(r.deliver(r.event(cfn.RequestDelete, made.PhysicalResourceID, movedChain(), nil)))
 		r.writesNothing()
 
-		// The next update settles the move, and can replace the group whose name was generated elsewhere.
+		// The next update settles the move, and can replace the group whose name was generated
+		// elsewhere.
 		r.logicalID = "New"
 		r.stack.others = map[string]string{"Chain": ""}
 		old := setting(movedChain(), "MovedFrom", "Chain")
@@ -219,8 +223,8 @@ func TestMove(t *testing.T) {
 	})
 }
 
-// Undone: by the Delete of a rollback, the groups are the old chain's again.
-func TestMoveUndone(t *testing.T) {
+// The Delete of a rollback returns the groups to the old chain.
+func TestMoveRollback(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, made := newMover(t, movedChain())
@@ -231,7 +235,7 @@ func TestMoveUndone(t *testing.T) {
 		r.succeeds(r.deliver(r.event(cfn.RequestDelete, moved.PhysicalResourceID, movedChain(), nil)))
 		r.attach("eni-app", "")
 		if after := r.shown(); after != before {
-			t.Fatalf("given back:\n%s\nbefore:\n%s", after, before)
+			t.Fatalf("returned:\n%s\nbefore:\n%s", after, before)
 		}
 		r.logicalID = "Chain"
 		r.stack.others = nil
@@ -241,12 +245,12 @@ func TestMoveUndone(t *testing.T) {
 	})
 }
 
-// Crashed at each call: the run that follows goes on, and so does a Delete that takes it back.
-func TestMoveCrashes(t *testing.T) {
+// After a crash at any call, the next run continues the move, and a Delete rolls it back.
+func TestMoveAfterCrash(t *testing.T) {
 	t.Parallel()
 	for call := 1; call <= 10; call++ {
-		for _, goesOn := range []bool{true, false} {
-			t.Run(fmt.Sprintf("call %d, goes on: %t", call, goesOn), func(t *testing.T) {
+		for _, continues := range []bool{true, false} {
+			t.Run(fmt.Sprintf("call %d, continues: %t", call, continues), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					r, made := newMover(t, movedChain())
@@ -258,7 +262,7 @@ func TestMoveCrashes(t *testing.T) {
 					<-time.After(time.Minute)
 					r.ec2 = r.world.Client("handler again")
 					r.handler.EC2 = r.ec2
-					if goesOn {
+					if continues {
 						moved := r.succeeds(r.deliver(r.event(cfn.RequestCreate, "", now, nil)))
 						if !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
 							t.Errorf("the groups are %v, and were %v", moved.Data, made.Data)
@@ -268,7 +272,7 @@ func TestMoveCrashes(t *testing.T) {
 					r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", "Shop-New-1A2B3C")
 					r.succeeds(r.deliver(r.event(cfn.RequestDelete, "Shop-New-1A2B3C", now, nil)))
 					if after := r.shown(); after != before {
-						t.Errorf("given back:\n%s\nbefore:\n%s", after, before)
+						t.Errorf("returned:\n%s\nbefore:\n%s", after, before)
 					}
 				})
 			})
@@ -276,8 +280,8 @@ func TestMoveCrashes(t *testing.T) {
 	}
 }
 
-// A call that hangs until the look behind it is too old is made again after another look.
-func TestMoveLate(t *testing.T) {
+// A call that hangs until the status reading is too old is repeated after another reading.
+func TestMoveWithOldReading(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []world.Fault{{Hang: 6 * time.Second}, {Late: 3 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -297,7 +301,7 @@ func TestMoveLate(t *testing.T) {
 	}
 }
 
-// The action plan shows a move, and what it would be refused for.
+// The plan action shows a move, and why it would be refused.
 func TestPlanOfMove(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -318,7 +322,7 @@ func TestPlanOfMove(t *testing.T) {
 		if !strings.Contains(refused.Text, "To do besides the move") {
 			t.Errorf("the plan is:\n%s", refused.Text)
 		}
-		// Once it is made, MovedFrom has no effect any more; and the old chain is not to be changed.
+		// After the move, MovedFrom has no effect, and the old chain cannot be changed.
 		moved := r.succeeds(r.takeOver(now))
 		r.stack.set("UPDATE_COMPLETE", "CREATE_COMPLETE", moved.PhysicalResourceID)
 		r.handler.Moves = false
@@ -329,7 +333,8 @@ func TestPlanOfMove(t *testing.T) {
 	})
 }
 
-// The old chain left in the template by mistake: its update is refused, and the way back changes nothing.
+// If the old chain stays in the template by mistake, its update is refused, and the rollback
+// changes nothing.
 func TestUpdateOfMovedChain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -341,14 +346,14 @@ func TestUpdateOfMovedChain(t *testing.T) {
 		r.fails(r.update(made.PhysicalResourceID, next, movedChain()), "were moved to the chain New", "Remove this chain from its template")
 		back := r.succeeds(r.rollback(made.PhysicalResourceID, movedChain(), next))
 		if back.PhysicalResourceID != made.PhysicalResourceID || !slices.Equal(r.groupsOf(back), r.groupsOf(made)) {
-			t.Errorf("the way back answers %v", back)
+			t.Errorf("the rollback answers %v", back)
 		}
 		r.writesNothing()
 	})
 }
 
-// What a move is refused for. Nothing is written then.
-func TestMoveRefused(t *testing.T) {
+// A refused move writes nothing.
+func TestRefusedMove(t *testing.T) {
 	t.Parallel()
 	tier := func(p properties, place int, key string, value any) properties {
 		all := slices.Clone(tiersOf(p))
@@ -367,13 +372,13 @@ func TestMoveRefused(t *testing.T) {
 		"the chain itself":                  {setting(movedChain(), "MovedFrom", "New"), nil, []string{"is this chain itself"}},
 		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"To do besides the move", "authorize Alb"}},
 		"another tag":                       {tier(same, 0, "Tags", map[string]any{"Team": "shop"}), nil, []string{`Team="shop"`}},
-		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"has the security groups App~", "none of that tier, name, description and VPC"}},
-		"fewer tiers":                       {setting(same, "Tiers", []any{tiersOf(same)[0]}), nil, []string{"has the security groups App~"}},
+		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"security groups that this chain lacks: App~", "the same Name, GroupName, Description and VPC"}},
+		"fewer tiers":                       {setting(same, "Tiers", []any{tiersOf(same)[0]}), nil, []string{"security groups that this chain lacks: App~"}},
 		"more tiers": {
 			setting(same, "Tiers", []any{tiersOf(same)[0], tiersOf(same)[1], map[string]any{"Name": "Db", "Ports": []any{"5432"}}}), nil, []string{"create group Db"},
 		},
 		"nothing in common, and the chain is gone": {
-			setting(same, "Tiers", []any{map[string]any{"Name": "Web"}}), func(r *rig) { r.stack.others["Chain"] = "" }, []string{"has the security groups Alb(ALB-SG), App~"},
+			setting(same, "Tiers", []any{map[string]any{"Name": "Web"}}), func(r *rig) { r.stack.others["Chain"] = "" }, []string{"security groups that this chain lacks: Alb(ALB-SG), App~"},
 		},
 		"no room for the marks": {same, func(r *rig) {
 			for i := range 44 {
@@ -382,15 +387,15 @@ func TestMoveRefused(t *testing.T) {
 				}
 			}
 		}, []string{"with those that record the move, and EC2 allows 50"}},
-		"a chain that is changed":       {same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" }, []string{"it is UPDATE_IN_PROGRESS"}},
-		"a chain that is deleted":       {same, func(r *rig) { r.stack.others["Chain"] = "DELETE_IN_PROGRESS" }, []string{"it is DELETE_IN_PROGRESS"}},
+		"a chain that is changed":       {same, func(r *rig) { r.stack.others["Chain"] = "UPDATE_IN_PROGRESS" }, []string{"it has status UPDATE_IN_PROGRESS"}},
+		"a chain that is deleted":       {same, func(r *rig) { r.stack.others["Chain"] = "DELETE_IN_PROGRESS" }, []string{"it has status DELETE_IN_PROGRESS"}},
 		"a chain of the same operation": {same, func(r *rig) { r.stack.othersChanged = time.Now().Add(time.Second) }, []string{"still in this template"}},
 		"a stack in progress": {
 			setting(movedChain(), "MovedFrom", map[string]any{"Stack": otherName, "LogicalId": "Chain"}),
 			func(r *rig) {
 				r.stack.others[stackOfOther], r.stack.others[otherName] = "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"
 			},
-			[]string{"none of its security groups"},
+			[]string{"no security groups of it"},
 		},
 		"a chain of the same first operation": {same, func(r *rig) {
 			r.stack.script = []func(*stack){func(s *stack) { s.updated = time.Time{} }}
@@ -399,7 +404,7 @@ func TestMoveRefused(t *testing.T) {
 			for _, id := range r.world.Groups() {
 				r.world.SetTag(id, "sgchain:tier", "")
 			}
-		}, []string{"EC2 shows none of its security groups"}},
+		}, []string{"EC2 shows no security groups of it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -415,8 +420,8 @@ func TestMoveRefused(t *testing.T) {
 	}
 }
 
-// Where the chain is nowhere, a template that says where it was moved from makes its groups anew.
-func TestMoveOfNothing(t *testing.T) {
+// If the old chain does not exist, a template with MovedFrom creates the groups.
+func TestMoveFromMissingChain(t *testing.T) {
 	t.Parallel()
 	for _, from := range []any{"Elsewhere", map[string]any{"Stack": otherName, "LogicalId": "Elsewhere"}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -428,7 +433,8 @@ func TestMoveOfNothing(t *testing.T) {
 	}
 }
 
-// Between stacks: the other stack is named, and its chain may be gone, with its groups kept.
+// Between stacks, MovedFrom names the other stack. Its chain may be deleted, with its groups
+// retained.
 func TestMoveBetweenStacks(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]string{"it is there": "CREATE_COMPLETE", "it was retained": ""} {
@@ -449,20 +455,21 @@ func TestMoveBetweenStacks(t *testing.T) {
 				r.stack.set("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_IN_PROGRESS", moved.PhysicalResourceID)
 				r.succeeds(r.deliver(r.event(cfn.RequestDelete, moved.PhysicalResourceID, now, nil)))
 				if after := r.shown(); after != before {
-					t.Errorf("given back:\n%s\nbefore:\n%s", after, before)
+					t.Errorf("returned:\n%s\nbefore:\n%s", after, before)
 				}
 			})
 		})
 	}
 }
 
-// movedChain3 is a chain of three tiers without explicit names.
+// movedChain3 returns a chain of three tiers without explicit names.
 func movedChain3() properties {
 	return props(map[string]any{"Name": "Web", "Ports": []any{"443"}}, map[string]any{"Name": "App", "Ports": []any{"6060"}}, map[string]any{"Name": "Db", "Ports": []any{"5432"}})
 }
 
-// A chain that was made anew in the old place keeps its groups, and the new one's are deleted with it.
-func TestMoveNotGivenBackToChainMadeAnew(t *testing.T) {
+// A chain that was created again under the old logical ID keeps its groups, and the new chain's
+// groups are deleted with the new chain.
+func TestMoveRollbackToChainCreatedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := newMover(t, movedChain3())
@@ -472,15 +479,15 @@ func TestMoveNotGivenBackToChainMadeAnew(t *testing.T) {
 		r.fails(r.create(movedChain3()), "to which it was moved", "another logical ID")
 		other := movedChain3()
 		for _, one := range tiersOf(other) {
-			one["Description"] = "made anew"
+			one["Description"] = "created again"
 		}
-		anew := r.succeeds(r.create(other))
+		again := r.succeeds(r.create(other))
 		r.logicalID, r.stack.others = "New", map[string]string{"Chain": "CREATE_COMPLETE"}
 		r.succeeds(r.destroy(moved.PhysicalResourceID, now))
 		left := r.world.Groups()
-		for _, id := range r.groupsOf(anew) {
+		for _, id := range r.groupsOf(again) {
 			if !slices.Contains(left, id) {
-				t.Errorf("the group %s of the chain that was made anew is gone", id)
+				t.Errorf("the group %s of the chain that was created again is gone", id)
 			}
 		}
 		if len(left) != 3 {
@@ -489,14 +496,14 @@ func TestMoveNotGivenBackToChainMadeAnew(t *testing.T) {
 	})
 }
 
-// A rule that keeps nobody's place: under UnmanagedRules: keep a moved chain still knows which rules it made.
-func TestMoveKeepsRulesApart(t *testing.T) {
+// Under UnmanagedRules: keep, a moved chain still knows which rules it created.
+func TestMoveOfChainWithUnmanagedRules(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		keep := setting(movedChain3(), "UnmanagedRules", "keep")
 		r, made := newMover(t, keep)
 		web := fmt.Sprint(made.Data["WebSecurityGroupId"])
-		r.letIn(web, tcpFrom(8080, "192.0.2.0/24"))
+		r.authorizeOutOfBand(web, tcpFrom(8080, "192.0.2.0/24"))
 		old := setting(keep, "MovedFrom", "Chain")
 		moved := r.succeeds(r.takeOver(old))
 		r.stack.others = map[string]string{"Chain": ""}
@@ -508,10 +515,11 @@ func TestMoveKeepsRulesApart(t *testing.T) {
 	})
 }
 
-// goneProvider made chains, and is gone.
+// goneProvider is the ID of a provider that was deleted after it created chains.
 const goneProvider = "arn:aws:cloudformation:us-east-1:123456789012:stack/Gone/8d1e1c10-0000-11ee-8c99-0242ac120002"
 
-// newTaker is a rig of another provider, whose stack has the chain Chain of the one that is gone, and the properties by which New takes it over.
+// newTaker returns a rig of another provider. Its stack has the chain Chain of the deleted
+// provider, and New takes it over with the returned properties.
 func newTaker(t *testing.T) (r *rig, made cfn.Response, now properties) {
 	t.Helper()
 	r = newRig(t)
@@ -521,7 +529,7 @@ func newTaker(t *testing.T) (r *rig, made cfn.Response, now properties) {
 	return r, made, setting(movedChain3(), "MovedFrom", map[string]any{"LogicalId": "Chain", "Provider": goneProvider})
 }
 
-// A provider that is gone: its chains are taken over by another one.
+// If a provider was deleted, another one takes over its chains.
 func TestMoveFromFormerProvider(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -546,7 +554,7 @@ func TestMoveFromFormerProvider(t *testing.T) {
 	})
 }
 
-// Two chains that take over the same one at once: one of them has it, and the other one is refused.
+// If two chains take over the same one at once, one of them gets it and the other one is refused.
 func TestTwoMovesAtOnce(t *testing.T) {
 	t.Parallel()
 	for pause := time.Duration(0); pause < 8*time.Second; pause += 250 * time.Millisecond {
@@ -579,8 +587,9 @@ func TestTwoMovesAtOnce(t *testing.T) {
 	}
 }
 
-// Both chains leave at once: what the new one has does not go back to one that is being deleted.
-func TestMovedChainAndOldOneLeaveAtOnce(t *testing.T) {
+// If both chains leave at once, the new chain's groups are not returned to one that is being
+// deleted.
+func TestBothChainsOfAMoveAreDeleted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := newMover(t, movedChain())
@@ -595,8 +604,9 @@ func TestMovedChainAndOldOneLeaveAtOnce(t *testing.T) {
 	})
 }
 
-// A nested stack that its parent takes back is deleted: groups that had been kept before their move go back to where they were.
-func TestMoveUndoneByTheParent(t *testing.T) {
+// A nested stack that its parent rolls back is deleted. Groups that had been retained before their
+// move are returned.
+func TestMoveRollbackByTheParent(t *testing.T) {
 	t.Parallel()
 	for status, isKept := range map[string]bool{"UPDATE_ROLLBACK_IN_PROGRESS": true, "DELETE_IN_PROGRESS": false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -613,11 +623,12 @@ func TestMoveUndoneByTheParent(t *testing.T) {
 	}
 }
 
-// A move from a former provider that dies, or whose answer is lost, is continued and taken back: no rule is taken from whom it was given to.
-func TestMoveFromFormerProviderCrashes(t *testing.T) {
+// A move from a former provider that is interrupted, or whose answer is lost, is continued or
+// rolled back. No rule is taken from its rightful owner.
+func TestMoveFromFormerProviderAfterCrash(t *testing.T) {
 	t.Parallel()
 	for call := 1; call <= 6; call++ {
-		for _, goesOn := range []bool{true, false} {
+		for _, continues := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {
 				r, made, now := newTaker(t)
 				r.ec2.Role = func(_ string, input any, resourceID string, tags map[string]string) bool {
@@ -628,7 +639,7 @@ func TestMoveFromFormerProviderCrashes(t *testing.T) {
 							own[*one.Key] = *one.Value
 						}
 					}
-					// The role takes a rule only from the former provider, or gives it back.
+					// The role allows taking a rule only from the former provider, or returning it.
 					return !strings.HasPrefix(resourceID, "sgr-") || !isTagging || own["sgchain:provider"] != tags["sgchain:provider"]
 				}
 				if first := r.takeOver(now, faultAt{world.Fault{Cut: true, Lost: true}, call}); call < 5 && first.Status == cfn.StatusSuccess {
@@ -637,7 +648,7 @@ func TestMoveFromFormerProviderCrashes(t *testing.T) {
 				<-time.After(time.Minute)
 				again := r.world.Client("handler again")
 				again.Role, r.handler.EC2 = r.ec2.Role, again
-				if goesOn {
+				if continues {
 					if moved := r.succeeds(r.deliver(r.event(cfn.RequestCreate, "", now, nil))); !slices.Equal(r.groupsOf(made), r.groupsOf(moved)) {
 						t.Errorf("the groups are %v, and were %v", moved.Data, made.Data)
 					}

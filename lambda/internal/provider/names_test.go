@@ -11,9 +11,9 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// TestNamesAreLookedUpOnce: groups by name are one call, whatever their number, and lists by name
-// another one, beside those by ID; a chain without names makes neither.
-func TestNamesAreLookedUpOnce(t *testing.T) {
+// All groups by name take one call, and all lists by name another one, at the same time as those by
+// ID. A chain without names makes neither call.
+func TestNamedPeersAreLookedUpOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		sources       []any
@@ -27,13 +27,13 @@ func TestNamesAreLookedUpOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.world.AddPrefixList("pl-0a", "office", 1, false)
 				r.world.AddPrefixList("pl-0b", "o*e", 1, false) // as a pattern it matches the other one, too
 				r.world.AddPrefixList("pl-0c", "com.amazonaws.us-east-1.s3", 1, false)
-				r.handMade("ops", "of people")
-				r.handMade("a*b", "of people")
-				r.handMade("a-b", "which the name of the other one matches as a pattern")
+				r.existingGroup("ops", "of people")
+				r.existingGroup("a*b", "of people")
+				r.existingGroup("a-b", "which the name of the other one matches as a pattern")
 				now := props(tier("Web", "Ports", 443, "Sources", test.sources))
 				r.forget()
 				id := r.succeeds(r.create(now)).PhysicalResourceID
@@ -50,22 +50,22 @@ func TestNamesAreLookedUpOnce(t *testing.T) {
 	}
 }
 
-// TestNamesLeadToOneGroup: a name is held as it is written against the groups of the chain's own
-// VPC, whatever EC2's filter makes of it.
-func TestNamesLeadToOneGroup(t *testing.T) {
+// A name is compared exactly, with the groups of the chain's own VPC, whatever EC2's filter
+// returns.
+func TestNamedPeersAreExact(t *testing.T) {
 	t.Parallel()
 	for name, ignores := range map[string]bool{"EC2": false, "an engine without filters": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.world.IgnoreFilters = ignores
 				r.world.AddVPC(peeredVPC)
 				r.peerGroup() // has the name peer, in another VPC
 				r.world.AddPrefixList("pl-0a", "office", 1, false)
 				r.world.AddPrefixList("pl-0b", "off*", 1, false)
 				shared := r.world.AddForeign(world.OtherAccount, "shared", vpcID, true)
-				star := r.handMade("a*", "of people")
-				r.handMade("ab", "which the name of the other one matches as a pattern")
+				star := r.existingGroup("a*", "of people")
+				r.existingGroup("ab", "which the name of the other one matches as a pattern")
 				answer := r.succeeds(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"group/a*", "group/default", "group/shared", "list/off*"}))))
 				text := r.world.String()
 				for _, want := range []string{"443-443 a* ", "443-443 default ", "443-443 shared ", "443-443 pl-0b "} {
@@ -88,11 +88,11 @@ func TestNamesLeadToOneGroup(t *testing.T) {
 	}
 }
 
-// TestNamesOfSeveralAreRefused: names of prefix lists need not be unique. Those of several go no way
-// forward, and stand in the way of no rollback and no delete.
-func TestNamesOfSeveralAreRefused(t *testing.T) {
+// Names of prefix lists need not be unique. An update with a name that several have is refused, and
+// a rollback or a delete is not.
+func TestAmbiguousNameIsRefused(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.AddPrefixList("pl-0a", "office", 1, false, netip.MustParsePrefix("192.0.2.0/24"))
 		old := props(tier("Web", "Ports", []any{443, 444}, "Sources", "list/office"))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
@@ -111,18 +111,19 @@ func TestNamesOfSeveralAreRefused(t *testing.T) {
 		if !r.world.AllowsFrom(office, group, "tcp", 443) || r.world.AllowsFrom(netip.MustParseAddr("203.0.113.9"), group, "tcp", 443) || r.world.AllowsFrom(office, group, "tcp", 445) {
 			t.Errorf("after the rollback:\n%s", r.world)
 		}
-		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "tier Web lacks the rule ingress tcp 444 from list/office: several have the name of its peer (pl-0a, pl-0b). Write the ID of the one") {
+		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "tier Web lacks the rule ingress tcp 444 from list/office: several resources have the name of its peer (pl-0a, pl-0b). Use the ID of one") {
 			t.Errorf("warnings %q", warnings)
 		}
 		r.succeeds(r.destroy(id, old))
 	})
 }
 
-// TestNamesOfSeveralCutNobodyOff: an update names a prefix list by its ID in the place of its name, and opens another door to everybody. On
-// the way back several have the name: the list's entries may use both, and stay until the next update.
-func TestNamesOfSeveralCutNobodyOff(t *testing.T) {
+// An update replaces a prefix list's name by its ID, and opens another port to all addresses. At
+// the rollback several lists have the name. The list's entries may use both rules, so both stay
+// until the next update.
+func TestRollbackWithAmbiguousName(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.AddPrefixList("pl-0a", "office", 1, false, netip.MustParsePrefix("192.0.2.0/24"))
 		old := props(tier("Web", "Ports", []any{443, 444}, "Sources", "list/office"))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
@@ -130,7 +131,7 @@ func TestNamesOfSeveralCutNobodyOff(t *testing.T) {
 		r.succeeds(r.update(id, now, old))
 		r.world.AddPrefixList("pl-0b", "office", 1, false)
 		back := r.succeeds(r.rollback(id, old, now))
-		for port, want := range map[int32]bool{443: true, 444: true, 8443: false} { // 8443 is in the place of nothing
+		for port, want := range map[int32]bool{443: true, 444: true, 8443: false} { // 8443 replaces no rule
 			if is := r.world.AllowsFrom(office, attribute(back, "Web"), "tcp", port); is != want {
 				t.Errorf("after the rollback port %d is open: %t, want %t", port, is, want)
 			}
@@ -146,10 +147,10 @@ func TestNamesOfSeveralCutNobodyOff(t *testing.T) {
 	})
 }
 
-// TestNamesOfTheChainItself: a group of the chain is named by its tier, under any name that it has.
-func TestNamesOfTheChainItself(t *testing.T) {
+// A group of the chain has to be named by its tier, whichever name it has.
+func TestPeerNameOfOwnGroup(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := props(tier("Web"), tier("App", "Ports", 80))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		name, _, _ := strings.Cut(strings.SplitAfter(r.world.String(), "App to")[0], ` "`)
@@ -168,25 +169,25 @@ func TestNamesOfTheChainItself(t *testing.T) {
 	})
 }
 
-// TestDriftOfNames: a name that leads to another group or list than the rules is drift, and a repair
-// follows it.
-func TestDriftOfNames(t *testing.T) {
+// A name that leads to another group or list than the rules is drift, and a repair corrects the
+// rules.
+func TestDriftOfNamedPeers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.handler.Repairs = true
 		r.world.AddPrefixList("pl-0a", "office", 1, false)
-		first := r.handMade("ops", "of people")
+		first := r.existingGroup("ops", "of people")
 		now := props(tier("Web", "GroupName", "web", "Ports", 443, "Sources", []any{"group/ops", "list/office"}))
 		r.succeeds(r.create(now))
 		r.reports("check", now, chain.ResultInSync)
 		r.world.Revoke("web", "tcp", 443) // EC2 deletes no group that a rule names
-		r.removeByHand(first)
-		second := r.handMade("ops", "made anew")
-		r.world.AddPrefixList("pl-0a", "office of before", 1, false)
+		r.deleteOutOfBand(first)
+		second := r.existingGroup("ops", "created again")
+		r.world.AddPrefixList("pl-0a", "earlier office", 1, false)
 		r.world.AddPrefixList("pl-0b", "office", 1, false)
 		if first == second {
-			t.Fatal("the group has the ID of before")
+			t.Fatal("the group has its earlier ID")
 		}
 		r.reports("check", now, chain.ResultDrift, "ingress tcp 443 from "+second, "ingress tcp 443 from pl-0b")
 		r.reports("repair", now, chain.ResultRepaired)
@@ -198,22 +199,22 @@ func TestDriftOfNames(t *testing.T) {
 	})
 }
 
-// TestNameThatIsGoneLeavesARuleOut: what the failed update took away and whose name leads nowhere now
-// is left out, and the rollback comes to its end; an update from it waits for nobody.
-func TestNameThatIsGoneLeavesARuleOut(t *testing.T) {
+// A rule that the failed update revoked, and whose peer's name no longer exists, is left out. The
+// rollback succeeds, and an update from it does not wait.
+func TestRollbackWithDeletedName(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
-		ops := r.handMade("ops", "of people")
+	simulate(t, func(t *testing.T, r *rig) {
+		ops := r.existingGroup("ops", "of people")
 		old := props(tier("Web", "Ports", 443, "Sources", []any{"group/ops", "203.0.113.0/24"}))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		now := props(tier("Web", "Ports", 443, "Sources", "198.51.100.0/24"))
 		r.succeeds(r.update(id, now, old))
-		r.removeByHand(ops)
+		r.deleteOutOfBand(ops)
 		back := r.succeeds(r.rollback(id, old, now))
 		if !r.world.AllowsFrom(netip.MustParseAddr("203.0.113.9"), attribute(back, "Web"), "tcp", 443) || r.world.AllowsFrom(outside, attribute(back, "Web"), "tcp", 443) {
 			t.Errorf("after the rollback:\n%s", r.world)
 		}
-		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "tier Web lacks the rule ingress tcp 443 from group/ops: its peer is not there any more") {
+		if warnings := fmt.Sprint(back.Data["Warnings"]); !strings.Contains(warnings, "tier Web lacks the rule ingress tcp 443 from group/ops: its peer no longer exists") {
 			t.Errorf("warnings %q", warnings)
 		}
 		r.forget()
@@ -224,7 +225,7 @@ func TestNameThatIsGoneLeavesARuleOut(t *testing.T) {
 		r.forget()
 		r.fails(r.update(id, old, now), "looking up peer (group/ops) of tier Web")
 		if n := r.operations("DescribeSecurityGroups"); n < 5 {
-			t.Errorf("%d reads: EC2 may not show yet what was made just before", n)
+			t.Errorf("%d reads: EC2 may not show the new groups yet", n)
 		}
 	})
 }

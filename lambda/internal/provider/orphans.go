@@ -14,43 +14,43 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// leftOvers is what is to be known of groups that no chain has any more.
-type leftOvers struct {
+// orphanScope selects the groups that belong to neither the old nor the new chain.
+type orphanScope struct {
 	change plan.Change
-	query  sg.Query    // by which adopted groups are known
+	query  sg.Query    // by which adopted groups are found
 	newest chain.Epoch // before the run
-	// takesOwn says that unused groups of the old chain go, too.
+	// takesOwn also selects unused groups of the old chain.
 	takesOwn, rollback bool
 }
 
-// takesOwn says whether a rollback takes unused groups of the chain that it rolls back: where
-// the recorded ID is its own or one that CloudFormation made up, no answer that named them was
-// ever taken, and no cleanup will come.
+// takesOwn reports whether a rollback removes unused groups of the chain that it rolls back. If the
+// recorded ID is its own, or one that CloudFormation invented, no answer with them was ever
+// accepted. No cleanup will follow.
 func (r *run) takesOwn(reading fence.Reading, physicalID string) bool {
 	recorded := r.event.PhysicalResourceID
-	return isBack(reading) && r.event.RequestType == cfn.RequestUpdate && (recorded == physicalID || !chain.IsPhysicalID(recorded))
+	return isRollback(reading) && r.event.RequestType == cfn.RequestUpdate && (recorded == physicalID || !chain.IsPhysicalID(recorded))
 }
 
-// removeOrphans removes groups that no chain has any more and nobody uses, as the last
-// thing that an Update does, and says what is left. Nothing of it lets the Update fail.
-func (r *run) removeOrphans(ctx context.Context, gate sg.Gate, of leftOvers, observed sg.Observed) []string {
+// removeOrphans removes unused groups of neither chain as the last step of an Update, and returns a
+// warning for each one that remains. A failure here does not fail the Update.
+func (r *run) removeOrphans(ctx context.Context, gate sg.Gate, of orphanScope, observed sg.Observed) []string {
 	orphans, targets := plan.LeftOvers(of.change, observed.State, of.newest, of.takesOwn)
 	left, err := r.edge.RemoveUnused(ctx, gate, of.query, observed, sg.Leave{
 		Targets:  func(chain.State) [][]chain.Identity { return [][]chain.Identity{targets} },
 		Rollback: of.rollback, MembersMoving: true,
 	})
 	if err != nil {
-		r.log.Warn("removing groups that were left over failed", slog.String("error", err.Error()))
+		r.log.Warn("removing orphaned groups failed", slog.String("error", err.Error()))
 	}
 	var warnings []string
 	for _, identity := range orphans {
 		cause, isLeft := left[identity]
 		switch {
 		case isLeft:
-			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over: %s. Remove what uses or names it; the next update then deletes the group, and so does a delete of the chain",
+			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is orphaned: %s. Remove these uses. The next update or deleting the chain then deletes the group",
 				observed.GroupIDs[identity], identity.Tier, cause))
 		case !slices.Contains(targets, identity):
-			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is left over from a run that was broken off; it goes with the next update once no network interface uses it and no group of somebody else names it, or when the chain is deleted",
+			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is orphaned by an interrupted run. Remove the network interfaces and the other security groups' rules that use it. The next update or deleting the chain then deletes the group",
 				observed.GroupIDs[identity], identity.Tier))
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// rivals are two stacks whose chains want to adopt one group, each with a function of its own.
+// rivals are two stacks whose chains want to adopt one group, each with its own function.
 func rivals(t *testing.T) (shop, other *rig) {
 	t.Helper()
 	shop, other = newRig(t), newRig(t)
@@ -39,16 +39,15 @@ func rivals(t *testing.T) (shop, other *rig) {
 	return shop, other
 }
 
-// TestF11OneOfTwoAdopts: whenever the second of two runs begins and however long its calls take,
-// one of them adopts the group and the other one is refused. What the refused one does
-// afterwards takes nothing from the group.
-func TestF11OneOfTwoAdopts(t *testing.T) {
+// Whenever the second of two runs begins, and however long its calls take, one adopts the group and
+// the other one is refused. The refused one changes nothing on the group afterwards.
+func TestOneOfTwoRunsAdopts(t *testing.T) {
 	t.Parallel()
 	for after := time.Duration(0); after < 2*time.Second; after += latency / 2 {
 		for slow := range 8 {
 			synctest.Test(t, func(t *testing.T) {
 				shop, other := rivals(t)
-				group := shop.handMade("web", "by hand")
+				group := shop.existingGroup("web", "by hand")
 				now := with(properties{"AdoptExisting": true}, tier("Web", "GroupName", "web", "Ports", 443), tier("App", "Ports", 6060))
 				if slow > 0 {
 					other.ec2.FailAt(slow, world.Fault{Hang: 3 * time.Second})
@@ -68,7 +67,7 @@ func TestF11OneOfTwoAdopts(t *testing.T) {
 					winner, loser, lost = other, shop, first
 				}
 				if !strings.Contains(lost.Reason, "adopting security group") {
-					t.Errorf("the refused one says %q", lost.Reason)
+					t.Errorf("the refused one answers %q", lost.Reason)
 				}
 				mine := winner.groups()
 				loser.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", lost.PhysicalResourceID)
@@ -81,16 +80,15 @@ func TestF11OneOfTwoAdopts(t *testing.T) {
 	}
 }
 
-// TestF15LostTagsAreAskedFor: a group that lost a tag of ownership is never called somebody
-// else's. The update and its rollback say which tags to give back, and with these the next update
-// goes on with the group.
-func TestF15LostTagsAreAskedFor(t *testing.T) {
+// A group that lost a tag of ownership is never reported as another owner's. The update and its
+// rollback name the tags to restore, and after that the next update continues with the group.
+func TestLostOwnershipTags(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sgchain:provider", "sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"} {
 		for name, fields := range map[string][]any{"explicit": {"GroupName", "web", "Ports", 443}, "generated": {"Ports", 443}} {
 			t.Run(strings.TrimPrefix(key, "sgchain:")+" "+name, func(t *testing.T) {
 				t.Parallel()
-				life(t, func(t *testing.T, r *rig) {
+				simulate(t, func(t *testing.T, r *rig) {
 					old := props(tier("Web", fields...), tier("App", "Ports", 6060))
 					created := r.succeeds(r.create(old))
 					id, group := created.PhysicalResourceID, attribute(created, "Web")
@@ -104,7 +102,7 @@ func TestF15LostTagsAreAskedFor(t *testing.T) {
 					}
 					for pair := range strings.FieldsSeq(tagsIn(r.mail.answers[len(r.mail.answers)-1].Reason)) {
 						given, value, _ := strings.Cut(strings.TrimPrefix(pair, "Key="), ",Value=")
-						if given != "sgchain:adopted" { // the chain made it
+						if given != "sgchain:adopted" { // the chain created it
 							r.world.SetTag(group, given, value)
 						}
 					}
@@ -117,27 +115,26 @@ func TestF15LostTagsAreAskedFor(t *testing.T) {
 	}
 }
 
-// tagsIn is the tags that a reason says to give back.
+// tagsIn returns the tags that a reason asks to restore.
 func tagsIn(reason string) string {
 	_, tags, _ := strings.Cut(reason, "--tags ")
 	tags, _, _ = strings.Cut(tags, ")")
 	return tags
 }
 
-// untag removes a tag by hand.
+// untag removes a tag out of band.
 func (r *rig) untag(groupID, key string) {
 	r.t.Helper()
 	in := &ec2.DeleteTagsInput{Resources: []string{groupID}, Tags: []types.Tag{{Key: aws.String(key)}}}
-	if _, err := r.world.Client("somebody").DeleteTags(r.t.Context(), in); err != nil {
+	if _, err := r.world.Client("other").DeleteTags(r.t.Context(), in); err != nil {
 		r.t.Error(err)
 	}
 }
 
-// TestF18LeftOverGroupsSayWhy: a group that a cleanup could not delete is named with what uses it,
-// and each warning is one line.
-func TestF18LeftOverGroupsSayWhy(t *testing.T) {
+// A group that a cleanup could not delete is named with what uses it, and each warning is one line.
+func TestWarningsOfOrphanedGroups(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Description", "first"))
 		created := r.succeeds(r.create(old))
 		retired := attribute(created, "App")

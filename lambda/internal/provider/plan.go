@@ -14,7 +14,7 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// planning is the action plan on its way.
+// planning is a running plan action.
 type planning struct {
 	*acting
 
@@ -23,14 +23,14 @@ type planning struct {
 	refusals []refusal
 }
 
-// refusal is what an Update would fail with.
+// refusal is an error with which an Update would fail.
 type refusal struct {
 	tier string
 	err  error
 }
 
-// serve says what an Update to the properties would do now and in its cleanup, or all that it
-// would be refused for.
+// serve reports what an Update to the properties and its cleanup would do now, or everything that
+// it would be refused for.
 func (p *planning) serve(ctx context.Context, refused error) error {
 	p.refuse("", refused)
 	p.looked.target = p.asked.target
@@ -58,13 +58,14 @@ func (p *planning) serve(ctx context.Context, refused error) error {
 		p.report.Result, p.report.Text = chain.ResultRefused, p.refusedText()
 		return nil
 	}
-	p.report.Warnings = slices.Concat(p.report.Warnings, made, strangeTags(p.looked.target, p.observed))
+	p.report.Warnings = slices.Concat(p.report.Warnings, made, extraTags(p.looked.target, p.observed))
 	p.describe(p.observed, todo)
 	p.report.Result, p.report.Text = chain.ResultPlan, p.text(todo)
 	return nil
 }
 
-// takeOver looks once more where the chain is still to be made, as the Create would that takes over the groups of another one.
+// takeOver reads again if the chain does not exist yet, as a Create would that takes over the
+// groups of another one.
 func (p *planning) takeOver(ctx context.Context) error {
 	if p.reading.Resource != "" || len(p.observed.State.Groups) > 0 {
 		return nil
@@ -82,8 +83,7 @@ func (p *planning) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// look reads the chain. What keeps the way there from being planned does not keep the rest of
-// it from being looked at.
+// look reads the chain. What prevents a plan does not stop the rest from being read.
 func (p *planning) look(ctx context.Context) error {
 	var unknown error
 	resolve := func(ctx context.Context) error {
@@ -107,8 +107,8 @@ func (p *planning) look(ctx context.Context) error {
 	return err
 }
 
-// unfit notes why the edge has no plan, in every group where it would have none, and returns
-// the plan that it would have otherwise.
+// unfit records why there is no plan, for each group that has none, and returns the plan without
+// these checks.
 func (p *planning) unfit(ctx context.Context, err error) plan.Plan {
 	goal := p.looked.target.Goal(p.observed.State)
 	todo := plan.Diff(p.observed.State, goal)
@@ -130,7 +130,7 @@ func (p *planning) unfit(ctx context.Context, err error) plan.Plan {
 	return todo
 }
 
-// lookAhead finds out what EC2 would refuse: names that are taken, and a VPC that is not there.
+// lookAhead finds what EC2 would refuse: names that are taken, and a VPC that does not exist.
 func (p *planning) lookAhead(ctx context.Context, todo plan.Plan) error {
 	conflicts := todo.NameConflicts(p.observed.State)
 	var wanted []chain.Identity
@@ -151,7 +151,7 @@ func (p *planning) lookAhead(ctx context.Context, todo plan.Plan) error {
 	return err
 }
 
-// refuse notes what an Update would be refused for, once.
+// refuse records an error with which an Update would fail, once.
 func (p *planning) refuse(tier string, err error) {
 	isSame := func(other refusal) bool { return other.err.Error() == err.Error() }
 	if err == nil || slices.ContainsFunc(p.refusals, isSame) {
@@ -160,8 +160,7 @@ func (p *planning) refuse(tier string, err error) {
 	p.refusals = append(p.refusals, refusal{tier: tierOf(err, tier), err: err})
 }
 
-// isRefusal reports whether an error is about the change that is asked for, and not about the
-// look at it.
+// isRefusal reports whether an error is about the change itself, and not about reading.
 func (p *planning) isRefusal(err error) bool {
 	for _, one := range leaves(err) {
 		switch one.(type) { //nolint:errorlint // the tree is walked already
@@ -209,7 +208,7 @@ func tierOf(err error, known string) string {
 	return ""
 }
 
-// compare puts into the report what becomes of every group, and what the cleanup does.
+// compare adds the fate of every group and the cleanup to the report.
 func (p *planning) compare() {
 	report := p.report
 	report.CurrentID = p.reading.PhysicalID
@@ -233,7 +232,7 @@ func refusals(one refusal) []Refusal {
 	return all
 }
 
-// refusedText says all that an Update would be refused for.
+// refusedText lists everything that an Update would be refused for.
 func (p *planning) refusedText() string {
 	if len(p.refusals) == 1 {
 		return "An update to these properties would be refused: " + p.reason(p.refusals[0].err).String() + "\n"
@@ -248,7 +247,7 @@ func (p *planning) refusedText() string {
 	return plan.Cut(text.String(), reportBytes)
 }
 
-// text says what an Update does now, what follows in its cleanup, and what becomes of groups.
+// text describes what an Update does now, what its cleanup does, and the fate of each group.
 func (p *planning) text(todo plan.Plan) string {
 	if todo.Empty() && !p.report.Replaces {
 		return "An update to these properties would change nothing.\n"
@@ -264,16 +263,16 @@ func (p *planning) text(todo plan.Plan) string {
 	}
 	switch {
 	case p.report.Replaces:
-		fmt.Fprintf(&text, "The physical ID changes from %s to %s: consumers have to read the chain by Fn::GetAtt, not by Ref.\n", p.report.CurrentID, p.report.PhysicalID)
+		fmt.Fprintf(&text, "The physical ID changes from %s to %s: consumers must use Fn::GetAtt, not Ref.\n", p.report.CurrentID, p.report.PhysicalID)
 	case p.report.CurrentID != "":
 		text.WriteString("The physical ID stays.\n")
 	}
 	return text.String()
 }
 
-// strangeTags says which tags the groups have that the properties do not ask for: whether the
-// properties of before did, so that an update takes them away, is not known here.
-func strangeTags(target sg.Target, observed sg.Observed) []string {
+// extraTags returns a warning for tags that the properties lack. An update removes those that the
+// previous properties had, which are unknown here.
+func extraTags(target sg.Target, observed sg.Observed) []string {
 	var texts []string
 	for _, wanted := range target.Change.New.Groups {
 		was, _ := observed.State.Find(wanted.Identity)
@@ -286,7 +285,7 @@ func strangeTags(target sg.Target, observed sg.Observed) []string {
 			}
 		}
 		if len(keys) > 0 {
-			texts = append(texts, fmt.Sprintf("security group %s (tier %s) has tags that the properties lack: %s; an update takes away those that the properties of before had",
+			texts = append(texts, fmt.Sprintf("security group %s (tier %s) has tags that the properties lack: %s. An update removes those that were in the previous properties",
 				observed.GroupIDs[wanted.Identity], wanted.Tier, strings.Join(keys, ", ")))
 		}
 	}

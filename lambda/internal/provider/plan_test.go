@@ -12,7 +12,7 @@ import (
 	"sgchain/lambda/internal/provider"
 )
 
-// fates are what a plan says of each tier's groups, as "keep Web".
+// fates returns what a plan reports of each tier's groups, as "keep Web".
 func fates(report *provider.Report) []string {
 	var all []string
 	for _, group := range report.Groups {
@@ -31,8 +31,8 @@ func cleanup(report *provider.Report) []string {
 
 var threeTiers = props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Egress", "chain"), tier("Db", "Ports", 5432))
 
-// A plan says what an update does now and what its cleanup does, and both then do it.
-func TestF16PlanTellsBothParts(t *testing.T) {
+// A plan reports what an update does now and what its cleanup does, and both then do so.
+func TestPlanHasUpdateAndCleanup(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		next           properties
@@ -108,12 +108,12 @@ func TestF16PlanTellsBothParts(t *testing.T) {
 	}
 }
 
-// Everything that an update would be refused for is said at once, each with what to do.
-func TestF16PlanTellsAllRefusals(t *testing.T) {
+// A plan lists everything that an update would be refused for, each with a remedy.
+func TestPlanListsAllRefusals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		holder := r.handMade("WEB", "of somebody")
+		holder := r.existingGroup("WEB", "of another owner")
 		refused := func(now properties, want ...string) *provider.Report {
 			t.Helper()
 			before := r.world.String()
@@ -150,8 +150,8 @@ func TestF16PlanTellsAllRefusals(t *testing.T) {
 	})
 }
 
-// A group that lost the chain's tags is not somebody else's.
-func TestF16PlanNamesTheTagsToGiveBack(t *testing.T) {
+// A group that lost the chain's tags is not reported as another owner's.
+func TestPlanNamesTagsToRestore(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sgchain:stack-id", "sgchain:logical-id", "sgchain:tier"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -167,9 +167,9 @@ func TestF16PlanNamesTheTagsToGiveBack(t *testing.T) {
 	}
 }
 
-// What is adopted now is released in the end, and a plan says so; what a broken-off run left
-// is no part of the chain.
-func TestF16PlanTellsOfReleaseAndLeftovers(t *testing.T) {
+// A plan reports that adopted groups are released in the end, and that orphaned groups of an
+// interrupted run are not part of the chain.
+func TestPlanOfReleasedAndOrphanedGroups(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -185,7 +185,7 @@ func TestF16PlanTellsOfReleaseAndLeftovers(t *testing.T) {
 			t.Errorf("the cleanup is %s", got)
 		}
 		second := r.succeeds(r.update(id, next, adopting())).PhysicalResourceID
-		// The cleanup is skipped: the groups of before are in no chain now.
+		// The cleanup is skipped: the previous groups are now in no chain.
 		report = r.reports("plan", next, chain.ResultPlan)
 		if got := fates(report); second != report.PhysicalID || !slices.Contains(got, "left over Alb release group") || len(report.Cleanup) > 0 {
 			t.Errorf("the groups are %q, the cleanup %+v", got, report.Cleanup)
@@ -193,8 +193,8 @@ func TestF16PlanTellsOfReleaseAndLeftovers(t *testing.T) {
 	})
 }
 
-// The look-ups of a plan are one call a kind, and only where a group would be made.
-func TestF16PlanLooksUpOnce(t *testing.T) {
+// The look-ups of a plan are one call for each kind, and only if a group would be created.
+func TestPlanLooksUpOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -211,8 +211,8 @@ func TestF16PlanLooksUpOnce(t *testing.T) {
 	})
 }
 
-// The log of an update has both parts, too.
-func TestF16LogTellsBothParts(t *testing.T) {
+// The log of an update has both parts as well.
+func TestLogHasUpdateAndCleanup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -231,9 +231,8 @@ func TestF16LogTellsBothParts(t *testing.T) {
 	})
 }
 
-// The answer of a plan has room in what Lambda sends, and a line of its log in what the log
-// takes.
-func TestF9PlanOfTheLargestChain(t *testing.T) {
+// The answer of a plan fits in what Lambda returns, and a line of its log in what the log accepts.
+func TestPlanOfLargestChain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

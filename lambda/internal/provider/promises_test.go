@@ -19,11 +19,11 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// The promises of the design, as properties over random pairs of chains. What a
-// chain allows is computed here from the generated model and from the world's
-// rules; no code under test takes part in that.
+// The promises of the design, as properties over random pairs of chains. What a chain allows is
+// computed here from the generated model and from the world's rules. No code under test takes part
+// in that.
 
-// model is a chain as the generator draws it.
+// model is a generated chain.
 type model struct{ tiers []modelTier }
 
 type modelTier struct {
@@ -63,7 +63,7 @@ func (m model) props() properties {
 		tiers = append(tiers, fields)
 	}
 	p := props(tiers...)
-	p["Guardrails"] = "warn" // what may be open is not the point here
+	p["Guardrails"] = "warn" // guardrails are not the subject here
 	return p
 }
 
@@ -76,7 +76,7 @@ func (m model) tier(name string) (modelTier, bool) {
 	return modelTier{}, false
 }
 
-// admits says whether a tier takes traffic on a port from a tier or an address.
+// admits reports whether a tier takes traffic on a port from a tier or an address.
 func (m modelTier) admits(tier string, address netip.Addr, port int) bool {
 	return slices.ContainsFunc(m.doors, func(door modelDoor) bool {
 		return door.port == port && slices.ContainsFunc(door.sources, func(source string) bool {
@@ -92,8 +92,8 @@ func (m modelTier) admits(tier string, address netip.Addr, port int) bool {
 	})
 }
 
-// takes and sends are the two halves of a flow: what the target lets in, and what
-// the source lets out. A tier that a chain lacks is an address like any other.
+// takes reports whether the target allows a flow, and sends whether the source does. A tier that a
+// chain lacks is treated as an address.
 func (m model) takes(source, target string, port int) bool {
 	to, ok := m.tier(target)
 	return ok && to.admits(source, netip.MustParseAddr("10.1.2.3"), port)
@@ -105,7 +105,7 @@ func (m model) sends(source, target string, port int) bool {
 	return okFrom && (from.egress == "all" || (from.egress == "chain" && okTo && to.admits(source, netip.Addr{}, port)))
 }
 
-// allows says whether the chain lets one tier reach another.
+// allows reports whether the chain lets one tier reach another.
 func (m model) allows(source, target string, port int) bool {
 	return m.takes(source, target, port) && m.sends(source, target, port)
 }
@@ -139,10 +139,10 @@ func drawModel(rt *rapid.T, label string) model {
 	return m
 }
 
-// member is somebody who lives in a group.
+// member is a network interface in a group.
 type member struct{ tier, group string }
 
-// members lists who may live where: a member of each group.
+// members returns a member for each group.
 func (r *rig) members(groups ...string) []member {
 	var all []member
 	for _, id := range groups {
@@ -153,11 +153,10 @@ func (r *rig) members(groups ...string) []member {
 	return all
 }
 
-// violations compares the world with what two chains allow, for members that are
-// there. A flow that both allow must be open. A flow must be shut where neither
-// chain lets the target take it, or neither lets the source send it. (One that
-// only the old chain sends and only the new one takes may be open for a while:
-// rules are authorized before others are revoked.)
+// violations compares the world with what two chains allow, for existing members. A flow that both
+// allow must be open. A flow must be closed if neither chain lets the target take it. The same
+// holds if neither lets the source send it. A flow that only the old chain sends and only the new
+// one takes may be open for a while. Rules are authorized before others are revoked.
 func (r *rig) violations(old, now model, members []member) error {
 	for _, target := range members {
 		for _, port := range modelPorts {
@@ -194,8 +193,7 @@ func judgeFlow(flow string, both, either, open bool) error {
 	}
 }
 
-// watched runs an action and reports the first violation after any call that
-// took effect.
+// watched runs an action and reports the first violation after any call that took effect.
 func (r *rig) watched(old, now model, members []member, act func()) error {
 	var first error
 	r.world.After = func(call world.Call) {
@@ -210,10 +208,10 @@ func (r *rig) watched(old, now model, members []member, act func()) error {
 	return first
 }
 
-// stranger puts a group into the world that is none of ours.
-func (r *rig) stranger() {
-	_, err := r.world.Client("stranger").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String("stranger"), Description: aws.String("of somebody else"), VpcId: aws.String(vpcID),
+// othersGroup creates a group of another owner.
+func (r *rig) othersGroup() {
+	_, err := r.world.Client("other").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("theirs"), Description: aws.String("of another owner"), VpcId: aws.String(vpcID),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -221,26 +219,26 @@ func (r *rig) stranger() {
 	r.forget()
 }
 
-const strangerAlone = "stranger \"of somebody else\" in vpc-0123456789abcdef0\n  egress -1 0.0.0.0/0\n"
+const othersGroupAlone = "theirs \"of another owner\" in vpc-0123456789abcdef0\n  egress -1 0.0.0.0/0\n"
 
-// plain is the world without tags and without the description of egress to
-// anywhere: EC2's own rule in a fresh group has none, the chain's has one.
+// plain returns the world without tags and without the descriptions of egress to all addresses.
+// EC2's own rule in a new group has none, and the chain's has one.
 func (r *rig) plain() string {
 	return anywhere.ReplaceAllString(world.Strip(r.world.String()), "")
 }
 
 var anywhere = regexp.MustCompile(` ".* to anywhere: all traffic"`)
 
-// fresh is the plain world of a chain that was just created.
+// fresh returns the plain world of a chain that was just created.
 func fresh(t *testing.T, m model) string {
 	r := newRig(t)
-	r.stranger()
+	r.othersGroup()
 	r.succeeds(r.create(m.props()))
 	return r.plain()
 }
 
-// inBubble runs a history under a virtual clock and brings its failure out: rapid
-// cannot run inside the bubble.
+// inBubble runs a history under a virtual clock and returns its failure: rapid cannot run inside
+// the bubble.
 func inBubble(t *testing.T, history func(r *rig) error) (err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { err = history(newRig(t)) })
@@ -254,9 +252,9 @@ func story(err error, old, now model, r *rig) error {
 	return fmt.Errorf("%w\nold %+v\nnow %+v\nworld:\n%s\nlog:\n%s", err, old, now, r.world, r.logged())
 }
 
-// No gap, no opening, any to any, hands off: from before an Update to after its
-// cleanup, wherever members are.
-func TestAnyToAny(t *testing.T) {
+// From any chain to any other, without out-of-band changes: no traffic is interrupted and none is
+// opened, from before an Update to after its cleanup.
+func TestUpdateFromAnyToAny(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		old, now := drawModel(rt, "old"), drawModel(rt, "now")
 		pageSize, lag := rapid.IntRange(0, 2).Draw(rt, "page size"), rapid.SampledFrom([]time.Duration{0, 0, time.Second, 8 * time.Second}).Draw(rt, "lag")
@@ -271,7 +269,7 @@ func TestAnyToAny(t *testing.T) {
 }
 
 func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
-	r.stranger()
+	r.othersGroup()
 	x := r.create(old.props())
 	if x.Status != cfn.StatusSuccess {
 		return errors.New("create: " + x.Reason)
@@ -280,7 +278,7 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 		return fmt.Errorf("after the create: %w", err)
 	}
 	var y cfn.Response
-	// Until the answer, members live in the old groups only.
+	// Until the answer, members are in the old groups only.
 	r.forget()
 	r.ec2.FailAt(blink, world.Fault{Blink: true})
 	err := r.watched(old, now, r.members(r.world.Groups()...), func() { y = r.update(x.PhysicalResourceID, now.props(), old.props()) })
@@ -321,7 +319,7 @@ func anyToAny(t *testing.T, r *rig, old, now model, blink int) error {
 	if gone := r.destroy(y.PhysicalResourceID, now.props()); gone.Status != cfn.StatusSuccess {
 		return errors.New("delete: " + gone.Reason)
 	}
-	if left := r.world.String(); left != strangerAlone {
+	if left := r.world.String(); left != othersGroupAlone {
 		return fmt.Errorf("after the delete there is\n%s", left)
 	}
 	return nil
@@ -334,10 +332,9 @@ type fault struct {
 	follow string // retry, rollback, delete
 }
 
-// Crash anywhere: an Update goes wrong at any call and is retried, rolled back or
-// deleted. There is no gap and no opening meanwhile, and nothing owned is left in
-// the end.
-func TestCrashAnywhere(t *testing.T) {
+// An Update fails at any call and is retried, rolled back or deleted. No traffic is interrupted or
+// opened meanwhile, and no group of the chain is left in the end.
+func TestUpdateAfterAnyFault(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		old, now := drawModel(rt, "old"), drawModel(rt, "now")
 		wrong := fault{
@@ -358,13 +355,13 @@ func TestCrashAnywhere(t *testing.T) {
 var errBroken = world.NewError("InternalError", "An internal error has occurred")
 
 func crashAnywhere(t *testing.T, r *rig, old, now model, wrong fault) error {
-	r.stranger()
+	r.othersGroup()
 	x := r.create(old.props())
 	r.forget()
 	members := r.members(r.world.Groups()...)
 	last := wrong.call
 	if wrong.kind == "crash" {
-		last += 60 // no call succeeds any more, and no answer is delivered
+		last += 60 // every later call fails, and no answer is delivered
 		r.mail.refuse = errors.New("connection reset")
 	}
 	for n := wrong.call; n <= last; n++ {
@@ -418,15 +415,15 @@ func crashAnywhere(t *testing.T, r *rig, old, now model, wrong fault) error {
 	if gone := r.destroy(id, current.props()); gone.Status != cfn.StatusSuccess {
 		return errors.New("delete: " + gone.Reason)
 	}
-	if left := r.world.String(); left != strangerAlone {
+	if left := r.world.String(); left != othersGroupAlone {
 		return fmt.Errorf("after the delete there is\n%s", left)
 	}
 	return nil
 }
 
-// Any current state: whatever strangers did to the groups, an Update reaches
-// exactly what it should, and a second one has nothing to do.
-func TestRepairsForeignHands(t *testing.T) {
+// Whatever out-of-band changes the groups have, an Update reaches exactly its goal, and a second
+// one writes nothing.
+func TestUpdateAfterOutOfBandChanges(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		old, now := drawModel(rt, "old"), drawModel(rt, "now")
 		hands := rapid.SliceOfN(rapid.IntRange(0, 1<<20), 1, 4).Draw(rt, "hands")
@@ -437,7 +434,7 @@ func TestRepairsForeignHands(t *testing.T) {
 }
 
 func repairs(t *testing.T, r *rig, old, now model, hands []int) error {
-	r.stranger()
+	r.othersGroup()
 	x := r.create(old.props())
 	for _, hand := range hands {
 		r.world.Play(world.Hand{Deed: []world.Deed{world.AddRule, world.RemoveRule, world.EditDescription}[hand%3], Pick: hand / 3})

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// TestF3AnUpdateToNobodyIsRefused: an update from one address to an empty list opens nothing.
-func TestF3AnUpdateToNobodyIsRefused(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// An update from one address to an empty list opens nothing.
+func TestEmptySourcesAreRefused(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := props(tier("Web", "Ports", 443, "Sources", []any{"203.0.113.0/24"}))
 		first := r.succeeds(r.create(old))
 		before := r.world.String()
@@ -25,10 +25,10 @@ func TestF3AnUpdateToNobodyIsRefused(t *testing.T) {
 	})
 }
 
-// TestF6EmptyTagsStay: a tag without a value is set, goes over the chain's, stays in an update, and is
-// removed when its key leaves the properties.
-func TestF6EmptyTagsStay(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// A tag with an empty value is set, takes precedence over the chain's, and stays in an update. It
+// is removed when its key leaves the properties.
+func TestEmptyTagValues(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		has := func(when, id, key, want string, isThere bool) {
 			t.Helper()
 			found, err := r.world.Client("reader").DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
@@ -62,10 +62,9 @@ func TestF6EmptyTagsStay(t *testing.T) {
 	})
 }
 
-// TestF9LargePropertiesAreAnswered: what is too much is refused, with a count, before anything is read
-// or written.
-func TestF9LargePropertiesAreAnswered(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// Properties that are too large are refused, with a count, before anything is read or written.
+func TestLargePropertiesAreRefused(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		var tiers, peers []any
 		for i := range 3000 {
 			tiers = append(tiers, tier(fmt.Sprintf("T%d", i)))
@@ -74,7 +73,7 @@ func TestF9LargePropertiesAreAnswered(t *testing.T) {
 			peers = append(peers, fmt.Sprintf("nobody%d", i))
 		}
 		r.fails(r.create(props(tiers...)), "Tiers: has 3000 tiers")
-		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers[:1000]))), `Tiers[0].Sources[0]: unknown peer "nobody0"`, "the log has it whole")
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers[:1000]))), `Tiers[0].Sources[0]: unknown peer "nobody0"`, "the log has the whole text")
 		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", peers))), "has 20000 rules (20000 peers, 1 ports)")
 		if !strings.Contains(r.logged(), "And 900 more.") {
 			t.Error("the log does not count the problems")

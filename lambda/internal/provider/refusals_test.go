@@ -10,7 +10,7 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// refusable is, for each operation of the edge, a request that makes a call of it.
+// refusable has, for each operation of the edge, a request that makes a call of it.
 func refusable() map[string]func(r *rig, refuse func()) string {
 	list := func(r *rig) properties {
 		r.world.AddPrefixList("pl-0123456789abcdef0", "mine", 1, false)
@@ -68,9 +68,9 @@ func refusable() map[string]func(r *rig, refuse func()) string {
 	}
 }
 
-// What EC2 refuses for good is asked for once, whichever call it is and whatever the code,
-// and the message says what to do other than to try again.
-func TestF5PermanentRefusalsAreNotRepeated(t *testing.T) {
+// A call that EC2 refuses permanently is made once, whichever call it is and whatever the code. The
+// message has another remedy than a retry.
+func TestPermanentRefusalsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	refusals := world.Refusals()
 	for _, code := range []string{
@@ -82,7 +82,7 @@ func TestF5PermanentRefusalsAreNotRepeated(t *testing.T) {
 	for operation, act := range refusable() {
 		for name, refusal := range refusals {
 			if name == "different networks" && !strings.HasPrefix(operation, "Authorize") {
-				continue // is said of new rules alone
+				continue // appears for new rules alone
 			}
 			t.Run(operation+", "+name, func(t *testing.T) {
 				t.Parallel()
@@ -110,9 +110,9 @@ func TestF5PermanentRefusalsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// A rule that names a group of a VPC that is not connected is refused at once, and one that
-// names a group that is not there after some seconds; both say which group it is.
-func TestF5PeersThatEC2Refuses(t *testing.T) {
+// A rule with a group of a VPC that is not connected is refused at once. One with a group that does
+// not exist is refused after some seconds. Both messages name the group.
+func TestPeersRefusedByEC2(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(r *rig) (peer, words string){
 		"not connected": func(r *rig) (string, string) {

@@ -17,7 +17,8 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// leaving is a chain of three tiers, and the same one without Db, which is to be released. Db lets in App, itself and an address.
+// leaving returns a chain of three tiers, and the same one without Db, which it releases. Db has
+// inbound rules for App, itself and an address.
 func leaving() (before, after properties) {
 	db := tier("Db", "Ingress", []any{properties{"Ports": []any{5432}, "Sources": []any{"App", "self", "192.0.2.0/24"}}}, "Egress", "chain", "Tags", properties{"Team": "data"})
 	before, after = props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", []any{"Web", "Db"}), db), props(tier("Web", "Ports", 443), tier("App", "Ports", 6060))
@@ -25,7 +26,7 @@ func leaving() (before, after properties) {
 	return before, after
 }
 
-// leaver is a rig with the function's role, and a chain there of which a tier is to leave: see leaving.
+// leaver returns a rig with the function's role, and a chain of which a tier leaves: see leaving.
 func leaver(t *testing.T) (r *rig, before, after properties, made cfn.Response) {
 	t.Helper()
 	r = newRig(t)
@@ -36,7 +37,8 @@ func leaver(t *testing.T) (r *rig, before, after properties, made cfn.Response) 
 
 const cleaning = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 
-// isReleased holds a group of tier Db that was released against what it has to be: free, whole, and apart from the chain.
+// isReleased fails unless the released group of tier Db has all its rules but those to and from the
+// chain.
 func (r *rig) isReleased(id string) {
 	r.t.Helper()
 	if !slices.Contains(r.world.Groups(), id) {
@@ -44,7 +46,7 @@ func (r *rig) isReleased(id string) {
 	}
 	block := r.block()
 	if strings.Contains(block, "sgchain:") || r.world.Tag(id, "Team") != "data" || r.world.Tag(id, "Name") == "" {
-		r.t.Errorf("the group has not the tags that it has to have:\n%s", block)
+		r.t.Errorf("the group lacks tags:\n%s", block)
 	}
 	if !r.world.AllowsFrom(office, id, "tcp", 5432) || !r.world.Allows(id, id, "tcp", 5432) {
 		r.t.Errorf("the group has lost rules of its own:\n%s", block)
@@ -59,7 +61,7 @@ func (r *rig) isReleased(id string) {
 	}
 }
 
-// block is what the world prints of the group of tier Db.
+// block returns what the world prints of the group of tier Db.
 func (r *rig) block() string {
 	_, after, _ := strings.Cut("\n"+r.world.String(), "\n"+nameOfDB)
 	block := nameOfDB
@@ -72,13 +74,14 @@ func (r *rig) block() string {
 	return block
 }
 
-// nameOfDB begins the name of its group.
+// nameOfDB is the start of its group's name.
 const nameOfDB = "sgchain-Shop-Db-"
 
-// role lets the handler do what the provider's role lets it do.
+// role limits the handler to what the provider's role allows.
 func (r *rig) role() { r.ec2.Role = lifecycle.Role(ownProvider) }
 
-// TestReleaseTiers: a tier that leaves is released by the cleanup once nobody is in it whom that would cut off.
+// The cleanup releases a tier that leaves once no member is left whose traffic that would
+// interrupt.
 func TestReleaseTiers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -92,7 +95,7 @@ func TestReleaseTiers(t *testing.T) {
 		}
 		moved := time.AfterFunc(5*time.Minute, func() {
 			if !r.world.Allows(app, db, "tcp", 5432) || !r.world.Allows(db, app, "tcp", 6060) {
-				t.Error("who still lives in the group that is to be released is cut off")
+				t.Error("the traffic of a member of the group to release is interrupted")
 			}
 			r.attach("eni-db", "")
 		})
@@ -114,9 +117,9 @@ func TestReleaseTiers(t *testing.T) {
 	})
 }
 
-// TestReleaseTakenBack: an update that marked a group is rolled back, and nothing of it is left; the Delete of what it answered
-// releases nothing.
-func TestReleaseTakenBack(t *testing.T) {
+// The rollback of an update that tagged a group for release removes that tag. The Delete of the
+// update's ID releases no group.
+func TestReleaseRollback(t *testing.T) {
 	t.Parallel()
 	for _, carried := range []string{"old", "new"} {
 		t.Run("rollback carries the "+carried+" ID", func(t *testing.T) {
@@ -138,9 +141,9 @@ func TestReleaseTakenBack(t *testing.T) {
 	}
 }
 
-// TestReleaseOfALeftOver: where CloudFormation never sent the cleanup, or it failed, the next update releases the group; so does the
-// deletion of the stack.
-func TestReleaseOfALeftOver(t *testing.T) {
+// If CloudFormation never sent the cleanup, or it failed, the next update releases the group. So
+// does the deletion of the stack.
+func TestReleaseWithoutCleanup(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]func(r *rig, id string, now properties) cfn.Response{
 		"update": func(r *rig, id string, now properties) cfn.Response {
@@ -157,7 +160,7 @@ func TestReleaseOfALeftOver(t *testing.T) {
 				r, before, after, x := leaver(t)
 				db := attribute(x, "Db")
 				y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
-				delete(after, "ReleaseTiers") // the mark says it
+				delete(after, "ReleaseTiers") // the tag has it
 				r.succeeds(ends(r, y.PhysicalResourceID, after))
 				r.isReleased(db)
 			})
@@ -165,8 +168,8 @@ func TestReleaseOfALeftOver(t *testing.T) {
 	}
 }
 
-// TestReleaseComesBack: a tier that is in the chain again before its cleanup came is not released any more.
-func TestReleaseComesBack(t *testing.T) {
+// A tier that returns to the chain before its cleanup is no longer released.
+func TestReleasedTierReturns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, before, after, x := leaver(t)
@@ -180,9 +183,10 @@ func TestReleaseComesBack(t *testing.T) {
 	})
 }
 
-// TestReleaseCrash: a run dies at any call of the update or of the cleanup, and Lambda runs it again; the group is never deleted and is
-// free in the end. Between, it can be deleted no more before it loses the tag that makes it the chain's.
-func TestReleaseCrash(t *testing.T) {
+// A run ends at any call of the update or of the cleanup, and Lambda runs it again. The group is
+// never deleted and is released in the end. Meanwhile it becomes undeletable before it loses the
+// tag that makes it the chain's.
+func TestReleaseAfterCrash(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []world.Fault{{Cut: true}, {Cut: true, Lost: true}, {Lost: true}, {Repeated: true}} {
 		for at := 1; at <= 12; at++ {
@@ -219,9 +223,9 @@ func TestReleaseCrash(t *testing.T) {
 	}
 }
 
-// TestReleaseOfAnUnmanagedRule: under keep a rule that somebody else made on the group stays, and the chain's own goes that names a
-// group of the chain.
-func TestReleaseOfAnUnmanagedRule(t *testing.T) {
+// Under UnmanagedRules: keep, another principal's rule on the group stays, and the chain's own rule
+// that names a group of the chain is removed.
+func TestReleaseOfGroupWithUnmanagedRule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -230,7 +234,7 @@ func TestReleaseOfAnUnmanagedRule(t *testing.T) {
 		before["UnmanagedRules"], after["UnmanagedRules"] = "keep", "keep"
 		x := r.succeeds(r.create(before))
 		web, app, db := attribute(x, "Web"), attribute(x, "App"), attribute(x, "Db")
-		r.letIn(db, tcpFromGroup(9999, web))
+		r.authorizeOutOfBand(db, tcpFromGroup(9999, web))
 		y := r.succeeds(r.update(x.PhysicalResourceID, after, before))
 		r.succeeds(r.cleanup(cleaning, x.PhysicalResourceID, y.PhysicalResourceID, before))
 		if !r.world.Allows(web, db, "tcp", 9999) || r.world.Allows(app, db, "tcp", 5432) {
@@ -239,9 +243,9 @@ func TestReleaseOfAnUnmanagedRule(t *testing.T) {
 	})
 }
 
-// TestReleasedNameIsTaken: the tier comes back after its group was released. That still has the name; the answer says how to have it
-// again.
-func TestReleasedNameIsTaken(t *testing.T) {
+// The tier returns after its group was released. The released group still has the name, and the
+// answer explains how to adopt it.
+func TestReleasedTierReturnsToTakenName(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, before, after, x := leaver(t)
@@ -253,8 +257,8 @@ func TestReleasedNameIsTaken(t *testing.T) {
 	})
 }
 
-// TestReleaseIsOneCallMore: the update makes one call for the mark, and the cleanup one for what makes the group undeletable.
-func TestReleaseIsOneCallMore(t *testing.T) {
+// The update makes one call for the tag, and the cleanup one to make the group undeletable.
+func TestReleaseNeedsOneMoreCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -281,9 +285,9 @@ func TestReleaseIsOneCallMore(t *testing.T) {
 	})
 }
 
-// TestReleaseOfAnyTiers: whatever leaves is released with exactly the rules that name no group of the chain, and the rest is the new
-// chain as if it had been made anew.
-func TestReleaseOfAnyTiers(t *testing.T) {
+// A released group keeps exactly the rules that name no group of the chain. The rest is the new
+// chain as if it had just been created.
+func TestReleaseOfRandomTiers(t *testing.T) {
 	t.Parallel()
 	released := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -297,18 +301,18 @@ func TestReleaseOfAnyTiers(t *testing.T) {
 		}
 	})
 	if released < 20 {
-		t.Errorf("only %d groups were released: the property says nothing", released)
+		t.Errorf("only %d groups were released: the property proves nothing", released)
 	}
 }
 
 func anyReleased(t *testing.T, r *rig, old, now model) (int, error) {
 	t.Helper()
 	r.role()
-	r.stranger()
+	r.othersGroup()
 	before, after := old.props(), now.props()
 	x := r.succeeds(r.create(before))
 	var left []any
-	ids := map[string]string{} // of the groups to release, by their names
+	ids := map[string]string{} // the groups to release, by their names
 	for _, one := range old.tiers {
 		if _, stays := now.tier(one.name); !stays {
 			left = append(left, one.name)
@@ -340,13 +344,13 @@ func anyReleased(t *testing.T, r *rig, old, now model) (int, error) {
 		return 0, fmt.Errorf("the chain is\n%swant\n%s", got, want)
 	}
 	r.succeeds(r.destroy(y.PhysicalResourceID, after))
-	if text := withoutGroups(r.world.String(), ids); text != strangerAlone {
+	if text := withoutGroups(r.world.String(), ids); text != othersGroupAlone {
 		return 0, fmt.Errorf("after the delete there is\n%s", text)
 	}
 	return len(ids), nil
 }
 
-// withoutGroups is what the world prints, but for some groups by their names.
+// withoutGroups returns what the world prints without some groups.
 func withoutGroups(text string, names map[string]string) string {
 	var rest strings.Builder
 	isLeftOut := false
@@ -362,7 +366,7 @@ func withoutGroups(text string, names map[string]string) string {
 	return rest.String()
 }
 
-// groupNamedBy is the name of the group of the chain that a rule names, if any.
+// groupNamedBy returns the name of the group of the chain that a rule names, if any.
 func groupNamedBy(rule string, r *rig) string {
 	for _, id := range r.world.Groups() {
 		if name := r.world.Tag(id, "Name"); strings.Contains(rule+" ", " "+name+" ") {

@@ -14,29 +14,29 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// Report is the answer to an action, for people and as data.
+// Report is the answer to an action, as text and as data.
 type Report struct {
 	Action string `json:"action"`
 	Result string `json:"result"`
-	// Text says it in words, lines that end in line feeds.
+	// Text describes the result. Its lines end in line feeds.
 	Text string `json:"text"`
-	// PhysicalID is what the properties give the chain.
+	// PhysicalID is the chain's physical ID according to the properties.
 	PhysicalID string `json:"physicalId"`
-	// CurrentID is the physical ID that CloudFormation has recorded, and Replaces says that an
-	// update changes it: consumers have to follow. Both are for plans.
+	// CurrentID is the physical ID that CloudFormation has recorded. Replaces means that an update
+	// changes it, so that consumers have to follow. Both are for plans.
 	CurrentID string `json:"currentPhysicalId,omitempty"`
 	Replaces  bool   `json:"replaces,omitempty"`
-	// Differences counts what deviates: rules, groups, tags.
+	// Differences counts the rules, groups and tags that deviate.
 	Differences int      `json:"differences"`
 	Changes     []Change `json:"changes,omitempty"`
-	// Cleanup is what follows an update once every consumer has moved, Groups what becomes of
-	// each group, and Refused all that an update would be refused for. They are for plans.
+	// Cleanup is what follows an update after every consumer has moved. Groups has the fate of each
+	// group. Refused lists everything that an update would be refused for. All are for plans.
 	Cleanup  []Change  `json:"cleanup,omitempty"`
 	Groups   []Group   `json:"groups,omitempty"`
 	Refused  []Refusal `json:"refused,omitempty"`
 	Warnings []string  `json:"warnings,omitempty"`
-	// Picture is the chain with the changes, for a terminal; Mermaid is the same as a
-	// Mermaid flowchart.
+	// Picture shows the chain and its changes for a terminal. Mermaid is the same as a Mermaid
+	// flowchart.
 	Picture string `json:"picture,omitempty"`
 	Mermaid string `json:"mermaid,omitempty"`
 }
@@ -46,14 +46,14 @@ type Change struct {
 	Action    string   `json:"action"`
 	Tier      string   `json:"tier"`
 	GroupName string   `json:"groupName"`
-	GroupID   string   `json:"groupId,omitempty"` // empty where the group is still to be made
+	GroupID   string   `json:"groupId,omitempty"` // empty if the group does not exist yet
 	Rules     []string `json:"rules,omitempty"`
 	Tags      []string `json:"tags,omitempty"`      // keys
-	MoreRules int      `json:"moreRules,omitempty"` // how many are left out of a long answer
+	MoreRules int      `json:"moreRules,omitempty"` // how many a long answer leaves out
 }
 
-// Group is what becomes of a security group: create, adopt, keep, retire (until the cleanup),
-// or left over (from an operation that was broken off).
+// Group is the fate of a security group: create, adopt, keep, retire (until the cleanup), or left
+// over (from an interrupted operation).
 type Group struct {
 	Tier      string `json:"tier"`
 	GroupName string `json:"groupName"`
@@ -63,24 +63,23 @@ type Group struct {
 	Last string `json:"last,omitempty"`
 }
 
-// Refusal is something that an update would be refused for.
+// Refusal is a reason for which an update would be refused.
 type Refusal struct {
-	Tier   string `json:"tier,omitempty"` // empty where it is about the chain
+	Tier   string `json:"tier,omitempty"` // empty if it is about the whole chain
 	Reason string `json:"reason"`
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// The answer to an invocation has at most 6 MB (Lambda developer guide, "Lambda quotas"):
-// these are about the sizes of each text and of the rules in each list of changes.
+// The answer to an invocation has at most 6 MB (Lambda developer guide, "Lambda quotas"). These
+// limits are for each text and for the rules in each list of changes.
 const (
 	reportBytes = 250_000
 	changeBytes = 1_000_000
-	// warningBytes is the same of one warning: some name every rule of a group.
+	// warningBytes limits one warning: some name every rule of a group.
 	warningBytes = 10_000
 )
 
-// brief cuts warnings that are too many or too long for an answer, and says how much is left
-// out.
+// brief cuts warnings that are too many or too long for an answer, and adds how much it left out.
 func brief(warnings []string) []string {
 	all, room := []string(nil), reportBytes
 	for i, text := range warnings {
@@ -95,7 +94,7 @@ func brief(warnings []string) []string {
 	return all
 }
 
-// standBack says why nothing was done.
+// standBack reports why nothing was done.
 func (r *Report) standBack(busy *fence.NotAtRestError) {
 	r.Result = chain.ResultUnchecked
 	if busy.InProgress {
@@ -105,7 +104,7 @@ func (r *Report) standBack(busy *fence.NotAtRestError) {
 	r.Text = "Nothing was done: " + busy.Error() + ". " + busy.Remedy() + "\n"
 }
 
-// describe puts a plan into the report.
+// describe adds a plan to the report.
 func (a *acting) describe(observed sg.Observed, todo plan.Plan) {
 	target := a.looked.target
 	drawing := drawn(a.asked.spec, target, observed)
@@ -117,7 +116,7 @@ func (a *acting) describe(observed sg.Observed, todo plan.Plan) {
 	a.report.Warnings = slices.Concat(a.report.Warnings, kept(target, observed), target.Change.LackingTags(observed.State), target.Unserved)
 }
 
-// changes are the steps of a plan, with rules as long as there is room.
+// changes returns the steps of a plan, with as many rules as fit.
 func (a *acting) changes(observed sg.Observed, todo plan.Plan, room int) []Change {
 	var changes []Change
 	for _, step := range todo.Steps {
@@ -141,7 +140,7 @@ func (a *acting) changes(observed sg.Observed, todo plan.Plan, room int) []Chang
 	return changes
 }
 
-// groups says what becomes of each group.
+// groups returns the fate of each group.
 func (a *acting) groups(observed sg.Observed) []Group {
 	var groups []Group
 	for _, fate := range plan.Fates(a.looked.target.Change, observed.State) {
@@ -153,7 +152,7 @@ func (a *acting) groups(observed sg.Observed) []Group {
 	return groups
 }
 
-// drawn is a chain as it is, and as a run leaves it.
+// drawn returns a drawing of the chain before and after a run.
 func drawn(spec chain.Spec, target sg.Target, observed sg.Observed) plan.Drawing {
 	drawing := plan.Drawing{Before: observed.State, After: target.Goal(observed.State), IDs: observed.GroupIDs, Notes: plan.Notes(spec)}
 	for _, group := range observed.State.Groups {
@@ -167,8 +166,8 @@ func drawn(spec chain.Spec, target sg.Target, observed sg.Observed) plan.Drawing
 	return drawing
 }
 
-// measureDrift puts out what a check found: how many differences, and whether it could be
-// made. One that stood back says nothing.
+// measureDrift writes the metrics of a check: how many differences it found, and whether it could
+// be made. A check that stood back writes none.
 func measureDrift(log *slog.Logger, action protocol.Action, report Report, failed error) {
 	if failed == nil && report.Result == chain.ResultStoodBack {
 		return

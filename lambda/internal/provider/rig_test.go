@@ -39,25 +39,24 @@ const (
 	stackOfOther = "arn:aws:cloudformation:us-east-1:123456789012:stack/Front/7c1e1c10-0000-11ee-8c99-0242ac120002"
 )
 
-// stack is CloudFormation's record of one stack with one chain, as the fence
-// reads it.
+// stack is CloudFormation's record of one stack with one chain, as the fence reads it.
 type stack struct {
 	mu         sync.Mutex
 	status     string
 	updated    time.Time
-	resource   string // status; empty where the stack has no such resource
+	resource   string // status; empty if the stack has no such resource
 	kind       string
 	physicalID string
 	changed    time.Time
 	err        error
 	reads      int
-	gone       string // a stack that is not there
+	gone       string // a stack that does not exist
 	hidden     string // a stack that must not be read
 	tags       map[string]string
-	// others are the status of further stacks, by their ID, and of further resources.
+	// others has the statuses of further stacks, by their ID, and of further resources.
 	others map[string]string
 	root   string // the stack that this one is nested in
-	// othersChanged is when those changed, othersID the physical ID of those resources.
+	// othersChanged is when those changed. othersID is the physical ID of those resources.
 	othersChanged time.Time
 	othersID      string
 	script        []func(*stack) // changes before the following reads
@@ -70,7 +69,7 @@ func (s *stack) set(status, resource, physicalID string) {
 	s.changed = time.Now()
 }
 
-// notFound is CloudFormation's answer for what it does not know.
+// notFound is CloudFormation's error for what it does not know.
 func notFound(what string) error {
 	return world.NewError("ValidationError", what+" does not exist")
 }
@@ -131,7 +130,7 @@ func (s *stack) DescribeStackResource(_ context.Context, in *cloudformation.Desc
 	}}, nil
 }
 
-// noteStatus takes a call of the handler to CloudFormation.
+// noteStatus records a call of the handler to CloudFormation.
 func noteStatus(operation, name string) {
 	on := "foreign"
 	if strings.HasPrefix(name, "arn:aws:cloudformation:us-east-1:123456789012:stack/") {
@@ -175,7 +174,7 @@ func (m *mailbox) RoundTrip(request *http.Request) (*http.Response, error) {
 type rig struct {
 	t       testing.TB
 	world   *world.World
-	ec2     *world.Client // the handler's way into the world
+	ec2     *world.Client // the handler's client
 	stack   *stack
 	mail    *mailbox
 	log     strings.Builder
@@ -198,8 +197,8 @@ func (r *rig) logged() string {
 	return r.log.String()
 }
 
-// newRig makes a rig. Under a virtual clock every EC2 call takes the same time,
-// so that elapsed time counts dependent rounds.
+// newRig returns a rig. Under a virtual clock every EC2 call takes the same time, so that elapsed
+// time counts dependent rounds.
 func newRig(tb testing.TB) *rig {
 	tb.Helper()
 	r := &rig{t: tb, world: &world.World{}, stack: &stack{kind: chain.ResourceType}, mail: &mailbox{}, stackID: stackID, logicalID: "Chain"}
@@ -217,7 +216,7 @@ func newRig(tb testing.TB) *rig {
 
 type properties = map[string]any
 
-// props are the properties of a chain in the usual VPC.
+// props returns the properties of a chain in the usual VPC.
 func props(tiers ...any) properties {
 	p := properties{"VpcId": vpcID, "ServiceToken": functionARN, "ServiceTimeout": "1020"}
 	if len(tiers) > 0 {
@@ -236,8 +235,7 @@ func (r *rig) event(kind cfn.RequestType, physicalID string, now, old properties
 	}
 }
 
-// deliver gives an event to the handler, as Lambda does, and returns its answer;
-// without one it is empty.
+// deliver delivers an event as Lambda does, and returns the answer, or an empty one.
 func (r *rig) deliver(event protocol.Event) cfn.Response {
 	answer, err := r.deliverIn(10*time.Minute, event)
 	if err != nil {
@@ -254,7 +252,7 @@ func (r *rig) deliverIn(limit time.Duration, event protocol.Event) (cfn.Response
 	return r.deliverRaw(limit, event, raw)
 }
 
-// deliverRaw delivers an event that reads otherwise than the function writes it.
+// deliverRaw delivers an event whose JSON differs from the handler's encoding.
 func (r *rig) deliverRaw(limit time.Duration, event protocol.Event, raw []byte) (cfn.Response, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.t.Context()), limit)
 	defer cancel()
@@ -272,7 +270,7 @@ func (r *rig) deliverRaw(limit time.Duration, event protocol.Event, raw []byte) 
 	return cfn.Response{}, err
 }
 
-// create plays rows 1 and 2: a Create, and its end.
+// create simulates rows 1 and 2: a Create, and its end.
 func (r *rig) create(now properties) cfn.Response {
 	r.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 	answer := r.deliver(r.event(cfn.RequestCreate, "", now, nil))
@@ -282,7 +280,7 @@ func (r *rig) create(now properties) cfn.Response {
 	return answer
 }
 
-// update plays an Update up to its answer.
+// update simulates an Update up to its answer.
 func (r *rig) update(physicalID string, now, old properties) cfn.Response {
 	r.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", physicalID)
 	r.stack.updated = time.Now()
@@ -293,7 +291,7 @@ func (r *rig) update(physicalID string, now, old properties) cfn.Response {
 	return answer
 }
 
-// rollback plays the Update that undoes another one.
+// rollback simulates the Update that undoes another one.
 func (r *rig) rollback(physicalID string, now, old properties) cfn.Response {
 	r.stack.set("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS", physicalID)
 	answer := r.deliver(r.event(cfn.RequestUpdate, physicalID, now, old))
@@ -303,13 +301,13 @@ func (r *rig) rollback(physicalID string, now, old properties) cfn.Response {
 	return answer
 }
 
-// cleanup plays the Delete of a replaced physical ID.
+// cleanup simulates the Delete of a replaced physical ID.
 func (r *rig) cleanup(status, physicalID, recorded string, now properties) cfn.Response {
 	r.stack.set(status, "UPDATE_COMPLETE", recorded)
 	return r.deliver(r.event(cfn.RequestDelete, physicalID, now, nil))
 }
 
-// destroy plays the Delete of a stack.
+// destroy simulates the Delete of a stack.
 func (r *rig) destroy(physicalID string, now properties) cfn.Response {
 	r.stack.set("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", physicalID)
 	return r.deliver(r.event(cfn.RequestDelete, physicalID, now, nil))
@@ -330,19 +328,19 @@ func (r *rig) fails(answer cfn.Response, words ...string) cfn.Response {
 	}
 	for _, word := range words {
 		if !strings.Contains(answer.Reason, word) {
-			r.t.Errorf("reason %q does not say %q", answer.Reason, word)
+			r.t.Errorf("reason %q lacks %q", answer.Reason, word)
 		}
 	}
 	return answer
 }
 
-// forget starts counting calls anew.
+// forget resets the count of calls.
 func (r *rig) forget() {
 	r.world.Forget()
 	r.ec2.Forget()
 }
 
-// attach puts a network interface on groups, or removes it.
+// attach adds a network interface with groups, or removes it.
 func (r *rig) attach(id, description string, groups ...string) {
 	r.t.Helper()
 	if err := r.world.Attach(id, description, groups...); err != nil {

@@ -15,7 +15,7 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// with is the properties of a chain with more than tiers.
+// with returns the properties of a chain with more than tiers.
 func with(more properties, tiers ...any) properties {
 	p := props(tiers...)
 	maps.Copy(p, more)
@@ -33,9 +33,9 @@ func (r *rig) operations(name string) int {
 	return count
 }
 
-// TestLookUps: what only EC2 knows is asked for once a kind, beside the first read.
+// What only EC2 knows takes one call for each kind, at the same time as the first read.
 func TestLookUps(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.AddVPC(vpcID, world.IPv6)
 		r.world.AddPrefixList("pl-0a", "office", 5, false, netip.MustParsePrefix("198.51.100.0/24"))
 		r.world.AddPrefixList("pl-0b", "com.amazonaws.us-east-1.s3", 1, false)
@@ -66,9 +66,9 @@ web "Security group of tier Web" in vpc-0123456789abcdef0
 	})
 }
 
-// TestUnknownPeers: every peer that is not there is named before anything is touched.
+// Every peer that does not exist is named before anything is written.
 func TestUnknownPeers(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a", "com.amazonaws.{region}.s4", "internet"}))),
 			"looking up peer (pl-0a) of tier Web: this account and Region have no such prefix list", "looking up peer (com.amazonaws.us-east-1.s4) of tier Web", "Nothing was changed")
 		r.fails(r.create(with(properties{"VpcId": "vpc-0fedcba9876543210"}, tier("Web", "Ports", 443, "Sources", []any{"vpc"}))),
@@ -78,7 +78,7 @@ func TestUnknownPeers(t *testing.T) {
 		if r.world.Writes() != 0 {
 			t.Errorf("it wrote: %v", r.world.Calls())
 		}
-		// What the old chain named and is gone by now does not stand in the way.
+		// A deleted peer of the old chain does not prevent an update.
 		r.world.AddPrefixList("pl-0a", "office", 5, false)
 		first := r.succeeds(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"pl-0a"}))))
 		gone := props(tier("Web", "Ports", 443, "Sources", []any{"com.amazonaws.{region}.s4"}))
@@ -88,9 +88,9 @@ func TestUnknownPeers(t *testing.T) {
 	})
 }
 
-// TestOwnGroupByID: a group of the chain is named by its tier.
-func TestOwnGroupByID(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// A group of the chain has to be named by its tier.
+func TestPeerIDOfOwnGroup(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060))
 		first := r.succeeds(r.create(old))
 		r.forget()
@@ -102,10 +102,10 @@ func TestOwnGroupByID(t *testing.T) {
 	})
 }
 
-// TestTags: the author's tags are set with the group, changed in one call for each distinct
-// set, and taken away with it; what others tagged stays.
+// The author's tags are set with the group, changed in one call for each distinct set, and removed
+// with the property. Other principals' tags stay.
 func TestTags(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := with(properties{"Tags": properties{"Team": "web", "Cost": "7"}}, tier("Web"), tier("App", "Tags", properties{"Name": "the app"}))
 		first := r.succeeds(r.create(old))
 		web, app := attribute(first, "Web"), attribute(first, "App")
@@ -138,10 +138,10 @@ func TestTags(t *testing.T) {
 	})
 }
 
-// TestQuota: a change that does not fit is refused with the arithmetic, before anything is
-// touched; one that fits only by an unusual order is made in that order, and it is said.
+// A change that does not fit is refused with the arithmetic, before anything is written. One that
+// only fits in an unusual order is made in that order, with a warning.
 func TestQuota(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.RuleQuota = 3
 		from := func(sources ...any) properties {
 			return with(properties{"RuleQuota": "3"}, tier("Web", "Ports", 443, "Sources", sources))
@@ -172,34 +172,34 @@ func TestQuota(t *testing.T) {
 	})
 }
 
-// TestQuotaOfAListLeftBehind: a prefix list that neither chain names weighs as well.
-func TestQuotaOfAListLeftBehind(t *testing.T) {
-	life(t, func(_ *testing.T, r *rig) {
+// A prefix list that neither chain names is counted as well.
+func TestQuotaCountsListsOfNeitherChain(t *testing.T) {
+	simulate(t, func(_ *testing.T, r *rig) {
 		r.world.RuleQuota = 6
 		r.world.AddPrefixList("pl-0a", "office", 5, false)
 		listed := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web", "Ports", 443, "Sources", []any{"pl-0a"}))
 		plain := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web", "Ports", 443, "Sources", []any{"10.1.0.0/16", "10.2.0.0/16"}))
 		first := r.succeeds(r.create(listed))
-		// As after a rollback that was skipped: CloudFormation takes the chain for another.
+		// As after a rollback that was skipped: CloudFormation has recorded another chain.
 		empty := with(properties{"RuleQuota": 6}, tier("Web", "GroupName", "web"))
 		r.fails(r.update(first.PhysicalResourceID, plain, empty), "the group needs 7 IPv4 rules (5 existing and 2 new), and the quota is 6. Prefix list pl-0a office counts as 5")
 	})
 }
 
-// TestOrphans: a group that no chain has any more goes with the next Update, once nobody
-// uses it, and with it the rules that name it; until then it is named.
+// The next Update removes an orphaned group once it is unused, and with it the rules that name it.
+// Until then a warning names it.
 func TestOrphans(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		one := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Description", "one"))
 		two := props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Description", "two"))
 		three := props(tier("Web", "Ports", 443), tier("App", "Ports", 6061, "Description", "two"))
 		first := r.succeeds(r.create(one))
 		second := r.succeeds(r.update(first.PhysicalResourceID, two, one))
-		// The cleanup never comes, and somebody still lives in the old group.
+		// The cleanup never runs, and the old group still has a member.
 		old := attribute(first, "App")
 		r.attach("eni-2", "late", old)
 		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
-		if warning, _ := third.Data["Warnings"].(string); !strings.Contains(warning, "security group "+old+" (tier App) is left over") {
+		if warning, _ := third.Data["Warnings"].(string); !strings.Contains(warning, "security group "+old+" (tier App) is orphaned") {
 			t.Errorf("the warning is %q", warning)
 		}
 		r.attach("eni-2", "")
@@ -216,15 +216,15 @@ func TestOrphans(t *testing.T) {
 	})
 }
 
-// TestOrphanThatIsWantedAgain: a group that was left behind and comes back into the chain
-// has the chain's doors, and none to what else was left behind.
-func TestOrphanThatIsWantedAgain(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// An orphaned group that returns to the chain has the chain's inbound rules, and none from other
+// orphaned groups.
+func TestOrphanReturnsToTheChain(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		one := props(tier("A", "Ports", 80), tier("B", "Ports", 80))
 		two := props(tier("E"))
 		three := props(tier("E"), tier("B", "Ports", 81))
 		first := r.succeeds(r.create(one))
-		second := r.succeeds(r.update(first.PhysicalResourceID, two, one)) // and no cleanup comes
+		second := r.succeeds(r.update(first.PhysicalResourceID, two, one)) // and no cleanup runs
 		r.attach("eni-2", "late", attribute(first, "A"))                   // so it stays
 		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
 		if attribute(third, "B") != attribute(first, "B") {
@@ -236,22 +236,22 @@ func TestOrphanThatIsWantedAgain(t *testing.T) {
 		}
 		doors := found.SecurityGroups[0].IpPermissions
 		if len(doors) != 1 || len(doors[0].UserIdGroupPairs) != 1 || aws.ToString(doors[0].UserIdGroupPairs[0].GroupId) != attribute(third, "E") {
-			t.Errorf("B has the doors %+v, want one from E (%s)", doors, attribute(third, "E"))
+			t.Errorf("B has the rules %+v, want one from E (%s)", doors, attribute(third, "E"))
 		}
 	})
 }
 
-// TestOrphansThatCannotGo: one that somebody else's group names does not keep the others.
-func TestOrphansThatCannotGo(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// An orphaned group that another owner's group names does not keep the others from being removed.
+func TestOrphanNamedByAnotherOwner(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		one := props(tier("A", "Ports", 80), tier("B", "Ports", 80), tier("C", "Ports", 80), tier("D", "Ports", 80))
 		two, three := props(tier("E")), props(tier("E", "Ports", 80))
 		first := r.succeeds(r.create(one))
-		second := r.succeeds(r.update(first.PhysicalResourceID, two, one)) // and no cleanup comes
-		stranger, held := r.world.Client("stranger"), attribute(first, "D")
-		theirs, err := stranger.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("theirs"), Description: aws.String("d"), VpcId: aws.String(vpcID)})
+		second := r.succeeds(r.update(first.PhysicalResourceID, two, one)) // and no cleanup runs
+		principal, held := r.world.Client("other"), attribute(first, "D")
+		theirs, err := principal.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("theirs"), Description: aws.String("d"), VpcId: aws.String(vpcID)})
 		if err == nil {
-			_, err = stranger.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: theirs.GroupId, IpPermissions: []types.IpPermission{{
+			_, err = principal.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: theirs.GroupId, IpPermissions: []types.IpPermission{{
 				IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: &held}},
 			}}})
 		}
@@ -260,7 +260,7 @@ func TestOrphansThatCannotGo(t *testing.T) {
 		}
 		third := r.succeeds(r.update(second.PhysicalResourceID, three, two))
 		warning, _ := third.Data["Warnings"].(string)
-		if !strings.Contains(warning, held) || strings.Count(warning, "left over") != 1 || !strings.Contains(warning, "another owner's rule names it") {
+		if !strings.Contains(warning, held) || strings.Count(warning, "is orphaned") != 1 || !strings.Contains(warning, "another owner's rule names it") {
 			t.Errorf("the warning is %q", warning)
 		}
 		for _, tier := range []string{"A", "B", "C"} {
@@ -271,9 +271,9 @@ func TestOrphansThatCannotGo(t *testing.T) {
 	})
 }
 
-// TestMetrics: a line of the log is what CloudWatch reads metrics from.
+// CloudWatch reads metrics from a line of the log.
 func TestMetrics(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.succeeds(r.create(props(tier("Web", "Ports", 443))))
 		r.fails(r.create(props(tier("Web", "Ports", 99999))), "port 99999")
 		var lines []map[string]any
@@ -310,5 +310,26 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("got %v", lines[i])
 			}
 		}
+	})
+}
+
+// The log lists several problems in an attribute, which CloudWatch Logs shows line by line.
+func TestLogListsProblems(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
+		r.fails(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"sg-0dead", "pl-0dead"}))), "2 problems: (1) looking up peer (", " (2) looking up peer (")
+		for line := range strings.SplitSeq(r.logged(), "\n") {
+			var logged struct {
+				Msg, Error string
+				Problems   []string
+			}
+			if err := json.Unmarshal([]byte(line), &logged); err != nil || logged.Msg != "failed" {
+				continue
+			}
+			if len(logged.Problems) != 2 || strings.Contains(logged.Error, "\n") {
+				t.Errorf("the log has %q and %q", logged.Error, logged.Problems)
+			}
+			return
+		}
+		t.Error("the log has no failure")
 	})
 }

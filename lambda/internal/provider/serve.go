@@ -14,7 +14,7 @@ import (
 	"sgchain/lambda/internal/sg"
 )
 
-// run is one request on its way.
+// run is a running request.
 type run struct {
 	*Handler
 
@@ -35,12 +35,13 @@ func (h *Handler) newRun(log *slog.Logger, event protocol.Event) *run {
 	}
 }
 
-// serve does what a request asks for.
+// serve runs a request.
 func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN string, event protocol.Event) outcome {
 	r := h.newRun(log, event)
 	if err := protocol.CheckServed(event, functionARN, chain.ResourceType); err != nil {
 		if refused, ok := errors.AsType[*protocol.EventError](err); ok && refused.NotServed && event.RequestType == cfn.RequestDelete {
-			// The Delete that follows a refused Create. A failure would keep the stack from going.
+			// The Delete that follows a refused Create. A failure would keep the stack from being
+			// deleted.
 			log.Warn("nothing to delete: this provider does not serve the resource", slog.String("because", err.Error()))
 			return outcome{physicalID: event.PhysicalResourceID}
 		}
@@ -64,5 +65,5 @@ func (h *Handler) serve(ctx context.Context, log *slog.Logger, functionARN strin
 	panic("a request that Decode does not let through: " + event.RequestType)
 }
 
-// stamp is a time as an adoption has it.
+// stamp formats a time as the tag of an adoption has it.
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -39,7 +39,7 @@ func (s records) DescribeStackResource(ctx context.Context, in *cloudformation.D
 	return nil, notFound("Stack '" + aws.ToString(in.StackName) + "'")
 }
 
-// shared gives two stacks, Shop and Other, each with a chain, that one provider serves.
+// shared returns two stacks, Shop and Other, each with a chain, that one provider serves.
 func shared(t *testing.T, body func(t *testing.T, shop, other *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -52,7 +52,7 @@ func shared(t *testing.T, body func(t *testing.T, shop, other *rig)) {
 	})
 }
 
-// groups is all that a stack has in EC2: IDs, names, tags and rules.
+// groups returns everything that a stack has in EC2: IDs, names, tags and rules.
 func (r *rig) groups() string {
 	r.t.Helper()
 	found, err := r.world.Client("reader").DescribeSecurityGroups(r.t.Context(), &ec2.DescribeSecurityGroupsInput{
@@ -68,15 +68,15 @@ func (r *rig) groups() string {
 	return string(text)
 }
 
-// in is the default chain, whose names are explicit, in a VPC.
+// in returns the default chain, whose names are explicit, in a VPC.
 func in(vpc string) properties {
 	p := props()
 	p["VpcId"] = vpc
 	return p
 }
 
-// TestSharedNamesInTwoVPCs: names are a VPC's, and each chain lives its own life.
-func TestSharedNamesInTwoVPCs(t *testing.T) {
+// Names are unique in a VPC, so two chains with the same names in two VPCs are independent.
+func TestSameNamesInTwoVPCs(t *testing.T) {
 	shared(t, func(t *testing.T, shop, other *rig) {
 		first := shop.succeeds(shop.create(in(vpcID)))
 		mine := shop.groups()
@@ -93,14 +93,14 @@ func TestSharedNamesInTwoVPCs(t *testing.T) {
 			t.Errorf("left over:\n%s", other.groups())
 		}
 		if shop.groups() != mine {
-			t.Errorf("another stack's life changed the groups of the first:\n%s\nwere\n%s", shop.groups(), mine)
+			t.Errorf("another stack's operations changed the groups of the first:\n%s\nwere\n%s", shop.groups(), mine)
 		}
 	})
 }
 
-// TestSharedNamesInOneVPC: the second one is refused by EC2 itself, leaves nothing, and is told whose
-// they are.
-func TestSharedNamesInOneVPC(t *testing.T) {
+// EC2 refuses the second chain. It leaves no group, and its answer names the owner of the first
+// one's groups.
+func TestSameNamesInOneVPC(t *testing.T) {
 	for name, logicalID := range map[string]string{"two stacks": "", "two chains of a stack": "Second"} {
 		t.Run(name, func(t *testing.T) {
 			shared(t, func(t *testing.T, shop, other *rig) {
@@ -114,7 +114,7 @@ func TestSharedNamesInOneVPC(t *testing.T) {
 				if shop.world.String() != before {
 					t.Errorf("a refused Create left\n%s", shop.world)
 				}
-				// And its Delete takes nothing of the other's.
+				// And its Delete removes no group of the other chain.
 				other.stack.set("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS", answer.PhysicalResourceID)
 				other.succeeds(other.deliver(other.event(cfn.RequestDelete, answer.PhysicalResourceID, in(vpcID), nil)))
 				if shop.world.String() != before {
@@ -125,9 +125,9 @@ func TestSharedNamesInOneVPC(t *testing.T) {
 	}
 }
 
-// TestHostileEventsOfAnotherStack: what an event carries beside its stack and logical ID leads to
-// nobody else's groups.
-func TestHostileEventsOfAnotherStack(t *testing.T) {
+// Nothing in an event but its stack and logical ID selects groups: another owner's are never
+// reached.
+func TestForgedEventsOfAnotherStack(t *testing.T) {
 	type act func(other *rig, theirs string, mine properties) cfn.Response
 	for name, deliver := range map[string]act{
 		"Create with their names": func(other *rig, _ string, mine properties) cfn.Response { return other.create(mine) },
@@ -166,13 +166,13 @@ func TestHostileEventsOfAnotherStack(t *testing.T) {
 	}
 }
 
-// TestHostileEventsAtRest: somebody who may invoke the function sends events in the name of a stack that
-// did not ask for any. What is left to such a one, design and docs say: acting during the stack's own
-// operation, and what a stack that is gone has left behind.
-func TestHostileEventsAtRest(t *testing.T) {
+// A principal that can invoke the function sends events for a stack that has no operation. The
+// design and the docs list what remains possible: acting during the stack's own operation, and on
+// what a deleted stack left behind.
+func TestForgedEventsWithoutAnOperation(t *testing.T) {
 	opened := props(tier("Alb", "GroupName", "ALB-SG", "Description", "Security group for Application Load Balancer", "Ports", 22))
 	for name, at := range map[string][2]string{
-		"at rest after its create": {"CREATE_COMPLETE", "CREATE_COMPLETE"}, "at rest after an update": {"UPDATE_COMPLETE", "UPDATE_COMPLETE"},
+		"after its create": {"CREATE_COMPLETE", "CREATE_COMPLETE"}, "after an update": {"UPDATE_COMPLETE", "UPDATE_COMPLETE"},
 		"rolled back": {"UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE"}, "updating something else": {"UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"},
 		"failed to delete": {"DELETE_FAILED", "CREATE_COMPLETE"},
 	} {
@@ -180,7 +180,7 @@ func TestHostileEventsAtRest(t *testing.T) {
 			shared(t, func(t *testing.T, shop, _ *rig) {
 				id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
 				mine := shop.groups()
-				<-time.After(time.Hour) // virtual: they come long after the operation
+				<-time.After(time.Hour) // virtual: they arrive long after the operation
 				shop.stack.set(at[0], at[1], id)
 				for kind, event := range map[string]func() cfn.Response{
 					"Create":              func() cfn.Response { return shop.deliver(shop.event(cfn.RequestCreate, "", opened, nil)) },
@@ -203,9 +203,9 @@ func TestHostileEventsAtRest(t *testing.T) {
 	}
 }
 
-// TestHostileOrigins: nothing is read or written for an event that cannot be for this provider, and
-// no answer goes to a stranger's bucket.
-func TestHostileOrigins(t *testing.T) {
+// For an event that cannot be for this provider nothing is read or written. No answer is sent to
+// another bucket than CloudFormation's.
+func TestForgedOrigins(t *testing.T) {
 	shared(t, func(t *testing.T, shop, _ *rig) {
 		id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
 		shop.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
@@ -235,16 +235,15 @@ func TestHostileOrigins(t *testing.T) {
 	})
 }
 
-// TestHostileTags: a group is the chain's where the four lasting tags all say so, and not before. The
-// fifth only says of which generation: a stranger who changes it on a group of the chain does not take
-// the group away from it.
-func TestHostileTags(t *testing.T) {
+// A group is the chain's only if all four lasting tags match. The fifth has the generation:
+// changing it out of band does not remove the group from the chain.
+func TestForgedTags(t *testing.T) {
 	shared(t, func(t *testing.T, shop, _ *rig) {
 		id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
 		tags := map[string]string{
 			"sgchain:provider": ownProvider, "sgchain:stack-id": stackID, "sgchain:logical-id": "Chain", "sgchain:tier": "Alb", "sgchain:chain": "9:" + id,
 		}
-		stranger := shop.world.Client("stranger")
+		principal := shop.world.Client("other")
 		var theirs []string
 		for name, forged := range map[string][2]string{
 			"another provider": {"sgchain:provider", "arn:another provider"}, "another stack": {"sgchain:stack-id", otherStackID},
@@ -259,7 +258,7 @@ func TestHostileTags(t *testing.T) {
 					specification.Tags = append(specification.Tags, types.Tag{Key: aws.String(key), Value: aws.String(value)})
 				}
 			}
-			made, err := stranger.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+			made, err := principal.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
 				GroupName: aws.String(name), Description: aws.String(name), VpcId: aws.String(vpcID), TagSpecifications: []types.TagSpecification{specification},
 			})
 			if err != nil {
@@ -267,9 +266,9 @@ func TestHostileTags(t *testing.T) {
 			}
 			theirs = append(theirs, aws.ToString(made.GroupId))
 		}
-		shop.world.IgnoreFilters = true // as some emulators do: what a filter lets through is filtered again
+		shop.world.IgnoreFilters = true // as some emulators do: what a filter returns is filtered again
 		read := func() string {
-			found, err := stranger.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: theirs})
+			found, err := principal.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: theirs})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -285,7 +284,7 @@ func TestHostileTags(t *testing.T) {
 		shop.succeeds(shop.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id, second.PhysicalResourceID, in(vpcID)))
 		shop.succeeds(shop.destroy(second.PhysicalResourceID, changed))
 		if after := read(); after != before {
-			t.Errorf("a stranger's groups are\n%s\nwere\n%s", after, before)
+			t.Errorf("another owner's groups are\n%s\nwere\n%s", after, before)
 		}
 		if left := world.Strip(shop.world.String()); strings.Contains(left, "Fargate-SG") {
 			t.Errorf("the chain's own groups are still there:\n%s", left)

@@ -18,7 +18,7 @@ func careSituations() []situation {
 	adopts := func(more ...any) properties {
 		return with(properties{"AdoptExisting": true}, more...)
 	}
-	said := func(r *rig, action string, now properties) string {
+	answered := func(r *rig, action string, now properties) string {
 		report, err := r.invoke(action, now)
 		switch {
 		case err != nil:
@@ -34,31 +34,31 @@ func careSituations() []situation {
 		return now, attribute(r.succeeds(r.create(now)), "Alb")
 	}
 	return []situation{
-		{"guardrails refuse: a tier is open to the world", func(r *rig) string { return reason(r.create(leaky())) }},
-		{"guardrails refuse: all ports and a database are open to the world", func(r *rig) string {
+		{phaseGuardrails, "A tier is open to the internet", func(r *rig) string { return reason(r.create(leaky())) }},
+		{phaseGuardrails, "All ports and a database are open to the internet", func(r *rig) string {
 			return reason(r.create(props(tier("Web", "Ports", "all"), tier("Db", "Ports", "mysql", "Sources", "internet", "AllowPublic", true))))
 		}},
-		{"guardrails refuse, and the provider enforces them", func(r *rig) string {
+		{phaseGuardrails, "The provider enforces guardrails", func(r *rig) string {
 			r.handler.EnforceGuardrails = true
 			return reason(r.create(having(leaky(), "Guardrails", "warn")))
 		}},
-		{"warning: the author lets the world into a tier", func(r *rig) string {
+		{phaseWarnings, "Guardrails: a tier is open to the internet with AllowPublic", func(r *rig) string {
 			return warning(r.create(props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", "internet", "AllowPublic", true))))
 		}},
-		{"warning: guardrails would refuse", func(r *rig) string { return warning(r.create(having(leaky(), "Guardrails", "warn"))) }},
-		{"warning: http without https", func(r *rig) string { return warning(r.create(props(tier("Web", "Ports", 80)))) }},
-		{"warning: a door cannot be used", func(r *rig) string {
+		{phaseWarnings, "Guardrails: a finding that Guardrails: warn allows", func(r *rig) string { return warning(r.create(having(leaky(), "Guardrails", "warn"))) }},
+		{phaseWarnings, "Guardrails: a tier allows HTTP but not HTTPS", func(r *rig) string { return warning(r.create(props(tier("Web", "Ports", 80)))) }},
+		{phaseWarnings, "Guardrails: an inbound rule cannot be used", func(r *rig) string {
 			return warning(r.create(props(tier("Web", "Egress", "none"), tier("App", "Ports", 6060))))
 		}},
-		{"warning: addresses where a tier could be named", func(r *rig) string {
+		{phaseWarnings, "Guardrails: a rule has addresses instead of a tier", func(r *rig) string {
 			return warning(r.create(props(tier("Web", "Ports", 443), tier("App", "Ports", 6060, "Sources", "10.1.0.0/16"))))
 		}},
-		{"a group has not room for the tags of the stack", func(r *rig) string {
+		{phasePlanning, "The tags of the stack do not fit", func(r *rig) string {
 			r.stack.tags = numbered("stack", 40)
 			return reason(r.create(with(properties{"Tags": numbered("author", 10)}, tier("Web"))))
 		}},
-		{"a group has not room for them any more", func(r *rig) string { return crowdedMeanwhile(r) }},
-		{"warning: a group has not room for the tags of the stack on the way back", func(r *rig) string {
+		{phasePlanning, "The tags of the stack no longer fit", func(r *rig) string { return crowdedMeanwhile(r) }},
+		{phaseWarnings, "Rollback: the tags of the stack do not fit", func(r *rig) string {
 			old, now := with(properties{"Tags": numbered("author", 10)}, tier("Web")), with(properties{"Tags": numbered("author", 10)}, tier("Web", "Ports", 443))
 			id := r.succeeds(r.create(old)).PhysicalResourceID
 			r.stack.tags = numbered("stack", 35)
@@ -66,117 +66,118 @@ func careSituations() []situation {
 			return warning(r.rollback(id, old, now))
 		}},
 
-		{"a group to adopt is its VPC's default group", func(r *rig) string { return reason(r.create(adopts(tier("Web", "GroupName", "default")))) }},
-		{"a group to adopt belongs to a stack", func(r *rig) string {
-			r.world.SetTag(r.handMade("web", "theirs"), "aws:cloudformation:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
+		{phaseAdoption, "The security group is its VPC's default group", func(r *rig) string { return reason(r.create(adopts(tier("Web", "GroupName", "default")))) }},
+		{phaseAdoption, "The security group belongs to a stack", func(r *rig) string {
+			r.world.SetTag(r.existingGroup("web", "theirs"), "aws:cloudformation:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"a group to adopt belongs to another chain", func(r *rig) string {
-			r.handMade("web", "theirs", tagOf("sgchain:provider", ownProvider), tagOf("sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1"), tagOf("sgchain:logical-id", "Chain"))
+		{phaseAdoption, "The security group belongs to another chain", func(r *rig) string {
+			r.existingGroup("web", "theirs", tagOf("sgchain:provider", ownProvider), tagOf("sgchain:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1"), tagOf("sgchain:logical-id", "Chain"))
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"a group to adopt belongs to another provider", func(r *rig) string {
-			r.handMade("web", "theirs", tagOf("sgchain:provider", "arn:aws:cloudformation:us-east-1:123456789012:stack/Provider/2"))
+		{phaseAdoption, "The security group belongs to another provider", func(r *rig) string {
+			r.existingGroup("web", "theirs", tagOf("sgchain:provider", "arn:aws:cloudformation:us-east-1:123456789012:stack/Provider/2"))
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"a group to adopt is managed by something else", func(r *rig) string {
-			r.handMade("web", "theirs", tagOf("elbv2.k8s.aws/cluster", "shop"))
+		{phaseAdoption, "The security group is managed by another service", func(r *rig) string {
+			r.existingGroup("web", "theirs", tagOf("elbv2.k8s.aws/cluster", "shop"))
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"a group to adopt belongs to another account", func(r *rig) string {
-			r.handMade("web", "theirs")
+		{phaseAdoption, "The security group belongs to another account", func(r *rig) string {
+			r.existingGroup("web", "theirs")
 			r.handler.EC2 = sharedVPC{r.ec2}
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"whether the stack of a group to adopt is gone cannot be told", func(r *rig) string {
-			r.world.SetTag(r.handMade("web", "theirs"), "aws:cloudformation:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
+		{phaseAdoption, "The status of the security group's stack cannot be read", func(r *rig) string {
+			r.world.SetTag(r.existingGroup("web", "theirs"), "aws:cloudformation:stack-id", "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1")
 			r.stack.hidden = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/1"
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"a provider that may not adopt", func(r *rig) string {
-			r.handMade("web", "theirs")
+		{phaseAdoption, "The provider lacks the permission to adopt", func(r *rig) string {
+			r.existingGroup("web", "theirs")
 			r.ec2.FailAt(5, world.Fault{Err: world.Unauthorized("CreateTags")})
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"a group to adopt has too many tags", func(r *rig) string {
+		{phaseAdoption, "The security group has too many tags", func(r *rig) string {
 			var tags []types.Tag
 			for n := range 46 {
 				tags = append(tags, tagOf(fmt.Sprint("key", n), "1"))
 			}
-			r.handMade("web", "theirs", tags...)
+			r.existingGroup("web", "theirs", tags...)
 			return reason(r.create(adopts(tier("Web", "GroupName", "web"))))
 		}},
-		{"warning: a group was adopted", func(r *rig) string {
+		{phaseWarnings, "A security group was adopted", func(r *rig) string {
 			r.tutorial()
 			return warning(r.create(adopting()))
 		}},
-		{"warning: rules of others stay", func(r *rig) string {
+		{phaseWarnings, "A security group keeps unmanaged rules", func(r *rig) string {
 			now := keeping(tier("Web", "GroupName", "web"))
 			answer := r.succeeds(r.create(now))
-			r.letIn(attribute(answer, "Web"), tcpFrom(9999, "192.0.2.0/24"))
+			r.authorizeOutOfBand(attribute(answer, "Web"), tcpFrom(9999, "192.0.2.0/24"))
 			return warning(r.update(answer.PhysicalResourceID, having(keeping(tier("Web", "GroupName", "web")), "Revision", "2"), now))
 		}},
 
-		{"action: a plan does not know what tags were there for", func(r *rig) string {
+		{phaseWarnings, "Plan: a security group has tags that the properties lack", func(r *rig) string {
 			r.succeeds(r.create(having(props(), "Tags", properties{"Team": "ai"})))
-			return said(r, "plan", props())
+			return answered(r, "plan", props())
 		}},
-		{"action: a plan of groups whose names are taken", func(r *rig) string {
-			r.handMade("web", "of somebody")
-			return said(r, "plan", props(tier("Web", "GroupName", "web")))
+		{phaseActions, "Plan: the group name is taken", func(r *rig) string {
+			r.existingGroup("web", "of somebody")
+			return answered(r, "plan", props(tier("Web", "GroupName", "web")))
 		}},
-		{"action: a plan for a VPC that is not there", func(r *rig) string {
-			return said(r, "plan", with(properties{"VpcId": "vpc-0dead"}, tier("Web")))
+		{phaseActions, "Plan: the VPC does not exist", func(r *rig) string {
+			return answered(r, "plan", with(properties{"VpcId": "vpc-0dead"}, tier("Web")))
 		}},
-		{"action: a plan that would make a group anew that lost the chain's tags", func(r *rig) string {
+		{phaseActions, "Plan: a security group has lost the chain's tags", func(r *rig) string {
 			now, alb := deployed(r)
 			r.world.SetTag(alb, "sgchain:logical-id", "")
-			return said(r, "plan", now)
+			return answered(r, "plan", now)
 		}},
-		{"action: a repair is not allowed", func(r *rig) string {
+		{phaseActions, "The action is unknown", func(r *rig) string { return answered(r, "destroy", props()) }},
+		{phaseActions, "Repair: the provider does not allow it", func(r *rig) string {
 			now, _ := deployed(r)
-			return said(r, "repair", now)
+			return answered(r, "repair", now)
 		}},
-		{"action: an operation is in progress", func(r *rig) string {
+		{phaseActions, "Nothing was done: an operation is in progress", func(r *rig) string {
 			now, _ := deployed(r)
 			r.stack.status = "UPDATE_IN_PROGRESS"
-			return said(r, "check", now)
+			return answered(r, "check", now)
 		}},
-		{"action: the stack changes under a repair", func(r *rig) string {
+		{phaseActions, "Repair: the stack begins an operation meanwhile", func(r *rig) string {
 			now, alb := deployed(r)
 			r.handler.Repairs = true
-			r.letIn(alb, tcpFrom(22, "0.0.0.0/0"))
+			r.authorizeOutOfBand(alb, tcpFrom(22, "0.0.0.0/0"))
 			r.stack.script = []func(*stack){func(*stack) {}, func(*stack) {}, func(s *stack) { s.status = "UPDATE_ROLLBACK_COMPLETE" }}
 			r.world.Latency = 3e9
-			return said(r, "repair", now)
+			return answered(r, "repair", now)
 		}},
-		{"action: the last operation failed", func(r *rig) string {
+		{phaseActions, "Nothing was done: the last operation failed", func(r *rig) string {
 			now, _ := deployed(r)
 			r.stack.status = "UPDATE_ROLLBACK_FAILED"
-			return said(r, "check", now)
+			return answered(r, "check", now)
 		}},
-		{"action: the properties are another chain's", func(r *rig) string {
+		{phaseActions, "Nothing was done: the properties are another chain's", func(r *rig) string {
 			deployed(r)
-			return said(r, "check", props(tier("Web")))
+			return answered(r, "check", props(tier("Web")))
 		}},
-		{"action: the chain is not there", func(r *rig) string { return said(r, "check", props()) }},
-		{"action: a group has lost the chain's tags", func(r *rig) string {
+		{phaseActions, "Nothing was done: the chain does not exist", func(r *rig) string { return answered(r, "check", props()) }},
+		{phaseWarnings, "Check: a security group has lost the chain's tags", func(r *rig) string {
 			now, alb := deployed(r)
 			r.world.SetTag(alb, "sgchain:logical-id", "")
-			return said(r, "check", now)
+			return answered(r, "check", now)
 		}},
-		{"action: a repair meets a group that has lost them", func(r *rig) string {
+		{phaseActions, "Repair: a security group has lost the chain's tags", func(r *rig) string {
 			now, alb := deployed(r)
 			r.handler.Repairs = true
 			r.world.SetTag(alb, "sgchain:logical-id", "")
-			return said(r, "repair", now)
+			return answered(r, "repair", now)
 		}},
-		{"action: a group was made anew", func(r *rig) string {
+		{phaseWarnings, "Repair: a security group was created again", func(r *rig) string {
 			now, alb := deployed(r)
 			r.handler.Repairs = true
 			r.world.Revoke("Fargate-SG", "tcp", 6060)
-			r.removeByHand(alb)
-			return said(r, "repair", now)
+			r.deleteOutOfBand(alb)
+			return answered(r, "repair", now)
 		}},
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// numbered is so many tags, as properties and as those of a stack.
+// numbered returns n tags, as properties and as those of a stack.
 func numbered(prefix string, count int) map[string]string {
 	all := map[string]string{}
 	for i := range count {
@@ -23,7 +23,7 @@ func numbered(prefix string, count int) map[string]string {
 	return all
 }
 
-// crowdedMeanwhile is an update during which somebody fills a group with tags.
+// crowdedMeanwhile returns an update during which another principal adds tags to a group.
 func crowdedMeanwhile(r *rig) string {
 	r.stack.tags = numbered("stack", 20)
 	answer := r.succeeds(r.create(props(tier("Web"))))
@@ -37,7 +37,7 @@ func crowdedMeanwhile(r *rig) string {
 	return reason(r.update(answer.PhysicalResourceID, props(tier("Web", "Ports", 443)), props(tier("Web"))))
 }
 
-// tagsOf is the tags of a group but for those that say whose it is.
+// tagsOf returns the tags of a group without those of ownership.
 func (r *rig) tagsOf(groupID string) map[string]string {
 	r.t.Helper()
 	found, err := r.world.Client("reader").DescribeSecurityGroups(r.t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{groupID}})
@@ -53,7 +53,7 @@ func (r *rig) tagsOf(groupID string) map[string]string {
 	return all
 }
 
-// carries holds the tags of a group against what they should be, whatever its Name and the record.
+// carries compares the tags of a group with what they should be, without its Name and the record.
 func (r *rig) carries(when, groupID string, want map[string]string) {
 	r.t.Helper()
 	got := r.tagsOf(groupID)
@@ -68,10 +68,10 @@ func (r *rig) carries(when, groupID string, want map[string]string) {
 
 type tagMapOf = map[string]string
 
-// TestTagsOfTheStackReachGroups plays the life of a chain whose stack has tags.
-func TestTagsOfTheStackReachGroups(t *testing.T) {
+// A chain's lifecycle if its stack has tags.
+func TestStackTags(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.stack.tags = tagMapOf{"Team": "stack", "Cost": "stack", "Name": "stack", "aws:servicecatalog:x": "1", "AWS:y": "1", "sgchain:tier": "Other"}
 		one := with(properties{"Tags": tagMapOf{"Team": "author"}}, tier("Web"), tier("App", "Ports", 80, "Tags", tagMapOf{"Cost": "tier"}))
 		answer := r.succeeds(r.create(one))
@@ -85,7 +85,7 @@ func TestTagsOfTheStackReachGroups(t *testing.T) {
 			t.Errorf("%d calls for tags that the creation brings", writes)
 		}
 		r.world.SetTag(web, "Own", "somebody")
-		// No event says that they changed; a check does, and a repair brings them.
+		// No event reports that they changed. A check does, and a repair adds them.
 		r.stack.tags = tagMapOf{"Team": "stack", "Env": "stack"}
 		r.reports("check", one, chain.ResultDrift, "untag Web", "Cost (of the stack)", `Env="stack" (of the stack)`)
 		r.reports("plan", one, chain.ResultPlan, `re-tag App`, `Env="stack" (of the stack)`)
@@ -94,7 +94,7 @@ func TestTagsOfTheStackReachGroups(t *testing.T) {
 		r.reports("check", one, chain.ResultInSync)
 		r.carries("repaired", web, tagMapOf{"Team": "author", "Env": "stack", "Own": "somebody"})
 		r.carries("repaired", app, tagMapOf{"Team": "author", "Cost": "tier", "Env": "stack"})
-		// The author's go, and the stack's come in their place.
+		// The author's tags leave, and the stack's replace them.
 		two := props(tier("Web"), tier("App", "Ports", 80))
 		r.succeeds(r.update(id, two, one))
 		for _, group := range []string{web, app} {
@@ -117,12 +117,12 @@ func TestTagsOfTheStackReachGroups(t *testing.T) {
 	})
 }
 
-// TestTagsOfTheStackOnAdoptedGroups: they never replace what is there, and go with the record.
-func TestTagsOfTheStackOnAdoptedGroups(t *testing.T) {
+// Tags of the stack never replace existing ones, and are removed with the record.
+func TestStackTagsOfAdoptedGroups(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.stack.tags = tagMapOf{"Team": "stack", "Cost": "stack"}
-		web := r.handMade("web", "by hand", tagOf("Team", "hand"), tagOf("Own", "hand"), tagOf("sgchain:stack-tags", chain.StackTagsRecord([]string{"Own"})))
+		web := r.existingGroup("web", "by hand", tagOf("Team", "hand"), tagOf("Own", "hand"), tagOf("sgchain:stack-tags", chain.StackTagsRecord([]string{"Own"})))
 		one := with(properties{"AdoptExisting": true}, tier("Web", "GroupName", "web"))
 		id := r.succeeds(r.create(one)).PhysicalResourceID
 		want := tagMapOf{"Team": "hand", "Own": "hand", "Cost": "stack"}
@@ -143,10 +143,10 @@ func TestTagsOfTheStackOnAdoptedGroups(t *testing.T) {
 	})
 }
 
-// TestTagsWithoutRoom: what does not fit is refused before anything is touched, and no rollback is.
-func TestTagsWithoutRoom(t *testing.T) {
+// Tags that do not fit are refused before anything is written, but never in a rollback.
+func TestStackTagsThatDoNotFit(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		old := with(properties{"Tags": numbered("author", 10)}, tier("Web"), tier("App", "Ports", 80))
 		r.stack.tags = numbered("stack", 5)
 		answer := r.succeeds(r.create(old))
@@ -177,13 +177,13 @@ func TestTagsWithoutRoom(t *testing.T) {
 	})
 }
 
-// TestTagsMakeRoomForOthers: what goes makes room for what comes, and a run that dies in between keeps track of both.
-func TestTagsMakeRoomForOthers(t *testing.T) {
+// Tags that leave make room for new ones, and an interrupted run keeps track of both.
+func TestStackTagsReplaceOthers(t *testing.T) {
 	t.Parallel()
 	for _, dies := range []int{0, 2, 3, 4} {
 		t.Run(fmt.Sprintf("call %d", dies), func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.stack.tags = numbered("old", 40)
 				old, now := props(tier("Web"), tier("App", "Ports", 80)), props(tier("Web"), tier("App", "Ports", 81))
 				answer := r.succeeds(r.create(old))
@@ -201,17 +201,17 @@ func TestTagsMakeRoomForOthers(t *testing.T) {
 				want["Own"] = "somebody"
 				r.carries("updated", web, want)
 				if calls := r.operations("CreateTags") + r.operations("DeleteTags"); dies == 0 && calls != 2 {
-					t.Errorf("%d calls for tags, want one that takes away and one that gives", calls)
+					t.Errorf("%d calls for tags, want one that removes and one that adds", calls)
 				}
 			})
 		})
 	}
 }
 
-// TestTagsOfRetiredGroupsStay: a group that leaves the chain keeps what it has until its cleanup.
-func TestTagsOfRetiredGroupsStay(t *testing.T) {
+// A group that leaves the chain keeps its tags until its cleanup.
+func TestRetiredGroupsKeepTags(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.stack.tags = tagMapOf{"Team": "stack"}
 		old, now := props(tier("Web"), tier("App", "Ports", 80)), props(tier("Web"))
 		answer := r.succeeds(r.create(old))
@@ -222,16 +222,16 @@ func TestTagsOfRetiredGroupsStay(t *testing.T) {
 		if after := r.tagsOf(app); !maps.Equal(after, before) {
 			t.Errorf("got %v, want %v", after, before)
 		}
-		// Taken back, it is the chain's again, and follows the stack.
+		// After a rollback it is the chain's again, and has the stack's tags.
 		r.succeeds(r.rollback(answer.PhysicalResourceID, old, now))
-		r.carries("taken back", app, tagMapOf{"Cost": "stack"})
+		r.carries("after a rollback", app, tagMapOf{"Cost": "stack"})
 	})
 }
 
-// TestTagsOfTheStackCostNoCalls: the update of a chain whose stack has tags reads once where nothing differs.
-func TestTagsOfTheStackCostNoCalls(t *testing.T) {
+// The update of a chain whose stack has tags makes one read if nothing differs.
+func TestStackTagsNeedNoCalls(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.stack.tags = tagMapOf{"Team": "stack"}
 		now := props()
 		id := r.succeeds(r.create(now)).PhysicalResourceID
@@ -243,14 +243,14 @@ func TestTagsOfTheStackCostNoCalls(t *testing.T) {
 	})
 }
 
-// changed is properties with one of them changed.
+// changed returns properties with one of them changed.
 func changed(p properties, key string, value any) properties {
 	return having(maps.Clone(p), key, value)
 }
 
-// TestTagsOfTheStackMove: a chain that moves takes its groups along with the tags that they have, those of its stack included, and
-// the next update brings those of the stack that it is in now. A move that is taken back changes none.
-func TestTagsOfTheStackMove(t *testing.T) {
+// A chain that moves takes its groups with their tags, including those of its stack. The next
+// update adds the tags of the new stack. A move that is rolled back changes no tags.
+func TestStackTagsOfMovedGroups(t *testing.T) {
 	t.Parallel()
 	for _, others := range []tagMapOf{nil, {"Team": "other", "Env": "other"}} {
 		synctest.Test(t, func(t *testing.T) {

@@ -42,7 +42,7 @@ func (r *rig) sdk(name string) *world.Client {
 	return client
 }
 
-// throttled counts the calls that EC2 refused for their number.
+// throttled counts the calls that EC2 throttled.
 func throttled(w *world.World) int {
 	count := 0
 	for _, call := range w.Calls() {
@@ -53,9 +53,9 @@ func throttled(w *world.World) int {
 	return count
 }
 
-// TestThrottledNever: one chain, however long, stays below EC2's buckets.
-func TestThrottledNever(t *testing.T) {
-	life(t, func(t *testing.T, r *rig) {
+// One chain of any length stays below EC2's buckets.
+func TestOneChainIsNotThrottled(t *testing.T) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.Throttles, r.world.Latency = true, latency
 		r.sdk("handler")
 		id := r.succeeds(r.create(long())).PhysicalResourceID
@@ -67,10 +67,10 @@ func TestThrottledNever(t *testing.T) {
 	})
 }
 
-// TestThrottledTogether: three runs that know nothing of each other share the account's buckets. Each
-// of them succeeds, in at most twice the time that the buckets alone take, and 5 s. How long the SDK
-// waits before it asks again is chance, so that is the middle one of five lives.
-func TestThrottledTogether(t *testing.T) {
+// Three independent runs share the account's buckets. Each succeeds in at most twice the time that
+// the buckets alone take, plus 5 s. The SDK's waits are random, so that is the median of five
+// histories.
+func TestThreeRunsThrottled(t *testing.T) {
 	// 105 calls of one kind, out of a bucket of 50 that fills by 5 a second.
 	bound := time.Duration(105-50) * time.Second / 5
 	var creates, deletes []time.Duration
@@ -87,7 +87,7 @@ func TestThrottledTogether(t *testing.T) {
 	}
 }
 
-// throttledTogether makes and deletes three chains at once, and says how long each took.
+// throttledTogether creates and deletes three chains at once, and returns how long each took.
 func throttledTogether(t *testing.T) (create, remove time.Duration) {
 	t.Helper()
 	rigs := sharing(t, newRig(t), 3)
@@ -104,9 +104,9 @@ func throttledTogether(t *testing.T) (create, remove time.Duration) {
 	return create, remove
 }
 
-// TestThrottledFifty holds the figures of docs/operations.md: fifty stacks of three tiers that are
-// created at once, and updated at once without a change, share the account's buckets.
-func TestThrottledFifty(t *testing.T) {
+// TestFiftyStacksThrottled checks the figures of docs/operations.md. Fifty stacks of three tiers are
+// created at once, and updated at once without a change. They share the account's buckets.
+func TestFiftyStacksThrottled(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "operations.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestThrottledFifty(t *testing.T) {
 		}
 		return time.Duration(seconds) * time.Second
 	}
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		fifty := props(tier("Web", "Ports", 443), tier("App", "Ports", 8080), tier("Db", "Ports", 5432))
 		rigs := sharing(t, r, 50)
 		ids := make([]string, len(rigs))
@@ -137,14 +137,14 @@ func TestThrottledFifty(t *testing.T) {
 			took := together(t, rigs, ids, one.act)
 			t.Logf("%s: %v, %d calls throttled", one.row, took, throttled(r.world)-before)
 			if took > bound(one.row) {
-				t.Errorf("%s took %v, and docs/operations.md says under %v", one.row, took, bound(one.row))
+				t.Errorf("%s took %v, and docs/operations.md has under %v", one.row, took, bound(one.row))
 			}
 			<-time.After(time.Minute) // virtual: the buckets are full again
 		}
 	})
 }
 
-// sharing has further rigs in the first one's world, each with a stack of its own.
+// sharing returns further rigs in the first one's world, each with a stack of its own.
 func sharing(t *testing.T, first *rig, count int) []*rig {
 	t.Helper()
 	first.world.Throttles, first.world.Latency = true, latency
@@ -157,7 +157,7 @@ func sharing(t *testing.T, first *rig, count int) []*rig {
 	return rigs
 }
 
-// together has every rig act at once, each in a process of its own, keeps the IDs that they answer,
+// together runs every rig at once, each as a process of its own. It keeps the IDs that they answer,
 // and returns how long it took.
 func together(t *testing.T, rigs []*rig, ids []string, act func(i int, r *rig) cfn.Response) time.Duration {
 	t.Helper()

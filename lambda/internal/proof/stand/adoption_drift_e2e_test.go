@@ -153,7 +153,7 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 		t.Fatalf("the schedule's event is %s", event)
 	}
 	if report := l.invoke(ctx, t, function, event); report.Result != chain.ResultRepaired {
-		t.Errorf("the schedule's event says %+v", report)
+		t.Errorf("the schedule's event returned %+v", report)
 	}
 	guarded.has(ctx, t, "after the schedule's event", tutorial)
 
@@ -168,8 +168,8 @@ func (l launchPad) drift(ctx context.Context, t *testing.T) {
 			t.Errorf("a check says %+v, want %q", report, want)
 		}
 	}
-	if report := l.invoke(ctx, t, function, event); report.Result != chain.ResultRepaired || !strings.Contains(strings.Join(report.Warnings, "\n"), "(tier Fargate) was made anew") {
-		t.Errorf("the schedule's event says %+v", report)
+	if report := l.invoke(ctx, t, function, event); report.Result != chain.ResultRepaired || !strings.Contains(strings.Join(report.Warnings, "\n"), "(tier Fargate) was created again") {
+		t.Errorf("the schedule's event returned %+v", report)
 	}
 	guarded.has(ctx, t, "after the schedule's second event", tutorial)
 	if name := p.must(ctx, t, "ec2", "describe-tags", "--filters", "Name=resource-id,Values="+groups[0].ID, "Name=key,Values=Name", "--query", "Tags[].Value", "--output", "text"); name != "ALB-SG" {

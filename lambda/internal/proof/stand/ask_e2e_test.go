@@ -70,7 +70,7 @@ func (l launchPad) asks(ctx context.Context, t *testing.T, s launched, template 
 			t.Errorf("sgchain %s: got code %d, %s%s, want %d and words such as %q", strings.Join(arguments, " "), got, stdout, stderr, code, words)
 		}
 	}
-	said(0, "The chain is as its properties say.", "check", s.name, "--detailed-exitcode")
+	said(0, "The chain matches its properties.", "check", s.name, "--detailed-exitcode")
 	said(0, "would change nothing", "plan", s.name, "--detailed-exitcode")
 	said(1, "reading stack nowhere in us-east-1: ", "plan", "nowhere")
 
@@ -91,7 +91,7 @@ func (l launchPad) asks(ctx context.Context, t *testing.T, s launched, template 
 
 	l.publisher.must(ctx, t, "ec2", "revoke-security-group-ingress", "--group-id", s.group(ctx, t, "ALB-SG"), "--protocol", "tcp", "--port", "443", "--cidr", "0.0.0.0/0")
 	said(2, `"result": "drift"`, "check", s.name, "--detailed-exitcode", "--format", "json")
-	said(0, "deviates", "check", s.name)
+	said(0, "differs", "check", s.name)
 }
 
 // group returns the ID of a group in the stack's VPC.

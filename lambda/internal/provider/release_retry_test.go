@@ -13,14 +13,14 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// TestRefusedReleaseOfAnotherDescription: an adopted group keeps its own description. Where its
-// release is refused once, it is known again by the query, and released.
-func TestRefusedReleaseOfAnotherDescription(t *testing.T) {
+// An adopted group keeps its own description. After a release that EC2 refused once, the query
+// finds the group again and the next Delete releases it.
+func TestReleaseRetriedForGroupWithAnotherDescription(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := newEdge(t)
-		if _, err := e.world.Client("somebody").CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
-			GroupName: aws.String("app"), Description: aws.String("made by hand"), VpcId: aws.String(vpcID),
+		if _, err := e.world.Client("other").CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+			GroupName: aws.String("app"), Description: aws.String("by hand"), VpcId: aws.String(vpcID),
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -11,10 +11,10 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// Whichever call's answer is lost, the SDK makes the call once more and the operation
-// succeeds, of a chain that adopts as of one that makes its groups. The role counts: what a
-// first DeleteTags released, it does not let a second one touch.
-func TestAnswersLost(t *testing.T) {
+// Whichever call's answer is lost, the SDK repeats the call once and the operation succeeds. So it
+// does for a chain that adopts. The role matters: it does not allow a second DeleteTags on a group
+// that the first one released.
+func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	for _, adopts := range []bool{false, true} {
 		for operation, what := range []string{"create", "update", "delete"} {
@@ -29,16 +29,16 @@ func TestAnswersLost(t *testing.T) {
 }
 
 // liveWithLoss creates, updates and deletes a chain, and loses the answer of one call of one
-// of these three. It returns how many calls that operation made.
+// operation. It returns how many calls that operation made.
 func liveWithLoss(t *testing.T, adopts bool, lossy, call int) (calls int) {
 	t.Helper()
 	r := newRig(t)
 	now := props()
 	if adopts {
 		now = adopting()
-		alb := r.handMade("ALB-SG", "by hand")
-		r.letIn(alb, tcpFrom(8080, "192.0.2.0/24"))
-		r.handMade("Fargate-SG", "by hand")
+		alb := r.existingGroup("ALB-SG", "by hand")
+		r.authorizeOutOfBand(alb, tcpFrom(8080, "192.0.2.0/24"))
+		r.existingGroup("Fargate-SG", "by hand")
 	}
 	before := r.world.Groups()
 	next := props(
@@ -69,9 +69,10 @@ func liveWithLoss(t *testing.T, adopts bool, lossy, call int) (calls int) {
 	return calls
 }
 
-// A group whose creation took effect though its answer was lost is this run's: the SDK is
-// told on its second try that the name is taken. When the Update fails afterwards, it goes.
-func TestF13UndoAfterALostAnswer(t *testing.T) {
+// A group whose creation took effect though its answer was lost belongs to the run: the SDK's
+// second attempt fails because the name is taken. When the Update fails later, the group is
+// removed.
+func TestUndoAfterLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]world.Fault{"the connection is cut": {Lost: true}, "EC2 breaks off": {Lost: true, Err: world.NewError("InternalError", "An internal error has occurred")}} {
 		t.Run(name, func(t *testing.T) {
@@ -93,9 +94,9 @@ func TestF13UndoAfterALostAnswer(t *testing.T) {
 	}
 }
 
-// A group that an earlier run made is not this run's, though a read that lagged hid it and
-// the name is taken when it is to be made: no answer of this run was lost.
-func TestF13UndoLeavesWhatAnEarlierRunMade(t *testing.T) {
+// A group that an earlier run created is not this run's, because no answer of this run was lost. A
+// lagging read that hid the group and a taken name do not change that.
+func TestUndoKeepsGroupsOfEarlierRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

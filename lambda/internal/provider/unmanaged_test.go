@@ -13,16 +13,16 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// keeping is a chain that leaves other people's rules alone.
+// keeping returns a chain that keeps unmanaged rules.
 func keeping(tiers ...any) properties {
 	p := props(tiers...)
 	p["UnmanagedRules"] = "keep"
 	return p
 }
 
-// Under keep a rule that somebody else made stays, and is told; what the chain itself made
-// goes when the chain has it no more, EC2's own egress included.
-func TestUnmanagedRulesStay(t *testing.T) {
+// Under UnmanagedRules: keep, a rule that another principal created stays and is reported. A rule
+// that the chain created is removed when it leaves the chain, and so is EC2's own egress rule.
+func TestUnmanagedRulesAreKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -34,17 +34,17 @@ func TestUnmanagedRulesStay(t *testing.T) {
 		first := keeping(web("443", "8443"))
 		answer := r.succeeds(r.create(first))
 		id := fmt.Sprint(answer.Data["WebSecurityGroupId"])
-		r.letIn(id, tcpFrom(9999, "192.0.2.0/24"))
+		r.authorizeOutOfBand(id, tcpFrom(9999, "192.0.2.0/24"))
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
 		second := keeping(strict)
 		answer = r.succeeds(r.update(answer.PhysicalResourceID, second, first))
 		if !r.world.AllowsFrom(office, id, "tcp", 9999) {
-			t.Error("a rule that somebody else made is gone")
+			t.Error("an unmanaged rule is gone")
 		}
 		if r.world.AllowsFrom(outside, id, "tcp", 8443) || r.world.AllowsTo(id, outside, "tcp", 443) {
-			t.Errorf("a rule that the chain made, or EC2 for it, stays:\n%s", r.world)
+			t.Errorf("a rule of the chain, or EC2's default egress, stays:\n%s", r.world)
 		}
-		if want := "unmanaged rules stay on security group " + id + " (tier Web): ingress tcp 9999 from 192.0.2.0/24"; !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), want) {
+		if want := "security group " + id + " (tier Web) keeps unmanaged rules: ingress tcp 9999 from 192.0.2.0/24"; !strings.Contains(fmt.Sprint(answer.Data["Warnings"]), want) {
 			t.Errorf("the answer does not list the rule: %v", answer.Data["Warnings"])
 		}
 		r.stack.set("UPDATE_COMPLETE", "UPDATE_COMPLETE", answer.PhysicalResourceID)
@@ -62,7 +62,7 @@ func TestUnmanagedRulesStay(t *testing.T) {
 	})
 }
 
-// slowRules is an EC2 that shows rules one by one later than it shows them on their groups.
+// slowRules is an EC2 that shows rules by themselves later than on their groups.
 type slowRules struct {
 	*world.Client
 
@@ -76,8 +76,8 @@ func (s slowRules) DescribeSecurityGroupRules(ctx context.Context, in *ec2.Descr
 	return s.Client.DescribeSecurityGroupRules(ctx, in, options...)
 }
 
-// What is not shown alone yet does not count as somebody else's.
-func TestUnmanagedRulesAndLag(t *testing.T) {
+// A rule that EC2 does not show by itself yet does not count as unmanaged.
+func TestUnmanagedRulesWithLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -16,8 +16,8 @@ const (
 	transitVPC = "vpc-0aaaaaaaaaaaaaaa2"
 )
 
-// abroad is a rig with groups of another account: shared ones, ones in a peered VPC and
-// ones behind a transit gateway, of which EC2 does not say whose they are.
+// abroad returns a rig with groups of another account: shared ones, ones in a peered VPC and ones
+// behind a transit gateway. EC2 does not show the owner of the last.
 func abroad(tb testing.TB) (r *rig, shared, peered, transit string) {
 	tb.Helper()
 	r = newRig(tb)
@@ -30,9 +30,9 @@ func abroad(tb testing.TB) (r *rig, shared, peered, transit string) {
 		r.world.AddForeign(world.OtherAccount, "transit", transitVPC, false)
 }
 
-// A group that is not ours is known by its ID: a rule that EC2 shows is the wanted one,
-// whether it shows the account or not, and whether the author wrote it or not.
-func TestF1GroupsOfOtherAccounts(t *testing.T) {
+// A group of another account is compared by its ID. A rule that EC2 shows is the wanted one,
+// whether EC2 shows the account or not, and whether the author wrote it or not.
+func TestPeersOfOtherAccounts(t *testing.T) {
 	t.Parallel()
 	for name, source := range map[string]func(shared, peered, transit string) any{
 		"shared":                      func(shared, _, _ string) any { return shared },
@@ -60,9 +60,9 @@ func TestF1GroupsOfOtherAccounts(t *testing.T) {
 	}
 }
 
-// A rule whose group is gone is still the wanted one, and can be revoked: EC2 leaves out the
-// account of a group that was deleted.
-func TestF1GroupOfAnotherAccountIsGone(t *testing.T) {
+// A rule whose group was deleted is still the wanted one, and can be revoked: EC2 leaves out the
+// account of a deleted group.
+func TestDeletedPeerOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, _, peered, _ := abroad(t)
@@ -80,12 +80,12 @@ func TestF1GroupOfAnotherAccountIsGone(t *testing.T) {
 	})
 }
 
-// An own group that is named with the own account is the same group.
-func TestF1OwnAccountBeforeAGroup(t *testing.T) {
+// A group of the own account is the same group with or without its account.
+func TestPeerWithOwnAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		id := r.handMade("hand", "by hand")
+		id := r.existingGroup("hand", "by hand")
 		now := props(tier("Web", "Ports", 443, "Sources", []any{world.Account + "/" + id, id}))
 		made := r.succeeds(r.create(now))
 		r.forget()
@@ -96,8 +96,8 @@ func TestF1OwnAccountBeforeAGroup(t *testing.T) {
 	})
 }
 
-// Whatever the peers: after one run a second one changes nothing.
-func TestF1SecondRunWritesNothing(t *testing.T) {
+// Whatever the peers are, a second run changes nothing.
+func TestSecondRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		type pick struct {

@@ -8,17 +8,17 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// CloudFormation takes an answer of 4,096 bytes, and none of 4,097 (measured, inclusive;
-// awsdocs/aws-cloudformation-user-guide issue 262). It is written here once more, so that
-// another figure in the code is seen.
+// CloudFormation accepts an answer of 4,096 bytes, and none of 4,097 (measured, inclusive;
+// awsdocs/aws-cloudformation-user-guide issue 262). The figure is repeated here, so that another
+// one in the code fails.
 const room = 4096
 
-// The room that attributes have is the whole room: one byte less would refuse chains that
-// fit, one more would lose the answer.
-func TestAnswerHasRoomForAttributesToTheByte(t *testing.T) {
+// Attributes may fill the answer exactly: one byte less would refuse chains that fit, and one more
+// would lose the answer.
+func TestAttributesFillTheAnswer(t *testing.T) {
 	t.Parallel()
 	for name, event := range map[string]protocol.Event{"longest": longest(), "short": {StackID: "s", LogicalResourceID: "l"}, "no ID": {StackID: "s", LogicalResourceID: "l"}} {
-		// As long a RequestID as the room is computed for.
+		// As long a RequestID as AttributeBytes assumes.
 		event.RequestID = strings.Repeat("r", 64)
 		id := chain.PhysicalID(protocol.Resource(event), nil)
 		if name == "no ID" {
@@ -38,9 +38,9 @@ func TestAnswerHasRoomForAttributesToTheByte(t *testing.T) {
 	}
 }
 
-// A reason that just fits is whole, one that is a byte too long is cut, and no more of it
-// than has to be.
-func TestFailedHasRoomForReasonsToTheByte(t *testing.T) {
+// A reason that just fits is whole. One that is a byte too long is cut, and only as much as
+// necessary.
+func TestReasonFillsTheAnswer(t *testing.T) {
 	t.Parallel()
 	const remedy, log = "Do this.", "Log: there."
 	failed := func(cause string) (string, int) {

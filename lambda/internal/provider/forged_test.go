@@ -18,19 +18,19 @@ import (
 	"sgchain/lambda/internal/protocol"
 )
 
-// secondStage is the usual chain with its first tier replaced and its door changed.
+// secondStage returns the default chain with its first tier replaced and its inbound rule changed.
 func secondStage(vpc string) properties {
 	p := props(tier("Alb", "GroupName", "ALB-SG2", "Ports", 443), tier("Fargate", "GroupName", "Fargate-SG", "Description", "Security group for Fargate containers", "Ports", 7070))
 	p["VpcId"] = vpc
 	return p
 }
 
-// generated is a chain without explicit names, which has room beside any other.
+// generated returns a chain without explicit names, which conflicts with no other.
 func generated() properties {
 	return props(tier("Alb", "Ports", 443), tier("Fargate", "Ports", 6060))
 }
 
-// wrote is the calls so far that ask for a change.
+// wrote returns the calls so far that ask for a change.
 func (r *rig) wrote() []string {
 	var all []string
 	for _, call := range r.world.Calls() {
@@ -41,7 +41,7 @@ func (r *rig) wrote() []string {
 	return all
 }
 
-// unchanged says where a stack's groups differ from what they were.
+// unchanged fails if a stack's groups differ from what they were.
 func (r *rig) unchanged(were, after string) {
 	r.t.Helper()
 	if now := r.groups(); now != were {
@@ -49,7 +49,7 @@ func (r *rig) unchanged(were, after string) {
 	}
 }
 
-// refuses delivers an event that must change nothing at all.
+// refuses delivers an event that must change nothing.
 func (r *rig) refuses(event protocol.Event, words ...string) {
 	r.t.Helper()
 	before := r.world.String()
@@ -60,13 +60,13 @@ func (r *rig) refuses(event protocol.Event, words ...string) {
 	}
 	for _, word := range words {
 		if !strings.Contains(answer.Reason, word) {
-			r.t.Errorf("%s: reason %q does not say %q", event.RequestType, answer.Reason, word)
+			r.t.Errorf("%s: reason %q lacks %q", event.RequestType, answer.Reason, word)
 		}
 	}
 }
 
-// ignores delivers a Delete that is none of the provider's: it succeeds, and nothing is read or
-// written.
+// ignores delivers a Delete of a resource that the provider does not serve: it succeeds without a
+// read or a write.
 func (r *rig) ignores(event protocol.Event) {
 	r.t.Helper()
 	before, reads := r.world.String(), r.stack.reads
@@ -77,16 +77,16 @@ func (r *rig) ignores(event protocol.Event) {
 	}
 }
 
-// ownership are the tags that make a group the chain's of the stack Shop.
+// ownership returns the tags that make a group one of the chain of the stack Shop.
 func ownership(chainTag string) map[string]string {
 	return map[string]string{"sgchain:provider": ownProvider, "sgchain:stack-id": stackID, "sgchain:logical-id": "Chain", "sgchain:tier": "Alb", "sgchain:chain": chainTag}
 }
 
-// forge makes a group as somebody does who may tag security groups.
+// forge creates a group as a principal can that may tag security groups.
 func (r *rig) forge(vpc, name string, tags map[string]string) string {
 	r.t.Helper()
-	made, err := r.world.Client("stranger").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
-		GroupName: aws.String(name), Description: aws.String("of a stranger"), VpcId: aws.String(vpc),
+	made, err := r.world.Client("other").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String(name), Description: aws.String("another owner"), VpcId: aws.String(vpc),
 		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup, Tags: tagged(tags)}},
 	})
 	if err != nil {
@@ -95,10 +95,10 @@ func (r *rig) forge(vpc, name string, tags map[string]string) string {
 	return aws.ToString(made.GroupId)
 }
 
-// retag writes tags of a group over, by the same hand.
+// retag overwrites tags of a group as the same principal.
 func (r *rig) retag(groupID string, tags map[string]string) {
 	r.t.Helper()
-	if _, err := r.world.Client("stranger").CreateTags(r.t.Context(), &ec2.CreateTagsInput{Resources: []string{groupID}, Tags: tagged(tags)}); err != nil {
+	if _, err := r.world.Client("other").CreateTags(r.t.Context(), &ec2.CreateTagsInput{Resources: []string{groupID}, Tags: tagged(tags)}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -111,7 +111,7 @@ func tagged(tags map[string]string) []types.Tag {
 	return all
 }
 
-// read is what EC2 shows of some groups, whoever they belong to.
+// read returns what EC2 shows of some groups of any owner.
 func (r *rig) read(ids ...string) string {
 	r.t.Helper()
 	found, err := r.world.Client("reader").DescribeSecurityGroups(r.t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: ids})
@@ -127,9 +127,9 @@ func (r *rig) read(ids ...string) string {
 
 var groupIDs = regexp.MustCompile(`sg-[0-9a-f]+`)
 
-// TestSharedLivesAtOnce: one handler serves two stacks in the same moment, with the same names in
-// two VPCs. Each is answered with its own groups, and names no group of the other's.
-func TestSharedLivesAtOnce(t *testing.T) {
+// One handler serves two stacks at the same time, with the same names in two VPCs. Each answer
+// names only the groups of its own chain.
+func TestTwoStacksAtOnce(t *testing.T) {
 	shared(t, func(t *testing.T, shop, other *rig) {
 		both := func(stage string, one, two func() cfn.Response) (mine, theirs cfn.Response) {
 			var group sync.WaitGroup
@@ -183,10 +183,9 @@ func TestSharedLivesAtOnce(t *testing.T) {
 	})
 }
 
-// TestSharedNameOfOneTier: where one of a chain's names is taken, EC2 refuses it in the first phase,
-// before any rule or tag of any group is written. What the run made beside it goes again; the chain
-// that was there before, an Update's, is as it was.
-func TestSharedNameOfOneTier(t *testing.T) {
+// If one of a chain's names is taken, EC2 refuses it in the first phase, before any rule or tag is
+// written. The run removes what it created, and the chain of an Update stays as it was.
+func TestTakenNameOfOneTier(t *testing.T) {
 	wanted := props(tier("Web", "GroupName", "ALB-SG", "Ports", 443), tier("Fargate", "Ports", 6060))
 	words := []string{"creating security group (ALB-SG): the name is taken in VPC " + vpcID, "of the chain Chain, tier Alb, in stack " + stackID, "Choose another GroupName"}
 	onlyGroups := func(t *testing.T, r *rig) {
@@ -209,7 +208,7 @@ func TestSharedNameOfOneTier(t *testing.T) {
 			}
 		})
 	})
-	t.Run("another letter case", func(t *testing.T) { // EC2's filters tell it apart, and its names do not
+	t.Run("another letter case", func(t *testing.T) { // EC2's filters are case-sensitive, and its names are not
 		shared(t, func(t *testing.T, shop, other *rig) {
 			shop.succeeds(shop.create(in(vpcID)))
 			before, started := shop.world.String(), time.Now()
@@ -240,10 +239,10 @@ func TestSharedNameOfOneTier(t *testing.T) {
 	})
 }
 
-// TestHostileEventsBesideAChain: the stack that sends another one's physical ID and properties has a
-// chain of its own under the same logical ID, in the same VPC. Nothing of the other's changes, and
-// what it asks for is judged by its own groups and status.
-func TestHostileEventsBesideAChain(t *testing.T) {
+// A stack sends the physical ID and properties of another one, and has a chain under the same
+// logical ID in the same VPC. The other chain does not change. The request is judged by the
+// sender's own groups and status.
+func TestForgedEventsOfAStackWithAChain(t *testing.T) {
 	type theirs struct {
 		id    string
 		props properties
@@ -287,7 +286,7 @@ func TestHostileEventsBesideAChain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			shared(t, func(t *testing.T, shop, other *rig) {
-				shop.world.IgnoreFilters = true // what EC2's filter lets through is asked again
+				shop.world.IgnoreFilters = true // what EC2's filter returns is checked again
 				first := shop.succeeds(shop.create(in(vpcID)))
 				own := other.succeeds(other.create(generated())).PhysicalResourceID
 				shop.world.IgnoreFilters = false
@@ -308,9 +307,9 @@ func TestHostileEventsBesideAChain(t *testing.T) {
 	}
 }
 
-// TestHostileStatus: no request is served where the status does not fit it, whoever sends it. The
-// Deletes that CloudFormation may send at such a time are the lifecycle's.
-func TestHostileStatus(t *testing.T) {
+// No request is served if the status does not fit it, from any sender. The package lifecycle tests
+// the Deletes that CloudFormation may send at such a time.
+func TestEventsThatDoNotFitTheStatus(t *testing.T) {
 	const own, invented = "its own ID", "an invented ID"
 	kinds := map[string]struct {
 		kind cfn.RequestType
@@ -335,7 +334,7 @@ func TestHostileStatus(t *testing.T) {
 		{"DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"}:                        {"Create", "Update", "Update, invented"},
 		{"DELETE_COMPLETE", "DELETE_COMPLETE"}:                              {"Create", "Update", "Update, invented"},
 		{"", ""}:                                                            {"Create", "Update", "Update, invented"},
-		// The stack records no such resource: its own status alone has to tell.
+		// The stack has no such resource: the stack's own status alone has to tell.
 		{"CREATE_COMPLETE", ""}:                     {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
 		{"UPDATE_ROLLBACK_COMPLETE", ""}:            {"Create", "Update", "Update, invented", "Delete", "Delete, invented"},
 		{"UPDATE_IN_PROGRESS", ""}:                  {"Delete", "Delete, invented"},
@@ -361,11 +360,10 @@ func TestHostileStatus(t *testing.T) {
 	}
 }
 
-// TestHostileDeleteOfWhatIsGone: whoever may invoke the function may sweep what a stack that is gone
-// has left behind, whatever ID he names: a Delete for a stack that is gone, or is being deleted, is for
-// good. It takes every group of that resource of that stack and no other one's, and where nothing is
-// left it says so.
-func TestHostileDeleteOfWhatIsGone(t *testing.T) {
+// Any principal that can invoke the function can remove what a deleted stack left behind, with any
+// ID: its Delete is final. The Delete removes every group of that resource of that stack and no
+// other. If none is left, it succeeds.
+func TestForgedDeleteOfADeletedStack(t *testing.T) {
 	for name, status := range map[string][2]string{"gone": {"", ""}, "DELETE_COMPLETE": {"DELETE_COMPLETE", "DELETE_COMPLETE"}} {
 		for _, id := range []string{"its own", "*", "sgchain-0000000000000000000000000000000000000000", "Shop-Chain-1ABCDEFGH"} {
 			t.Run(name+" "+id, func(t *testing.T) {
@@ -380,7 +378,7 @@ func TestHostileDeleteOfWhatIsGone(t *testing.T) {
 					if id == "its own" {
 						id = first
 					}
-					for range 2 { // the second one finds nothing
+					for range 2 { // the second one finds no group
 						shop.succeeds(shop.deliver(shop.event(cfn.RequestDelete, id, in(vpcID), nil)))
 						if left := groupIDs.FindAllString(shop.groups(), -1); !slices.Equal(left, []string{second}) {
 							t.Errorf("left are %v, want %s alone", left, second)
@@ -396,9 +394,9 @@ func TestHostileDeleteOfWhatIsGone(t *testing.T) {
 	}
 }
 
-// TestHostileType: the status fits and the resource that the stack records under that logical ID is not
-// ours, or the event says so itself.
-func TestHostileType(t *testing.T) {
+// The status fits, but the resource that the stack records under that logical ID is of another
+// type, or the event has another type.
+func TestEventsOfOtherResourceTypes(t *testing.T) {
 	for _, kind := range []string{"AWS::S3::Bucket", "AWS::CloudFormation::CustomResource", "Custom::SecurityGroupChains"} {
 		for request, status := range map[cfn.RequestType][2]string{
 			cfn.RequestCreate: {"CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"}, cfn.RequestUpdate: {"UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"},
@@ -419,16 +417,15 @@ func TestHostileType(t *testing.T) {
 						shop.refuses(event, `"`+kind+`"`, "this provider serves Custom::SecurityGroupChain")
 					}
 					shop.stack.kind = kind
-					shop.refuses(shop.event(request, id, generated(), in(vpcID)), `the stack records Chain as "`+kind+`"`)
+					shop.refuses(shop.event(request, id, generated(), in(vpcID)), `the type of Chain in the stack is "`+kind+`"`)
 				})
 			})
 		}
 	}
 }
 
-// TestHostileOriginsOfEveryKind: the checks of account, Region and answer's address stand before
-// everything, so also before a Delete that would be for good.
-func TestHostileOriginsOfEveryKind(t *testing.T) {
+// Account, Region and the answer's address are checked first, so also before a final Delete.
+func TestRequestsOfOtherOrigins(t *testing.T) {
 	for request, status := range map[cfn.RequestType]string{
 		cfn.RequestCreate: "CREATE_IN_PROGRESS", cfn.RequestUpdate: "UPDATE_IN_PROGRESS", cfn.RequestDelete: "DELETE_IN_PROGRESS",
 	} {
@@ -440,7 +437,7 @@ func TestHostileOriginsOfEveryKind(t *testing.T) {
 				for _, forged := range []string{strings.Replace(stackID, "123456789012", "999999999999", 1), strings.Replace(stackID, "us-east-1", "eu-west-1", 1)} {
 					event := shop.event(request, id, generated(), in(vpcID))
 					event.StackID = forged
-					// Groups that bear the forged stack's tag are not found either.
+					// Groups with the tag of the forged stack are not found either.
 					bait := ownership("1:" + id)
 					bait["sgchain:stack-id"] = forged
 					baitID := shop.forge(vpcID, "bait"+strings.ReplaceAll(forged, "/", "_")[20:60], bait)
@@ -474,15 +471,15 @@ func TestHostileOriginsOfEveryKind(t *testing.T) {
 	}
 }
 
-// TestHostileDuringAnOperation writes down what is left to somebody who may invoke the function: during
-// the stack's own operation on its chain the status fits, and nothing else tells his event from
-// CloudFormation's. Guard lambda:InvokeFunction. It shows what he can do, so that whoever closes one of
-// these doors sees it here: none of them is a promise.
+// Documents what a principal that can invoke the function can do. During the stack's own operation
+// the status fits, and nothing tells a forged event from CloudFormation's. Guard
+// lambda:InvokeFunction. None of this is a promise: if a change prevents one of these, this test
+// shows it.
 //
-// Left are, too: what a stack that is gone has left behind (TestHostileDeleteOfWhatIsGone), and, to
-// whoever may tag security groups, groups that he makes the chain's own
-// (TestHostileTagsOfAnOwner).
-func TestHostileDuringAnOperation(t *testing.T) {
+// There are two more limits. One is what a deleted stack left behind
+// (TestForgedDeleteOfADeletedStack). The other is groups that a principal which can tag security
+// groups makes the chain's own (TestForgedTagsOfAnOwner).
+func TestForgedEventsDuringAnOperation(t *testing.T) {
 	opened := in(vpcID)
 	opened["Tiers"] = []any{
 		tier("Alb", "GroupName", "ALB-SG", "Description", "Security group for Application Load Balancer", "Ports", []any{80, 443, 8443}),
@@ -496,13 +493,13 @@ func TestHostileDuringAnOperation(t *testing.T) {
 			shop.stack.set("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", id)
 			return shop.event(cfn.RequestUpdate, id, opened, in(vpcID))
 		}, "ingress tcp 8443-8443 0.0.0.0/0"},
-		// A reading may be older than the request, so a Create in progress does not tell against it.
+		// A reading may be older than the request, so a Create in progress is not refused.
 		"an Update during a Create": {func(shop *rig, id string) protocol.Event {
 			shop.stack.set("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "")
 			return shop.event(cfn.RequestUpdate, id, opened, in(vpcID))
 		}, "ingress tcp 8443-8443 0.0.0.0/0"},
-		// Its deletion takes it back: the stack's own chain is not touched, and this one is found by its
-		// tags only in a Delete of the same name.
+		// Its deletion removes that chain and not the stack's own. Only a Delete with the same
+		// logical ID finds it by its tags.
 		"a Create of a resource that the stack does not have": {func(shop *rig, id string) protocol.Event {
 			shop.stack.set("UPDATE_IN_PROGRESS", "", id)
 			event := shop.event(cfn.RequestCreate, "", generated(), nil)
@@ -517,7 +514,7 @@ func TestHostileDuringAnOperation(t *testing.T) {
 				theirs := other.groups()
 				shop.succeeds(shop.deliver(test.forge(shop, id)))
 				if !strings.Contains(shop.world.String(), test.shows) {
-					t.Errorf("the world has no %q any more: say so in design and docs\n%s", test.shows, shop.world)
+					t.Errorf("the world lacks %q: update design and docs\n%s", test.shows, shop.world)
 				}
 				other.unchanged(theirs, name) // never a stack's that has no operation
 			})
@@ -525,9 +522,9 @@ func TestHostileDuringAnOperation(t *testing.T) {
 	}
 }
 
-// TestHostileTagsOfNoOwner: groups that lack one of the four lasting tags of a chain, or have another
-// value there, are nobody's whose event it is: no event of either stack changes, counts or names them.
-func TestHostileTagsOfNoOwner(t *testing.T) {
+// A group that lacks one of the four lasting tags of a chain, or has another value, belongs to no
+// chain. No event of either stack changes, counts or names it.
+func TestForgedTagsThatAreIncomplete(t *testing.T) {
 	shared(t, func(t *testing.T, shop, other *rig) {
 		id := shop.succeeds(shop.create(in(vpcID))).PhysicalResourceID
 		own := other.succeeds(other.create(generated())).PhysicalResourceID
@@ -580,19 +577,19 @@ func TestHostileTagsOfNoOwner(t *testing.T) {
 		shop.succeeds(shop.destroy(mine.PhysicalResourceID, secondStage(vpcID)))
 		other.succeeds(other.destroy(own, generated()))
 		if after := shop.read(ids...); after != before {
-			t.Errorf("the strangers' groups are\n%s\nwere\n%s", after, before)
+			t.Errorf("the other owners' groups are\n%s\nwere\n%s", after, before)
 		}
 		if left := shop.world.Groups(); len(left) != len(ids) {
-			t.Errorf("left are %v, want the strangers' %v", left, ids)
+			t.Errorf("left are %v, want the other owners' %v", left, ids)
 		}
 	})
 }
 
-// TestHostileTagsOfAnOwner: a group with all four tags is the chain's, whoever tagged it, wherever it
-// is and whatever sgchain:chain says. It is an orphan: named in Warnings, no peer of any tier, removed by an
-// Update once nobody uses it, or, where it claims the last of all generations, when the chain is deleted. The
-// chain itself is built as ever.
-func TestHostileTagsOfAnOwner(t *testing.T) {
+// A group with all four tags is the chain's. It does not matter which principal tagged it, where it
+// is and what its sgchain:chain is. It is an orphaned group: named in Warnings, and no peer of any
+// tier. An Update removes it once it is unused. If it claims the last generation, it is removed
+// when the chain is deleted. The chain itself is built as before.
+func TestForgedTagsOfAnOwner(t *testing.T) {
 	for _, vpc := range []string{vpcID, otherVPC} {
 		for _, value := range []string{
 			"", "junk", "0:x", "-1:x", "1:", ":", "1:sgchain-x", "9:sgchain-x", "1000000000:sgchain-x", "1000000001:sgchain-x",
@@ -604,24 +601,24 @@ func TestHostileTagsOfAnOwner(t *testing.T) {
 					other.succeeds(other.create(in(otherVPC)))
 					theirs := other.groups()
 					forged := shop.forge(vpc, "forged", ownership(value))
-					shop.attach("eni-forged", "a stranger's", forged)
+					shop.attach("eni-forged", "another owner's", forged)
 					now, old := secondStage(vpcID), in(vpcID)
-					for turn := range 3 { // replaced, back, and replaced again
+					for round := range 3 { // replaced, rolled back, and replaced again
 						answer := shop.succeeds(shop.update(id, now, old))
 						if warnings, _ := answer.Data["Warnings"].(string); !strings.Contains(warnings, forged) {
-							t.Errorf("turn %d: Warnings are %q, without %s", turn, warnings, forged)
+							t.Errorf("round %d: Warnings are %q, without %s", round, warnings, forged)
 						}
 						if fargate := shop.read(attribute(answer, "Fargate")); strings.Contains(fargate, forged) {
-							t.Errorf("turn %d: the tier behind lets %s in:\n%s", turn, forged, fargate)
+							t.Errorf("round %d: the tier behind lets %s in:\n%s", round, forged, fargate)
 						}
 						shop.succeeds(shop.cleanup("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", id, answer.PhysicalResourceID, old))
 						if left := len(groupIDs.FindAllString(strings.Join(shop.world.Groups(), " "), -1)); left != 5 {
-							t.Errorf("turn %d: %d groups are left, want two of each stack and the forged one:\n%s", turn, left, shop.world)
+							t.Errorf("round %d: %d groups are left, want two of each stack and the forged one:\n%s", round, left, shop.world)
 						}
 						id, now, old = answer.PhysicalResourceID, old, now
 					}
-					other.unchanged(theirs, "the life of a chain with a forged group")
-					if err := shop.world.Attach("eni-forged", "a stranger's"); err != nil {
+					other.unchanged(theirs, "the lifecycle of a chain with a forged group")
+					if err := shop.world.Attach("eni-forged", "another owner's"); err != nil {
 						t.Fatal(err)
 					}
 					id = shop.succeeds(shop.update(id, old, old)).PhysicalResourceID
@@ -640,9 +637,9 @@ func TestHostileTagsOfAnOwner(t *testing.T) {
 	}
 }
 
-// TestHostileChainTag: whoever writes over sgchain:chain of a group of the chain takes nothing away from
-// it. An Update that changes nothing else writes it right, and no cleanup takes a live group.
-func TestHostileChainTag(t *testing.T) {
+// Overwriting sgchain:chain of a group does not remove the group from the chain. An Update without
+// other changes corrects the tag, and no cleanup removes a live group.
+func TestForgedChainTag(t *testing.T) {
 	for _, value := range []string{"", "junk", "1:sgchain-x", "9:sgchain-x", "9223372036854775807:sgchain-x", "-9223372036854775808:sgchain-x"} {
 		t.Run(value, func(t *testing.T) {
 			shared(t, func(t *testing.T, shop, _ *rig) {

@@ -16,16 +16,16 @@ import (
 	"sgchain/lambda/internal/proof/world"
 )
 
-// TestF2NothingOutsideRefusesTheWayBack: what a chain names goes, an update fails, and its
-// rollback succeeds with every rule that is still there.
-func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
+// A peer of a chain is deleted, an update fails, and its rollback succeeds with every rule that
+// still exists.
+func TestRollbackWithDeletedPeers(t *testing.T) {
 	t.Parallel()
 	const list, listed = "pl-0123456789abcdef0", "com.amazonaws.us-east-1.s3"
 	for name, test := range map[string]struct {
 		source func(r *rig) string
 		goes   func(r *rig, source string)
 	}{
-		"a group of this account": {func(r *rig) string { return r.peerGroup() }, func(r *rig, source string) { r.removeByHand(source) }},
+		"a group of this account": {func(r *rig) string { return r.peerGroup() }, func(r *rig, source string) { r.deleteOutOfBand(source) }},
 		"a group of another account": {
 			func(r *rig) string {
 				return world.OtherAccount + "/" + r.world.AddForeign(world.OtherAccount, "theirs", peeredVPC, false)
@@ -61,7 +61,7 @@ func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.world.AddVPC(peeredVPC)
 				r.world.Peer(vpcID, peeredVPC)
 				r.world.AddPrefixList(list, listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
@@ -71,7 +71,7 @@ func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
 				before := r.world.String()
 				test.goes(r, source)
 				now := props(tier("Web", "Ports", []any{443, 444}, "Sources", source), tier("App", "Ports", 6060))
-				r.update(id, now, old) // whatever it comes to, another resource fails
+				r.update(id, now, old) // another resource fails, whatever this one answers
 				back := r.succeeds(r.rollback(id, old, now))
 				if after := r.world.String(); rulesOf(after) != rulesOf(before) || back.PhysicalResourceID != id {
 					t.Errorf("after the rollback:\n%s\nbefore the update:\n%s", after, before)
@@ -81,7 +81,7 @@ func TestF2NothingOutsideRefusesTheWayBack(t *testing.T) {
 	}
 }
 
-// rulesOf is the chain's groups and their rules, of a world as text.
+// rulesOf returns the chain's groups and their rules from a printed world.
 func rulesOf(text string) string {
 	var groups []string
 	for line := range strings.Lines(text) {
@@ -93,10 +93,10 @@ func rulesOf(text string) string {
 	return strings.Join(slices.DeleteFunc(groups, func(group string) bool { return !strings.Contains(group, "tag sgchain:stack-id") }), "")
 }
 
-// peerGroup makes a group of this account in the peered VPC.
+// peerGroup creates a group of this account in the peered VPC.
 func (r *rig) peerGroup() string {
 	r.t.Helper()
-	made, err := r.world.Client("somebody").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
+	made, err := r.world.Client("other").CreateSecurityGroup(r.t.Context(), &ec2.CreateSecurityGroupInput{
 		GroupName: aws.String("peer"), Description: aws.String("peer"), VpcId: aws.String(peeredVPC),
 	})
 	if err != nil {
@@ -105,11 +105,10 @@ func (r *rig) peerGroup() string {
 	return *made.GroupId
 }
 
-// TestF2WayBackLeavesOutWhatIsGone: a rule that the failed update revoked and that nobody can
-// authorize any more does not keep the rollback from its end.
-func TestF2WayBackLeavesOutWhatIsGone(t *testing.T) {
+// A rule that the failed update revoked and that EC2 no longer accepts does not fail the rollback.
+func TestRollbackLeavesOutRulesOfDeletedPeers(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.AddVPC(peeredVPC)
 		r.world.Peer(vpcID, peeredVPC)
 		gone := r.world.AddForeign(world.OtherAccount, "theirs", peeredVPC, false)
@@ -131,11 +130,12 @@ func TestF2WayBackLeavesOutWhatIsGone(t *testing.T) {
 	})
 }
 
-// TestF2WayBackCutsNobodyOffWhomItCannotLookUp: an update opens a door to everybody in the place of a prefix list, and the right to look the
-// list up is gone on the way back. The door stays open, because the list's entries may use both; the next update puts it right.
-func TestF2WayBackCutsNobodyOffWhomItCannotLookUp(t *testing.T) {
+// An update replaces a rule for a prefix list by one for all addresses. At the rollback the
+// permission to look the list up is missing. The new rule stays, because the list's entries may use
+// either. The next update corrects it.
+func TestRollbackKeepsRulesIfLookUpFails(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		const listed = "com.amazonaws.us-east-1.s3"
 		both, outside := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.9")
 		r.world.AddPrefixList("pl-0123456789abcdef0", listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
@@ -146,7 +146,7 @@ func TestF2WayBackCutsNobodyOffWhomItCannotLookUp(t *testing.T) {
 		r.ec2.Deny("DescribeManagedPrefixLists")
 		back := r.succeeds(r.rollback(id, old, now))
 		group := attribute(back, "Web")
-		for port, want := range map[int32]bool{443: true, 444: false, 8443: false} { // 8443 is in the place of nothing
+		for port, want := range map[int32]bool{443: true, 444: false, 8443: false} { // 8443 replaces no rule
 			if is := r.world.AllowsFrom(both, group, "tcp", port); is != want {
 				t.Errorf("after the rollback port %d is open: %t, want %t", port, is, want)
 			}
@@ -170,10 +170,10 @@ func TestF2WayBackCutsNobodyOffWhomItCannotLookUp(t *testing.T) {
 	})
 }
 
-// TestF2WayBackRepeatsALookUp: a look-up that fails for a moment leaves nothing out and keeps nothing in the place of what it found.
-func TestF2WayBackRepeatsALookUp(t *testing.T) {
+// A look-up that fails for a moment does not make the rollback leave out or keep any rule.
+func TestRollbackRetriesLookUp(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		const listed = "com.amazonaws.us-east-1.s3"
 		r.world.AddPrefixList("pl-0123456789abcdef0", listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
 		old, now := props(tier("Web", "Ports", 443, "Sources", listed)), props(tier("Web", "Ports", 443, "Sources", "internet"))
@@ -189,9 +189,9 @@ func TestF2WayBackRepeatsALookUp(t *testing.T) {
 	})
 }
 
-// TestF2WayBackKeepsWhatThereIsRoomFor: where the rules of before fill the group, nothing is kept in the place of the one that cannot be
-// looked up, and the rollback comes to its end. A door to a tier is kept as well as one to a range.
-func TestF2WayBackKeepsWhatThereIsRoomFor(t *testing.T) {
+// If the previous rules fill the group, no rule is kept instead of the one that cannot be looked
+// up, and the rollback succeeds. A kept rule may name a tier as well as a range.
+func TestRollbackKeepsRulesThatFit(t *testing.T) {
 	t.Parallel()
 	const listed = "com.amazonaws.us-east-1.s3"
 	ranges := func(third, count int) []any {
@@ -205,14 +205,14 @@ func TestF2WayBackKeepsWhatThereIsRoomFor(t *testing.T) {
 		old, now any
 		keeps    bool
 	}{
-		"there is room":   {append(ranges(1, 9), listed), ranges(2, 10), true},
-		"there is none":   {append(ranges(1, 59), listed), ranges(2, 40), false},
-		"a tier's door":   {[]any{listed}, "Alb", true},
-		"a way to itself": {[]any{listed}, "self", true},
+		"there is room":    {append(ranges(1, 9), listed), ranges(2, 10), true},
+		"there is none":    {append(ranges(1, 59), listed), ranges(2, 40), false},
+		"a rule of a tier": {[]any{listed}, "Alb", true},
+		"a way to itself":  {[]any{listed}, "self", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				r.world.AddPrefixList("pl-0123456789abcdef0", listed, 1, false, netip.MustParsePrefix("192.0.2.0/24"))
 				old := props(tier("Alb", "Ports", 443), tier("Web", "Ports", 443, "Sources", test.old))
 				id := r.succeeds(r.create(old)).PhysicalResourceID
@@ -228,11 +228,10 @@ func TestF2WayBackKeepsWhatThereIsRoomFor(t *testing.T) {
 	}
 }
 
-// TestF2WayBackRevokesFirstWhereEC2HasNoRoom: the arithmetic refuses nothing on the way back,
-// and EC2's own refusal is no end.
-func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {
+// In a rollback the arithmetic refuses nothing, and EC2's own refusal does not fail it.
+func TestRollbackRevokesFirstIfGroupIsFull(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
+	simulate(t, func(t *testing.T, r *rig) {
 		r.world.RuleQuota = 5
 		door := func(port int, sources ...any) properties {
 			return having(props(tier("Web", "Ports", port, "Sources", sources)), "RuleQuota", 5)
@@ -242,8 +241,8 @@ func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {
 		id := created.PhysicalResourceID
 		now := door(443, "192.0.2.0/26", "192.0.2.64/26", "192.0.2.128/26")
 		r.succeeds(r.update(id, now, old))
-		r.letIn(attribute(created, "Web"), tcpFrom(443, "203.0.0.0/16"))  // these share flows with what the rollback needs,
-		r.letIn(attribute(created, "Web"), tcpFrom(443, "198.51.0.0/16")) // and take the room
+		r.authorizeOutOfBand(attribute(created, "Web"), tcpFrom(443, "203.0.0.0/16"))  // these share flows with what the rollback needs,
+		r.authorizeOutOfBand(attribute(created, "Web"), tcpFrom(443, "198.51.0.0/16")) // and fill the group
 		back := r.succeeds(r.rollback(id, old, now))
 		if !r.world.AllowsFrom(netip.MustParseAddr("203.0.113.200"), attribute(back, "Web"), "tcp", 443) {
 			t.Errorf("after the rollback:\n%s", r.world)
@@ -254,12 +253,12 @@ func TestF2WayBackRevokesFirstWhereEC2HasNoRoom(t *testing.T) {
 	})
 }
 
-// TestF2PropertiesOfBefore: a rollback to properties that today's rules refuse, and an update
-// from them, are served; the way forward is refused, and nothing is touched.
-func TestF2PropertiesOfBefore(t *testing.T) {
+// A rollback to properties that today's rules refuse, and an update from them, are served. An
+// update to them is refused, and nothing is written.
+func TestRollbackToRefusedProperties(t *testing.T) {
 	t.Parallel()
-	life(t, func(t *testing.T, r *rig) {
-		// As an earlier release read it: the first tier is open to the internet.
+	simulate(t, func(t *testing.T, r *rig) {
+		// As an earlier release accepted it: the first tier is open to the internet.
 		old, meant := props(tier("Web", "Ports", 443, "Sources", []any{})), props(tier("Web", "Ports", 443))
 		id := r.succeeds(r.create(meant)).PhysicalResourceID
 		now := props(tier("Web", "Ports", []any{443, 80}))
@@ -275,9 +274,8 @@ func TestF2PropertiesOfBefore(t *testing.T) {
 	})
 }
 
-// TestF9DeleteReadsNoProperties: a Delete succeeds with properties of any size and shape, by
-// as many calls as with its own.
-func TestF9DeleteReadsNoProperties(t *testing.T) {
+// A Delete succeeds with properties of any size and shape, with as many calls as with its own.
+func TestDeleteIgnoresProperties(t *testing.T) {
 	t.Parallel()
 	var tiers, peers []any
 	for i := range 4000 {
@@ -293,7 +291,7 @@ func TestF9DeleteReadsNoProperties(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				id := r.succeeds(r.create(props(tier("Z", "Ports", 443), tier("M", "Ports", 6060), tier("A", "Ports", 5432)))).PhysicalResourceID
 				r.forget()
 				r.succeeds(r.destroy(id, hostile))
@@ -305,14 +303,14 @@ func TestF9DeleteReadsNoProperties(t *testing.T) {
 	}
 }
 
-// TestF10FenceIsFrozenOnceTheRunHasLooked: an update is dated some seconds after the last change
-// of status. It is cancelled while it writes, and writes nothing beside its rollback.
-func TestF10FenceIsFrozenOnceTheRunHasLooked(t *testing.T) {
+// An update is dated some seconds after the last change of status. It is cancelled while it writes,
+// and then does not write during its rollback.
+func TestCancelledUpdateWithClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]time.Duration{"while it waits": 5 * time.Second, "while it writes": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			life(t, func(t *testing.T, r *rig) {
+			simulate(t, func(t *testing.T, r *rig) {
 				old := props(tier("Web", "Ports", 443))
 				id := r.succeeds(r.create(old)).PhysicalResourceID
 				r.world.Latency = 3 * time.Second
@@ -340,9 +338,8 @@ func TestF10FenceIsFrozenOnceTheRunHasLooked(t *testing.T) {
 	}
 }
 
-// TestF12DeleteOfWhatIsNotServed: what this provider refused to create it lets go, without a read
-// or a write.
-func TestF12DeleteOfWhatIsNotServed(t *testing.T) {
+// The Delete of a resource that this provider refused to create succeeds without a read or a write.
+func TestDeleteOfUnservedResource(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(r *rig){
 		"another type": func(*rig) {}, "another account": func(r *rig) { r.stackID = strings.Replace(stackID, "123456789012", "210987654321", 1) },

@@ -10,30 +10,30 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 )
 
-// The patience of ServiceTimeout counts from the request's date and not from the moment at
-// which the function gets it: CloudFormation has waited since then. The function's own time
-// counts where it ends earlier, and where the request has no date, its arrival.
-func TestServiceTimeoutCountsFromTheRequestsDate(t *testing.T) {
+// ServiceTimeout counts from the request's date and not from the moment when the function receives
+// it: CloudFormation has waited since then. The function's own time counts if it ends earlier. If
+// the request has no date, its arrival counts.
+func TestServiceTimeoutCountsFromRequestDate(t *testing.T) {
 	t.Parallel()
 	const limit = 10 * time.Minute
 	for _, one := range []struct {
 		name           string
-		age, patience  time.Duration
+		age, timeout   time.Duration
 		undated        bool
-		earliest, last time.Duration // of the answer, after the delivery
+		earliest, last time.Duration // from the delivery to the answer
 	}{
-		{name: "just made", patience: 5 * time.Minute, earliest: 4 * time.Minute, last: 5 * time.Minute},
-		{name: "on its way for a while", age: 100 * time.Second, patience: 5 * time.Minute, earliest: 170 * time.Second, last: 200 * time.Second},
-		{name: "nearly given up", age: 270 * time.Second, patience: 5 * time.Minute, last: 30 * time.Second},
-		{name: "long patience", age: 100 * time.Second, patience: time.Hour, earliest: 9 * time.Minute, last: limit},
-		{name: "on its way, without a date", age: 100 * time.Second, patience: 5 * time.Minute, undated: true, earliest: 4 * time.Minute, last: 5 * time.Minute},
+		{name: "new", timeout: 5 * time.Minute, earliest: 4 * time.Minute, last: 5 * time.Minute},
+		{name: "delayed", age: 100 * time.Second, timeout: 5 * time.Minute, earliest: 170 * time.Second, last: 200 * time.Second},
+		{name: "nearly expired", age: 270 * time.Second, timeout: 5 * time.Minute, last: 30 * time.Second},
+		{name: "long timeout", age: 100 * time.Second, timeout: time.Hour, earliest: 9 * time.Minute, last: limit},
+		{name: "delayed, without a date", age: 100 * time.Second, timeout: 5 * time.Minute, undated: true, earliest: 4 * time.Minute, last: 5 * time.Minute},
 	} {
 		for _, kind := range []cfn.RequestType{cfn.RequestCreate, cfn.RequestUpdate, cfn.RequestDelete} {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				now := having(props(), "ServiceTimeout", fmt.Sprint(int(one.patience.Seconds())))
+				now := having(props(), "ServiceTimeout", fmt.Sprint(int(one.timeout.Seconds())))
 				id := r.succeeds(r.create(now)).PhysicalResourceID
-				r.world.Latency = time.Hour // nothing comes back from EC2
+				r.world.Latency = time.Hour // EC2 never answers
 				operation := strings.ToUpper(string(kind)) + "_IN_PROGRESS"
 				r.stack.set(operation, operation, id)
 				r.stack.updated = time.Now()

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 )
 
-// A rule that opens nothing is in the Warnings, in the log, and in what a plan says.
-func TestF17WarnsOfRulesThatOpenNothing(t *testing.T) {
+// A rule that opens nothing is in the Warnings, in the log, and in a plan.
+func TestWarningsOfRulesThatOpenNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
