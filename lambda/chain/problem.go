@@ -27,18 +27,29 @@ const maxProblems = 100
 // one says how many were omitted.
 type Problems []FieldError
 
-// Error returns all problems on one line. Several problems are numbered: "2 problems: (1) ... (2)
-// ...". The number of omitted problems at the end is not.
+// Error returns all problems on one line, as [Numbered] does. The number of omitted problems is at
+// the end.
 func (p Problems) Error() string {
 	lines := p.Lines()
 	count := min(len(lines), maxProblems)
-	if count == 1 {
+	text := Numbered(lines[:count])
+	for _, line := range lines[count:] {
+		text += " " + line
+	}
+	return text
+}
+
+// Numbered returns several problems on one line: "2 problems: (1) ... (2) ...". A single problem has
+// no number.
+func Numbered(lines []string) string {
+	if len(lines) == 1 {
 		return lines[0]
 	}
-	for i, line := range lines[:count] {
-		lines[i] = fmt.Sprintf("(%d) %s", i+1, line)
+	text := strconv.Itoa(len(lines)) + " problems:"
+	for i, line := range lines {
+		text += " (" + strconv.Itoa(i+1) + ") " + line //nolint:modernize // a builder makes the function larger, and problems are few
 	}
-	return fmt.Sprintf("%d problems: %s", count, strings.Join(lines, " "))
+	return text
 }
 
 // Lines returns one line for each problem, without numbers.

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
-	"strconv"
 	"strings"
 
+	"sgchain/lambda/chain"
 	"sgchain/lambda/internal/protocol"
 	"sgchain/lambda/internal/task"
 )
@@ -27,7 +27,7 @@ const anyRemedy = "Change what the cause names, if anything, then deploy again. 
 func (h *Handler) reason(err error) protocol.Reason {
 	reason := protocol.Reason{Cause: oneLine(err), Remedy: cmp.Or(remedy(err), anyRemedy)}
 	if lines := linesOf(err); len(lines) > 1 && strings.Contains(err.Error(), "\n") {
-		reason.Cause, reason.Remedy = numbered(lines), "Then deploy again."
+		reason.Cause, reason.Remedy = chain.Numbered(lines), "Then deploy again."
 	}
 	if h.LogPlace != "" {
 		reason.Log = "Log: " + h.LogPlace + "."
@@ -55,18 +55,6 @@ func linesOf(err error) (lines []string) {
 		}
 	}
 	return lines
-}
-
-// numbered joins problems on one line: "2 problems: (1) ... (2) ...".
-func numbered(lines []string) string {
-	if len(lines) == 1 {
-		return lines[0]
-	}
-	text := strconv.Itoa(len(lines)) + " problems:"
-	for i, line := range lines {
-		text += " (" + strconv.Itoa(i+1) + ") " + line //nolint:modernize // a builder makes the function larger, and problems are few
-	}
-	return text
 }
 
 // logFailure logs why a request failed. Several problems are also an attribute, in which
@@ -155,5 +143,5 @@ func (repairOffError) Remedy() string {
 // instead would abandon those groups and their members.
 type untaggedError struct{ lines []string }
 
-func (e *untaggedError) Error() string  { return "repairing chain: " + numbered(e.lines) }
+func (e *untaggedError) Error() string  { return "repairing chain: " + chain.Numbered(e.lines) }
 func (e *untaggedError) Remedy() string { return "Nothing was changed. Repair again." }
