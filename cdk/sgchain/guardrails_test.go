@@ -32,7 +32,7 @@ func TestGuardrailsAtSynth(t *testing.T) {
 		warned  string
 	}{
 		{name: "the default chain"},
-		{name: "6060 open to the world", tiers: []Tier{alb, app(Internet())}, refused: "Tiers[1]: public-tier: tier App is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0. Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier. To get warnings instead of this error, set Guardrails to GuardrailMode_WARN."},
+		{name: "6060 open to the world", tiers: []Tier{alb, app(Internet())}, refused: "Tiers[1]: public-tier: tier App is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0. Use the previous tier as its source, or set AllowPublic on the tier. To get warnings instead of this error, set Guardrails to GuardrailMode_WARN."},
 		{name: "443 missing", tiers: []Tier{{Name: "Alb", Ports: []Port{Http()}}, app()}, warned: "sgchain:http-without-https:Alb"},
 		{name: "all egress blocked", tiers: []Tier{shut(alb), shut(app())}, warned: "sgchain:no-egress:Alb:tcp-6060-to-App"},
 		{name: "addresses instead of groups", tiers: []Tier{alb, app(Cidr("10.1.0.0/16"))}, warned: "sgchain:address-for-tier:App:tcp-6060-from-10.1.0.0/16"},

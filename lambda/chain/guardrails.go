@@ -81,9 +81,9 @@ func (e *GuardrailError) problems() Problems {
 // Remedy tells how to continue, for all findings.
 func (e *GuardrailError) Remedy() string {
 	if e.Forced {
-		return "Nothing was changed. This provider enforces guardrails (" + EnvGuardrails + "), so Guardrails: warn has no effect."
+		return "Nothing was changed. The provider enforces guardrails (" + EnvGuardrails + "), and ignores Guardrails: warn."
 	}
-	return "Nothing was changed. To get warnings instead of this error, set Guardrails to warn."
+	return "Nothing was changed. To get only warnings, set Guardrails to warn."
 }
 
 // maxFindings limits how many findings of each severity get a text.
@@ -151,8 +151,8 @@ func guardPublic(tier Tier, isFirst bool, add add) {
 	}
 	for _, rule := range public {
 		if port := adminPort(rule); port != 0 && !isWide(rule) {
-			add(RulePublicAdminPort, Refused, inbound(rule), "Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group.",
-				"allows %s, and port %d is for administration or of a database", inbound(rule), port)
+			add(RulePublicAdminPort, Refused, inbound(rule), "Allow only peers that need it: addresses (203.0.113.7/32), vpc, a tier or a group.",
+				"allows %s, and %d is an administration or database port", inbound(rule), port)
 		}
 	}
 	switch {
@@ -160,7 +160,7 @@ func guardPublic(tier Tier, isFirst bool, add add) {
 	case tier.AllowPublic:
 		add(RulePublicTier, Warned, all, "", "is open to the internet, as its AllowPublic permits: %s", all)
 	default:
-		add(RulePublicTier, Refused, all, "Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier.", "is not the first and is open to the internet: %s", all)
+		add(RulePublicTier, Refused, all, "Use the previous tier as its source, or set AllowPublic on the tier.", "is not the first and is open to the internet: %s", all)
 	}
 	serves := func(port int32) bool {
 		return slices.ContainsFunc(public, func(rule Rule) bool { return covers(rule, TCP, PortRange{port, port}) })

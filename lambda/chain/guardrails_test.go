@@ -110,9 +110,9 @@ func TestGuardRefusesUnlessTheChainMayOnlyWarn(t *testing.T) {
 	}{
 		{"enforce", false, "set Guardrails to warn", ""},
 		{"", false, "set Guardrails to warn", ""},
-		{"warn", false, "", "public-admin-port: tier Bastion allows tcp 22 from 0.0.0.0/0, and port 22 is for administration or of a database"},
-		{"warn", true, "This provider enforces guardrails", ""},
-		{"enforce", true, "This provider enforces guardrails", ""},
+		{"warn", false, "", "public-admin-port: tier Bastion allows tcp 22 from 0.0.0.0/0, and 22 is an administration or database port"},
+		{"warn", true, "The provider enforces guardrails", ""},
+		{"enforce", true, "The provider enforces guardrails", ""},
 	} {
 		spec, err := parse(t, decode(t, `{"VpcId": "vpc-1", "Guardrails": "`+test.mode+`", "Tiers": [{"Name": "Bastion", "Ports": 22}]}`), chain.DefaultAnswerBytes)
 		if err != nil {

@@ -49,7 +49,7 @@ func TestParseRefusesInvalidMovedFrom(t *testing.T) {
 		"too long":                {strings.Repeat("a", 181), "(at most 180 letters and digits)"},
 		"the name of a provider":  {map[string]any{"LogicalId": "Old", "Provider": "Provider"}, "MovedFrom.Provider"},
 		"a key that is not known": {map[string]any{"LogicalID": "Old"}, "MovedFrom.LogicalID: unknown property"},
-		"a list":                  {[]any{"Old"}, "MovedFrom: must be one value"},
+		"a list":                  {[]any{"Old"}, "MovedFrom: is a list. Write one value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

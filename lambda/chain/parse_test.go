@@ -130,8 +130,8 @@ func TestParseRefusesInvalidPorts(t *testing.T) {
 		`"proto/58"`:    "Write icmpv6",
 		`"proto/256"`:   "is not an IP protocol number",
 		`"proto/esp"`:   "is not an IP protocol number",
-		`["80"]`:        "must be one value, not a list",
-		`{"Port": 80}`:  "must be one value, not a map",
+		`["80"]`:        "is a list. Write one value",
+		`{"Port": 80}`:  "is a map. Write one value",
 		`"sctp/80"`:     "is not a port",
 		`"443, 80"`:     "is not a port",
 		`"icmp/8/0/1"`:  "is not an ICMP type",
@@ -229,8 +229,8 @@ func TestParseIPFamilies(t *testing.T) {
 	for properties, want := range map[string]string{
 		`"IpFamilies": ["ipv6"],`:         "IpFamilies: lacks ipv4",
 		`"IpFamilies": ["ipv4", "ipv5"],`: `IpFamilies[1]: unknown value "ipv5"`,
-		`"IpFamilies": {"a": "b"},`:       "IpFamilies: must be a list, not a map",
-		`"IpFamilies": [["ipv4"]],`:       "IpFamilies[0]: must be one value",
+		`"IpFamilies": {"a": "b"},`:       "IpFamilies: is a map. Write a list",
+		`"IpFamilies": [["ipv4"]],`:       "IpFamilies[0]: is a list. Write one value",
 	} {
 		if _, err := desired(t, properties, `"Ports": 80`); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", properties, err, want)
@@ -263,7 +263,7 @@ func TestParseEgress(t *testing.T) {
 		`[]`:                "Tiers[0].Egress: is an empty list. Write none",
 		`["none", "chain"]`: "Tiers[0].Egress: combines none with other entries",
 		`["chain", "some"]`: `Tiers[0].Egress[1]: unknown value "some"`,
-		`[["all"]]`:         "Tiers[0].Egress[0]: must be one value, not a list",
+		`[["all"]]`:         "Tiers[0].Egress[0]: is a list. Write one value",
 		`[{"Ports": 443}]`:  "Tiers[0].Egress[0].Destinations: is missing",
 		`[{"Ports": 443, "Sources": "internet"}]`:                                                            "Tiers[0].Egress[0].Sources: unknown property. Use one of Ports, Destinations, Description.",
 		`[{"Ports": 443, "Destinations": "nobody"}]`:                                                         `Tiers[0].Egress[0].Destinations[0]: unknown peer "nobody"`,
@@ -304,8 +304,8 @@ func TestParseTags(t *testing.T) {
 		`{"SGChain:x": "1"}`:           "Tags.SGChain:x: the key",
 		`[{"Value": "1"}]`:             "Tags[0]: has no key. Write Key and Value.",
 		`[{"Key": "a", "Worth": "1"}]`: "Tags[0].Worth: unknown property",
-		`["a"]`:                        "Tags[0]: must be a map with the keys Key, Value",
-		`{"a": ["b"]}`:                 "Tags.a: must be one value",
+		`["a"]`:                        "Tags[0]: is one value. Write a map with the keys Key, Value",
+		`{"a": ["b"]}`:                 "Tags.a: is a list. Write one value",
 		`{"` + strings.Repeat("k", 129) + `": "1"}`:                "Tags.kk",
 		`{"a": "` + strings.Repeat("v", 257) + `"}`:                "Tags.a: the value has 257 characters",
 		`[{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]`: `Tags[1]: the key "a" occurs twice`,
@@ -390,7 +390,7 @@ func TestParseTagsAsText(t *testing.T) {
 		`null`:                           "Tags: is text, but not tags in JSON (it is neither a map nor a list)",
 		`{} {}`:                          "Tags: is text, but not tags in JSON (more text follows the value)",
 		`{"Team": "a", "Team": "b"}`:     "Tags.Team: occurs twice in the JSON text",
-		`{"Team": ["a"]}`:                "Tags.Team: must be one value",
+		`{"Team": ["a"]}`:                "Tags.Team: is a list. Write one value",
 		`[{"Key": "Team", "Valeu": ""}]`: "Tags[0].Valeu: unknown property",
 		`{"sgchain:x": "a"}`:             `Tags.sgchain:x: the key "sgchain:x" begins with a reserved prefix`,
 	} {
@@ -508,17 +508,17 @@ func FuzzParse(f *testing.F) {
 func TestParseRefusesValuesOfTheWrongKind(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`"Tiers": [{"Name": "A", "Ports": 80, "Sources": [["internet"]]}]`:            "Tiers[0].Sources[0]: must be one value, not a list",
-		`"Tiers": [{"Name": "A", "Ingress": ["80"]}]`:                                 "Tiers[0].Ingress[0]: must be a map with the keys Ports, Sources, Description, not one value",
-		`"Tiers": [{"Name": "A", "Ingress": [null]}]`:                                 "Tiers[0].Ingress[0]: must be a map with the keys Ports, Sources, Description, not nothing",
+		`"Tiers": [{"Name": "A", "Ports": 80, "Sources": [["internet"]]}]`:            "Tiers[0].Sources[0]: is a list. Write one value",
+		`"Tiers": [{"Name": "A", "Ingress": ["80"]}]`:                                 "Tiers[0].Ingress[0]: is one value. Write a map with the keys Ports, Sources, Description",
+		`"Tiers": [{"Name": "A", "Ingress": [null]}]`:                                 "Tiers[0].Ingress[0]: is nothing. Write a map with the keys Ports, Sources, Description",
 		`"Tiers": [{"Name": "A", "Description": "` + strings.Repeat("d", 256) + `"}]`: "Tiers[0].Description: has 256 characters. Use at most 255.",
-		`"Tiers": [[]]`:                    "Tiers[0]: must be a map with the keys Name",
-		`"Tags": [["a"]]`:                  "Tags[0]: must be a map with the keys Key, Value, not a list",
-		`"Tags": [{"Key": ["a"]}]`:         "Tags[0].Key: must be one value, not a list",
-		`"Tiers": {"Name": "A"}`:           "Tiers: must be a list, not a map",
-		`"ReleaseTiers": {"Db": true}`:     "ReleaseTiers: must be a list, not a map",
-		`"RuleQuota": {"Limit": 60}`:       "RuleQuota: must be one value, not a map",
-		`"AdoptExisting": [{"Limit": 60}]`: "AdoptExisting: must be one value, not a list",
+		`"Tiers": [[]]`:                    "Tiers[0]: is a list. Write a map with the keys Name",
+		`"Tags": [["a"]]`:                  "Tags[0]: is a list. Write a map with the keys Key, Value",
+		`"Tags": [{"Key": ["a"]}]`:         "Tags[0].Key: is a list. Write one value",
+		`"Tiers": {"Name": "A"}`:           "Tiers: is a map. Write a list",
+		`"ReleaseTiers": {"Db": true}`:     "ReleaseTiers: is a map. Write a list",
+		`"RuleQuota": {"Limit": 60}`:       "RuleQuota: is a map. Write one value",
+		`"AdoptExisting": [{"Limit": 60}]`: "AdoptExisting: is a list. Write one value",
 	} {
 		if _, err := parse(t, decode(t, `{"VpcId": "vpc-1", `+text+`}`), chain.DefaultAnswerBytes); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)

@@ -50,7 +50,7 @@ func (r *reader) verbatim(path string, value any) (text string, ok bool) {
 	case json.Number:
 		return value.String(), true
 	default:
-		r.problem(path, "must be one value, not %s.", kind(value))
+		r.problem(path, "is %s. Write one value.", kind(value))
 		return "", false
 	}
 }
@@ -81,7 +81,7 @@ func (r *reader) list(path string, value any) []any {
 	case []any:
 		return value
 	case map[string]any:
-		r.problem(path, "must be a list, not a map.")
+		r.problem(path, "is a map. Write a list.")
 		return nil
 	default:
 		if isAbsent(value) {
@@ -121,7 +121,7 @@ func (r *reader) isEmptyEntry(path string, place int, value any, remedy string) 
 func (r *reader) object(path string, value any, known ...string) map[string]any {
 	object, ok := value.(map[string]any)
 	if !ok {
-		r.problem(path, "must be a map with the keys %s, not %s.", strings.Join(known, ", "), kind(value))
+		r.problem(path, "is %s. Write a map with the keys %s.", kind(value), strings.Join(known, ", "))
 		return nil
 	}
 	for _, key := range sortedKeys(object) {

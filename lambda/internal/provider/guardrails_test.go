@@ -31,20 +31,20 @@ func TestGuardrailsRefuse(t *testing.T) {
 		now  properties
 		want string
 	}{
-		"6060 open to the world": {leaky(), "checking guardrails: Tiers[1]: public-tier: tier Fargate is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0. Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier."},
+		"6060 open to the world": {leaky(), "checking guardrails: Tiers[1]: public-tier: tier Fargate is not the first and is open to the internet: tcp 6060 from 0.0.0.0/0. Use the previous tier as its source, or set AllowPublic on the tier."},
 		"all ports":              {props(properties{"Name": "Alb", "Ports": []any{"all"}}, inner), "checking guardrails: Tiers[0]: public-all-ports: tier Alb allows all traffic from 0.0.0.0/0. Allow only the ports that it serves."},
-		"ssh":                    {props(properties{"Name": "Bastion", "Ports": []any{"22"}}, inner), "checking guardrails: Tiers[0]: public-admin-port: tier Bastion allows tcp 22 from 0.0.0.0/0, and port 22 is for administration or of a database. Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group."},
+		"ssh":                    {props(properties{"Name": "Bastion", "Ports": []any{"22"}}, inner), "checking guardrails: Tiers[0]: public-admin-port: tier Bastion allows tcp 22 from 0.0.0.0/0, and 22 is an administration or database port. Allow only peers that need it: addresses (203.0.113.7/32), vpc, a tier or a group."},
 		"all at once": {
 			props(properties{"Name": "Alb", "Ports": []any{"443", "3389"}}, properties{"Name": "Db", "Ports": []any{"5432"}, "Sources": []any{"internet"}}),
-			"checking guardrails: 3 problems: (1) Tiers[0]: public-admin-port: tier Alb allows tcp 3389 from 0.0.0.0/0, and port 3389 is for administration or of a database. Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group. " +
-				"(2) Tiers[1]: public-admin-port: tier Db allows tcp 5432 from 0.0.0.0/0, and port 5432 is for administration or of a database. Allow only the peers that need it: addresses such as 203.0.113.7/32, vpc, a tier or a group. " +
-				"(3) Tiers[1]: public-tier: tier Db is not the first and is open to the internet: tcp 5432 from 0.0.0.0/0. Use the previous tier as its source. If the internet is intended, set AllowPublic on the tier.",
+			"checking guardrails: 3 problems: (1) Tiers[0]: public-admin-port: tier Alb allows tcp 3389 from 0.0.0.0/0, and 3389 is an administration or database port. Allow only peers that need it: addresses (203.0.113.7/32), vpc, a tier or a group. " +
+				"(2) Tiers[1]: public-admin-port: tier Db allows tcp 5432 from 0.0.0.0/0, and 5432 is an administration or database port. Allow only peers that need it: addresses (203.0.113.7/32), vpc, a tier or a group. " +
+				"(3) Tiers[1]: public-tier: tier Db is not the first and is open to the internet: tcp 5432 from 0.0.0.0/0. Use the previous tier as its source, or set AllowPublic on the tier.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				want := test.want + " Nothing was changed. To get warnings instead of this error, set Guardrails to warn. Log: CloudWatch log group /aws/lambda/Provider, stream 1."
+				want := test.want + " Nothing was changed. To get only warnings, set Guardrails to warn. Log: CloudWatch log group /aws/lambda/Provider, stream 1."
 				r := newRig(t)
 				before := r.world.String()
 				if answer := r.fails(r.create(test.now)); answer.Reason != want {
@@ -102,7 +102,7 @@ func TestGuardrailsEnforcedByTheProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.handler.EnforceGuardrails = true
-		r.fails(r.create(having(leaky(), "Guardrails", "warn")), "public-tier: tier Fargate", "Nothing was changed. This provider enforces guardrails (SGCHAIN_GUARDRAILS), so Guardrails: warn has no effect.")
+		r.fails(r.create(having(leaky(), "Guardrails", "warn")), "public-tier: tier Fargate", "Nothing was changed. The provider enforces guardrails (SGCHAIN_GUARDRAILS), and ignores Guardrails: warn.")
 		r.writesNothing()
 	})
 }

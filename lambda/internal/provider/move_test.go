@@ -319,7 +319,7 @@ func TestPlanOfMove(t *testing.T) {
 			}
 		}
 		refused := r.reports("plan", setting(now, "Tiers", []any{tier("Alb", "GroupName", "ALB-SG", "Ports", 80), tiersOf(now)[1]}), "refused")
-		if !strings.Contains(refused.Text, "To do besides the move") {
+		if !strings.Contains(refused.Text, "Besides the move, this would change") {
 			t.Errorf("the plan is:\n%s", refused.Text)
 		}
 		// After the move, MovedFrom has no effect, and the old chain cannot be changed.
@@ -329,7 +329,7 @@ func TestPlanOfMove(t *testing.T) {
 		r.reports("plan", setting(now, "RuleQuota", 50), "plan", "would change nothing")
 		r.handler.Moves = true
 		r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
-		r.reports("plan", movedChain(), "refused", "of the chain New", "to which it was moved")
+		r.reports("plan", movedChain(), "refused", "of the chain New", "after a move")
 	})
 }
 
@@ -370,7 +370,7 @@ func TestRefusedMove(t *testing.T) {
 	}{
 		"a provider that does not allow it": {same, func(r *rig) { r.handler.Moves = false }, []string{"does not allow moves", "AllowMoves"}},
 		"the chain itself":                  {setting(movedChain(), "MovedFrom", "New"), nil, []string{"is this chain itself"}},
-		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"To do besides the move", "authorize Alb"}},
+		"another rule":                      {tier(same, 0, "Ports", []any{"80"}), nil, []string{"Besides the move, this would change", "authorize Alb"}},
 		"another tag":                       {tier(same, 0, "Tags", map[string]any{"Team": "shop"}), nil, []string{`Team="shop"`}},
 		"another description":               {tier(same, 1, "Description", "another"), nil, []string{"security groups that this chain lacks: App~", "the same Name, GroupName, Description and VPC"}},
 		"fewer tiers":                       {setting(same, "Tiers", []any{tiersOf(same)[0]}), nil, []string{"security groups that this chain lacks: App~"}},
@@ -476,7 +476,7 @@ func TestMoveRollbackToChainCreatedAgain(t *testing.T) {
 		now := setting(movedChain3(), "MovedFrom", "Chain")
 		moved := r.succeeds(r.takeOver(now))
 		r.logicalID, r.stack.others = "Chain", map[string]string{"New": "CREATE_COMPLETE"}
-		r.fails(r.create(movedChain3()), "to which it was moved", "another logical ID")
+		r.fails(r.create(movedChain3()), "after a move", "another logical ID")
 		other := movedChain3()
 		for _, one := range tiersOf(other) {
 			one["Description"] = "created again"

@@ -127,7 +127,7 @@ func (e *NameTakenError) Error() string {
 		text += " by " + e.Holder
 	}
 	if e.Moved {
-		text += ", to which it was moved"
+		text += ", after a move"
 	}
 	return text
 }
@@ -135,10 +135,10 @@ func (e *NameTakenError) Error() string {
 // Remedy returns what to do.
 func (e *NameTakenError) Remedy() string {
 	if e.Moved {
-		return "Give this chain another logical ID, give its tiers a GroupName, or delete the other chain first. Then deploy again."
+		return "Give this chain another logical ID or its tiers a GroupName, or delete the other chain. Then deploy again."
 	}
 	if e.Before != "" {
-		return "Choose another GroupName, or remove GroupName to get a generated name. If this chain was only moved or renamed in the template, restore its logical ID " + e.Before + " instead (OverrideLogicalId in CDK). Then deploy again."
+		return "Choose another GroupName, or remove it. If you renamed this chain, restore its logical ID " + e.Before + " (OverrideLogicalId in CDK). Then deploy again."
 	}
 	return remedyName
 }
@@ -155,7 +155,7 @@ func (e *RenameError) Error() string {
 	case e.Wanted.Description == e.Holder.Description:
 		change = fmt.Sprintf("its GroupName changed only in letter case, from %s to %s", e.Holder.GroupName, e.Wanted.GroupName)
 	}
-	return fmt.Sprintf("replacing security group (%s): %s. That needs a new group, and VPC %s cannot have two groups of the same name", e.Holder.GroupName, change, e.Wanted.VPCID)
+	return fmt.Sprintf("replacing security group (%s): %s. That needs a new group, but names are unique in VPC %s", e.Holder.GroupName, change, e.Wanted.VPCID)
 }
 
 // Remedy returns what to do.
@@ -221,7 +221,7 @@ func (e *LostTagsError) Remedy() string {
 	text := fmt.Sprintf("If it is the chain's, restore its tags (aws ec2 create-tags --resources %s --tags %s). Otherwise choose another GroupName.",
 		e.GroupID, strings.Join(e.Tags, " "))
 	if e.MayBeAdopted {
-		text += " Omit sgchain:adopted only if the chain created the group: with this tag, it is released in the end, not deleted."
+		text += " Omit sgchain:adopted only if the chain created the group: with it, the group is released, not deleted."
 	}
 	if !e.Wrote {
 		text = "Nothing was changed. " + text

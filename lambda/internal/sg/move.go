@@ -235,12 +235,12 @@ type MoveError struct {
 }
 
 func (e *MoveError) Error() string {
-	return "taking over chain (" + e.From.LogicalID + "): the two chains differ. To do besides the move: " + oneLine(e.Rest)
+	return "taking over chain (" + e.From.LogicalID + "): the two chains differ. Besides the move, this would change: " + oneLine(e.Rest)
 }
 
 // Remedy returns what to do.
 func (e *MoveError) Remedy() string {
-	return "A move changes only the owner. Give this chain the properties of the other one, or update the other one first. Make other changes after the move."
+	return "A move changes only the owner. Use the other chain's properties, or update the other chain first. Make other changes afterwards."
 }
 
 // MoveRoomError is a group that has no room for the tags that mark a move.
