@@ -272,7 +272,7 @@ func (c *securityGroupChain) annotate() {
 	}
 	for _, tier := range spec.Tiers {
 		for _, rule := range tier.Ingress {
-			if !chain.IsWorld(rule.Peer) {
+			if !chain.IsInternet(rule.Peer) {
 				continue
 			}
 			traffic := chain.Traffic(rule.Protocol, rule.Ports)

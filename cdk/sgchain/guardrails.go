@@ -45,8 +45,8 @@ func findings(spec chain.Spec) iter.Seq2[string, string] {
 	return func(yield func(id, text string) bool) {
 		for _, finding := range chain.Guardrails(spec) {
 			id := fmt.Sprintf("sgchain:%s:%s", finding.Rule, finding.Tier)
-			if finding.Doors != "" {
-				id += ":" + dashed(finding.Doors)
+			if finding.Rules != "" {
+				id += ":" + dashed(finding.Rules)
 			}
 			if !yield(id, finding.String()) {
 				return

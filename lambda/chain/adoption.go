@@ -7,8 +7,8 @@ import "strings"
 type Adoption string
 
 const (
-	// Made is the status of a group that the chain created.
-	Made Adoption = ""
+	// Created is the status of a group that the chain created.
+	Created Adoption = ""
 	// Adoptable is the status of a group that has the GroupName of a tier and no owner. It is
 	// never written to a tag.
 	Adoptable Adoption = "adoptable"
@@ -38,7 +38,7 @@ func (a Adoption) IsBefore(at string) bool {
 }
 
 // IsForeign reports whether another owner created the group.
-func (a Adoption) IsForeign() bool { return a != Made }
+func (a Adoption) IsForeign() bool { return a != Created }
 
 // IsFresh reports whether no request has ended since the one that adopts the group.
-func (a Adoption) IsFresh() bool { return a != Made && a != Settled }
+func (a Adoption) IsFresh() bool { return a != Created && a != Settled }

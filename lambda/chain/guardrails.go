@@ -21,7 +21,7 @@ const (
 )
 
 // The guardrails, by the IDs that findings have. The internet here is any great part of it: see
-// [IsWorld].
+// [IsInternet].
 const (
 	// RulePublicTier finds a tier that is not the first and is open to the internet.
 	RulePublicTier = "public-tier"
@@ -46,7 +46,7 @@ type Finding struct {
 	Severity Severity
 	Path     string // of the tier among the properties, such as "Tiers[1]"
 	Tier     string
-	Doors    string // the rules in question, such as "tcp 22 from 0.0.0.0/0"; may be empty
+	Rules    string // the rules in question, such as "tcp 22 from 0.0.0.0/0"; may be empty
 	Problem  string // the predicate of a sentence about the tier
 	Remedy   string // sentences; empty for a finding that only warns
 }
@@ -119,7 +119,7 @@ func Guardrails(spec Spec) []Finding {
 	for i, tier := range spec.Tiers {
 		add := func(rule string, severity Severity, about, remedy, format string, args ...any) {
 			findings = append(findings, Finding{
-				Rule: rule, Severity: severity, Path: index("Tiers", i), Tier: tier.Name, Doors: about, Problem: fmt.Sprintf(format, args...), Remedy: remedy,
+				Rule: rule, Severity: severity, Path: index("Tiers", i), Tier: tier.Name, Rules: about, Problem: fmt.Sprintf(format, args...), Remedy: remedy,
 			})
 		}
 		guardPublic(tier, i == 0, add)
@@ -136,7 +136,7 @@ type add = func(rule string, severity Severity, about, remedy, format string, ar
 func guardPublic(tier Tier, isFirst bool, add add) {
 	var public []Rule
 	for _, rule := range tier.Ingress {
-		if IsWorld(rule.Peer) {
+		if IsInternet(rule.Peer) {
 			public = append(public, rule)
 		}
 	}
@@ -241,8 +241,8 @@ const (
 	worldBitsV6 = 16
 )
 
-// IsWorld reports whether a peer is the internet or a great part of it.
-func IsWorld(peer Peer) bool {
+// IsInternet reports whether a peer is the internet or a great part of it.
+func IsInternet(peer Peer) bool {
 	bits := worldBits
 	if peer.CIDR.Addr().Is6() {
 		bits = worldBitsV6

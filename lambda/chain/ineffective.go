@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Unserved returns warnings about rules without effect: resolving the state drops them, because
+// Ineffective returns warnings about rules without effect: resolving the state drops them, because
 // their peer has no addresses. In a VPC without IPv6, icmpv6 from the word vpc is such a rule.
 // In a chain with both families the word stands for both, and addresses of one are enough. The
 // state must not be resolved yet.
-func (s State) Unserved(found Found) []string {
+func (s State) Ineffective(found Found) []string {
 	var texts []string
 	for _, group := range s.Groups {
 		if _, known := found.VPCs[group.VPCID]; !known {

@@ -37,7 +37,7 @@ func TestUnservedWarnsOfRulesWithoutAddresses(t *testing.T) {
 		if c.ranges != nil {
 			found.VPCs["vpc-1"] = c.ranges
 		}
-		got := chain.Desired(spec).Unserved(found)
+		got := chain.Desired(spec).Ineffective(found)
 		if len(got) != len(c.want) {
 			t.Errorf("%s, %v: got %q, want %q", c.tier, c.ranges, got, c.want)
 			continue

@@ -175,7 +175,7 @@ func TestStandingFindsRulesOfNamesByDescription(t *testing.T) {
 		}} {
 			wanted := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{rule(test.wanted, "d")}}}}
 			current := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{test.current}}}}
-			standing, missing := wanted.Standing(found, current)
+			standing, missing := wanted.StaleRules(found, current)
 			if isMissing := len(missing) == 1 && len(standing.Groups) == 0; isMissing != test.missing {
 				t.Errorf("%s, the name is that of %s: standing %v, missing %v", name, of, standing, missing)
 			}

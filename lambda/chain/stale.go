@@ -2,14 +2,14 @@ package chain
 
 import "slices"
 
-// Standing finds the current rules for desired rules whose peers found does not have. It returns
+// StaleRules finds the current rules for desired rules whose peers found does not have. It returns
 // them by group, and as missing the desired rules for which no current rule exists.
 //
 // A rule may still name a peer that EC2 no longer shows (VPC peering guide, "Identify and resolve
 // stale security group rules"). Such a rule stands for the author's rule if traffic and peer are
 // the same. The word vpc and names can then no longer be turned into ranges and IDs. For them,
 // the description tells which rules came from the author's rule.
-func (s State) Standing(found Found, current State) (standing State, missing []Group) {
+func (s State) StaleRules(found Found, current State) (standing State, missing []Group) {
 	written := accounts(found.Account, s)
 	for _, group := range s.Groups {
 		existing, _ := current.Find(group.Identity)
@@ -30,10 +30,10 @@ func (s State) Standing(found Found, current State) (standing State, missing []G
 	return standing, missing
 }
 
-// InPlaceOf returns the rules of the state that current groups have and that allow some of the
+// RulesForTraffic returns the rules of the state that current groups have and that allow some of the
 // traffic of missing rules, by group. The peer of a missing rule is unknown, so it may include
 // the peer of any such rule.
-func (s State) InPlaceOf(missing []Group, current State) State {
+func (s State) RulesForTraffic(missing []Group, current State) State {
 	var kept State
 	for _, group := range s.Groups {
 		existing, _ := current.Find(group.Identity)
@@ -93,8 +93,8 @@ func (s State) With(more State) State {
 	return State{Groups: groups}.Normalize()
 }
 
-// Owning returns the state with members as peers instead of their group IDs.
-func (s State) Owning(groupIDs map[Identity]string) State {
+// WithMembers returns the state with members as peers instead of their group IDs.
+func (s State) WithMembers(groupIDs map[Identity]string) State {
 	members := make(map[string]Identity, len(groupIDs))
 	for identity, id := range groupIDs {
 		members[id] = identity

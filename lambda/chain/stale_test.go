@@ -38,7 +38,7 @@ func TestStandingFindsRulesOfUnknownPeers(t *testing.T) {
 		wanted := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{rule(test.wanted, "d"), rule(chain.CIDRPeer(chain.InternetV4), "d")}}}}
 		current := chain.State{Groups: []chain.Group{{Identity: one, Rules: []chain.Rule{test.current}}}}
 		found := chain.Found{Region: "us-east-1", Account: "123456789012", Missing: map[string]bool{"sg-1": true}}
-		standing, missing := wanted.Standing(found, current)
+		standing, missing := wanted.StaleRules(found, current)
 		if isMissing := len(missing) == 1 && len(standing.Groups) == 0; isMissing != test.missing {
 			t.Errorf("%s: standing %v, missing %v", name, standing, missing)
 			continue
@@ -52,7 +52,7 @@ func TestStandingFindsRulesOfUnknownPeers(t *testing.T) {
 	}
 }
 
-// InPlaceOf keeps the existing rules that allow some of the traffic of a missing rule.
+// RulesForTraffic keeps the existing rules that allow some of the traffic of a missing rule.
 func TestInPlaceOfKeepsRulesForTheSameTraffic(t *testing.T) {
 	t.Parallel()
 	one, other := chain.Identity{VPCID: "vpc-1", Tier: "A"}, chain.Identity{VPCID: "vpc-1", Tier: "B"}
@@ -87,7 +87,7 @@ func TestInPlaceOfKeepsRulesForTheSameTraffic(t *testing.T) {
 			}
 			current.Groups[0].Rules = []chain.Rule{existing}
 		}
-		if kept := was.InPlaceOf(missing, current); (len(kept.Groups) == 1) != test.kept {
+		if kept := was.RulesForTraffic(missing, current); (len(kept.Groups) == 1) != test.kept {
 			t.Errorf("%s: kept %v", name, kept)
 		}
 	}
@@ -101,7 +101,7 @@ func TestOwningTurnsGroupIDsIntoMembers(t *testing.T) {
 		{Direction: chain.Ingress, Protocol: chain.All, Ports: chain.AllPorts, Peer: chain.GroupPeer("sg-1")},
 		{Direction: chain.Ingress, Protocol: chain.All, Ports: chain.AllPorts, Peer: chain.GroupPeer("sg-2")},
 	}}}}
-	got := state.Owning(map[chain.Identity]string{web: "sg-1"})
+	got := state.WithMembers(map[chain.Identity]string{web: "sg-1"})
 	if peers := got.Groups[0].Rules; peers[0].Peer != chain.GroupPeer("sg-2") || peers[1].Peer != chain.MemberPeer(web) {
 		t.Errorf("got %v", peers)
 	}

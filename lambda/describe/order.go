@@ -92,7 +92,7 @@ func compare(groups []Group) func(a, b Group) int {
 }
 
 func isPublic(group Group) bool {
-	return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool { return rule.Direction == chain.Ingress && chain.IsWorld(rule.Peer) })
+	return slices.ContainsFunc(group.Rules, func(rule chain.Rule) bool { return rule.Direction == chain.Ingress && chain.IsInternet(rule.Peer) })
 }
 
 // links lists, for each group, the sorted indexes of the groups to which it sends traffic according to the rules of either.

@@ -45,7 +45,7 @@ func (a *account) byHand(d random) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	peers = append(peers, *elsewhere.GroupId, a.world.AddForeign(world.OtherAccount, "foreign", peerVPC, d.oneIn(2)), a.defaultGroup())
+	peers = append(peers, *elsewhere.GroupId, a.world.AddOtherAccountGroup(world.OtherAccount, "foreign", peerVPC, d.oneIn(2)), a.defaultGroup())
 	for _, id := range own {
 		for range pick(d, 0, 1, 3, 6, 12, d.IntN(70)) {
 			a.authorize(id, d.permission(peers))

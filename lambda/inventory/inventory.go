@@ -82,7 +82,7 @@ func (i Inventory) State() (chain.State, map[chain.Identity]string) {
 		ids[identity] = group.ID
 		state.Groups = append(state.Groups, chain.Group{Identity: identity, Rules: group.Rules, Tags: group.Tags})
 	}
-	return state.Owning(ids), ids
+	return state.WithMembers(ids), ids
 }
 
 // display returns the group's name as the console shows it.

@@ -160,7 +160,7 @@ func TestReadFindsPeersAndManagers(t *testing.T) {
 	a.addLists()
 	web := a.create(vpcID, "web", "kubernetes.io/cluster/shop=owned")
 	gone, near := a.create(peerVPC, "gone"), a.create(peerVPC, "near")
-	foreign := a.world.AddForeign(world.OtherAccount, "foreign", peerVPC, false)
+	foreign := a.world.AddOtherAccountGroup(world.OtherAccount, "foreign", peerVPC, false)
 	a.allow(web, tcpFrom(1, fromGroup(gone)), tcpFrom(2, fromGroup(near)), tcpFrom(3, fromGroup(foreign)), tcpFrom(4, fromList(officeList)))
 	if _, err := a.world.Client("somebody").DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: &gone}); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestReadFindsPeersAndManagers(t *testing.T) {
 	if !slices.ContainsFunc(read.Groups[0].Rules, func(rule chain.Rule) bool { return rule.Peer.Account == world.OtherAccount && rule.Peer.ID == foreign }) {
 		t.Errorf("the foreign group's account is lost: %v", read.Groups[0].Rules)
 	}
-	shared := a.world.AddForeign(world.OtherAccount, "shared", vpcID, true)
+	shared := a.world.AddOtherAccountGroup(world.OtherAccount, "shared", vpcID, true)
 	if _, err := a.choose(inventory.Selection{VPCID: vpcID}); err == nil || !strings.Contains(err.Error(), "they belong to several accounts (123456789012, 210987654321). Name yours with --account") {
 		t.Errorf("two accounts (%s): %v", shared, err)
 	}

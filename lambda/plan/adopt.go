@@ -19,7 +19,7 @@ func (c Change) adoption(was chain.Group) chain.Adoption {
 	switch {
 	case was.Adoption == chain.Adoptable || (c.Creating && was.Adoption.IsFresh() && !was.Adoption.IsBy(c.AdoptedBy)):
 		return c.AdoptedBy
-	case was.Adoption == chain.Made || c.onlyAdds(was):
+	case was.Adoption == chain.Created || c.onlyAdds(was):
 		return was.Adoption
 	default:
 		return chain.Settled
@@ -59,7 +59,7 @@ func (c Change) keep(rules []chain.Rule, was chain.Group, standing Standing) []c
 func (c Change) hadTwin(was chain.Group, rule chain.Rule) bool {
 	old, _ := c.Old.Find(was.Identity)
 	asks := func(other chain.Rule) bool { return other.Key() == rule.Key() && other.Description == rule.Description }
-	return was.Adoption == chain.Made && rule.Key() == chain.AllTrafficV6() && slices.ContainsFunc(old.Rules, asks)
+	return was.Adoption == chain.Created && rule.Key() == chain.AllTrafficV6() && slices.ContainsFunc(old.Rules, asks)
 }
 
 // RuleCount returns the number of rules that the live groups of a state have and keep.

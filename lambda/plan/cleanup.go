@@ -16,7 +16,7 @@ import (
 func Cleanup(change Change, state chain.State) Plan {
 	state = state.Normalize()
 	retired := slices.DeleteFunc(state.Identities(), func(identity chain.Identity) bool { return change.Standing(identity) != Retired })
-	cleanup := Removal(state, retired, Departure{All: retired, MembersMoving: true})
+	cleanup := Removal(state, retired, RemovalOptions{All: retired, MembersMoving: true})
 	cleanup.Steps = slices.DeleteFunc(cleanup.Steps, func(step Step) bool {
 		group, _ := state.Find(step.Group)
 		return step.Action == RetagGroup || step.Action == RevokeRules && slices.Contains(retired, step.Group) && !group.IsReleased()
@@ -46,7 +46,7 @@ const (
 	Moved    Fate = "move"
 	Kept     Fate = "keep"
 	Leaves   Fate = "retire"
-	LeftOver Fate = "left over"
+	Orphaned Fate = "left over"
 )
 
 // GroupFate pairs a group with what happens to it.
@@ -82,7 +82,7 @@ func Fates(change Change, current chain.State) []GroupFate {
 			group.Tags = change.marked(group)
 			fates = append(fates, GroupFate{Identity: group.Identity, Fate: Leaves, Last: lastAction(group)})
 		case Orphan:
-			fates = append(fates, GroupFate{Identity: group.Identity, Fate: LeftOver, Last: lastAction(group)})
+			fates = append(fates, GroupFate{Identity: group.Identity, Fate: Orphaned, Last: lastAction(group)})
 		}
 	}
 	return fates
@@ -98,7 +98,7 @@ func (f GroupFate) Text(groupID string) string {
 	switch f.Fate {
 	case Leaves:
 		text += ": " + string(f.Last) + " in the cleanup"
-	case LeftOver:
+	case Orphaned:
 		text += ": " + string(f.Last) + " once nothing uses it"
 	case Created, Adopted, Moved, Kept:
 	}
@@ -114,13 +114,13 @@ func FateList(change Change, current chain.State) string {
 	return text.String()
 }
 
-// LeftOvers returns the groups that are no longer in any chain, and those of them that a run may
+// OrphanedGroups returns the groups that are no longer in any chain, and those of them that a run may
 // remove as its last act.
 //
 // Orphans of the newest generation before the run stay: a concurrent run may have created them.
 // After this run its own generation is the newest one, so the next run removes them. If takesOwn
 // is set, unused groups of the old chain are included, whatever their generation.
-func LeftOvers(change Change, current chain.State, newest chain.Epoch, takesOwn bool) (left, targets []chain.Identity) {
+func OrphanedGroups(change Change, current chain.State, newest chain.Epoch, takesOwn bool) (left, targets []chain.Identity) {
 	for _, group := range current.Groups {
 		standing := change.Standing(group.Identity)
 		if standing == Orphan || (standing == Retired && takesOwn) {

@@ -6,7 +6,7 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Doubtful reports whether EC2's answer may be stale, or may show the work of a concurrent
+// MayBeStale reports whether EC2's answer may be stale, or may show the work of a concurrent
 // run. No response may rely on such an answer. It could name deleted groups, leave the chain
 // unchanged, or interrupt the traffic of groups that EC2 did not show.
 //
@@ -20,7 +20,7 @@ import (
 //     them may still be active.
 //
 // Wanted is the physical ID that the chain will have.
-func Doubtful(change Change, current chain.State, recorded, wanted string) bool {
+func MayBeStale(change Change, current chain.State, recorded, wanted string) bool {
 	if change.Creating {
 		return slices.ContainsFunc(current.Groups, func(group chain.Group) bool { return group.Adoption != chain.Adoptable && !group.Movable })
 	}

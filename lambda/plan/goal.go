@@ -172,7 +172,7 @@ func (c Change) marked(was chain.Group) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, was.Tags)
 	delete(all, chain.TagRelease)
-	if old, _ := c.Old.Find(was.Identity); old.IsReleased() && was.Adoption == chain.Made && !c.New.HasTier(was.Tier) && !c.Rollback {
+	if old, _ := c.Old.Find(was.Identity); old.IsReleased() && was.Adoption == chain.Created && !c.New.HasTier(was.Tier) && !c.Rollback {
 		all[chain.TagRelease] = chain.ReleaseYes
 	}
 	return all

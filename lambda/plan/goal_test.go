@@ -263,16 +263,16 @@ func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 		want      string
 		count     int
 	}{
-		{"EC2's own", plan.Change{New: now, Old: now}, twin(""), false, chain.Made, "", 2},
-		{"EC2's own, in the rollback from IPv6", plan.Change{New: now, Old: both, Rollback: true}, twin(""), false, chain.Made, "", 2},
-		{"an out-of-band change", plan.Change{New: now, Old: now}, twin("by hand"), false, chain.Made, "revoke", 1},
-		{"the chain's own from earlier properties", plan.Change{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Made, "revoke", 1},
-		{"of a retired group", plan.Change{Old: now}, twin("by hand"), false, chain.Made, "revoke", 0},
-		{"kept", plan.Change{New: now, Old: now, KeepUnmanaged: true}, twin("by hand"), true, chain.Made, "", 2},
-		{"kept, and the chain's from earlier properties", plan.Change{New: now, Old: both, KeepUnmanaged: true}, twin("Web to anywhere: all traffic"), true, chain.Made, "revoke", 1},
+		{"EC2's own", plan.Change{New: now, Old: now}, twin(""), false, chain.Created, "", 2},
+		{"EC2's own, in the rollback from IPv6", plan.Change{New: now, Old: both, Rollback: true}, twin(""), false, chain.Created, "", 2},
+		{"an out-of-band change", plan.Change{New: now, Old: now}, twin("by hand"), false, chain.Created, "revoke", 1},
+		{"the chain's own from earlier properties", plan.Change{New: now, Old: both}, twin("Web to anywhere: all traffic"), false, chain.Created, "revoke", 1},
+		{"of a retired group", plan.Change{Old: now}, twin("by hand"), false, chain.Created, "revoke", 0},
+		{"kept", plan.Change{New: now, Old: now, KeepUnmanaged: true}, twin("by hand"), true, chain.Created, "", 2},
+		{"kept, and the chain's from earlier properties", plan.Change{New: now, Old: both, KeepUnmanaged: true}, twin("Web to anywhere: all traffic"), true, chain.Created, "revoke", 1},
 		{"adopted just now", plan.Change{New: now, AdoptedBy: "by:1"}, twin("by hand"), true, chain.Adoptable, "adopt group", 2},
-		{"asked for", plan.Change{New: both, Old: both}, twin("by hand"), false, chain.Made, "update description", 2},
-		{"asked for, and EC2's own", plan.Change{New: both, Old: now}, twin(""), false, chain.Made, "", 2},
+		{"asked for", plan.Change{New: both, Old: both}, twin("by hand"), false, chain.Created, "update description", 2},
+		{"asked for, and EC2's own", plan.Change{New: both, Old: now}, twin(""), false, chain.Created, "", 2},
 	} {
 		group := plan.Fresh(now.Groups[0].Identity, first)
 		group.Rules = append(group.Rules, test.twin)
@@ -285,7 +285,7 @@ func TestF7TwinOfTheDefaultEgress(t *testing.T) {
 			t.Errorf("%s: got\n%s", test.name, got)
 		}
 		end := apply(was, todo)
-		if rest := plan.Diff(end, plan.Goal(test.change, end, first)); test.adoption == chain.Made && !rest.Empty() {
+		if rest := plan.Diff(end, plan.Goal(test.change, end, first)); test.adoption == chain.Created && !rest.Empty() {
 			t.Errorf("%s: a second plan has\n%s", test.name, rest)
 		}
 		if got := test.change.RuleCount(end); got != test.count {

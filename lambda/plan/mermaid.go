@@ -25,7 +25,7 @@ func (d Drawing) Mermaid() string {
 	chart.outside(groups)
 	for _, group := range groups {
 		for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-			for _, one := range group.Doors(direction) {
+			for _, one := range group.RulesByPeer(direction) {
 				chart.link(group, one)
 			}
 		}
@@ -89,7 +89,7 @@ func (f *flowchart) node(name, begin, label, end string) {
 	fmt.Fprintf(&f.text, "  %s%s\"%s\"%s\n", f.nodes[name], begin, MermaidText(label), end)
 }
 
-func (f *flowchart) link(group DrawnGroup, one Door) {
+func (f *flowchart) link(group DrawnGroup, one PeerRules) {
 	label := one.Traffic() + word(one.Mark, "added", "removed")
 	if one.Unmanaged {
 		label += " (unmanaged)"

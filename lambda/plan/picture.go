@@ -68,14 +68,14 @@ type DrawnRule struct {
 	Unmanaged bool
 }
 
-// Door is the rules of one direction with the same peer and mark, all managed or all unmanaged.
-type Door struct {
+// PeerRules is the rules of one direction with the same peer and mark, all managed or all unmanaged.
+type PeerRules struct {
 	DrawnRule // the first of them
 
 	Rules []chain.Rule
 }
 
-func (d Door) write(arrow, words string) string {
+func (d PeerRules) write(arrow, words string) string {
 	text := arrow
 	if d.Mark != "" {
 		text += d.Mark + " "
@@ -92,8 +92,8 @@ func (d Drawing) String() string {
 	var text strings.Builder
 	above := "internet"
 	for i, group := range d.Groups() {
-		inbound := group.Doors(chain.Ingress)
-		isAbove := slices.ContainsFunc(inbound, func(one Door) bool { return one.PeerName == above })
+		inbound := group.RulesByPeer(chain.Ingress)
+		isAbove := slices.ContainsFunc(inbound, func(one PeerRules) bool { return one.PeerName == above })
 		if i == 0 && isAbove {
 			text.WriteString(above + "\n")
 		}
@@ -108,7 +108,7 @@ func (d Drawing) String() string {
 		case i > 0:
 			text.WriteString("\n")
 		}
-		text.WriteString(Door{DrawnRule: DrawnRule{Mark: group.Mark}}.write("", group.Title))
+		text.WriteString(PeerRules{DrawnRule: DrawnRule{Mark: group.Mark}}.write("", group.Title))
 		for _, one := range inbound {
 			if one.PeerName != above {
 				text.WriteString(one.write("   <-- ", one.PeerName+": "+one.Traffic()))
@@ -144,15 +144,15 @@ func (g DrawnGroup) writeDestinations(text *strings.Builder) {
 		text.WriteString("   --> nowhere\n")
 	}
 	for _, kind := range kinds {
-		text.WriteString(Door{DrawnRule: kind}.write("   --> ", strings.Join(words[kind], ", ")))
+		text.WriteString(PeerRules{DrawnRule: kind}.write("   --> ", strings.Join(words[kind], ", ")))
 	}
 }
 
-// Doors groups the rules of one direction by peer and mark. Peers and marks are in the
+// RulesByPeer groups the rules of one direction by peer and mark. Peers and marks are in the
 // order of their first rules.
-func (g DrawnGroup) Doors(direction chain.Direction) []Door {
+func (g DrawnGroup) RulesByPeer(direction chain.Direction) []PeerRules {
 	peers, places := map[string]int{}, map[DrawnRule]int{}
-	var byPeer [][]Door
+	var byPeer [][]PeerRules
 	for _, rule := range g.Rules {
 		if rule.Direction != direction {
 			continue
@@ -168,7 +168,7 @@ func (g DrawnGroup) Doors(direction chain.Direction) []Door {
 		if !known {
 			place = len(byPeer[peer])
 			places[kind] = place
-			byPeer[peer] = append(byPeer[peer], Door{DrawnRule: rule})
+			byPeer[peer] = append(byPeer[peer], PeerRules{DrawnRule: rule})
 		}
 		byPeer[peer][place].Rules = append(byPeer[peer][place].Rules, rule.Rule)
 	}
@@ -176,7 +176,7 @@ func (g DrawnGroup) Doors(direction chain.Direction) []Door {
 }
 
 // Traffic returns the protocols and ports that the rules allow.
-func (d Door) Traffic() string { return chain.TrafficList(d.Rules) }
+func (d PeerRules) Traffic() string { return chain.TrafficList(d.Rules) }
 
 // Groups lists the groups of both states. Those that After lacks are last.
 func (d Drawing) Groups() []DrawnGroup {

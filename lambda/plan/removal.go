@@ -7,8 +7,8 @@ import (
 	"sgchain/lambda/chain"
 )
 
-// Departure describes the circumstances of a removal of groups.
-type Departure struct {
+// RemovalOptions describes the circumstances of a removal of groups.
+type RemovalOptions struct {
 	// All lists every group that leaves, in this plan or in another one of the same removal.
 	// All other groups stay.
 	All []chain.Identity
@@ -20,9 +20,9 @@ type Departure struct {
 	// MembersMoving reports whether members are moving out of the groups: until they have,
 	// they use the groups' rules.
 	MembersMoving bool
-	// Hurried reports whether no time is left to wait for the members of adopted groups,
+	// OutOfTime reports whether no time is left to wait for the members of adopted groups,
 	// which may stay for ever.
-	Hurried bool
+	OutOfTime bool
 	// EachAlone reports whether the groups are independent: if one cannot be removed, the others are.
 	EachAlone bool
 	// Returned lists those that are returned to the chain from which they were moved. They stay
@@ -40,9 +40,9 @@ type Departure struct {
 // their groups. A rule that names a target is revoked first only if its own group is
 // deleted later than the target, or not at all. With EachAlone it is always revoked first.
 //
-// While a group of [Departure.Holding] is in use, nothing is removed: a removal that fails
+// While a group of [RemovalOptions.Holding] is in use, nothing is removed: a removal that fails
 // must not have interrupted any traffic. With EachAlone only the groups in use stay.
-func Removal(current chain.State, targets []chain.Identity, departure Departure) Plan {
+func Removal(current chain.State, targets []chain.Identity, departure RemovalOptions) Plan {
 	waits := departure.Waits(current, targets)
 	if len(waits) > 0 && !departure.EachAlone {
 		return Plan{}
@@ -53,7 +53,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 		targets, departure.All = without(targets, waits), without(departure.All, waits)
 	}
 	deleted, released := split(current, targets)
-	leaving := leaving{Departure: departure, current: current, released: released, wave: waves(deleted, TierOrder(current))}
+	leaving := leaving{RemovalOptions: departure, current: current, released: released, wave: waves(deleted, TierOrder(current))}
 	var steps builder
 	for _, group := range current.Groups {
 		steps.rules(Revoke, RevokeRules, group.Identity, leaving.revoked(group))
@@ -67,7 +67,7 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 	}
 	for i := range current.Groups {
 		// The role must not remove the ownership tags of a group that it could delete, so the group is settled first.
-		if group := &current.Groups[i]; group.Adoption == chain.Made && slices.Contains(released, group.Identity) {
+		if group := &current.Groups[i]; group.Adoption == chain.Created && slices.Contains(released, group.Identity) {
 			steps.add(Step{Phase: Release, Stage: 1, Action: RetagGroup, Group: group.Identity, Adoption: chain.Settled})
 		}
 	}
@@ -82,18 +82,18 @@ func Removal(current chain.State, targets []chain.Identity, departure Departure)
 // Holding lists the targets that must not change while they have members. These are the
 // groups to delete, because EC2 deletes no group in use. They are also the groups to release
 // if rules would be revoked that their members still need.
-func (d Departure) Holding(current chain.State, targets []chain.Identity) []chain.Identity {
+func (d RemovalOptions) Holding(current chain.State, targets []chain.Identity) []chain.Identity {
 	deleted, released := split(current, without(targets, d.Returned))
-	if d.Hurried || !d.MembersMoving {
+	if d.OutOfTime || !d.MembersMoving {
 		return deleted
 	}
-	leaving := leaving{Departure: d, current: current, released: released}
+	leaving := leaving{RemovalOptions: d, current: current, released: released}
 	return append(deleted, slices.DeleteFunc(slices.Clone(released), func(identity chain.Identity) bool { return !leaving.binds(identity) })...)
 }
 
 // Waits lists the groups of Holding that are in use. With EachAlone one that waits stays, and
 // groups with rules to it may then have to wait, too.
-func (d Departure) Waits(current chain.State, targets []chain.Identity) []chain.Identity {
+func (d RemovalOptions) Waits(current chain.State, targets []chain.Identity) []chain.Identity {
 	var waits []chain.Identity
 	for {
 		more := slices.DeleteFunc(d.Holding(current, without(targets, waits)), func(identity chain.Identity) bool { return !slices.Contains(d.InUse, identity) })
@@ -142,7 +142,7 @@ func waves(deleted []chain.Identity, tierOrder []string) map[chain.Identity]int 
 
 // leaving decides which rules a removal revokes.
 type leaving struct {
-	Departure
+	RemovalOptions
 
 	current  chain.State
 	released []chain.Identity       // the targets to release

@@ -52,7 +52,7 @@ func TestRemoval(t *testing.T) {
 	for name, test := range map[string]struct {
 		groups    []chain.Group
 		targets   []string // empty for all
-		departure plan.Departure
+		departure plan.RemovalOptions
 		want      string
 	}{
 		"a rule is deleted with its group if that is deleted first": {
@@ -72,7 +72,7 @@ func TestRemoval(t *testing.T) {
 			want: "revoke B\n  ingress tcp 443 A\ndelete group A\n",
 		},
 		"EachAlone revokes all rules that name another group": {
-			groups: []chain.Group{tierGroup("A", "A"), tierGroup("B", "A")}, departure: plan.Departure{EachAlone: true},
+			groups: []chain.Group{tierGroup("A", "A"), tierGroup("B", "A")}, departure: plan.RemovalOptions{EachAlone: true},
 			want: "revoke B\n  ingress tcp 443 A\ndelete group B\ndelete group A\n",
 		},
 		"an adopted group is released without the chain's rules": {
@@ -94,7 +94,7 @@ func TestRemoval(t *testing.T) {
 		"a marked group in use keeps its rules": {
 			groups:    []chain.Group{marked(tierGroup("A")), tierGroup("B", "A")},
 			targets:   []string{"A"},
-			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true},
+			departure: plan.RemovalOptions{InUse: []chain.Identity{named("A")}, MembersMoving: true},
 			want:      "nothing to do\n",
 		},
 		"a group that stays loses its rule for a released group": {
@@ -103,27 +103,27 @@ func TestRemoval(t *testing.T) {
 		},
 		"a rollback revokes the rules added to an adopted group": {
 			groups:    []chain.Group{adopted(chain.Group{Identity: named("A"), Rules: []chain.Rule{rule(host4(1, 32), 443, 443)}}, fresh, rule(host4(1, 32), 80, 80))},
-			departure: plan.Departure{Rollback: true},
+			departure: plan.RemovalOptions{Rollback: true},
 			want:      "revoke A\n  ingress tcp 443 10.0.1.1/32\nrelease group A\n",
 		},
 		"nothing is removed while a group is in use": {
-			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.Departure{InUse: []chain.Identity{named("A")}},
+			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.RemovalOptions{InUse: []chain.Identity{named("A")}},
 			want: "nothing to do\n",
 		},
 		"EachAlone deletes the groups that are not in use": {
-			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.Departure{InUse: []chain.Identity{named("A")}, EachAlone: true},
+			groups: []chain.Group{tierGroup("A"), tierGroup("B", "A")}, departure: plan.RemovalOptions{InUse: []chain.Identity{named("A")}, EachAlone: true},
 			want: "delete group B\n",
 		},
 		"an adopted group in use keeps its rules": {
 			groups:    []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")},
 			targets:   []string{"A"},
-			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true},
+			departure: plan.RemovalOptions{InUse: []chain.Identity{named("A")}, MembersMoving: true},
 			want:      "nothing to do\n",
 		},
 		"an adopted group in use is released if hurried": {
 			groups:    []chain.Group{adopted(tierGroup("A"), chain.Settled), tierGroup("B", "A")},
 			targets:   []string{"A"},
-			departure: plan.Departure{InUse: []chain.Identity{named("A")}, MembersMoving: true, Hurried: true},
+			departure: plan.RemovalOptions{InUse: []chain.Identity{named("A")}, MembersMoving: true, OutOfTime: true},
 			want:      "revoke B\n  ingress tcp 443 A\nrelease group A\n",
 		},
 	} {
@@ -171,7 +171,7 @@ func shortened(todo plan.Plan) string {
 
 // randomRemoval returns a random removal. Its groups are of four tiers and two generations, created, adopted or marked for a release.
 // Some of the rules between them are not the chain's.
-func randomRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, departure plan.Departure) {
+func randomRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity, departure plan.RemovalOptions) {
 	oneIn := func(n int) bool { return r.IntN(n) == 0 }
 	for _, tier := range []string{"A", "B", "C", "D"} {
 		for _, description := range []string{"first", "second"} {
@@ -179,7 +179,7 @@ func randomRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity,
 				continue
 			}
 			group := chain.Group{Identity: chain.Identity{VPCID: "vpc-1", Tier: tier, Description: description}, Epoch: first}
-			group.Adoption = []chain.Adoption{chain.Made, chain.Made, chain.Settled, fresh}[r.IntN(4)]
+			group.Adoption = []chain.Adoption{chain.Created, chain.Created, chain.Settled, fresh}[r.IntN(4)]
 			if oneIn(4) {
 				group = marked(group)
 			}
@@ -215,7 +215,7 @@ func randomRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity,
 			targets = append(targets, identity)
 		}
 	}
-	departure.Rollback, departure.MembersMoving, departure.Hurried, departure.EachAlone = oneIn(3), oneIn(2), oneIn(4), oneIn(3)
+	departure.Rollback, departure.MembersMoving, departure.OutOfTime, departure.EachAlone = oneIn(3), oneIn(2), oneIn(4), oneIn(3)
 	for i, group := range current.Groups {
 		if moves := oneIn(4) && !departure.MembersMoving; moves && slices.Contains(departure.All, group.Identity) {
 			current.Groups[i].Tags = chain.Former{Resource: chain.Resource{StackID: "stack", LogicalID: "Old"}, Epoch: first}.Marks()
@@ -229,7 +229,7 @@ func randomRemoval(r *rand.Rand) (current chain.State, targets []chain.Identity,
 type removal struct {
 	current   chain.State
 	targets   []chain.Identity
-	departure plan.Departure
+	departure plan.RemovalOptions
 	todo      plan.Plan
 }
 
@@ -301,7 +301,7 @@ func (r removal) ends() string {
 		switch {
 		case step.Action == plan.RevokeRules:
 			continue
-		case step.Action == plan.RetagGroup && isMarked && group.Adoption == chain.Made && step.Adoption == chain.Settled:
+		case step.Action == plan.RetagGroup && isMarked && group.Adoption == chain.Created && step.Adoption == chain.Settled:
 			undeletable[step.Group] = step.Stage
 			continue
 		}
@@ -312,7 +312,7 @@ func (r removal) ends() string {
 		case group.Adoption.IsForeign() || isMarked:
 			want = plan.ReleaseGroup
 		}
-		if want == plan.ReleaseGroup && group.Adoption == chain.Made && (undeletable[step.Group] == 0 || undeletable[step.Group] == step.Stage) {
+		if want == plan.ReleaseGroup && group.Adoption == chain.Created && (undeletable[step.Group] == 0 || undeletable[step.Group] == step.Stage) {
 			return fmt.Sprintf("step %d releases %v, which the role could still delete", i, step.Group)
 		}
 		if step.Action != want || ended[step.Group] != "" || !slices.Contains(r.targets, step.Group) {
@@ -332,7 +332,7 @@ func (r removal) ends() string {
 // members checks that members who move out of the groups lose no traffic. No rule is revoked
 // that connects members of two groups, or of one and the world.
 func (r removal) members() string {
-	if r.departure.Hurried || !r.departure.MembersMoving {
+	if r.departure.OutOfTime || !r.departure.MembersMoving {
 		return ""
 	}
 	isInUse := func(identity chain.Identity) bool { return slices.Contains(r.departure.InUse, identity) }
@@ -389,7 +389,7 @@ func TestLeftOvers(t *testing.T) {
 	current := chain.State{Groups: []chain.Group{group("Live", newest), group("Retired", newest), group("Old", older), group("New", newest)}}
 	change := plan.Change{New: chain.State{Groups: []chain.Group{group("Live", newest)}}, Old: chain.State{Groups: []chain.Group{group("Retired", newest)}}}
 	for takesOwn, want := range map[bool]string{false: "left [Old New], taken [Old]", true: "left [Retired Old New], taken [Retired Old New]"} {
-		left, targets := plan.LeftOvers(change, current, newest, takesOwn)
+		left, targets := plan.OrphanedGroups(change, current, newest, takesOwn)
 		tiers := func(identities []chain.Identity) (all []string) {
 			for _, one := range identities {
 				all = append(all, one.Tier)
@@ -429,7 +429,7 @@ func TestDoubtful(t *testing.T) {
 		"an Update finds another ID":          {plan.Change{New: asked, Old: one}, onlyA, "sgchain-other", true},
 		"an Update finds a group of no chain": {plan.Change{New: one, Old: asked}, orphan, recorded, true},
 	} {
-		if got := plan.Doubtful(test.change, test.current, test.recorded, recorded); got != test.want {
+		if got := plan.MayBeStale(test.change, test.current, test.recorded, recorded); got != test.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

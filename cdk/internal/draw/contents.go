@@ -72,7 +72,7 @@ func (c *contents) fill(drawing plan.Drawing, groups []group) {
 			if rule.Mark != "" || row.Was != "" {
 				c.Changes = append(c.Changes, row)
 			}
-			if rule.Direction == chain.Ingress && chain.IsWorld(rule.Peer) {
+			if rule.Direction == chain.Ingress && chain.IsInternet(rule.Peer) {
 				c.World = append(c.World, row)
 			}
 		}

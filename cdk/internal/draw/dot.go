@@ -54,7 +54,7 @@ func (d *dot) node(name, attributes string) {
 
 // outside writes a node for every peer that is not a group of the drawing, by name.
 func (d *dot) outside(groups []group) {
-	peers := map[string]plan.Door{}
+	peers := map[string]plan.PeerRules{}
 	var names []string
 	for _, one := range groups {
 		for _, entry := range slices.Concat(one.in, one.out) {
@@ -96,7 +96,7 @@ const dotGroup = "group "
 
 // dotNode returns the key of the node at the other end of a rule. A range has one node for each
 // direction: the source is above the groups, the destination below.
-func dotNode(of group, entry plan.Door) string {
+func dotNode(of group, entry plan.PeerRules) string {
 	kind := entry.Peer.Kind
 	switch {
 	case kind == chain.PeerMember && entry.Peer.Member == of.Identity:
@@ -110,7 +110,7 @@ func dotNode(of group, entry plan.Door) string {
 	}
 }
 
-func (d *dot) edge(from, to string, entry plan.Door) {
+func (d *dot) edge(from, to string, entry plan.PeerRules) {
 	base, head := "solid", ""
 	if entry.Direction == chain.Egress {
 		base, head = "dotted", ", arrowhead=vee"
@@ -119,7 +119,7 @@ func (d *dot) edge(from, to string, entry plan.Door) {
 }
 
 // suffix returns the words that follow the traffic of a rule.
-func suffix(entry plan.Door) string {
+func suffix(entry plan.PeerRules) string {
 	text := ""
 	if word := markWord(entry.Mark); word != "" {
 		text += " (" + word + ")"

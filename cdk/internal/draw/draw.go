@@ -20,8 +20,8 @@ type group struct {
 
 	id    string
 	notes []string
-	in    []plan.Door
-	out   []plan.Door
+	in    []plan.PeerRules
+	out   []plan.PeerRules
 	rules []plan.DrawnRule // all of them, also those that repeat another one
 	fate  string           // a word for the mark: "created", "retired" or "removed"
 }
@@ -43,7 +43,7 @@ func groupsOf(drawing plan.Drawing) []group {
 		}
 		groups = append(groups, group{
 			DrawnGroup: one, id: drawing.IDs[one.Identity], notes: drawing.Notes[one.Identity],
-			in: one.Doors(chain.Ingress), out: one.Doors(chain.Egress), fate: fate,
+			in: one.RulesByPeer(chain.Ingress), out: one.RulesByPeer(chain.Egress), fate: fate,
 			rules: slices.Concat(one.Rules, leftOut(one, before[one.Identity], is)),
 		})
 	}
@@ -120,7 +120,7 @@ func markWord(mark string) string {
 }
 
 // peerWord returns the word for the other end of a rule in a drawing.
-func peerWord(one plan.Door) string {
+func peerWord(one plan.PeerRules) string {
 	if one.Direction == chain.Egress && one.PeerName == "internet" {
 		return "anywhere"
 	}

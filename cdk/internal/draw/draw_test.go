@@ -263,7 +263,7 @@ func TestSVGHasEveryGroupAndPeer(t *testing.T) {
 				t.Errorf("%s: group %s is missing", name, group.Name)
 			}
 			for _, direction := range []chain.Direction{chain.Ingress, chain.Egress} {
-				for _, door := range group.Doors(direction) {
+				for _, door := range group.RulesByPeer(direction) {
 					if !strings.Contains(text, door.Traffic()) {
 						t.Errorf("%s: %s of %s is missing", name, door.Traffic(), group.Name)
 					}

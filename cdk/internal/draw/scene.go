@@ -88,7 +88,7 @@ const (
 	mostLabel = 210
 )
 
-func shapeOf(entry plan.Door) shape {
+func shapeOf(entry plan.PeerRules) shape {
 	switch entry.Peer.Kind {
 	case chain.PeerGroup, chain.PeerTier, chain.PeerGroupName:
 		return shapeOther
@@ -98,7 +98,7 @@ func shapeOf(entry plan.Door) shape {
 		return shapeList
 	case chain.PeerCIDR, chain.PeerVPC:
 		switch {
-		case !chain.IsWorld(entry.Peer):
+		case !chain.IsInternet(entry.Peer):
 			return shapeRange
 		case entry.Direction == chain.Egress:
 			return shapeAnywhere
@@ -143,9 +143,9 @@ func (s *scene) fill(groups []group, drawn map[string]bool) {
 		if i > 0 {
 			above = groups[i-1].Name
 		}
-		var others []plan.Door
+		var others []plan.PeerRules
 		for _, entry := range one.in {
-			isWorld := chain.IsWorld(entry.Peer)
+			isWorld := chain.IsInternet(entry.Peer)
 			if isWorld && !slices.Contains(s.world, entry.PeerName) {
 				s.world = append(s.world, entry.PeerName)
 			}
@@ -157,7 +157,7 @@ func (s *scene) fill(groups []group, drawn map[string]bool) {
 			others = append(others, entry)
 		}
 		// The world comes first: readers look for it.
-		slices.SortStableFunc(others, func(a, b plan.Door) int { return worldLast(b) - worldLast(a) })
+		slices.SortStableFunc(others, func(a, b plan.PeerRules) int { return worldLast(b) - worldLast(a) })
 		c.in, c.out = s.rows(others, places), s.rows(one.out, places)
 		c.lines = linesOf(one, len(one.in) == 0)
 		s.cards = append(s.cards, c)
@@ -166,15 +166,15 @@ func (s *scene) fill(groups []group, drawn map[string]bool) {
 	s.wire()
 }
 
-func worldLast(entry plan.Door) int {
-	if chain.IsWorld(entry.Peer) {
+func worldLast(entry plan.PeerRules) int {
+	if chain.IsInternet(entry.Peer) {
 		return 1
 	}
 	return 0
 }
 
 // rows returns the rows of rules, and the number of rules that are left out.
-func (s *scene) rows(entries []plan.Door, places map[string]int) []row {
+func (s *scene) rows(entries []plan.PeerRules, places map[string]int) []row {
 	var rows []row
 	left, leftRules := 0, 0
 	for _, entry := range entries {
@@ -192,7 +192,7 @@ func (s *scene) rows(entries []plan.Door, places map[string]int) []row {
 	return rows
 }
 
-func newRow(entry plan.Door, places map[string]int) row {
+func newRow(entry plan.PeerRules, places map[string]int) row {
 	words := suffix(entry)
 	one := row{
 		peer: cut(clean(peerWord(entry)), fontSize, mostPeer, false), shape: shapeOf(entry), mark: entry.Mark, from: noCard,

@@ -37,7 +37,7 @@ func totalsOf(groups []group) totals {
 				continue
 			}
 			t.rules++
-			if rule.Direction == chain.Ingress && chain.IsWorld(rule.Peer) {
+			if rule.Direction == chain.Ingress && chain.IsInternet(rule.Peer) {
 				t.world++
 			}
 		}

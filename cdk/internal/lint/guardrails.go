@@ -74,8 +74,8 @@ func (v *variant) isCertain(finding chain.Finding) bool {
 // isCertainEgress reports whether a tier whose own Egress is known certainly cannot use an inbound
 // rule of the next tier, or certainly has no rule.
 func (v *variant) isCertainEgress(finding chain.Finding) bool {
-	if finding.Doors != "" {
-		return v.standIns.named(finding.Doors) == finding.Doors
+	if finding.Rules != "" {
+		return v.standIns.named(finding.Rules) == finding.Rules
 	}
 	return !slices.ContainsFunc(v.unsure, func(path string) bool {
 		tier, _, _ := strings.Cut(path, ".")

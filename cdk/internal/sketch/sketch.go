@@ -211,7 +211,7 @@ func (o *ofStack) read(ctx context.Context, api inventory.API) error {
 			o.add(group)
 		}
 	}
-	o.current = o.current.Owning(o.ids)
+	o.current = o.current.WithMembers(o.ids)
 	return nil
 }
 

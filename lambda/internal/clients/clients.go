@@ -118,7 +118,7 @@ const tokenPause = 20 * time.Millisecond
 // GetRetryToken gets a token for another attempt, and records how the previous attempt failed:
 // the SDK returns only the error of the last one.
 func (r retryer) GetRetryToken(ctx context.Context, failed error) (func(error) error, error) {
-	sg.Attempted(ctx, failed)
+	sg.RecordAttempt(ctx, failed)
 	release, err := r.AdaptiveMode.GetRetryToken(ctx, failed)
 	if err != nil {
 		return nil, fmt.Errorf("retrying: %w", err)

@@ -83,9 +83,9 @@ func (r Reader) Read(ctx context.Context) (Reading, error) {
 	return reading, nil
 }
 
-// IsThere reports whether the stack has the resource and is not being deleted. A resource that is itself being deleted still exists; see
+// Exists reports whether the stack has the resource and is not being deleted. A resource that is itself being deleted still exists; see
 // [Reading.IsLeaving].
-func (r Reading) IsThere() bool {
+func (r Reading) Exists() bool {
 	return r.Stack != "" && !isDelete(r.Stack) && r.Resource != "" && r.Resource != deleted && r.Resource != skipped
 }
 

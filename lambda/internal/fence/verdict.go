@@ -194,29 +194,29 @@ func JudgeOnEmulator(request Request, newest chain.Epoch) Scope {
 	return Cleanup
 }
 
-// NotAtRestError reports a chain that must not be changed, because its stack or resource is not in a COMPLETE status.
-type NotAtRestError struct {
+// BusyError reports a chain that must not be changed, because its stack or resource is not in a COMPLETE status.
+type BusyError struct {
 	Reading Reading
 	// InProgress reports whether the cause is an operation that is in progress.
 	InProgress bool
 	Reason     string
 }
 
-func (e *NotAtRestError) Error() string { return e.Reason + " (" + e.Reading.String() + ")" }
+func (e *BusyError) Error() string { return e.Reason + " (" + e.Reading.String() + ")" }
 
 // Remedy returns what to do about it.
-func (e *NotAtRestError) Remedy() string {
+func (e *BusyError) Remedy() string {
 	if e.InProgress {
 		return "Retry when the stack has had a COMPLETE status for 8 minutes, or wait for the next check."
 	}
 	return "Bring the stack to a COMPLETE status. If it has one, invoke the action with the deployed properties."
 }
 
-// AtRest returns an error if only CloudFormation may change a chain now. Others may if no
+// Idle returns an error if only CloudFormation may change a chain now. Others may if no
 // operation is in progress and the recorded physical ID is the given one.
-func AtRest(physicalID string, now Reading) error {
+func Idle(physicalID string, now Reading) error {
 	busy := func(inProgress bool, reason string) error {
-		return &NotAtRestError{Reading: now, InProgress: inProgress, Reason: reason}
+		return &BusyError{Reading: now, InProgress: inProgress, Reason: reason}
 	}
 	switch {
 	case strings.HasSuffix(now.Stack, inProgress) || strings.HasSuffix(now.Resource, inProgress):
@@ -235,16 +235,16 @@ func AtRest(physicalID string, now Reading) error {
 // QuietFor is how long a stack must not have changed before others than CloudFormation change
 // its chain. A schedule's event has the properties of the day when it was created. It may be
 // late: a minute in EventBridge, six in Lambda, as set in the provider's templates. The
-// remedy of [NotAtRestError] names these minutes.
+// remedy of [BusyError] names these minutes.
 const QuietFor = 8 * time.Minute
 
-// Quiet is AtRest for a stack that has not changed for QuietFor.
+// Quiet is Idle for a stack that has not changed for QuietFor.
 func Quiet(physicalID string, now Reading) error {
-	if err := AtRest(physicalID, now); err != nil {
+	if err := Idle(physicalID, now); err != nil {
 		return err
 	}
 	if last := latest(now.Changed, now.Updated); now.At.Sub(last) < QuietFor {
-		return &NotAtRestError{Reading: now, InProgress: true, Reason: fmt.Sprintf("the stack changed at %s, less than %v ago", last.UTC().Format(time.RFC3339), QuietFor)}
+		return &BusyError{Reading: now, InProgress: true, Reason: fmt.Sprintf("the stack changed at %s, less than %v ago", last.UTC().Format(time.RFC3339), QuietFor)}
 	}
 	return nil
 }
@@ -256,13 +256,13 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// StillAtRest is AtRest for a stack that has not changed since a first reading.
-func StillAtRest(physicalID string, first, now Reading) error {
-	if err := AtRest(physicalID, now); err != nil {
+// StillIdle is Idle for a stack that has not changed since a first reading.
+func StillIdle(physicalID string, first, now Reading) error {
+	if err := Idle(physicalID, now); err != nil {
 		return err
 	}
 	if !now.Changed.Equal(first.Changed) || !now.Updated.Equal(first.Updated) || now.Stack != first.Stack {
-		return &NotAtRestError{Reading: now, InProgress: true, Reason: "the stack has changed"}
+		return &BusyError{Reading: now, InProgress: true, Reason: "the stack has changed"}
 	}
 	return nil
 }

@@ -288,15 +288,15 @@ func TestAtRest(t *testing.T) {
 			t.Parallel()
 			now := rest
 			test.change(&now)
-			err := fence.StillAtRest(id, rest, now)
-			var busy *fence.NotAtRestError
+			err := fence.StillIdle(id, rest, now)
+			var busy *fence.BusyError
 			switch {
 			case test.want == "" && err != nil:
 				t.Error(err)
 			case test.want != "" && (!errors.As(err, &busy) || busy.InProgress != test.inProgress || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("got %v, want %q, in progress: %v", err, test.want, test.inProgress)
-			case strings.HasPrefix(test.want, "the stack has changed") && fence.AtRest(id, now) != nil:
-				t.Error("AtRest refuses a stack in a COMPLETE status")
+			case strings.HasPrefix(test.want, "the stack has changed") && fence.Idle(id, now) != nil:
+				t.Error("Idle refuses a stack in a COMPLETE status")
 			}
 		})
 	}

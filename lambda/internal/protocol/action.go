@@ -40,23 +40,23 @@ func DecodeAction(raw json.RawMessage) (Action, error) {
 		problem = twice(fields, nil)
 	}
 	if problem != "" {
-		return Action{}, &EventError{Problem: "decoding action: " + problem, Todo: actionForm}
+		return Action{}, &EventError{Problem: "decoding action: " + problem, Fix: actionForm}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	decoder.DisallowUnknownFields()
 	var action Action
 	if err := decoder.Decode(&action); err != nil {
-		return Action{}, &EventError{Problem: "decoding action: " + strings.TrimPrefix(err.Error(), "json: "), Todo: actionForm}
+		return Action{}, &EventError{Problem: "decoding action: " + strings.TrimPrefix(err.Error(), "json: "), Fix: actionForm}
 	}
 	actions := []string{chain.ActionPlan, chain.ActionCheck, chain.ActionRepair}
 	switch {
 	case !slices.Contains(actions, action.Action):
-		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: unknown action %.40q; use plan, check or repair", action.Action), Todo: actionForm}
+		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: unknown action %.40q; use plan, check or repair", action.Action), Fix: actionForm}
 	case action.StackID == "" || action.LogicalResourceID == "" || action.ResourceProperties == nil:
-		return Action{}, &EventError{Problem: "decoding action: StackId, LogicalResourceId or ResourceProperties is missing", Todo: actionForm}
+		return Action{}, &EventError{Problem: "decoding action: StackId, LogicalResourceId or ResourceProperties is missing", Fix: actionForm}
 	case !strings.HasPrefix(action.StackID, "arn:"):
-		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: StackId %.40q is not the ARN of a stack", action.StackID), Todo: actionForm}
+		return Action{}, &EventError{Problem: fmt.Sprintf("decoding action: StackId %.40q is not the ARN of a stack", action.StackID), Fix: actionForm}
 	default:
 		return action, nil
 	}

@@ -16,11 +16,11 @@ import (
 func Decode(raw json.RawMessage) (Event, error) {
 	fields, problem := fieldsOf(raw, eventKeys()...)
 	if problem != "" {
-		return lenient(raw), &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
+		return lenient(raw), &EventError{Problem: "decoding event: " + problem, Fix: onlyCloudFormation}
 	}
 	var event Event
 	if err := json.Unmarshal(raw, &event); err != nil {
-		return lenient(raw), &EventError{Problem: "decoding event: it is not a request of CloudFormation", Todo: onlyCloudFormation}
+		return lenient(raw), &EventError{Problem: "decoding event: it is not a request of CloudFormation", Fix: onlyCloudFormation}
 	}
 	missing := []string{}
 	for _, field := range []struct{ name, value string }{
@@ -37,18 +37,18 @@ func Decode(raw json.RawMessage) (Event, error) {
 		missing = append(missing, "PhysicalResourceId")
 	}
 	if len(missing) > 0 {
-		return event, &EventError{Problem: "decoding event: it has no " + strings.Join(missing, ", "), Todo: onlyCloudFormation}
+		return event, &EventError{Problem: "decoding event: it has no " + strings.Join(missing, ", "), Fix: onlyCloudFormation}
 	}
 	switch event.RequestType {
 	case cfn.RequestCreate, cfn.RequestUpdate:
 		if problem := twice(fields, event.ResourceProperties); problem != "" {
-			return event, &EventError{Problem: "decoding event: " + problem, Todo: onlyCloudFormation}
+			return event, &EventError{Problem: "decoding event: " + problem, Fix: onlyCloudFormation}
 		}
 		return event, nil
 	case cfn.RequestDelete: // needs no properties
 		return event, nil
 	default:
-		return event, &EventError{Problem: fmt.Sprintf("decoding event: unknown RequestType %.40q", event.RequestType), Todo: onlyCloudFormation}
+		return event, &EventError{Problem: fmt.Sprintf("decoding event: unknown RequestType %.40q", event.RequestType), Fix: onlyCloudFormation}
 	}
 }
 

@@ -20,7 +20,7 @@ type Event = cfn.Event
 
 // EventError is returned for an event that is not for this provider.
 type EventError struct {
-	Problem, Todo string
+	Problem, Fix string
 	// NotServed means that this provider creates nothing for such a request, whatever its other
 	// fields are. Its Delete has nothing to remove.
 	NotServed bool
@@ -29,7 +29,7 @@ type EventError struct {
 func (e *EventError) Error() string { return e.Problem }
 
 // Remedy returns what to do.
-func (e *EventError) Remedy() string { return e.Todo }
+func (e *EventError) Remedy() string { return e.Fix }
 
 // onlyCloudFormation is the remedy for events that only CloudFormation creates.
 const onlyCloudFormation = "Only CloudFormation may invoke the function. Find the other caller in CloudTrail, and restrict lambda:InvokeFunction."
@@ -39,10 +39,10 @@ func Resource(event Event) chain.Resource {
 	return chain.Resource{StackID: event.StackID, LogicalID: event.LogicalResourceID}
 }
 
-// Made returns when CloudFormation created the request: the date in the signature of its
+// Requested returns when CloudFormation created the request: the date in the signature of its
 // ResponseURL. Real events have it, but it is not documented (sst pull request 3539). Without one
 // the time is zero.
-func Made(event Event) time.Time {
+func Requested(event Event) time.Time {
 	address, err := url.Parse(event.ResponseURL)
 	if err != nil {
 		return time.Time{}
@@ -82,14 +82,14 @@ func CheckOrigin(event Event, functionARN string) error {
 	const partition, service, region, account = 1, 2, 3, 4
 	switch {
 	case len(stack) != 6 || stack[0] != "arn" || stack[service] != "cloudformation" || !strings.HasPrefix(stack[5], "stack/"):
-		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Todo: onlyCloudFormation, NotServed: true}
+		return &EventError{Problem: "checking event: StackId is not the ARN of a stack", Fix: onlyCloudFormation, NotServed: true}
 	case len(function) != 6:
-		return &EventError{Problem: "checking event: the function has no ARN", Todo: "The function runs only in AWS Lambda."}
+		return &EventError{Problem: "checking event: the function has no ARN", Fix: "The function runs only in AWS Lambda."}
 	case stack[partition] != function[partition] || stack[region] != function[region] || stack[account] != function[account]:
 		return &EventError{
 			Problem: fmt.Sprintf("checking event: the stack is in account %s, Region %s, but this function serves account %s, Region %s",
 				stack[account], stack[region], function[account], function[region]),
-			Todo: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.", NotServed: true,
+			Fix: "Deploy the provider in the stack's own account and Region, and set ServiceToken to it.", NotServed: true,
 		}
 	default:
 		return nil
@@ -107,7 +107,7 @@ func CheckServed(event Event, functionARN, resourceType string) error {
 	}
 	return &EventError{
 		Problem: fmt.Sprintf("checking event: the resource type is %.60q, but this provider serves %s", event.ResourceType, resourceType),
-		Todo:    ownType(resourceType), NotServed: true,
+		Fix:     ownType(resourceType), NotServed: true,
 	}
 }
 
@@ -119,7 +119,7 @@ func CheckRecorded(event Event, recorded, resourceType string) error {
 	}
 	return &EventError{
 		Problem: fmt.Sprintf("checking event: the type of %s in the stack is %.60q, but this provider serves %s", event.LogicalResourceID, recorded, resourceType),
-		Todo:    ownType(resourceType),
+		Fix:     ownType(resourceType),
 	}
 }
 

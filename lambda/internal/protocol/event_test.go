@@ -23,7 +23,7 @@ func TestDecode(t *testing.T) {
 	if err != nil || event.ResourceProperties["VpcId"] != "vpc-1" || event.OldResourceProperties["VpcId"] != "vpc-2" || event.PhysicalResourceID != "sgchain-x" {
 		t.Errorf("got %+v, %v", event, err)
 	}
-	if made := protocol.Made(event); !made.Equal(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) {
+	if made := protocol.Requested(event); !made.Equal(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) {
 		t.Errorf("made at %v", made)
 	}
 	if got := protocol.ServiceTimeout(event); got != 1020*time.Second {
@@ -72,7 +72,7 @@ func TestDecodeRefuses(t *testing.T) {
 func TestMissingDateAndServiceTimeout(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "https://example.com/", "https://example.com/?X-Amz-Date=today", "://"} {
-		if made := protocol.Made(protocol.Event{ResponseURL: address}); !made.IsZero() {
+		if made := protocol.Requested(protocol.Event{ResponseURL: address}); !made.IsZero() {
 			t.Errorf("%q: made at %v", address, made)
 		}
 	}
@@ -118,7 +118,7 @@ func FuzzDecode(f *testing.F) {
 		if err == nil && (event.ResponseURL == "" || event.StackID == "" || event.RequestID == "" || event.LogicalResourceID == "") {
 			t.Errorf("an incomplete request was accepted: %+v", event)
 		}
-		protocol.Made(event)
+		protocol.Requested(event)
 		protocol.ServiceTimeout(event)
 		if err := protocol.CheckOrigin(event, stackARN); err != nil && err.Error() == "" {
 			t.Error("an error without text")

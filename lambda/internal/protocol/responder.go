@@ -46,9 +46,9 @@ func NewClient() *http.Client {
 	}
 }
 
-// ErrForeignURL is returned for a ResponseURL that is not CloudFormation's. The error does not show
+// ErrUnknownURL is returned for a ResponseURL that is not CloudFormation's. The error does not show
 // it.
-var ErrForeignURL = errors.New("checking ResponseURL: it does not lead to CloudFormation's bucket in this Region. Nothing was changed and no answer is sent")
+var ErrUnknownURL = errors.New("checking ResponseURL: it does not lead to CloudFormation's bucket in this Region. Nothing was changed and no answer is sent")
 
 // Check returns an error unless a ResponseURL leads to CloudFormation. That is https to its bucket
 // in this Region, in one of the forms of S3's host names. Another bucket, or a host of another
@@ -56,13 +56,13 @@ var ErrForeignURL = errors.New("checking ResponseURL: it does not lead to CloudF
 func (r Responder) Check(responseURL string) error {
 	address, err := url.Parse(responseURL)
 	if err != nil || address.User != nil {
-		return ErrForeignURL
+		return ErrUnknownURL
 	}
 	if r.Emulator != "" && address.Scheme+"://"+address.Host == r.Emulator {
 		return nil
 	}
 	if address.Scheme != "https" || r.Region == "" || r.Suffix == "" || !slices.Contains(r.bucketHosts(), address.Host) {
-		return ErrForeignURL
+		return ErrUnknownURL
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (r Responder) put(ctx context.Context, responseURL string, body []byte) (fi
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, responseURL, bytes.NewReader(body))
 	if err != nil {
-		return true, ErrForeignURL // its text would show the URL
+		return true, ErrUnknownURL // its text would show the URL
 	}
 	// The signature covers an empty Content-Type, so none is sent. The length is that of the
 	// reader, so the body is not chunked.

@@ -176,7 +176,7 @@ func TestSendEndsWithContext(t *testing.T) {
 func TestSendWithoutRedirectOrProxy(t *testing.T) {
 	t.Parallel()
 	responder, _, _ := bucket(t, func(http.ResponseWriter, *http.Request) { t.Error("a call was made") })
-	if err := responder.Send(t.Context(), "https://example.org/?"+secret, protocol.Encode(protocol.Succeeded(protocol.Event{}, "id", nil))); !errors.Is(err, protocol.ErrForeignURL) {
+	if err := responder.Send(t.Context(), "https://example.org/?"+secret, protocol.Encode(protocol.Succeeded(protocol.Event{}, "id", nil))); !errors.Is(err, protocol.ErrUnknownURL) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -87,7 +87,7 @@ var outOfBandChanges = map[string]struct {
 		r.authorizeOutOfBand(fargate, tcpFromGroup(6061, alb))
 	}, []string{"authorize Fargate(Fargate-SG)\n  ingress tcp 6060 from Alb(ALB-SG)", "revoke Fargate(Fargate-SG)\n  ingress tcp 6061 from Alb(ALB-SG)"}},
 	"a description edited": {
-		func(r *rig, _, _ string) { r.world.Play(world.Hand{Deed: world.EditDescription, Pick: 2}) },
+		func(r *rig, _, _ string) { r.world.Apply(world.OutOfBandChange{Deed: world.EditDescription, Pick: 2}) },
 		[]string{"update description"},
 	},
 	"a group deleted": {

@@ -88,7 +88,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 			return over
 		},
 		isDoubtful: func(seen chain.State) bool {
-			return plan.Doubtful(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID) || (from.isThere() && !isMove(seen))
+			return plan.MayBeStale(looked.target.Change, seen, r.event.PhysicalResourceID, asked.target.PhysicalID) || (from.isThere() && !isMove(seen))
 		},
 	}
 	reading, observed, err := r.look(ctx, wanted)
@@ -120,7 +120,7 @@ func (r *run) build(ctx context.Context, asked intent) (map[string]string, error
 		return nil, err
 	}
 	left := orphanScope{change: target.Change, query: asked.query, newest: observed.State.Newest(), takesOwn: r.takesOwn(reading, target.PhysicalID), rollback: target.Change.Rollback}
-	warnings = slices.Concat(warnings, result.Warnings, adoptions(target, result.Observed), kept(target, result.Observed), target.Change.LackingTags(result.Observed.State), target.Unserved, r.removeOrphans(ctx, lease, left, result.Observed))
+	warnings = slices.Concat(warnings, result.Warnings, adoptions(target, result.Observed), kept(target, result.Observed), target.Change.LackingTags(result.Observed.State), target.Ineffective, r.removeOrphans(ctx, lease, left, result.Observed))
 	return r.answer(asked.spec, target, result, warnings), nil
 }
 

@@ -148,7 +148,7 @@ func (e *edge) become(next properties) {
 func (e *edge) remove(leaves func(chain.Group) bool) {
 	observed, err := e.edge.Observe(e.tb.Context(), sg.Query{})
 	if err == nil {
-		err = e.edge.Remove(e.tb.Context(), open{}, sg.Query{}, observed, sg.Leave{Targets: func(state chain.State) [][]chain.Identity {
+		err = e.edge.Remove(e.tb.Context(), open{}, sg.Query{}, observed, sg.RemoveOptions{Targets: func(state chain.State) [][]chain.Identity {
 			chosen := slices.DeleteFunc(slices.Clone(state.Groups), func(group chain.Group) bool { return !leaves(group) })
 			return [][]chain.Identity{chain.State{Groups: chosen}.Identities()}
 		}})

@@ -52,7 +52,7 @@ func (r *run) remove(ctx context.Context) error {
 		return fence.Rejudge(r.request, now, newest, scope)
 	}), r.log)
 	defer lease.Release()
-	return r.edge.Remove(ctx, lease, sg.Query{}, observed, sg.Leave{
+	return r.edge.Remove(ctx, lease, sg.Query{}, observed, sg.RemoveOptions{
 		Targets: func(state chain.State) [][]chain.Identity {
 			groups := slices.DeleteFunc(slices.Clone(state.Groups), isOlder)
 			return leaving(chain.State{Groups: groups}, scope, r.event.PhysicalResourceID)
@@ -69,7 +69,7 @@ func (r *run) newest(ctx context.Context, observed sg.Observed) (chain.Epoch, er
 	if !r.Moves || len(observed.State.Groups) == 0 || slices.ContainsFunc(observed.State.Groups, isRequested) {
 		return newest, nil
 	}
-	away, err := r.edge.NewestAway(ctx)
+	away, err := r.edge.NewestMovedAway(ctx)
 	if away.Generation > newest.Generation {
 		newest = away
 	}

@@ -158,8 +158,8 @@ var writers = map[string]func(r *rig){
 		now := wordy("first", "one", "tcp/80", map[string]any{"Team": "a"})
 		_ = r.create(now)
 		for pick := range 8 {
-			r.world.Play(world.Hand{Deed: world.RemoveRule, Pick: pick})
-			r.world.Play(world.Hand{Deed: world.EditDescription, Pick: pick})
+			r.world.Apply(world.OutOfBandChange{Deed: world.RemoveRule, Pick: pick})
+			r.world.Apply(world.OutOfBandChange{Deed: world.EditDescription, Pick: pick})
 		}
 		_, _ = r.invoke("repair", now)
 	},

@@ -120,7 +120,7 @@ func (h *Handler) deadline(ctx context.Context, event protocol.Event) time.Time 
 		deadline = now.Add(chain.FunctionTimeout * time.Second)
 	}
 	if timeout := protocol.ServiceTimeout(event); timeout > 0 {
-		requested := protocol.Made(event)
+		requested := protocol.Requested(event)
 		if requested.IsZero() {
 			requested = now
 		}

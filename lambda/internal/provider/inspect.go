@@ -129,7 +129,7 @@ func (a *acting) check(ctx context.Context) error {
 			found, err = a.deviation(ctx, nil, found.observed)
 		}
 	}
-	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
+	if busy, ok := errors.AsType[*fence.BusyError](err); ok {
 		a.report.standBack(busy)
 		return nil
 	}
@@ -185,11 +185,11 @@ func (a *acting) deviation(ctx context.Context, beside func(context.Context) err
 // repair restores the chain's properties, until the stack begins an operation.
 func (a *acting) repair(ctx context.Context, found deviation) error {
 	lease := fence.Hold(ctx, found.reading, a.reader.Read, a.judge(func(now fence.Reading) error {
-		return fence.StillAtRest(a.asked.target.PhysicalID, found.reading, now)
+		return fence.StillIdle(a.asked.target.PhysicalID, found.reading, now)
 	}), a.log)
 	defer lease.Release()
 	result, err := a.edge.Converge(ctx, lease, a.asked.query, a.looked.target, found.observed)
-	if busy, ok := errors.AsType[*fence.NotAtRestError](err); ok {
+	if busy, ok := errors.AsType[*fence.BusyError](err); ok {
 		a.report.standBack(busy)
 		a.report.Text = fmt.Sprintf("The repair stopped after %d calls that changed something: %v. The operation does the rest.\n", a.edge.Writes(), busy)
 		return nil

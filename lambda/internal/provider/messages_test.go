@@ -264,7 +264,7 @@ func situations() []situation {
 		{phaseCalls, "The account is not verified", refusing(2, "PendingVerification", "Your account is currently being verified")},
 		{phaseCalls, "A peer is in a VPC that is not connected", func(r *rig) string {
 			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
-			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/"+r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false)))))
+			return reason(r.create(props(tier("Web", "Ports", 443, "Sources", world.OtherAccount+"/"+r.world.AddOtherAccountGroup(world.OtherAccount, "far", peeredVPC, false)))))
 		}},
 		{phaseWarnings, "A rule opens nothing", func(r *rig) string {
 			now := props(tier("Web", "Ports", []any{443, "icmpv6"}, "Sources", "vpc"))
@@ -276,7 +276,7 @@ func situations() []situation {
 		}},
 		{phaseCalls, "Another principal keeps changing the security groups", func(r *rig) string {
 			for n := 3; n < 60; n++ {
-				r.ec2.FailAt(n, world.Fault{Hand: &world.Hand{Deed: world.AddRule, Pick: 100 * n}})
+				r.ec2.FailAt(n, world.Fault{Hand: &world.OutOfBandChange{Deed: world.AddRule, Pick: 100 * n}})
 			}
 			return reason(r.create(props(tier("Web"))))
 		}},

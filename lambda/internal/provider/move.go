@@ -27,8 +27,8 @@ type origin struct {
 // exists reports whether the Create takes groups over.
 func (o origin) exists() bool { return o.owner != (sg.Owner{}) }
 
-// isThere reports whether the chain is in its stack: see [fence.Reading.IsThere].
-func (o origin) isThere() bool { return o.reading.IsThere() }
+// isThere reports whether the chain is in its stack: see [fence.Reading.Exists].
+func (o origin) isThere() bool { return o.reading.Exists() }
 
 // origin returns the chain whose groups a Create takes over. A name of a stack that does not exist
 // means no move: a template with MovedFrom can be deployed to an empty account.
@@ -125,7 +125,7 @@ func (r *run) taking(target sg.Target, found origin, from chain.Origin, observed
 // have.
 func (o origin) lacking(observed sg.Observed) []string {
 	var texts []string
-	for _, group := range observed.Beside {
+	for _, group := range observed.Outside {
 		isOfChain := !slices.ContainsFunc(observed.State.Groups, func(other chain.Group) bool { return other.Movable })
 		for _, other := range observed.State.Groups {
 			isOfChain = isOfChain || (other.Movable && other.Epoch == group.Epoch)
@@ -159,7 +159,7 @@ func (r *run) confirm(found origin, from chain.Origin) func(context.Context) err
 		if err != nil {
 			return err
 		}
-		if found.isThere() && now.IsThere() && !now.IsLeaving() && !now.Changed.Equal(found.reading.Changed) {
+		if found.isThere() && now.Exists() && !now.IsLeaving() && !now.Changed.Equal(found.reading.Changed) {
 			return &takingError{from, "was updated during the move", "This run or the Delete that follows returns its security groups. Remove that chain from its template, then deploy again."}
 		}
 		return nil
@@ -198,7 +198,7 @@ func (r *run) settles(ctx context.Context, seen chain.State) (isGone bool, warni
 	switch {
 	case err != nil:
 		return false, []string{"the move of the security groups is not complete: " + err.Error() + ". " + remedy(err)}
-	case !reading.IsThere() || isAnother(reading, from):
+	case !reading.Exists() || isAnother(reading, from):
 		return true, nil
 	default:
 		return false, []string{fmt.Sprintf("chain %s, from which the security groups were moved, is still in the template of stack %s. Remove it there", from.LogicalID, from.StackID)}
@@ -220,7 +220,7 @@ func (r *run) groupsToReturn(ctx context.Context, now fence.Reading, observed sg
 	if err != nil {
 		return nil, err
 	}
-	if isLeft := reading.IsThere() && !reading.IsLeaving(); !isLeft && !isUndone {
+	if isLeft := reading.Exists() && !reading.IsLeaving(); !isLeft && !isUndone {
 		return nil, nil
 	}
 	seen, err := r.edge.ObserveAgain(ctx, sg.Query{From: sg.OwnerOf(from, r.Provider)}, observed)

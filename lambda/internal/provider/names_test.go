@@ -63,7 +63,7 @@ func TestNamedPeersAreExact(t *testing.T) {
 				r.peerGroup() // has the name peer, in another VPC
 				r.world.AddPrefixList("pl-0a", "office", 1, false)
 				r.world.AddPrefixList("pl-0b", "off*", 1, false)
-				shared := r.world.AddForeign(world.OtherAccount, "shared", vpcID, true)
+				shared := r.world.AddOtherAccountGroup(world.OtherAccount, "shared", vpcID, true)
 				star := r.existingGroup("a*", "of people")
 				r.existingGroup("ab", "which the name of the other one matches as a pattern")
 				answer := r.succeeds(r.create(props(tier("Web", "Ports", 443, "Sources", []any{"group/a*", "group/default", "group/shared", "list/off*"}))))

@@ -34,8 +34,8 @@ func (r *run) takesOwn(reading fence.Reading, physicalID string) bool {
 // removeOrphans removes unused groups of neither chain as the last step of an Update, and returns a
 // warning for each one that remains. A failure here does not fail the Update.
 func (r *run) removeOrphans(ctx context.Context, gate sg.Gate, of orphanScope, observed sg.Observed) []string {
-	orphans, targets := plan.LeftOvers(of.change, observed.State, of.newest, of.takesOwn)
-	left, err := r.edge.RemoveUnused(ctx, gate, of.query, observed, sg.Leave{
+	orphans, targets := plan.OrphanedGroups(of.change, observed.State, of.newest, of.takesOwn)
+	left, err := r.edge.RemoveUnused(ctx, gate, of.query, observed, sg.RemoveOptions{
 		Targets:  func(chain.State) [][]chain.Identity { return [][]chain.Identity{targets} },
 		Rollback: of.rollback, MembersMoving: true,
 	})

@@ -25,9 +25,9 @@ func abroad(tb testing.TB) (r *rig, shared, peered, transit string) {
 	r.world.AddVPC(transitVPC, world.OwnedBy(world.OtherAccount))
 	r.world.Peer(vpcID, peeredVPC)
 	r.world.Transit(vpcID, transitVPC)
-	return r, r.world.AddForeign(world.OtherAccount, "shared", vpcID, true),
-		r.world.AddForeign(world.OtherAccount, "peered", peeredVPC, false),
-		r.world.AddForeign(world.OtherAccount, "transit", transitVPC, false)
+	return r, r.world.AddOtherAccountGroup(world.OtherAccount, "shared", vpcID, true),
+		r.world.AddOtherAccountGroup(world.OtherAccount, "peered", peeredVPC, false),
+		r.world.AddOtherAccountGroup(world.OtherAccount, "transit", transitVPC, false)
 }
 
 // A group of another account is compared by its ID. A rule that EC2 shows is the wanted one,
@@ -68,7 +68,7 @@ func TestDeletedPeerOfAnotherAccount(t *testing.T) {
 		r, _, peered, _ := abroad(t)
 		now := props(tier("Web", "Ports", 443, "Sources", []any{world.OtherAccount + "/" + peered, "203.0.113.0/24"}))
 		made := r.succeeds(r.create(now))
-		if err := r.world.RemoveForeign(peered); err != nil {
+		if err := r.world.RemoveOtherAccountGroup(peered); err != nil {
 			t.Fatal(err)
 		}
 		again := props(tier("Web", "Ports", 443, "Sources", []any{world.OtherAccount + "/" + peered, "203.0.113.0/24"}))

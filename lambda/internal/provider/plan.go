@@ -144,7 +144,7 @@ func (p *planning) lookAhead(ctx context.Context, todo plan.Plan) error {
 			wanted = append(wanted, step.Group)
 		}
 	}
-	obstacles, err := p.edge.LookAhead(ctx, wanted, p.asked.query.Built, p.observed.State.NextEpoch(p.looked.target.PhysicalID))
+	obstacles, err := p.edge.Obstacles(ctx, wanted, p.asked.query.Built, p.observed.State.NextEpoch(p.looked.target.PhysicalID))
 	for _, one := range obstacles {
 		p.refuse(one.Group.Tier, one.Err)
 	}

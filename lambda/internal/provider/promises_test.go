@@ -437,7 +437,7 @@ func repairs(t *testing.T, r *rig, old, now model, hands []int) error {
 	r.othersGroup()
 	x := r.create(old.props())
 	for _, hand := range hands {
-		r.world.Play(world.Hand{Deed: []world.Deed{world.AddRule, world.RemoveRule, world.EditDescription}[hand%3], Pick: hand / 3})
+		r.world.Apply(world.OutOfBandChange{Deed: []world.ChangeKind{world.AddRule, world.RemoveRule, world.EditDescription}[hand%3], Pick: hand / 3})
 	}
 	y := r.update(x.PhysicalResourceID, now.props(), old.props())
 	if y.Status != cfn.StatusSuccess {

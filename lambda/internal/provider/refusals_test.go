@@ -117,7 +117,7 @@ func TestPeersRefusedByEC2(t *testing.T) {
 	for name, prepare := range map[string]func(r *rig) (peer, words string){
 		"not connected": func(r *rig) (string, string) {
 			r.world.AddVPC(peeredVPC, world.OwnedBy(world.OtherAccount))
-			return r.world.AddForeign(world.OtherAccount, "far", peeredVPC, false), "Connect the two VPCs"
+			return r.world.AddOtherAccountGroup(world.OtherAccount, "far", peeredVPC, false), "Connect the two VPCs"
 		},
 		"not there": func(*rig) (string, string) { return "sg-0fedcba9876543210", "Use an existing security group" },
 	} {

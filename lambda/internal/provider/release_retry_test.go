@@ -45,7 +45,7 @@ func TestReleaseRetriedForGroupWithAnotherDescription(t *testing.T) {
 		refused := e.world.Client("refused once")
 		e.edge.API = refused
 		refused.FailAt(2, world.Fault{Err: world.Unauthorized("DeleteTags")}) // after its interfaces were looked up
-		left, err := e.edge.RemoveUnused(t.Context(), open{}, query, result.Observed, sg.Leave{
+		left, err := e.edge.RemoveUnused(t.Context(), open{}, query, result.Observed, sg.RemoveOptions{
 			Targets: func(chain.State) [][]chain.Identity { return [][]chain.Identity{{identity}} }, MembersMoving: true,
 		})
 		if err != nil || len(left) > 0 || e.world.Tag(id, "sgchain:tier") != "" {

@@ -95,7 +95,7 @@ func brief(warnings []string) []string {
 }
 
 // standBack reports why nothing was done.
-func (r *Report) standBack(busy *fence.NotAtRestError) {
+func (r *Report) standBack(busy *fence.BusyError) {
 	r.Result = chain.ResultUnchecked
 	if busy.InProgress {
 		r.Result = chain.ResultStoodBack
@@ -113,7 +113,7 @@ func (a *acting) describe(observed sg.Observed, todo plan.Plan) {
 	for _, step := range todo.Steps {
 		a.report.Differences += max(1, len(step.Rules))
 	}
-	a.report.Warnings = slices.Concat(a.report.Warnings, kept(target, observed), target.Change.LackingTags(observed.State), target.Unserved)
+	a.report.Warnings = slices.Concat(a.report.Warnings, kept(target, observed), target.Change.LackingTags(observed.State), target.Ineffective)
 }
 
 // changes returns the steps of a plan, with as many rules as fit.

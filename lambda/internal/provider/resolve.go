@@ -62,7 +62,7 @@ func (l *lookedUp) complete() {
 	l.target = l.asked.target
 	l.target.Change.New, l.target.Change.Old = now.Named(resource), old.Named(resource)
 	l.target.Quota = plan.Quota{Rules: l.asked.spec.RuleQuota, Lists: l.found.Lists}
-	l.target.Unserved = asked.New.Unserved(l.found)
+	l.target.Ineffective = asked.New.Ineffective(l.found)
 }
 
 // problem returns why the look-ups refuse an update.
@@ -93,11 +93,11 @@ func (l *lookedUp) finalTarget(observed sg.Observed) (sg.Target, []string) {
 	target, asked := l.target, l.asked.target.Change
 	var warnings []string
 	if target.Change.Rollback {
-		standing, missing := asked.New.Standing(l.found, observed.State)
-		target.Change.New = target.Change.New.With(standing).Owning(observed.GroupIDs)
+		standing, missing := asked.New.StaleRules(l.found, observed.State)
+		target.Change.New = target.Change.New.With(standing).WithMembers(observed.GroupIDs)
 		target.Change.New, warnings = l.without(missing, target.Change.New, observed)
 	}
-	standing, _ := asked.Old.Standing(l.found, observed.State)
+	standing, _ := asked.Old.StaleRules(l.found, observed.State)
 	target.Change.Old = target.Change.Old.With(standing)
 	return target, warnings
 }
@@ -125,7 +125,7 @@ func (l *lookedUp) without(missing []chain.Group, back chain.State, observed sg.
 		}
 		warnings = append(warnings, fmt.Sprintf("tier %s lacks the rule %s: %s", one.Tier, one.Rules[0], cause))
 	}
-	kept := l.keep(l.target.Change.Old.InPlaceOf(unsure, observed.State), back, observed.State)
+	kept := l.keep(l.target.Change.Old.RulesForTraffic(unsure, observed.State), back, observed.State)
 	for _, group := range kept.Groups {
 		for _, rule := range group.Rules {
 			warnings = append(warnings, fmt.Sprintf("tier %s keeps the rule %s of the failed update, because traffic may depend on it. The next update removes it", group.Tier, rule))

@@ -28,10 +28,10 @@ func TestRollbackWithDeletedPeers(t *testing.T) {
 		"a group of this account": {func(r *rig) string { return r.peerGroup() }, func(r *rig, source string) { r.deleteOutOfBand(source) }},
 		"a group of another account": {
 			func(r *rig) string {
-				return world.OtherAccount + "/" + r.world.AddForeign(world.OtherAccount, "theirs", peeredVPC, false)
+				return world.OtherAccount + "/" + r.world.AddOtherAccountGroup(world.OtherAccount, "theirs", peeredVPC, false)
 			},
 			func(r *rig, source string) {
-				if err := r.world.RemoveForeign(strings.TrimPrefix(source, world.OtherAccount+"/")); err != nil {
+				if err := r.world.RemoveOtherAccountGroup(strings.TrimPrefix(source, world.OtherAccount+"/")); err != nil {
 					r.t.Error(err)
 				}
 			},
@@ -45,7 +45,7 @@ func TestRollbackWithDeletedPeers(t *testing.T) {
 		},
 		"a group that is shared no longer, by its name": {
 			func(r *rig) string {
-				r.world.AddForeign(world.OtherAccount, "theirs", vpcID, true)
+				r.world.AddOtherAccountGroup(world.OtherAccount, "theirs", vpcID, true)
 				return "group/theirs"
 			},
 			func(r *rig, _ string) { r.world.Unshare("theirs") },
@@ -111,12 +111,12 @@ func TestRollbackLeavesOutRulesOfDeletedPeers(t *testing.T) {
 	simulate(t, func(t *testing.T, r *rig) {
 		r.world.AddVPC(peeredVPC)
 		r.world.Peer(vpcID, peeredVPC)
-		gone := r.world.AddForeign(world.OtherAccount, "theirs", peeredVPC, false)
+		gone := r.world.AddOtherAccountGroup(world.OtherAccount, "theirs", peeredVPC, false)
 		old := props(tier("Web", "Ports", 443, "Sources", []any{world.OtherAccount + "/" + gone, "203.0.113.0/24"}))
 		id := r.succeeds(r.create(old)).PhysicalResourceID
 		now := props(tier("Web", "Ports", 443, "Sources", "198.51.100.0/24"))
 		r.succeeds(r.update(id, now, old))
-		if err := r.world.RemoveForeign(gone); err != nil {
+		if err := r.world.RemoveOtherAccountGroup(gone); err != nil {
 			t.Fatal(err)
 		}
 		back := r.succeeds(r.rollback(id, old, now))

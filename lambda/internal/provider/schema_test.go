@@ -120,8 +120,8 @@ func TestTags(t *testing.T) {
 		shows("created", web, "web", "7", "", "any")
 		shows("created", app, "web", "7", "", "the app")
 		for range 2 { // on both groups
-			r.world.Play(world.Hand{Deed: world.AddTag, Pick: 0})
-			r.world.Play(world.Hand{Deed: world.AddTag, Pick: 1})
+			r.world.Apply(world.OutOfBandChange{Deed: world.AddTag, Pick: 0})
+			r.world.Apply(world.OutOfBandChange{Deed: world.AddTag, Pick: 1})
 		}
 		r.forget()
 		now := with(properties{"Tags": properties{"Team": "shop"}}, tier("Web"), tier("App"))

@@ -29,7 +29,7 @@ func (h *Handler) newRun(log *slog.Logger, event protocol.Event) *run {
 	resource := protocol.Resource(event)
 	return &run{
 		Handler: h, log: log, event: event,
-		request: fence.Request{Type: fence.RequestType(event.RequestType), PhysicalID: event.PhysicalResourceID, Date: protocol.Made(event)},
+		request: fence.Request{Type: fence.RequestType(event.RequestType), PhysicalID: event.PhysicalResourceID, Date: protocol.Requested(event)},
 		edge:    &sg.Edge{API: h.EC2, Owner: sg.Owner{Provider: h.Provider, Resource: resource}, Limiter: h.Limiter, Log: log},
 		reader:  fence.Reader{API: h.CloudFormation, Resource: resource},
 	}

@@ -101,7 +101,7 @@ func ManagedBy(tags map[string]string) (key, name string) {
 // checkAdoptable returns an error if a group must not be adopted.
 func (e *Edge) checkAdoptable(ctx context.Context, query Query, group types.SecurityGroup, wanted chain.Identity) error {
 	refused := func(todo, format string, args ...any) error {
-		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Todo: todo, Wrote: e.Writes() > 0}
+		return &AdoptionError{GroupID: aws.ToString(group.GroupId), Name: wanted.GroupName, Tier: wanted.Tier, Why: fmt.Sprintf(format, args...), Fix: todo, Wrote: e.Writes() > 0}
 	}
 	const another = "Choose another GroupName for the tier, or remove AdoptExisting."
 	tags := tagMap(group.Tags)

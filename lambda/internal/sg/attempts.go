@@ -17,10 +17,10 @@ func withAttempts(ctx context.Context) (context.Context, *attempts) {
 	return context.WithValue(ctx, attemptsKey{}, tries), tries
 }
 
-// Attempted records the error of an attempt that the SDK will retry. The clients' retryer
+// RecordAttempt records the error of an attempt that the SDK will retry. The clients' retryer
 // calls it with the call's context. Without the record, a later "the name is taken" does not
 // show that an earlier attempt may have taken effect.
-func Attempted(ctx context.Context, err error) {
+func RecordAttempt(ctx context.Context, err error) {
 	if tries, ok := ctx.Value(attemptsKey{}).(*attempts); ok && mayHaveEffect(err) {
 		tries.lost.Store(true)
 	}

@@ -29,8 +29,8 @@ type Target struct {
 	// PhysicalID is the physical ID that the live groups get.
 	PhysicalID string
 	Quota      plan.Quota
-	// Unserved describes, for messages, what the chain asks for without effect.
-	Unserved []string
+	// Ineffective describes, for messages, what the chain asks for without effect.
+	Ineffective []string
 	// Confirm, which may be nil, returns an error at the end if a move must be undone.
 	Confirm func(context.Context) error
 }

@@ -233,7 +233,7 @@ func TestRemovalOfGroupsThatMustWait(t *testing.T) {
 	identity := chain.Identity{VPCID: "vpc-1", Tier: "A", Description: "a"}
 	observed := Observed{State: chain.State{Groups: []chain.Group{{Identity: identity}}}, GroupIDs: map[chain.Identity]string{identity: "sg-1"}}
 	run := removal{Edge: &Edge{Log: slog.New(slog.DiscardHandler)}}
-	departure := plan.Departure{All: []chain.Identity{identity}, InUse: []chain.Identity{identity}}
+	departure := plan.RemovalOptions{All: []chain.Identity{identity}, InUse: []chain.Identity{identity}}
 	if gone, err := run.removeGroups(t.Context(), observed, departure.All, departure); len(gone) > 0 || !errors.Is(err, errStaleView) {
 		t.Errorf("gone are %v, and the error is %v", gone, err)
 	}

@@ -233,7 +233,7 @@ func (e *LostTagsError) Remedy() string {
 type AdoptionError struct {
 	GroupID, Name, Tier string
 	Why                 string
-	Todo                string
+	Fix                 string
 	// Wrote is set if the run had already changed something.
 	Wrote bool
 }
@@ -245,9 +245,9 @@ func (e *AdoptionError) Error() string {
 // Remedy returns what to do.
 func (e *AdoptionError) Remedy() string {
 	if e.Wrote {
-		return e.Todo
+		return e.Fix
 	}
-	return "Nothing was changed. " + e.Todo
+	return "Nothing was changed. " + e.Fix
 }
 
 // adoptionDeniedError is an adoption that the function's role does not allow. A provider needs

@@ -215,9 +215,9 @@ func (e *Edge) isFrom(group types.SecurityGroup) bool {
 	return from.Resource == e.Owner.Resource
 }
 
-// NewestAway returns the newest epoch from before the move of the groups that another chain took
+// NewestMovedAway returns the newest epoch from before the move of the groups that another chain took
 // over.
-func (e *Edge) NewestAway(ctx context.Context) (chain.Epoch, error) {
+func (e *Edge) NewestMovedAway(ctx context.Context) (chain.Epoch, error) {
 	groups, err := e.movedAway(ctx)
 	var newest chain.Epoch
 	for _, group := range groups {

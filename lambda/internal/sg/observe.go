@@ -22,9 +22,9 @@ type Observed struct {
 	// their tags when the group is released.
 	ruleIDs map[chain.Identity]map[chain.Rule]string
 	at      time.Time // when the observation began
-	// Beside are the groups of the query's other owner that have none of the query's identities.
-	Beside []chain.Group
-	names  map[chain.Identity]string
+	// Outside are the groups of the query's other owner that have none of the query's identities.
+	Outside []chain.Group
+	names   map[chain.Identity]string
 }
 
 // Name returns the name that a group has in EC2, or will have.
@@ -58,7 +58,7 @@ func (e *Edge) Observe(ctx context.Context, query Query) (Observed, error) {
 	if groups, err = e.addAdoptable(ctx, query, groups, named, members); err != nil {
 		return Observed{}, err
 	}
-	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began, Beside: beside, names: make(map[chain.Identity]string, len(groups))}
+	observed := Observed{GroupIDs: make(map[chain.Identity]string, len(groups)), at: began, Outside: beside, names: make(map[chain.Identity]string, len(groups))}
 	for _, group := range groups {
 		id := aws.ToString(group.GroupId)
 		observed.GroupIDs[members[id]], observed.names[members[id]] = id, aws.ToString(group.GroupName)

@@ -17,13 +17,13 @@ type Obstacle struct {
 	Err   error
 }
 
-// LookAhead returns what would prevent groups from being created: a missing VPC, or groups
+// Obstacles returns what would prevent groups from being created: a missing VPC, or groups
 // that have their names. Plans use it; a run gets these errors from EC2.
 //
 // EC2 ignores the letter case of names when it creates a group, and filters do not (API
 // reference, CreateSecurityGroup, and chef-provisioning-aws issue 452). So it reads all groups
 // of the VPC. The new groups would get the tag epoch; built are the groups that the chain has had.
-func (e *Edge) LookAhead(ctx context.Context, wanted, built []chain.Identity, epoch chain.Epoch) ([]Obstacle, error) {
+func (e *Edge) Obstacles(ctx context.Context, wanted, built []chain.Identity, epoch chain.Epoch) ([]Obstacle, error) {
 	var vpcs []string
 	for _, identity := range wanted {
 		vpcs = append(vpcs, identity.VPCID)

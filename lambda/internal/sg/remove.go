@@ -15,11 +15,11 @@ import (
 	"sgchain/lambda/plan"
 )
 
-// Leave is what a run removes.
-type Leave struct {
+// RemoveOptions is what a run removes.
+type RemoveOptions struct {
 	// Targets selects the groups, in batches: those of one are gone before the next begins.
 	Targets func(chain.State) [][]chain.Identity
-	// Rollback and MembersMoving are those of [plan.Departure].
+	// Rollback and MembersMoving are those of [plan.RemovalOptions].
 	Rollback, MembersMoving bool
 	// Returned are the groups to return to the chain from which they were moved.
 	Returned []chain.Identity
@@ -33,7 +33,7 @@ const releaseTime = 30 * time.Second
 // ends it returns an error that says what does. It starts from the given observation.
 // [plan.Removal] sets the order, and what is revoked first. An adopted group is released, and
 // Remove waits for it only as long as time remains.
-func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Observed, leave Leave) error {
+func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Observed, leave RemoveOptions) error {
 	run := removal{Edge: e, gate: gate, query: query}
 	reads := 0
 	for wait := (task.Backoff{Next: 2 * time.Second, Last: 10 * time.Second}); ; {
@@ -55,7 +55,7 @@ func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Obse
 		}
 		departure := leave.departure(all, uses.among(observed, all))
 		deadline, hasDeadline := ctx.Deadline()
-		departure.Hurried = hasDeadline && time.Until(deadline) <= releaseTime
+		departure.OutOfTime = hasDeadline && time.Until(deadline) <= releaseTime
 		waiting := departure.Holding(observed.State, all)
 		users := uses.of(observed.idsOf(waiting))
 		if users == "" {
@@ -77,13 +77,13 @@ func (e *Edge) Remove(ctx context.Context, gate Gate, query Query, observed Obse
 // isBlocked reports whether a removal may succeed once something else is gone.
 func isBlocked(err error) bool { return IsDependencyViolation(err) || errors.Is(err, errStaleView) }
 
-func (l Leave) departure(all, inUse []chain.Identity) plan.Departure {
-	return plan.Departure{All: all, InUse: inUse, Rollback: l.Rollback, MembersMoving: l.MembersMoving, Returned: l.Returned}
+func (l RemoveOptions) departure(all, inUse []chain.Identity) plan.RemovalOptions {
+	return plan.RemovalOptions{All: all, InUse: inUse, Rollback: l.Rollback, MembersMoving: l.MembersMoving, Returned: l.Returned}
 }
 
 // RemoveUnused deletes or releases those groups that no network interface uses, and does not
 // wait for the others. It returns why each of the others is left.
-func (e *Edge) RemoveUnused(ctx context.Context, gate Gate, query Query, observed Observed, leave Leave) (left map[chain.Identity]string, err error) {
+func (e *Edge) RemoveUnused(ctx context.Context, gate Gate, query Query, observed Observed, leave RemoveOptions) (left map[chain.Identity]string, err error) {
 	left = map[chain.Identity]string{}
 	targets := slices.Concat(leave.Targets(observed.State)...)
 	if len(targets) == 0 {
@@ -127,7 +127,7 @@ type removal struct {
 }
 
 // removeBatches removes the groups of each batch, and returns what is left.
-func (r removal) removeBatches(ctx context.Context, observed Observed, batches [][]chain.Identity, departure plan.Departure) (Observed, error) {
+func (r removal) removeBatches(ctx context.Context, observed Observed, batches [][]chain.Identity, departure plan.RemovalOptions) (Observed, error) {
 	for _, targets := range batches {
 		gone, err := r.removeGroups(ctx, observed, targets, departure)
 		if observed = observed.without(gone); err != nil {
@@ -141,7 +141,7 @@ func (r removal) removeBatches(ctx context.Context, observed Observed, batches [
 // The role does not allow changing groups that are already released. Another run may have
 // released them, or a call whose answer was lost and that the SDK retries. So if the role
 // refuses a removal with releases, removeGroups observes and plans the rest again.
-func (r removal) removeGroups(ctx context.Context, observed Observed, targets []chain.Identity, departure plan.Departure) ([]chain.Identity, error) {
+func (r removal) removeGroups(ctx context.Context, observed Observed, targets []chain.Identity, departure plan.RemovalOptions) ([]chain.Identity, error) {
 	var gone []chain.Identity
 	for lag := (lagging{}); ; {
 		todo := plan.Removal(observed.State, targets, departure)

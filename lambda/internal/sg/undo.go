@@ -44,7 +44,7 @@ func (a *application) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.Remove(bounded, a.gate, a.query, observed, Leave{Targets: mine, Rollback: true, Returned: a.moved})
+	return a.Remove(bounded, a.gate, a.query, observed, RemoveOptions{Targets: mine, Rollback: true, Returned: a.moved})
 }
 
 // lags reports whether an observation lacks a rule that this run authorized on an adopted

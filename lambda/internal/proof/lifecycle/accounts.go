@@ -29,10 +29,10 @@ func addOtherAccountGroups(ec2World *world.World) []string {
 	ec2World.Peer(VPC, peeredVPC)
 	ec2World.Transit(VPC, transitVPC)
 	return []string{
-		ec2World.AddForeign(world.OtherAccount, "shared", VPC, true),
-		ec2World.AddForeign(world.OtherAccount, "of the VPC's owner", VPC, false),
-		ec2World.AddForeign(world.OtherAccount, "peered", peeredVPC, false),
-		ec2World.AddForeign(world.OtherAccount, "behind a gateway", transitVPC, false),
+		ec2World.AddOtherAccountGroup(world.OtherAccount, "shared", VPC, true),
+		ec2World.AddOtherAccountGroup(world.OtherAccount, "of the VPC's owner", VPC, false),
+		ec2World.AddOtherAccountGroup(world.OtherAccount, "peered", peeredVPC, false),
+		ec2World.AddOtherAccountGroup(world.OtherAccount, "behind a gateway", transitVPC, false),
 	}
 }
 

@@ -109,7 +109,7 @@ func (c *CloudFormation) asWorld(f Fault) world.Fault {
 		}}
 	default:
 		kind, _ := strings.CutPrefix(f.Kind, changeKind)
-		change := world.Hand{Deed: world.Deed(kind), Pick: f.Pick}
+		change := world.OutOfBandChange{Deed: world.ChangeKind(kind), Pick: f.Pick}
 		if c.OnChange == nil {
 			return world.Fault{Hand: &change}
 		}

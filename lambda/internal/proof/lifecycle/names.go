@@ -140,5 +140,5 @@ func (w *Watch) removeOne(id string) (name string, err error) {
 	if ruleName, isNamed := w.peerNames[id]; isNamed {
 		return groupOf(ruleName), w.cf.World.DeleteGroup(id)
 	}
-	return id, w.cf.World.RemoveForeign(id)
+	return id, w.cf.World.RemoveOtherAccountGroup(id)
 }

@@ -207,7 +207,7 @@ func (p *player) step(step Step) {
 		}
 	default:
 		p.out.Kinds[changeKind+step.Do] = true
-		p.watch.Change(world.Hand{Deed: world.Deed(step.Do), Pick: step.Pick})
+		p.watch.Change(world.OutOfBandChange{Deed: world.ChangeKind(step.Do), Pick: step.Pick})
 	}
 }
 

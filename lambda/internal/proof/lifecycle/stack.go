@@ -79,7 +79,7 @@ type CloudFormation struct {
 	// OnRun receives the number of EC2 calls of a run.
 	OnRun func(calls int)
 	// OnChange makes an out-of-band change that is part of a fault.
-	OnChange func(world.Hand)
+	OnChange func(world.OutOfBandChange)
 	// OnNamesake gives a name to another prefix list, or frees it again.
 	OnNamesake func()
 	// OnLeftOut is called if a rollback reports that it left rules out.

@@ -182,11 +182,11 @@ func (w *Watch) GroupRemoved() bool {
 }
 
 // Change makes an out-of-band change. Its effects are excused until the next operation without one.
-func (w *Watch) Change(change world.Hand) {
+func (w *Watch) Change(change world.OutOfBandChange) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	before := w.snapshot()
-	target := w.cf.World.Play(change)
+	target := w.cf.World.Apply(change)
 	w.cf.step("out of band: %s (%d)", change.Deed, change.Pick)
 	after := w.snapshot()
 	w.mu.Lock()

@@ -27,7 +27,7 @@ func TestOutOfBandChangeDuringMove(t *testing.T) {
 			watch.Settle(first, false)
 			var both sync.WaitGroup
 			for pick := range 4 {
-				both.Go(func() { watch.Change(world.Hand{Deed: world.RemoveRule, Pick: pick}) })
+				both.Go(func() { watch.Change(world.OutOfBandChange{Deed: world.RemoveRule, Pick: pick}) })
 				both.Go(cf.OnMove)
 			}
 			both.Wait()

@@ -85,14 +85,14 @@ func (a *Account) Settle(ctx context.Context, name string) (*cfntypes.Stack, err
 	err := a.Poll(ctx, "waiting for stack ("+name+")", func() (bool, error) {
 		var err error
 		stack, err = a.Stack(ctx, name)
-		return stack == nil || AtRest(stack.StackStatus), err
+		return stack == nil || OperationEnded(stack.StackStatus), err
 	})
 	return stack, err
 }
 
-// AtRest reports whether no operation of a stack is in progress. That includes a stack that waits for
+// OperationEnded reports whether no operation of a stack is in progress. That includes a stack that waits for
 // its change set: it never changes by itself.
-func AtRest(status cfntypes.StackStatus) bool {
+func OperationEnded(status cfntypes.StackStatus) bool {
 	return !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == cfntypes.StackStatusReviewInProgress
 }
 

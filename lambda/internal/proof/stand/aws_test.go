@@ -14,7 +14,7 @@ func TestAtRest(t *testing.T) {
 		cfntypes.StackStatusCreateComplete: true, cfntypes.StackStatusDeleteFailed: true, cfntypes.StackStatusReviewInProgress: true,
 		cfntypes.StackStatusUpdateInProgress: false, cfntypes.StackStatusUpdateCompleteCleanupInProgress: false, cfntypes.StackStatusDeleteInProgress: false,
 	} {
-		if got := stand.AtRest(status); got != want {
+		if got := stand.OperationEnded(status); got != want {
 			t.Errorf("%s: got %t, want %t", status, got, want)
 		}
 	}

@@ -23,10 +23,10 @@ func ofAccount(noted string) string {
 	return noted
 }
 
-// AddForeign creates a group of another account, as that account does, and returns its ID. Calls of
+// AddOtherAccountGroup creates a group of another account, as that account does, and returns its ID. Calls of
 // this account see the group only if it is shared (VPC user guide, "Share security groups with AWS
 // Organizations"). Rules may name it in any case.
-func (w *World) AddForeign(account, name, vpcID string, shared bool) string {
+func (w *World) AddOtherAccountGroup(account, name, vpcID string, shared bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	group := w.add(name, "a group of another account", vpcID, nil)
@@ -45,10 +45,10 @@ func (w *World) Unshare(name string) {
 	}
 }
 
-// RemoveForeign deletes a group as its owner does. EC2 refuses that if the group is in use in its
+// RemoveOtherAccountGroup deletes a group as its owner does. EC2 refuses that if the group is in use in its
 // own VPC. Rules in other VPCs do not prevent it; they stay and become stale (VPC peering guide,
 // "Identify your stale security group rules").
-func (w *World) RemoveForeign(id string) error {
+func (w *World) RemoveOtherAccountGroup(id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	g := w.existing(id)

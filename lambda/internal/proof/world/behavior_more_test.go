@@ -42,13 +42,13 @@ func moreScenarios(ids groupIDs) []scenario {
 		return &ec2.DescribeSecurityGroupsInput{Filters: filters}
 	}
 	first := scenarioWorld()
-	own := first.AddForeign(OtherAccount, "own", "vpc-1", false)
-	shared := first.AddForeign(OtherAccount, "shared", "vpc-1", true)
-	far := first.AddForeign(OtherAccount, "far away", "vpc-2", false)
+	own := first.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false)
+	shared := first.AddOtherAccountGroup(OtherAccount, "shared", "vpc-1", true)
+	far := first.AddOtherAccountGroup(OtherAccount, "far away", "vpc-2", false)
 	others := func(w *World, _ *Client) {
-		w.AddForeign(OtherAccount, "own", "vpc-1", false)
-		w.AddForeign(OtherAccount, "shared", "vpc-1", true)
-		w.AddForeign(OtherAccount, "far away", "vpc-2", false)
+		w.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false)
+		w.AddOtherAccountGroup(OtherAccount, "shared", "vpc-1", true)
+		w.AddOtherAccountGroup(OtherAccount, "far away", "vpc-2", false)
 	}
 	lasting := func(err error, calls ...any) scenario {
 		code, _ := failure(err)
@@ -65,7 +65,7 @@ func moreScenarios(ids groupIDs) []scenario {
 		{name: "change a shared group", prepare: others, calls: []any{&ec2.DeleteSecurityGroupInput{GroupId: &shared}}, want: "UnauthorizedOperation"},
 		{name: "a deleted peer", prepare: func(w *World, c *Client) {
 			others(w, c)
-			c.FailAt(2, Fault{Do: func() { _ = w.RemoveForeign(far) }})
+			c.FailAt(2, Fault{Do: func() { _ = w.RemoveOtherAccountGroup(far) }})
 		}, calls: []any{in(pair(far, "")), groups(filter("group-id", ids.web)), &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", ids.web)}}}},
 		{name: "interfaces of every kind", prepare: func(w *World, _ *Client) {
 			for _, description := range slices.Sorted(keys(Describes())) {
@@ -133,7 +133,7 @@ func TestOtherAccounts(t *testing.T) {
 		test         func(p *fixture)
 	}{
 		{"a group of another account is shown only if it is shared, with its owner", sharePage, func(p *fixture) {
-			own, shared := p.w.AddForeign(OtherAccount, "own", "vpc-1", false), p.w.AddForeign(OtherAccount, "shared", "vpc-1", true)
+			own, shared := p.w.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false), p.w.AddOtherAccountGroup(OtherAccount, "shared", "vpc-1", true)
 			p.is(p.found(&ec2.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("group-id", own, shared)}}), "[shared]")
 			out, err := p.c.DescribeSecurityGroups(p.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{shared}})
 			p.is(p.code(err), "")
@@ -142,7 +142,7 @@ func TestOtherAccounts(t *testing.T) {
 			p.is(p.code(err), "InvalidGroup.NotFound")
 		}},
 		{"only its owner can change a group", sharePage, func(p *fixture) {
-			own, shared := p.w.AddForeign(OtherAccount, "own", "vpc-1", false), p.w.AddForeign(OtherAccount, "shared", "vpc-1", true)
+			own, shared := p.w.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false), p.w.AddOtherAccountGroup(OtherAccount, "shared", "vpc-1", true)
 			p.is(p.authorize(own, open("tcp", 80, 80, "10.0.0.0/8", "")), "InvalidGroup.NotFound")
 			p.is(p.authorize(shared, open("tcp", 80, 80, "10.0.0.0/8", "")), "UnauthorizedOperation")
 			p.is(p.remove(shared), "UnauthorizedOperation")
@@ -163,7 +163,7 @@ func TestOtherAccounts(t *testing.T) {
 			p.is(p.remove(id), "")
 		}},
 		{"a rule names a group by its ID; the account does not identify it", peerPage, func(p *fixture) {
-			web, own := p.group("web"), p.w.AddForeign(OtherAccount, "own", "vpc-1", false)
+			web, own := p.group("web"), p.w.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false)
 			p.is(p.authorize(web, refer(own, "")), "")
 			p.is(p.authorize(web, pairOn(80, own, OtherAccount)), "InvalidPermission.Duplicate")
 			p.is(p.authorize(web, pairOn(81, own, "111111111111")), "InvalidGroup.NotFound")
@@ -173,10 +173,10 @@ func TestOtherAccounts(t *testing.T) {
 		}},
 		{"a deleted group of another VPC leaves a stale rule, without an account", stalePage, func(p *fixture) {
 			p.w.Peer("vpc-1", "vpc-2")
-			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
+			web, far := p.group("web"), p.w.AddOtherAccountGroup(OtherAccount, "far", "vpc-2", false)
 			p.is(p.authorize(web, refer(far, "")), "")
 			p.is(p.users(web), "["+OtherAccount+"]")
-			p.is(p.code(p.w.RemoveForeign(far)), "")
+			p.is(p.code(p.w.RemoveOtherAccountGroup(far)), "")
 			p.is(p.users(web), "[]") // one entry, which is empty
 			p.is(len(p.users(web)), 1)
 			p.is(p.authorize(web, pairOn(81, far, OtherAccount)), "InvalidGroup.NotFound")
@@ -185,27 +185,27 @@ func TestOtherAccounts(t *testing.T) {
 			p.is(p.authorize(web, refer(far, "")), "InvalidGroup.NotFound")
 		}},
 		{"the owner cannot delete a group that a rule of the same VPC names", deletePage, func(p *fixture) {
-			web, own := p.group("web"), p.w.AddForeign(OtherAccount, "own", "vpc-1", false)
+			web, own := p.group("web"), p.w.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false)
 			p.is(p.authorize(web, refer(own, "")), "")
-			p.is(p.code(p.w.RemoveForeign(own)), "DependencyViolation")
+			p.is(p.code(p.w.RemoveOtherAccountGroup(own)), "DependencyViolation")
 		}},
 		{"the account of a peer behind a transit gateway is not shown", transitPage, func(p *fixture) {
 			p.w.Transit("vpc-1", "vpc-2")
-			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
+			web, far := p.group("web"), p.w.AddOtherAccountGroup(OtherAccount, "far", "vpc-2", false)
 			p.is(p.authorize(web, pairOn(80, far, OtherAccount)), "")
 			p.is(p.users(web), "[]")
 			p.is(len(p.users(web)), 1)
 			p.is(p.authorize(web, refer(far, "")), "InvalidPermission.Duplicate")
 		}},
 		{"groups of unconnected VPCs are on different networks", networksPage, func(p *fixture) {
-			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
+			web, far := p.group("web"), p.w.AddOtherAccountGroup(OtherAccount, "far", "vpc-2", false)
 			_, err := p.c.AuthorizeSecurityGroupIngress(p.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &web, IpPermissions: refer(far, "")})
 			code, message := failure(err)
 			p.is(code+": "+message, "InvalidGroup.NotFound: You have specified two resources that belong to different networks.")
 		}},
 		{"a rule stays when the connection ends, and can be revoked", stalePage, func(p *fixture) {
 			p.w.Peer("vpc-1", "vpc-2")
-			web, far := p.group("web"), p.w.AddForeign(OtherAccount, "far", "vpc-2", false)
+			web, far := p.group("web"), p.w.AddOtherAccountGroup(OtherAccount, "far", "vpc-2", false)
 			p.is(p.authorize(web, refer(far, "")), "")
 			p.w.Unpeer("vpc-1", "vpc-2")
 			p.is(len(p.users(web)), 1)
@@ -215,7 +215,7 @@ func TestOtherAccounts(t *testing.T) {
 		}},
 		{"another account's groups do not count against the quota", quotaPage, func(p *fixture) {
 			p.w.GroupQuota = 5
-			p.w.AddForeign(OtherAccount, "own", "vpc-1", false)
+			p.w.AddOtherAccountGroup(OtherAccount, "own", "vpc-1", false)
 			p.group("a")
 			_, code := p.create("b", "a group", "vpc-1")
 			p.is(code, "SecurityGroupLimitExceeded")

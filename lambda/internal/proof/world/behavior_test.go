@@ -491,7 +491,7 @@ func TestOutOfBandChanges(t *testing.T) {
 	p := newFixture(t)
 	id, _ := p.create("web", "a group", "vpc-1", tag(ownerTag, "x"))
 	for _, one := range []struct {
-		deed Deed
+		deed ChangeKind
 		line string
 		want bool
 	}{
@@ -504,18 +504,18 @@ func TestOutOfBandChanges(t *testing.T) {
 		{AttachInterface, "interface eni-by-hand-2", true},
 		{RemoveGroup, "web \"a group\"", true}, // refused: it is in use
 	} {
-		p.is(p.w.Play(Hand{Deed: one.deed}), id)
+		p.is(p.w.Apply(OutOfBandChange{Deed: one.deed}), id)
 		p.shows(one.line, one.want)
 	}
 	p.w.RemoveOutOfBandInterfaces()
-	p.w.Play(Hand{Deed: AttachInterface}) // no effect after RemoveOutOfBandInterfaces
-	p.w.Play(Hand{Deed: RemoveGroup})
+	p.w.Apply(OutOfBandChange{Deed: AttachInterface}) // no effect after RemoveOutOfBandInterfaces
+	p.w.Apply(OutOfBandChange{Deed: RemoveGroup})
 	p.shows("web \"a group\"", false)
 	// Pick selects the tag to remove, possibly the owner's. Then the group has no owner.
 	id, _ = p.create("db", "a group", "vpc-1", tag(ownerTag, "x"), tag("Team", "ai"))
-	p.is(p.w.Play(Hand{Deed: RemoveTag, Pick: 3}), id)
+	p.is(p.w.Apply(OutOfBandChange{Deed: RemoveTag, Pick: 3}), id)
 	p.is(p.w.Tag(id, "Team")+p.w.Tag(id, ownerTag), "ai")
-	p.is(p.w.Play(Hand{Deed: RemoveTag}), "")
+	p.is(p.w.Apply(OutOfBandChange{Deed: RemoveTag}), "")
 }
 
 // TestCallNumbersAreRepeatable checks that calls of the same instant get the same numbers

@@ -28,7 +28,7 @@ type Fault struct {
 	// Blink makes a describe call omit every other young group.
 	Blink bool
 	// Hand is an out-of-band change just before the call takes effect.
-	Hand *Hand
+	Hand *OutOfBandChange
 	// Panic, if not nil, is the value of a panic in the caller.
 	Panic any
 	// Cut ends the caller. Neither this call nor any later one takes effect, and all fail. With
@@ -305,7 +305,7 @@ func (w *World) take(ctx context.Context, one *pending) error {
 		fault.Do()
 	}
 	if fault.Hand != nil {
-		w.Play(*fault.Hand)
+		w.Apply(*fault.Hand)
 	}
 	switch {
 	case w.isCut(one.client, fault):

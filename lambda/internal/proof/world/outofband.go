@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// Deed is a kind of out-of-band change.
-type Deed string
+// ChangeKind is a kind of out-of-band change.
+type ChangeKind string
 
 // The kinds of out-of-band changes.
 const (
-	AddRule         Deed = "add a rule"
-	RemoveRule      Deed = "remove a rule"
-	EditDescription Deed = "edit a description"
-	AddTag          Deed = "add a tag"
-	RemoveTag       Deed = "remove a tag"
-	AddGroup        Deed = "add a group"
-	RemoveGroup     Deed = "remove a group"
-	AttachInterface Deed = "attach an interface"
+	AddRule         ChangeKind = "add a rule"
+	RemoveRule      ChangeKind = "remove a rule"
+	EditDescription ChangeKind = "edit a description"
+	AddTag          ChangeKind = "add a tag"
+	RemoveTag       ChangeKind = "remove a tag"
+	AddGroup        ChangeKind = "add a group"
+	RemoveGroup     ChangeKind = "remove a group"
+	AttachInterface ChangeKind = "attach an interface"
 	// AddIPv6Egress allows a group to send anything by IPv6. EC2 itself adds that rule in a VPC
 	// with IPv6, but without a description.
-	AddIPv6Egress Deed = "add an IPv6 egress rule"
+	AddIPv6Egress ChangeKind = "add an IPv6 egress rule"
 )
 
-// Hand is an out-of-band change. Pick selects the group and the rule or tag, among the groups that
+// OutOfBandChange is an out-of-band change. Pick selects the group and the rule or tag, among the groups that
 // have the owner's tags. Without such a group it has no effect.
-type Hand struct {
-	Deed Deed
+type OutOfBandChange struct {
+	Deed ChangeKind
 	Pick int
 }
 
@@ -39,8 +39,8 @@ const ownerTag = "sgchain:provider"
 // outOfBandInterface begins the IDs of interfaces that out-of-band changes attach.
 const outOfBandInterface = "eni-by-hand-"
 
-// Play makes an out-of-band change, and returns the group that it applies to.
-func (w *World) Play(change Hand) string {
+// Apply makes an out-of-band change, and returns the group that it applies to.
+func (w *World) Apply(change OutOfBandChange) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	owned := slices.DeleteFunc(w.all(), func(g *group) bool { return g.latest().tags[ownerTag] == "" })

@@ -60,7 +60,7 @@ func TestRulesHaveTagsAndIDs(t *testing.T) {
 	_, err := p.c.UpdateSecurityGroupRuleDescriptionsIngress(t.Context(), &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{GroupId: &web, IpPermissions: open("tcp", 80, 80, "10.0.0.0/8", "two")})
 	p.is(p.code(err), "")
 	p.is(p.w.RuleTags(web)[`ingress tcp 80-80 10.0.0.0/8 "two"`], "map[made:1]")
-	p.w.Play(Hand{Deed: EditDescription})
+	p.w.Apply(OutOfBandChange{Deed: EditDescription})
 	p.is(p.ruleIDs(filter("group-id", web)), all)
 
 	_, code := p.revoke(web, open("tcp", 80, 80, "10.0.0.0/8", ""))

@@ -27,7 +27,7 @@ func (l *lifecycle) remove(ctx context.Context) error {
 		_ = l.detach(ctx) // an interrupted call may only now create one; cleanUp reports what is left
 		var err error
 		left, err = l.account.Stack(ctx, l.stackARN)
-		return left == nil || stand.AtRest(left.StackStatus), err
+		return left == nil || stand.OperationEnded(left.StackStatus), err
 	})
 	if err != nil || left == nil {
 		return err

@@ -254,7 +254,7 @@ func (l *lifecycle) replace(ctx context.Context, old string) error {
 		if err != nil {
 			return false, err
 		}
-		if stack == nil || stand.AtRest(stack.StackStatus) {
+		if stack == nil || stand.OperationEnded(stack.StackStatus) {
 			return false, errors.New("the operation has ended: the cleanup did not wait for the interface")
 		}
 		detail, err := l.account.CloudFormation().DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &l.stackARN, LogicalResourceId: aws.String(chainID)})
