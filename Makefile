@@ -17,7 +17,8 @@ TOOL := go tool -modfile=.ci/tools.mod
 bootstrap_const = $(shell sed -n 's/^\(const\)\{0,1\}[[:space:]]*$(1) *= "\(.*\)"$$/\2/p' cdk/bootstrap/bootstrap.go)
 TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
-GCFLAGS := $(foreach one,gcflags httpFlags x509Flags,-gcflags=$(call bootstrap_const,$(one)))
+# A flag may have blanks in it: the go command knows the quotes.
+GCFLAGS := $(foreach one,gcflags httpFlags x509Flags,'-gcflags=$(call bootstrap_const,$(one))')
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) $(GCFLAGS)
 export CGO_ENABLED := 0
 export PYTHON
@@ -237,7 +238,7 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@touch $@
 
 # With the Lambda's own flags, so that what both are made of is compiled once.
-DEMO_BUILD := go build $(GCFLAGS) -gcflags=$(call bootstrap_const,ownFlags) -o $(TOOLS)/demo ./lambda/internal/proof/stand/demo
+DEMO_BUILD := go build $(GCFLAGS) '-gcflags=$(call bootstrap_const,ownFlags)' -o $(TOOLS)/demo ./lambda/internal/proof/stand/demo
 
 # Go knows itself when there is nothing to do, and then this takes no time.
 .PHONY: $(TOOLS)/demo
