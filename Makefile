@@ -210,15 +210,12 @@ end-to-end: $(TOOLS)/cdk.stamp $(TOOLS)/checks.stamp
 
 # The installed tools. A tool whose stamp is older than its pin is installed again.
 
-$(TOOLS)/ministack.stamp: .ci/requirements.txt
-	@rm -rf $(TOOLS)/venv && mkdir -p $(TOOLS)
-	@.ci/quietly 'installing MiniStack under $(TOOLS)' sh -c '$(PYTHON) -m venv $(TOOLS)/venv && \
-		$(TOOLS)/venv/bin/python -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r .ci/requirements.txt'
+$(TOOLS)/ministack.stamp: .ci/requirements.txt .ci/venv
+	@.ci/quietly 'installing MiniStack under $(TOOLS)' .ci/venv $(TOOLS)/venv new -r .ci/requirements.txt
 	@touch $@
 
 $(TOOLS)/checks.stamp: $(TOOLS)/ministack.stamp .ci/requirements-checks.txt
-	@.ci/quietly 'installing cfn-lint and the AWS CLI' $(TOOLS)/venv/bin/python -m pip install --disable-pip-version-check \
-		--require-hashes --only-binary :all: -r .ci/requirements.txt -r .ci/requirements-checks.txt
+	@.ci/quietly 'installing cfn-lint and the AWS CLI' .ci/venv $(TOOLS)/venv old -r .ci/requirements.txt -r .ci/requirements-checks.txt
 	@touch $@
 
 $(TOOLS)/cdk.stamp: .ci/package.json .ci/package-lock.json
