@@ -19,6 +19,8 @@ type CDK struct {
 	App   string // the app's folder; if empty, the repository's own app
 	Dir   string // for the CLI's log, synthesized template and caches
 	Stack string // the app's stack; if empty, StackName
+	// Command runs the app; if empty, the command of cdk.json.
+	Command string
 	// Environment selects the account: a MiniStack's, or the user's own.
 	Environment []string
 	// Context is the app's context, as key=value.
@@ -74,6 +76,9 @@ func (c CDK) run(ctx context.Context, dir, verb string, args ...string) error {
 		[]string{verb}, args, flags(c.Context),
 		[]string{"--output", c.Assembly(), "--no-notices", "--no-color"},
 	)
+	if c.Command != "" && dir == c.app() { // a bootstrap would synthesize it, for nothing
+		args = append(args, "--app", c.Command)
+	}
 	cmd := exec.CommandContext(ctx, filepath.Join(c.Root, "build", "tools", "node_modules", ".bin", "cdk"), args...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -54,22 +55,70 @@ func (s *Screen) Step(what string, do func() error) error {
 	if s.live {
 		_, _ = fmt.Fprintf(s.out, "\r%s", line)
 	}
-	if err != nil {
-		word := "failed"
-		if errors.Is(err, context.Canceled) {
-			word = "interrupted"
-		}
-		s.Print(" %s after %.0f s", word, time.Since(begun).Seconds())
-		return err
+	s.end(err, time.Since(begun))
+	return err
+}
+
+// end ends the line of a step.
+func (s *Screen) end(err error, took time.Duration) {
+	switch {
+	case err == nil:
+		s.Print(" %4.0f s", took.Seconds())
+	case errors.Is(err, context.Canceled):
+		s.Print(" interrupted after %.0f s", took.Seconds())
+	default:
+		s.Print(" failed after %.0f s", took.Seconds())
 	}
-	s.Print(" %4.0f s", time.Since(begun).Seconds())
-	return nil
+}
+
+// Step is one step of several that [Screen.Beside] runs.
+type Step struct {
+	What string
+	Do   func(context.Context) error
+}
+
+// Beside runs lists of steps beside one another, the steps of a list in turn. The line of a step
+// comes when it ends. The first failure is returned, when the context of the others has been
+// canceled and they have ended.
+func (s *Screen) Beside(ctx context.Context, lists ...[]Step) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var (
+		running sync.WaitGroup
+		line    sync.Mutex
+		failure error
+	)
+	for _, list := range lists {
+		running.Go(func() {
+			for _, step := range list {
+				begun := time.Now()
+				err := step.Do(ctx)
+				line.Lock()
+				if failure == nil { // or it was stopped for that one's sake
+					_, _ = fmt.Fprintf(s.out, "  %-52s", step.What)
+					s.end(err, time.Since(begun))
+					failure = err
+				}
+				stop := failure != nil
+				line.Unlock()
+				if stop {
+					cancel()
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	return failure
 }
 
 // Heading writes the heading of a part.
 func (s *Screen) Heading(text string) { s.Print("\n%s", text) }
 
-// Table prints rows in aligned columns, indented like the steps.
+// columns is the width of a screen that everything fits on.
+const columns = 100
+
+// Table prints rows in aligned columns, indented like the steps. What does not fit is cut off.
 func (s *Screen) Table(rows [][]string) {
 	widths := make(map[int]int)
 	for _, row := range rows {
@@ -82,6 +131,10 @@ func (s *Screen) Table(rows [][]string) {
 		for i, cell := range row {
 			fmt.Fprintf(&line, "  %-*s", widths[i], cell)
 		}
-		s.Print("%s", strings.TrimRight(line.String(), " "))
+		text := []rune(strings.TrimRight(line.String(), " "))
+		if len(text) > columns {
+			text = append(text[:columns-3], []rune("...")...)
+		}
+		s.Print("%s", string(text))
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -52,26 +51,19 @@ func (d *demo) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.build(ctx); err != nil {
-		return err
-	}
+	var start []stand.Step
 	if emulator == nil {
-		err := d.screen.Step("starting MiniStack, an AWS on this machine", func() error {
-			// The log of an earlier emulated AWS is useless.
-			if err := os.Remove(stand.CDK{Dir: d.dir}.LogFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("removing the old log: %w", err)
-			}
-			emulator, err = stand.Start(ctx, filepath.Join(d.root, "build", "tools", "venv"), d.dir)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+		start = append(start, d.start(&emulator))
+	}
+	if err := d.screen.Beside(ctx, []stand.Step{d.build()}, start); err != nil {
+		return err
 	}
 	before, err := emulator.Groups(ctx)
 	if err != nil {
 		return err
 	}
+	// Alone, like the deploy: the CLI looks every five seconds, and a stack of the emulator is complete
+	// at the first look only where nothing else takes its time.
 	if err := d.bootstrap(ctx, emulator); err != nil {
 		return err
 	}
@@ -85,8 +77,8 @@ func (d *demo) up(ctx context.Context) error {
 	if len(before) > 0 {
 		d.difference(before, after)
 	}
-	d.screen.Heading(fmt.Sprintf("The emulated AWS answers on %s until make demo-down (process %d).", emulator.Endpoint(), emulator.PID))
-	d.screen.Print("Next: make demo-update changes the chain, make demo-down removes everything.")
+	d.screen.Heading(fmt.Sprintf("The emulated AWS runs at %s until make demo-down (process %d).", emulator.Endpoint(), emulator.PID))
+	d.screen.Print("Next: make demo-update deploys a changed chain, make demo-down deletes everything.")
 	return nil
 }
 
@@ -104,9 +96,9 @@ func (d *demo) update(ctx context.Context) error {
 		stack = found != nil
 	}
 	if !stack {
-		return errors.New("There is no chain to change yet: make demo first.") //nolint:revive,staticcheck // a whole sentence for the reader, not a cause
+		return errors.New("No chain is deployed. Run make demo first.") //nolint:revive,staticcheck // a whole sentence for the reader, not a cause
 	}
-	if err := d.build(ctx); err != nil {
+	if err := d.screen.Beside(ctx, []stand.Step{d.build()}); err != nil {
 		return err
 	}
 	before, err := emulator.Groups(ctx)
@@ -129,7 +121,7 @@ func (d *demo) update(ctx context.Context) error {
 		return err
 	}
 	d.difference(before, after)
-	d.screen.Heading("Next: make demo goes back to the first chain, make demo-down removes everything.")
+	d.screen.Heading("Next: make demo deploys the first chain again, make demo-down deletes everything.")
 	return nil
 }
 
@@ -139,7 +131,7 @@ func (d *demo) down(ctx context.Context) error {
 		return err
 	}
 	if emulator == nil {
-		d.screen.Print("Nothing to take down: the demo is not running.")
+		d.screen.Print("The demo is not running: nothing to delete.")
 		return nil
 	}
 	failure := d.destroy(ctx, emulator)
@@ -156,7 +148,7 @@ func (d *demo) down(ctx context.Context) error {
 	if !emulator.PortFree(ctx) {
 		return fmt.Errorf("stopping MiniStack (process %d): something still listens on port %d", emulator.PID, emulator.Port)
 	}
-	d.screen.Heading(fmt.Sprintf("Stopped: no stack, no security group, no process is left; port %d is free.", emulator.Port))
+	d.screen.Heading(fmt.Sprintf("MiniStack has stopped: no stack, security group or process is left, and port %d is free.", emulator.Port))
 	return nil
 }
 
@@ -183,41 +175,38 @@ func (d *demo) destroy(ctx context.Context, emulator *stand.MiniStack) error {
 	return nil
 }
 
-// build compiles the CDK app, and the Lambda for this machine, on which the demo runs it.
-func (d *demo) build(ctx context.Context) error {
-	err := d.screen.Step("building the Lambda for this machine ("+runtime.GOARCH+")", func() error {
-		_, err := bootstrap.Zip(ctx, d.root, runtime.GOARCH, d.zip())
+// start starts an emulated AWS.
+func (d *demo) start(emulator **stand.MiniStack) stand.Step {
+	return stand.Step{What: "starting MiniStack, an emulated AWS", Do: func(ctx context.Context) (err error) {
+		// The log of an earlier emulated AWS is useless.
+		if err := os.Remove(stand.CDK{Dir: d.dir}.LogFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing the old log: %w", err)
+		}
+		*emulator, err = stand.Start(ctx, filepath.Join(d.root, "build", "tools", "venv"), d.dir)
 		return err
-	})
-	if err != nil {
-		return err
-	}
-	return d.screen.Step("compiling the CDK app", func() error {
-		return d.goCommand(ctx, "build", "-o", os.DevNull, "./cdk")
-	})
+	}}
 }
 
-func (d *demo) zip() string { return filepath.Join(d.root, "build", "lambda.zip") }
-
-// goCommand runs the go command, and shows its output only if it fails.
-func (d *demo) goCommand(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = d.root
-	said, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("running go %s: %w\n%s", args[0], err, said)
-	}
-	return nil
+// build compiles the Lambda for this machine, on which the demo runs it. The CDK app uses the cached
+// build.
+func (d *demo) build() stand.Step {
+	return stand.Step{What: "compiling the Lambda for this machine (" + runtime.GOARCH + ")", Do: func(ctx context.Context) error {
+		_, err := bootstrap.Build(ctx, d.root, runtime.GOARCH)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return err
+	}}
 }
 
 func (d *demo) cdk(emulator *stand.MiniStack) stand.CDK {
 	return stand.CDK{
-		Root:        d.root,
-		Dir:         d.dir,
-		Environment: emulator.Environment(),
+		Root: d.root,
+		Dir:  d.dir,
+		// make demo has compiled it, beside the demo itself; cdk.json would have it compiled again, for other flags.
+		Command: filepath.Join(d.root, "build", "tools", "cdk"),
+		// The CDK's own validation of templates takes half the time of a deploy. That of make deploy stays.
+		Environment: append(emulator.Environment(), "CDK_VALIDATION=false"),
 		Context:     []string{"vpcId=new", "arch=" + runtime.GOARCH},
 	}
 }
@@ -278,7 +267,7 @@ func (d *demo) show(ctx context.Context, emulator *stand.MiniStack, tiers any) (
 	}
 	d.screen.Table(rows)
 
-	d.screen.Heading("Their rules, as EC2 reports them")
+	d.screen.Heading("Rules, as EC2 reports them")
 	rows = [][]string{{"GROUP", "DIRECTION", "PROTOCOL", "PORTS", "PEER", "DESCRIPTION"}}
 	for _, group := range groups {
 		for _, rule := range group.Rules {

@@ -42,10 +42,10 @@ func run(args []string, out *os.File, problems io.Writer) int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		_, _ = fmt.Fprintln(problems, "\nInterrupted. make demo-down cleans up what was started; make demo goes on.")
+		_, _ = fmt.Fprintln(problems, "\nInterrupted. Run make demo to continue, or make demo-down to delete everything.")
 		return 130
 	case errors.Is(err, stand.ErrBusy):
-		_, _ = fmt.Fprintln(problems, "Another make demo, demo-update or demo-down is at work in this folder: wait for it, or stop it.")
+		_, _ = fmt.Fprintln(problems, "Another make demo, demo-update or demo-down is running in this folder. Wait until it ends, or stop it.")
 		return 1
 	default:
 		// Paths relative to the repository's folder.
