@@ -241,9 +241,9 @@ $(TOOLS)/golangci-lint.stamp: .ci/tools.mod .ci/tools.sum
 	@.ci/quietly 'building golangci-lint (a minute or two)' $(TOOL) golangci-lint version
 	@touch $@
 
-# The demo and the CDK app that it deploys, with the Lambda's own flags: what two of the three are made of is compiled once, and by one
-# command, because two at a time would compile it twice. The demo comes first, as it needs what takes longest, the SDK of EC2. With GOGC=200
-# the compiler takes a tenth less time, and 2.1 GB for that SDK in place of 1.8.
+# One command compiles the demo and the CDK app with the Lambda's own flags: packages that they share are
+# compiled once. Two commands at a time would compile them twice. The demo is first because it needs what
+# takes longest, EC2's SDK. With GOGC=200 the compiler takes a tenth less time, and 2.1 GB instead of 1.8.
 DEMO_BUILD := GOGC=200 go build $(GCFLAGS) '-gcflags=$(call bootstrap_const,ownFlags)' -o $(TOOLS)/ ./lambda/internal/proof/stand/demo ./cdk
 
 # Go knows itself when there is nothing to do, and then this takes no time.

@@ -12,6 +12,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -34,11 +35,11 @@ func write(root, folder string) error {
 	if err := os.RemoveAll(folder); err != nil {
 		return err
 	}
-	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	return filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(root, path)
+		name, err := filepath.Rel(root, file)
 		if err != nil {
 			return err
 		}
@@ -48,7 +49,7 @@ func write(root, folder string) error {
 			}
 			return nil
 		}
-		source, err := os.ReadFile(path)
+		source, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
@@ -70,12 +71,12 @@ func write(root, folder string) error {
 }
 
 // skipped reports whether a folder holds no prose of ours.
-func skipped(base, path string) bool {
+func skipped(base, folder string) bool {
 	switch base {
 	case ".git", "build", "cdk.out", "node_modules", "testdata":
 		return true
 	}
-	return filepath.ToSlash(path) == ".ci/vale"
+	return filepath.ToSlash(folder) == ".ci/vale"
 }
 
 // prose returns the prose of one file, by the suffix that the name of its target gets. A file of another kind has none.
@@ -86,7 +87,7 @@ func prose(name, source string) (map[string]string, error) {
 		texts[""] = source
 	case strings.HasSuffix(name, ".go"):
 		return goProse(name, source)
-	case name == "Makefile", name == ".ci/run", name == ".ci/beside", name == ".ci/quietly", name == ".ci/prerequisites":
+	case name == "Makefile", path.Dir(name) == ".ci" && path.Ext(name) == "":
 		texts[".comments.md"] = scriptComments(source)
 	}
 	return texts, nil

@@ -118,7 +118,7 @@ func (s *Screen) Heading(text string) { s.Print("\n%s", text) }
 // columns is the width of a screen that everything fits on.
 const columns = 100
 
-// Table prints rows in aligned columns, indented like the steps. What does not fit is cut off.
+// Table prints rows in aligned columns, indented like the steps. Longer lines are truncated.
 func (s *Screen) Table(rows [][]string) {
 	widths := make(map[int]int)
 	for _, row := range rows {

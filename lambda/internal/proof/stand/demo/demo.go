@@ -62,8 +62,8 @@ func (d *demo) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Alone, like the deploy: the CLI looks every five seconds, and a stack of the emulator is complete
-	// at the first look only where nothing else takes its time.
+	// Nothing runs beside the bootstrap and the deploy. The CLI polls every five seconds, and under load
+	// the emulator's stack is not complete at the first poll.
 	if err := d.bootstrap(ctx, emulator); err != nil {
 		return err
 	}
