@@ -35,7 +35,7 @@ func phases() [][2]string {
 	return [][2]string{
 		{phaseProperties, "The properties are read before anything is called. All problems are reported at once, each with its\npath, and nothing is changed."},
 		{phaseGuardrails, "Guardrails check the properties before anything is called. See [guardrails.md](guardrails.md)."},
-		{phasePlanning, "A peer does not exist, a quota is too low, a name is taken, or a replaced group keeps its name.\n Most of these appear before the first change."},
+		{phasePlanning, "A peer does not exist, a quota is too low, a name is taken, or a replaced group keeps its name.\nMost of these appear before the first change."},
 		{phaseCalls, "EC2 refuses a call, throttles it or fails. After the name of the error code, the text is EC2's own."},
 		{phaseDeletes, "A security group of the chain cannot be deleted."},
 		{phaseAdoption, "A security group cannot be adopted or released. See [adoption.md](adoption.md)."},
