@@ -24,7 +24,7 @@ case "$*" in
 "-m venv"*) mkdir -p env/bin && cp "$0" env/bin/python ;;
 esac
 `
-	const pins = " --disable-pip-version-check --require-hashes --only-binary :all:\n"
+	const pins = " --no-compile --disable-pip-version-check --require-hashes --only-binary :all:\n"
 	cases := map[string]struct {
 		mode, noPip, want string
 	}{

@@ -203,9 +203,9 @@ func (d *demo) cdk(emulator *stand.MiniStack) stand.CDK {
 	return stand.CDK{
 		Root: d.root,
 		Dir:  d.dir,
-		// make demo has compiled it, beside the demo itself; cdk.json would have it compiled again, for other flags.
-		Command: filepath.Join(d.root, "build", "tools", "cdk"),
-		// The CDK's own validation of templates takes half the time of a deploy. That of make deploy stays.
+		// make demo compiled the app with the demo. The command of cdk.json would compile it again.
+		Command: filepath.Join(d.root, "build", "tools", "cdk"), Direct: true,
+		// The CDK's own validation of templates takes half the time of a deploy. make deploy keeps it.
 		Environment: append(emulator.Environment(), "CDK_VALIDATION=false"),
 		Context:     []string{"vpcId=new", "arch=" + runtime.GOARCH},
 	}
