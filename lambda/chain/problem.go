@@ -33,8 +33,8 @@ func (p Problems) Error() string {
 	lines := p.Lines()
 	count := min(len(lines), maxProblems)
 	text := Numbered(lines[:count])
-	for _, line := range lines[count:] {
-		text += " " + line
+	if count < len(lines) {
+		text += " " + lines[count]
 	}
 	return text
 }
