@@ -18,7 +18,7 @@ bootstrap_const = $(shell sed -n 's/^\(const\)\{0,1\}[[:space:]]*$(1) *= "\(.*\)
 TAGS := $(call bootstrap_const,tags)
 export GOTOOLCHAIN := $(shell sed -n 's/^toolchain //p' go.mod)
 # A flag may have blanks in it: the go command knows the quotes.
-GCFLAGS := $(foreach one,gcflags httpFlags x509Flags,'-gcflags=$(call bootstrap_const,$(one))')
+GCFLAGS := $(foreach one,gcflags httpFlags x509Flags slogFlags,'-gcflags=$(call bootstrap_const,$(one))')
 export GOFLAGS := -buildvcs=false -trimpath -tags=$(TAGS) $(GCFLAGS)
 export CGO_ENABLED := 0
 export PYTHON

@@ -88,7 +88,7 @@ func (p Program) Compile(ctx context.Context, output string) error {
 	if toolchain == nil {
 		return fmt.Errorf("building %s (%s): go.mod has no toolchain line, so the bytes would depend on the machine", Name, p.Architecture)
 	}
-	args := []string{"build", "-tags", tags, "-gcflags", gcflags, "-gcflags", httpFlags, "-gcflags", x509Flags, "-gcflags", ownFlags, "-trimpath", "-buildvcs=false"}
+	args := []string{"build", "-tags", tags, "-gcflags", gcflags, "-gcflags", httpFlags, "-gcflags", x509Flags, "-gcflags", slogFlags, "-gcflags", ownFlags, "-trimpath", "-buildvcs=false"}
 	if p.Stripped {
 		args = append(args, "-ldflags=-s -w")
 	}
@@ -157,11 +157,12 @@ const tags = "lambda.norpc,nethttpomithttp2"
 const gcflags = "github.com/aws/...=-l -dwarf=false"
 
 // These do the same for parts of the standard library whose time is negligible too. They save
-// 25 KB of the zip. Others, such as net and regexp, would save as much again. But they would add
+// 35 KB of the zip. Others, such as net and regexp, would save as much again. But they would add
 // to the memory at the start (make bench), which reads the table of all functions.
 const (
 	httpFlags = "net/http/...=-l"
 	x509Flags = "crypto/x509/...=-l"
+	slogFlags = "log/slog/...=-l"
 )
 
 // ownFlags do the same for the function's own calls, a sixtieth of the zip.
