@@ -31,7 +31,7 @@ func (s State) Ineffective(found Found) []string {
 				word = "to"
 			}
 			families = map[string]string{familyV4: "IPv4", familyV6: "IPv6"}[families]
-			texts = append(texts, fmt.Sprintf("tier %s: %s %s vpc has no effect: VPC %s has no %s range. Add one to the VPC, or remove the rule.",
+			texts = append(texts, fmt.Sprintf("tier %s: %s %s vpc has no effect: VPC %s has no %s range. Add one to the VPC, or remove the rule",
 				group.Tier, Traffic(rule.Protocol, rule.Ports), word, group.VPCID, families))
 		}
 	}

@@ -299,7 +299,7 @@ func TestParseTags(t *testing.T) {
 		many += fmt.Sprintf(`, "key%d": "v"`, i)
 	}
 	for tags, want := range map[string]string{
-		many + "}":                     "Tiers[0].Tags: the tier's group would have 45 tags, and 51 with those that the chain adds (five ownership tags, Name), but EC2 allows 50. Use at most 44, including the chain's.",
+		many + "}":                     "Tiers[0].Tags: the tier's group would have 45 tags, and 51 with those that the chain adds (five ownership tags, Name), but EC2 allows 50. Use at most 44, counting those of the chain's Tags.",
 		`{"aws:x": "1"}`:               `Tags.aws:x: the key "aws:x" begins with a reserved prefix`,
 		`{"SGChain:x": "1"}`:           "Tags.SGChain:x: the key",
 		`[{"Value": "1"}]`:             "Tags[0]: has no key. Write Key and Value.",

@@ -145,7 +145,7 @@ func (r *reader) mergeTags(path string, ofChain, ofTier map[string]string, adopt
 		}
 	}
 	if count > room {
-		r.problem(path, "the tier's group would have %d tags, and %d with those that the chain adds (%s), but EC2 allows %d. Use at most %d, including the chain's.", count, count+MaxGroupTags-room, added, MaxGroupTags, room)
+		r.problem(path, "the tier's group would have %d tags, and %d with those that the chain adds (%s), but EC2 allows %d. Use at most %d, counting those of the chain's Tags.", count, count+MaxGroupTags-room, added, MaxGroupTags, room)
 		return nil
 	}
 	merged := make(map[string]string, count)

@@ -88,7 +88,7 @@ func refusal(group Group, options Options) string {
 		return fmt.Sprintf("it already belongs to chain %s of stack %s", resource.LogicalID, cmp.Or(resource.StackName(), resource.StackID))
 	case isOfStack && !options.Retained:
 		name := cmp.Or(group.Tags[stackNameTag], chain.Resource{StackID: stackID}.StackName(), stackID)
-		return fmt.Sprintf("it belongs to the CloudFormation stack %s (resource %s). Remove it from that template with DeletionPolicy: Retain, update the stack, then import with --retained", name, group.Tags[logicalTag])
+		return fmt.Sprintf("it belongs to the CloudFormation stack %s (resource %s). Set its DeletionPolicy to Retain and update the stack, remove it from that template, then import with --retained", name, group.Tags[logicalTag])
 	case group.Manager != "":
 		return group.Manager + " manages it"
 	case tags > maxTags:

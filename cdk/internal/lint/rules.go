@@ -33,7 +33,7 @@ type Rule struct {
 // Rules returns every rule, in the order of the documentation.
 func Rules() []Rule {
 	return []Rule{
-		{RuleProperties, Error, "a property that the function refuses", "Change the property as the message says. The README lists every property."},
+		{RuleProperties, Error, "a property that the function refuses", "Change the property as the message says. docs/reference.md lists every property."},
 		{chain.RulePublicTier, Error, "a tier that is not the first and is open to the world", "Name the tier before it as its source, or set AllowPublic on the tier."},
 		{chain.RulePublicAllPorts, Error, "a tier with half of all ports or more open to the world", "Open only the ports that the tier serves."},
 		{chain.RulePublicAdminPort, Error, "a tier with an administration or database port open to the world", "Set the source of the administrators: addresses, vpc, a tier or a group."},

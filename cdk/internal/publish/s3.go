@@ -36,7 +36,7 @@ func (s bucketStore) checkBucket(ctx context.Context, at place) error {
 		case http.StatusNotFound:
 			return fmt.Errorf("checking bucket (%s): it does not exist. Create it in %s first", at.bucket, at.region)
 		case http.StatusForbidden:
-			return fmt.Errorf("checking bucket (%s): access denied. Use a bucket of yours, or allow your principal s3:ListBucket on this one", at.bucket)
+			return fmt.Errorf("checking bucket (%s): access denied. It belongs to another account, or you lack s3:ListBucket. Use a bucket of yours", at.bucket)
 		case http.StatusMovedPermanently:
 			region, err = refused.Response.Header.Get("x-amz-bucket-region"), nil
 		}

@@ -194,7 +194,8 @@ func JudgeOnEmulator(request Request, newest chain.Epoch) Scope {
 	return Cleanup
 }
 
-// BusyError reports a chain that must not be changed, because its stack or resource is not in a COMPLETE status.
+// BusyError reports a chain that must not be changed now. Its stack is in an operation, failed or
+// changed a short while ago, or the properties do not belong to the deployed chain.
 type BusyError struct {
 	Reading Reading
 	// InProgress reports whether the cause is an operation that is in progress.

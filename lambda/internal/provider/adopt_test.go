@@ -414,7 +414,7 @@ func TestAdoptionOfRetainedGroups(t *testing.T) {
 					}
 					return
 				}
-				r.fails(answer, "it belongs to stack "+test.stack, "Nothing was changed. Remove it from that stack with DeletionPolicy Retain")
+				r.fails(answer, "it belongs to stack "+test.stack, "Nothing was changed. Set its DeletionPolicy to Retain and deploy")
 				if r.world.String() != before {
 					t.Errorf("the world has changed:\n%s", r.world)
 				}

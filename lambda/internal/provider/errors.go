@@ -20,15 +20,12 @@ type Remedier interface {
 }
 
 // anyRemedy is the remedy if no error in the tree has one.
-const anyRemedy = "Change what the cause names, if anything, then deploy again. The operation continues from the chain's current state."
+const anyRemedy = "Change what the cause names, if anything, then retry the operation. It continues from the chain's current state."
 
 // reason makes an error readable for a stack owner: on one line, with the first remedy that an error
-// in its tree has. Problems that were joined are numbered, each with its own remedy.
+// in its tree has.
 func (h *Handler) reason(err error) protocol.Reason {
 	reason := protocol.Reason{Cause: oneLine(err), Remedy: cmp.Or(remedy(err), anyRemedy)}
-	if lines := linesOf(err); len(lines) > 1 && strings.Contains(err.Error(), "\n") {
-		reason.Cause, reason.Remedy = chain.Numbered(lines), "Then deploy again."
-	}
 	if h.LogPlace != "" {
 		reason.Log = "Log: " + h.LogPlace + "."
 	}
@@ -40,19 +37,18 @@ func oneLine(err error) string {
 	return strings.NewReplacer("\ncontext canceled", "", "\ncontext deadline exceeded", "", "\n", "; ").Replace(err.Error())
 }
 
-// linesOf returns a line for each problem of an error that has several, with its own remedy.
-func linesOf(err error) (lines []string) {
-	switch err := err.(type) { //nolint:errorlint // the tree is walked here
-	case interface{ Lines() []string }:
-		return err.Lines()
-	case interface{ Unwrap() error }:
-		return linesOf(err.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, one := range err.Unwrap() {
-			if text := remedy(one); text != "" {
-				lines = append(lines, oneLine(one)+". "+text)
-			}
-		}
+// severalError is several errors, each with its own remedy.
+type severalError []error
+
+func (e severalError) Error() string   { return chain.Numbered(e.Lines()) }
+func (e severalError) Unwrap() []error { return e }
+func (e severalError) Remedy() string  { return "Then deploy again." }
+
+// Lines returns one line for each error, with its remedy.
+func (e severalError) Lines() []string {
+	lines := make([]string, len(e))
+	for i, one := range e {
+		lines[i] = oneLine(one) + ". " + remedy(one)
 	}
 	return lines
 }
@@ -60,8 +56,11 @@ func linesOf(err error) (lines []string) {
 // logFailure logs why a request failed. Several problems are also an attribute, in which
 // CloudWatch Logs shows each of them on its own line.
 func logFailure(log *slog.Logger, text string, err error) {
-	if lines := linesOf(err); len(lines) > 1 {
-		log = log.With(slog.Any("problems", lines))
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		if several, ok := cause.(interface{ Lines() []string }); ok { //nolint:errorlint // the tree is walked here
+			log = log.With(slog.Any("problems", several.Lines()))
+			break
+		}
 	}
 	log.Error("failed", slog.String("error", text))
 	logPanic(log, err)
@@ -97,7 +96,7 @@ type timeIsUpError struct{}
 func (timeIsUpError) Error() string { return "the time for this request is up" }
 
 func (timeIsUpError) Remedy() string {
-	return "Deploy again. The operation continues from the chain's current state."
+	return "Retry the operation. It continues from the chain's current state."
 }
 
 // statusError is returned if the fence could not read a status.
@@ -108,7 +107,7 @@ func (e *statusError) Unwrap() error { return e.err }
 func (e *statusError) Remedy() string {
 	var coded interface{ ErrorCode() string }
 	if errors.As(e.err, &coded) && strings.Contains(coded.ErrorCode(), "AccessDenied") {
-		return "Allow the function's role cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack, then deploy again."
+		return "Allow the function's role cloudformation:DescribeStacks and cloudformation:DescribeStackResource on this stack, then retry the operation."
 	}
 	return "" // nothing is written while the status is unknown; only a retry helps
 }

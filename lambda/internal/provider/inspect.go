@@ -225,9 +225,9 @@ func (a *acting) untagged(ctx context.Context, found deviation) []string {
 			text := fmt.Sprintf("security group %s has the name of tier %s but lacks the chain's tags. If it is the chain's, restore them (aws ec2 create-tags --resources %s --tags %s)",
 				holder, step.Group.Tier, holder, strings.Join(a.edge.Owner.TagTexts(step.Group, found.observed.State.NextEpoch(a.asked.target.PhysicalID)), " "))
 			if step.Group.GroupName != "" {
-				text += ", without sgchain:adopted if the chain created it"
+				text += ". Omit sgchain:adopted only if the chain created it (adopted groups are released). Otherwise, change the GroupName"
 			}
-			texts = append(texts, text+". Otherwise, change the GroupName")
+			texts = append(texts, text)
 		}
 	}
 	return texts

@@ -47,10 +47,10 @@ func (r *run) removeOrphans(ctx context.Context, gate sg.Gate, of orphanScope, o
 		cause, isLeft := left[identity]
 		switch {
 		case isLeft:
-			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is orphaned: %s. Remove these uses. The next update or deleting the chain then deletes the group",
+			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is orphaned: %s. Remove what uses or names it. The next update or deleting the chain then deletes the group",
 				observed.GroupIDs[identity], identity.Tier, cause))
 		case !slices.Contains(targets, identity):
-			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is orphaned by an interrupted run. Remove the network interfaces and the other security groups' rules that use it. The next update or deleting the chain then deletes the group",
+			warnings = append(warnings, fmt.Sprintf("security group %s (tier %s) is orphaned by an interrupted run. The next update deletes it if no network interface and no other owner's rule uses it. Deleting the chain deletes it too",
 				observed.GroupIDs[identity], identity.Tier))
 		}
 	}

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -144,6 +145,36 @@ func TestSecondRunWritesNothing(t *testing.T) {
 		})
 		if failed != "" {
 			rt.Fatalf("%s", failed)
+		}
+	})
+}
+
+// TestFailedLookUpHasItsOwnCause checks that peers of a kind whose look-up failed are not reported as
+// missing: the remedy of a missing peer is to remove it.
+func TestFailedLookUpHasItsOwnCause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.ec2.Deny("DescribeManagedPrefixLists")
+		answer := r.fails(r.create(props(tier("Web", "Ports", 80, "Sources", []any{"com.amazonaws.{region}.s4", "pl-0a", "list/office"}))), "UnauthorizedOperation")
+		for _, words := range []string{"remove the peer", "problems:", "\n"} {
+			if strings.Contains(answer.Reason, words) {
+				t.Errorf("the reason %q has %q", answer.Reason, words)
+			}
+		}
+	})
+}
+
+// TestSeveralMissingPeersAreNumbered checks that each missing peer has its own remedy, and that a line
+// feed in a property is no separator.
+func TestSeveralMissingPeersAreNumbered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.fails(r.create(props(tier("Web", "Ports", 80, "Sources", []any{"pl-0dead", "sg-0dead"}))), "2 problems: (1) looking up peer (", "remove the peer. (2) looking up peer (", "Then deploy again.")
+		answer := r.fails(r.create(props(tier("Web", "Po\nrts", 80))), "reading properties: ", "Nothing was changed.")
+		if strings.Contains(answer.Reason, "\n") {
+			t.Errorf("the reason %q has several lines", answer.Reason)
 		}
 	})
 }

@@ -65,8 +65,18 @@ func (l *lookedUp) complete() {
 	l.target.Ineffective = asked.New.Ineffective(l.found)
 }
 
-// problem returns why the look-ups refuse an update.
-func (l *lookedUp) problem() error { return errors.Join(append([]error{l.failed}, l.unknown...)...) }
+// problem returns why the look-ups refuse an update. If one of them failed, peers of its kind are
+// unknown for that reason alone, so only the failure is returned.
+func (l *lookedUp) problem() error {
+	switch {
+	case l.failed != nil:
+		return l.failed
+	case len(l.unknown) > 1:
+		return severalError(l.unknown)
+	default:
+		return errors.Join(l.unknown...)
+	}
+}
 
 // insistFor is how long a rollback repeats a look-up that failed.
 const insistFor = 20 * time.Second

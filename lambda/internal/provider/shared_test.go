@@ -110,7 +110,7 @@ func TestSameNamesInOneVPC(t *testing.T) {
 					other.handler.CloudFormation = records{stackID: other.stack}
 				}
 				before := shop.world.String()
-				answer := other.fails(other.create(in(vpcID)), "the name is taken in VPC "+vpcID, "of the chain Chain, tier Alb, in stack "+stackID, "Choose another GroupName")
+				answer := other.fails(other.create(in(vpcID)), "the name is taken in VPC "+vpcID, "of the chain Chain, tier Alb, in stack "+stackID, "another GroupName")
 				if shop.world.String() != before {
 					t.Errorf("a refused Create left\n%s", shop.world)
 				}

@@ -61,8 +61,8 @@ func (e *Edge) addAdoptable(ctx context.Context, query Query, groups, named []ty
 	return groups, nil
 }
 
-// managers lists the tag keys, or prefixes of them, with which services and controllers mark
-// the groups they manage with these tags.
+// managers lists the tag keys, or prefixes of them, with which services and controllers mark the
+// groups that they created and keep changing.
 var managers = []struct{ key, name string }{ //nolint:gochecknoglobals // a table
 	{"elbv2.k8s.aws/", "the AWS Load Balancer Controller"},
 	{"ingress.k8s.aws/", "the AWS Load Balancer Controller"},
@@ -126,7 +126,7 @@ func (e *Edge) checkAdoptable(ctx context.Context, query Query, group types.Secu
 		{
 			chain.Resource{StackID: tags[stackTag], LogicalID: tags[logicalTag]},
 			"it belongs to",
-			"Remove it from that stack with DeletionPolicy Retain and wait until that is done, or choose another GroupName for the tier.",
+			"Set its DeletionPolicy to Retain and deploy, then remove it from that stack, or choose another GroupName for the tier.",
 		},
 		{
 			chain.Resource{StackID: tags[chain.TagStackID]},

@@ -47,13 +47,13 @@ type codeEntry struct {
 }
 
 const (
-	remedyCredentials = "Find out why the function's credentials are not accepted: its role may be deleted, its sessions revoked, or its clock wrong. Fix that, then deploy again."
-	remedyAccount     = "Bring the AWS account into good standing (see AWS Support and the billing console), then deploy again."
-	remedyRights      = "Give the function's role the permissions of the provider's template, check permission boundaries and service control policies, then deploy again."
-	remedyLater       = "Deploy again in a few minutes. If EC2 still fails, see the AWS Health Dashboard."
-	remedyThrottled   = "Deploy again when fewer EC2 calls are made in this account and Region."
+	remedyCredentials = "Find out why the function's credentials are not accepted: its role may be deleted, its sessions revoked, or its clock wrong. Fix that, then retry the operation."
+	remedyAccount     = "Bring the AWS account into good standing (see AWS Support and the billing console), then retry the operation."
+	remedyRights      = "Give the function's role the permissions of the provider's template, check permission boundaries and service control policies, then retry the operation."
+	remedyLater       = "Retry the operation in a few minutes. If EC2 still fails, see the AWS Health Dashboard."
+	remedyThrottled   = "Retry the operation when fewer EC2 calls are made in this account and Region."
 	remedyValue       = "Change the value that EC2 names, in the chain's properties or in a resource that they name, then deploy again. If neither has it, report a bug of the provider, with the log."
-	remedyOthers      = "Find out what else changes these security groups (CloudTrail shows it), stop it, then deploy again."
+	remedyOthers      = "Find out what else changes these security groups (CloudTrail shows it), stop it, then retry the operation."
 	remedyBug         = "Report this as a bug of the provider, with the log. Deploying again does not help."
 )
 
@@ -89,7 +89,7 @@ var codes = sync.OnceValue(func() map[string]codeEntry {
 		"RequestTimeout":               {transient, remedyLater},
 		"RequestTimeoutException":      {transient, remedyLater},
 		"InsufficientCapacity":         {transient, remedyLater},
-		"ConcurrentTagAccess":          {transient, "Deploy again once nothing else changes the tags of these security groups."},
+		"ConcurrentTagAccess":          {transient, "Retry the operation once nothing else changes the tags of these security groups."},
 		"ResourceCountExceeded":        {permanent, remedySmaller},
 		"DryRunOperation":              {permanent, remedyBug},
 		"RequestExpired":               {permanent, remedyCredentials},
@@ -113,7 +113,7 @@ var codes = sync.OnceValue(func() map[string]codeEntry {
 		"PendingVerification":         {permanent, remedyAccount},
 		"PendingSubscription":         {permanent, remedyAccount},
 		"AccountDisabled":             {permanent, remedyAccount},
-		"OptInRequired":               {permanent, "Enable the Region for this account, check that the account is subscribed to Amazon EC2 and not suspended, then deploy again."},
+		"OptInRequired":               {permanent, "Enable the Region for this account, check that the account is subscribed to Amazon EC2 and not suspended, then retry the operation."},
 		"TagPolicyViolation":          {permanent, "Change Tags, or the stack's tags, to what the organization's tag policy allows, then deploy again."},
 
 		// Quotas.
@@ -161,21 +161,21 @@ var codes = sync.OnceValue(func() map[string]codeEntry {
 		"OperationNotPermitted":            {permanent, remedyState},
 		"IncorrectState":                   {permanent, remedyState},
 		"InvalidState":                     {permanent, remedyState},
-		codeCannotDelete:                   {permanent, "EC2 allows no user to delete this group. Remove its sgchain tags, then deploy again."},
-		codeDependencyViolation:            {permanent, "Remove what EC2 says depends on the security group, then deploy again."},
-		codeGroupInUse:                     {permanent, "Remove what EC2 says uses the security group, then deploy again."},
+		codeCannotDelete:                   {permanent, "EC2 allows no user to delete this group. Remove its sgchain tags, then retry the operation."},
+		codeDependencyViolation:            {permanent, "Remove what EC2 says depends on the security group, then retry the operation."},
+		codeGroupInUse:                     {permanent, "Remove what EC2 says uses the security group, then retry the operation."},
 	}
 })
 
 const (
 	remedyVPC        = "Set VpcId to a VPC of this account and Region, then deploy again."
-	remedyList       = "Use the name of an existing prefix list (aws ec2 describe-managed-prefix-lists), or remove the peer, then deploy again."
+	remedyList       = "Use the ID or name of an existing prefix list of this account and Region (aws ec2 describe-managed-prefix-lists), or remove the peer, then deploy again."
 	remedyName       = "Choose another GroupName, remove GroupName to get a generated name, or delete the other group. Then deploy again."
 	remedySmaller    = "Make the change in smaller steps. EC2 allows fewer resources in a call."
 	remedyGroupLimit = "Delete unused security groups, or request a higher quota of security groups per Region, then deploy again."
 	remedyState      = "Wait until the VPC or security group that EC2 names is no longer being created, shared or deleted, then deploy again."
 	// remedyUnknown is for codes that are not in the table.
-	remedyUnknown = "Change what EC2 names, if anything, then deploy again. This code is unknown to the provider, so the call was not retried."
+	remedyUnknown = "Change what EC2 names, if anything, then retry the operation. This code is unknown to the provider, so the call was not retried."
 )
 
 // otherNetworks is in EC2's message about a rule that names a group in a VPC that is not

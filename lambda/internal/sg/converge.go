@@ -252,7 +252,7 @@ func (a *application) overlooks(ctx context.Context, todo plan.Plan) (bool, erro
 	return slices.ContainsFunc(groups, a.Owner.owns), nil
 }
 
-// repeats reports whether the plan has a change that this run has already warnings: the
+// repeats reports whether the plan has a change that this run has already made: the
 // observation lags, or another principal reverted the change.
 func (a *application) repeats(todo plan.Plan) bool {
 	a.mu.Lock()

@@ -107,7 +107,7 @@ func (e *LaggingError) Error() string {
 
 // Remedy returns what to do.
 func (e *LaggingError) Remedy() string {
-	return "Deploy again. If that fails too, check whether a group lost its sgchain tags."
+	return "Retry the operation. If that fails too, check whether a group lost its sgchain tags."
 }
 
 // NameTakenError is a group that cannot be created because its name is taken.
@@ -138,7 +138,7 @@ func (e *NameTakenError) Remedy() string {
 		return "Give this chain another logical ID or its tiers a GroupName, or delete the other chain. Then deploy again."
 	}
 	if e.Before != "" {
-		return "Choose another GroupName, or remove it. If you renamed this chain, restore its logical ID " + e.Before + " (OverrideLogicalId in CDK). Then deploy again."
+		return "Use another GroupName or none. If you renamed or moved this chain, restore logical ID " + e.Before + " (OverrideLogicalId in CDK). Then deploy again."
 	}
 	return remedyName
 }

@@ -57,7 +57,7 @@ const noRoom = "RulesPerSecurityGroupLimitExceeded"
 
 // leftOutWarnings are parts of the warnings of a rollback that leaves rules out, or that may have
 // interrupted traffic for lack of room.
-var leftOutWarnings = []string{"has no room for its old and its new", "looking up peers failed", "lacks the rule"}
+var leftOutWarnings = []string{"has no room for its old and new", "looking up peers failed", "lacks the rule"}
 
 // checkAnswer compares an answer with the calls of its request. It also records refusals for lack
 // of room, which excuse a failed operation.
