@@ -57,7 +57,7 @@ func (e severalError) Lines() []string {
 // CloudWatch Logs shows each of them on its own line.
 func logFailure(log *slog.Logger, text string, err error) {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
-		if several, ok := cause.(interface{ Lines() []string }); ok { //nolint:errorlint // the tree is walked here
+		if several, ok := cause.(interface{ Lines() []string }); ok {
 			log = log.With(slog.Any("problems", several.Lines()))
 			break
 		}

@@ -76,15 +76,16 @@ func (p plant) packages() ([]string, error) {
 
 var changed = regexp.MustCompile(`(?m)^\+\+\+ b/(\S+)`)
 
-// catchers are the tests that count, the quick ones first.
-var catchers = []struct{ dir, run string }{
-	{"./lambda/internal/protocol", "Test(Failed|Succeeded|Responder|Check|Send|Answer|Attribute|Redirect|URL|F14)"},
-	{"./lambda/internal/fence", "Test(Lease|Write|NoWrite|Over|Judge|Late|Release|Readings|TheCallers|AtRest)"},
-	{"./lambda/chain", "Test(Guard|Attributes|Parse(AcceptsChains|Refuses(Empty|Reserved)|TakesAbsent|KeepsEmpty|CountsOwnership|AllowsAmpersands)|Warnings|ResolveNames|StandingFindsRulesOfNames|StackTags)"},
-	{"./lambda/plan", "Test(GoalKeeps|F7|Removal|LeftOvers|Doubtful|Release|Tags)"},
-	{"./lambda/internal/proof/lifecycle", "Test(Rows|HistoriesThatFailed)$"},
-	{"./lambda/internal/provider", "Test(Any|Crash|Repairs|Cancelled|Update|Delete|Denied|Duplicates|Foreign|Forged|Always|Secret|Failed|Replacement|Rename|Refused|Description|Default|IPv6|Sources|Orphan|Shared|Hostile|Adopt|Unmanaged|Drift|Repair|Plan|Action|Guardrails|Answers|Kept|Tags|EveryWrite|Name|Release|ServiceTimeout|Move|F[1-8])"},
-	{"./lambda/internal/proof/lifecycle", "Test(SmallScope|Move[A-Za-z]+|Histories)$"},
+// catchers are the tests that count, the quick ones first. Those that compare a golden file or a page
+// are skipped: they would catch any change.
+var catchers = []struct{ dir, run, skip string }{
+	{"./lambda/internal/protocol", ".", "Room|Size"},
+	{"./lambda/internal/fence", ".", "^$"},
+	{"./lambda/chain", ".", "Golden|Schema|Grows"},
+	{"./lambda/plan", ".", "Drawing|Drawn|Picture|Notes|Cut|F9"},
+	{"./lambda/internal/proof/lifecycle", "Test(Rows|HistoriesThatFailed)$", "^$"},
+	{"./lambda/internal/provider", ".", "Counts$|Messages|Throttled|RecordedEvents"},
+	{"./lambda/internal/proof/lifecycle", "Test(SmallScope|Move[A-Za-z]+|Histories)$", "^$"},
 }
 
 func main() {
@@ -196,7 +197,7 @@ func try(ctx context.Context, bug plant, dir string) (string, error) {
 	for _, one := range catchers {
 		// Results are cached for packages without the bug, and vet has already checked the bug. Linking
 		// takes half as long without debug information.
-		output, err := command(ctx, dir, "test", "-vet=off", "-ldflags=-s -w", "-timeout=4m", "-v", "-run", one.run, one.dir)
+		output, err := command(ctx, dir, "test", "-vet=off", "-ldflags=-s -w", "-timeout=4m", "-v", "-run", one.run, "-skip", one.skip, one.dir)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
