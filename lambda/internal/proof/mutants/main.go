@@ -239,19 +239,25 @@ func command(ctx context.Context, dir string, args ...string) (string, error) {
 	return string(output), err
 }
 
-// copyModule copies the sources of the Lambda and its tests.
+// copyModule copies the sources of the Lambda and its tests, and the build of it that the demo uses.
 func copyModule(dir string) error {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if err := copyFile(name, filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
-	return filepath.WalkDir("lambda", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+	for _, folder := range []string{"lambda", filepath.Join("cdk", "bootstrap")} {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			return copyFile(path, filepath.Join(dir, path))
+		})
+		if err != nil {
 			return err
 		}
-		return copyFile(path, filepath.Join(dir, path))
-	})
+	}
+	return nil
 }
 
 func copyFile(from, to string) error {
