@@ -57,3 +57,24 @@ func TestServiceTimeoutCountsFromRequestDate(t *testing.T) {
 		}
 	}
 }
+
+// TestDeleteWaitsForMove checks that a Delete waits 10 s before its first write if moves are allowed.
+// The Create of another chain may be taking its groups over.
+func TestDeleteWaitsForMove(t *testing.T) {
+	t.Parallel()
+	for _, moves := range []bool{false, true} {
+		t.Run(fmt.Sprint("moves allowed: ", moves), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.handler.Moves = moves
+				id := r.succeeds(r.create(props())).PhysicalResourceID
+				began := time.Now()
+				r.succeeds(r.destroy(id, props()))
+				if took := time.Since(began); (took >= 10*time.Second) != moves {
+					t.Errorf("the Delete took %v", took)
+				}
+			})
+		})
+	}
+}
